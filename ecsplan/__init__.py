@@ -1,0 +1,3 @@
+"""ecsplan: deploy to Amazon ECS the way Terraform changes infrastructure."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,5 @@
+"""`python -m ecsplan`."""
+
+from ecsplan.cli import main
+
+main()

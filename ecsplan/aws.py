@@ -1,0 +1,248 @@
+"""The way to AWS: one session, clients made once and shared, concurrent reads, errors translated (the only importer
+of boto3).
+
+Two ports come out of it and no more. A `Reader` refuses every operation that does not read; `do` is handed to the
+executor alone, so nothing else can write.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from ecsplan.errors import AwsError, EcsplanError, UsageError
+from ecsplan.kinds.base import Answer
+from ecsplan.model import Call, Doc, Identity, to_data
+
+THREADS = 8  # more gain 2 % of wall time for a third more CPU (docs/architecture.md, "How fast")
+READS = ("describe_", "get_", "list_", "head_")
+
+# Requests that make something new each time they arrive: botocore must not repeat them by itself.
+ONCE = frozenset({"ecs:register_task_definition", "sns:publish"})
+
+CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60  # seconds
+ATTEMPTS = 5  # of everything that may be repeated, in botocore's standard mode: with backoff, jitter and a retry quota
+
+# What AWS answers when asked too often. The last is a ClientException that botocore does not repeat.
+THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
+TOO_MANY_AT_ONCE = "Too many concurrent attempts to create a new revision of the specified family"
+
+
+def is_throttled(error: AwsError) -> bool:
+    """AWS did nothing and wants to be asked again later."""
+    return error.code in THROTTLED or TOO_MANY_AT_ONCE in error.message
+
+
+class Gateway:
+    """AWS, for one identity and region. Close it, or use it as a context manager."""
+
+    def __init__(
+        self, *, region: str | None = None, profile: str | None = None, assume_role: str | None = None
+    ) -> None:
+        """Nothing is sent and boto3 is not imported before the first call."""
+        self._region, self._profile, self._assume_role = region, profile, assume_role
+        self._session: Any = None
+        self._clients: dict[tuple[str, bool], Any] = {}
+        self._lock = threading.RLock()
+        self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="aws")
+        self._identity: Future[Identity] | None = None
+
+    def __enter__(self) -> Gateway:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for client in self._clients.values():
+            client.close()
+
+    def identity(self) -> Future[Identity]:
+        """The account and region, asked for once and in the background; its result raises AwsError or UsageError."""
+        with self._lock:
+            if self._identity is None:
+                self._identity = self._pool.submit(self._get_identity)
+            return self._identity
+
+    def reader(self) -> Reader:
+        """An `Ask` that remembers its answers: for one look at the world."""
+        return Reader(self, remember=True)
+
+    def poller(self) -> Reader:
+        """An `Ask` that asks anew each time: for waiting."""
+        return Reader(self, remember=False)
+
+    def do(self, call: Call) -> Doc:
+        """Send any call. Raises AwsError; `unclear` tells that nobody knows whether it was carried out."""
+        return self._send(call)
+
+    def submit(self, call: Call) -> Future[Answer]:
+        return self._pool.submit(self._answer, call)
+
+    def _answer(self, call: Call) -> Answer:
+        """What AWS refuses is an answer; what keeps any call from being answered is raised."""
+        try:
+            return Answer(call=call, data=self._send(call))
+        except AwsError as error:
+            if error.code in FOR_ALL_CALLS:
+                raise
+            return Answer(call=call, error=error)
+
+    def _send(self, call: Call) -> Doc:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        once = str(call) in ONCE
+        try:
+            answer = getattr(self._client(call.service, once), call.operation)(**call.params)
+        except ClientError as error:
+            raise _refused(call, error, once) from error
+        except BotoCoreError as error:
+            raise _not_sent(call, error) from error
+        answer.pop("ResponseMetadata", None)
+        return dict(answer)
+
+    def _client(self, service: str, once: bool) -> Any:
+        # Making clients in several threads is slower than one after the other, so this is the one place.
+        with self._lock:
+            key = (service, once)
+            if key not in self._clients:
+                from botocore.config import Config
+
+                config = Config(
+                    retries={"mode": "standard", "total_max_attempts": 1 if once else ATTEMPTS},
+                    max_pool_connections=THREADS,
+                    connect_timeout=CONNECT_TIMEOUT,
+                    read_timeout=READ_TIMEOUT,
+                    user_agent_extra="ecsplan",
+                )
+                self._clients[key] = self._get_session().client(service, config=config)
+            return self._clients[key]
+
+    def _get_session(self) -> Any:
+        if self._session is None:
+            import boto3
+            from botocore.exceptions import BotoCoreError, ProfileNotFound
+
+            try:
+                session = boto3.session.Session(profile_name=self._profile, region_name=self._region)
+                if session.region_name is None:
+                    raise UsageError(
+                        "no AWS region is set; nothing was sent",
+                        hint='Set it with --region, with `region = "…"` in the spec, or with AWS_DEFAULT_REGION.',
+                    )
+                if self._assume_role:
+                    session = self._assumed(session, self._assume_role)
+            except ProfileNotFound as error:
+                raise UsageError(f"{error}; nothing was sent") from error
+            except BotoCoreError as error:
+                raise UsageError(f"the AWS configuration cannot be used: {error}; nothing was sent") from error
+            self._session = session
+        return self._session
+
+    def _assumed(self, session: Any, role: str) -> Any:
+        """A session in another role, whose credentials renew themselves: a deployment can outlast them."""
+        import boto3
+        import botocore.session
+        from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+
+        inner = session._session
+        fetcher = AssumeRoleCredentialFetcher(
+            client_creator=inner.create_client,
+            source_credentials=inner.get_credentials(),
+            role_arn=role,
+            extra_args={"RoleSessionName": "ecsplan"},
+        )
+        assumed = botocore.session.get_session()
+        # botocore has no public way to hand over credentials that renew themselves; this one is used all over its docs.
+        credentials = DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method="assume-role")
+        vars(assumed)["_credentials"] = credentials
+        return boto3.session.Session(botocore_session=assumed, region_name=session.region_name)
+
+    def _get_identity(self) -> Identity:
+        answer = self._send(Call(service="sts", operation="get_caller_identity", params={}))
+        return Identity(account=str(answer["Account"]), region=str(self._get_session().region_name))
+
+
+class Reader:
+    """The `Ask` port: all calls at once through the gateway's threads."""
+
+    def __init__(self, gateway: Gateway, *, remember: bool) -> None:
+        self._gateway, self._remember = gateway, remember
+        self._answers: dict[str, Future[Answer]] = {}
+        self._lock = threading.Lock()
+
+    def many(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+        futures = [self._submit(call) for call in calls]
+        return tuple(future.result() for future in futures)
+
+    def _submit(self, call: Call) -> Future[Answer]:
+        if not call.operation.startswith(READS):
+            raise ValueError(f"{call} does not read; only the executor may write")
+        if not self._remember:
+            return self._gateway.submit(call)
+        key = json.dumps(to_data(call), sort_keys=True)
+        with self._lock:
+            if key not in self._answers:
+                self._answers[key] = self._gateway.submit(call)
+            return self._answers[key]
+
+
+# --- errors ---
+
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
+BAD_KEYS = frozenset(
+    {"UnrecognizedClientException", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidSignatureException"}
+)
+NO_CREDENTIALS, NO_CONNECTION, BAD_PARAMETERS = "NoCredentials", "NoConnection", "BadParameters"
+FOR_ALL_CALLS = EXPIRED | BAD_KEYS | {NO_CREDENTIALS, NO_CONNECTION}
+
+
+def _refused(call: Call, error: Any, once: bool) -> AwsError:
+    """AWS answered, with an error."""
+    detail = error.response.get("Error", {})
+    code, message = str(detail.get("Code", "")), str(detail.get("Message", "") or "AWS gave no reason")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    hint = ""
+    if code in EXPIRED:
+        hint = "The credentials have expired: sign in again."
+    elif code in BAD_KEYS:
+        hint = "AWS does not accept these credentials: check the profile, or AWS_ACCESS_KEY_ID and its secret."
+    elif "AccessDenied" in code:
+        hint = f"The role in use needs permission for {call}."
+    return AwsError(
+        f"{call}: {code}: {message}",
+        service=call.service,
+        operation=call.operation,
+        code=code,
+        unclear=once and status >= 500,
+        hint=hint,
+    )
+
+
+def _not_sent(call: Call, error: Any) -> EcsplanError:
+    """botocore did not get an answer, or did not send at all."""
+    from botocore import exceptions
+
+    unclear, code, hint = False, type(error).__name__, ""
+    message = str(error)
+    if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
+        code, message = NO_CREDENTIALS, "no AWS credentials were found"
+        hint = "Sign in, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+    elif isinstance(error, exceptions.CredentialRetrievalError | exceptions.TokenRetrievalError | exceptions.SSOError):
+        code, hint = NO_CREDENTIALS, "Sign in again."
+    elif isinstance(error, exceptions.ParamValidationError):
+        code = BAD_PARAMETERS
+    elif isinstance(
+        error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError | exceptions.ProxyConnectionError
+    ):
+        code, hint = NO_CONNECTION, "Check the network, the region and AWS_ENDPOINT_URL."
+    elif isinstance(error, exceptions.HTTPClientError):
+        code, unclear = NO_CONNECTION, True
+        message = f"the connection broke before an answer came: {error}"
+    return AwsError(
+        f"{call}: {message}", service=call.service, operation=call.operation, code=code, unclear=unclear, hint=hint
+    )

@@ -1,0 +1,100 @@
+"""The command line: the only package that prints, asks and exits. Commands hold no logic; `pipeline` does the work.
+
+Results go to stdout; progress, warnings and questions to stderr. Imports stand inside functions, so that `--help` and
+`history` do not wait for what only a deployment needs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from ecsplan import __version__
+from ecsplan.cli import deploying, looking, rehearsing
+from ecsplan.cli.given import DEFAULT_FILE, Given
+from ecsplan.errors import EcsplanError, Exit
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("-f", "--file", envvar="ECSPLAN_FILE", help=f"The spec.  [default: {DEFAULT_FILE}]")
+@click.option("--journal", envvar="ECSPLAN_JOURNAL", help="The journal's folder.  [default: .ecsplan beside the spec]")
+@click.option("--region", help="The AWS region; wins over the spec and the environment.")
+@click.option("--profile", help="The AWS profile; wins over the spec and the environment.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True)
+@click.option("-v", "--verbose", is_flag=True, help="Show a traceback with every error.")
+@click.version_option(__version__, prog_name="ecsplan")
+@click.pass_context
+def cli(context: click.Context, /, **given: Any) -> None:
+    """Deploy to Amazon ECS: plan, apply, roll back."""
+    context.obj = Given(**given)
+
+
+for command in (
+    deploying.plan,
+    deploying.apply,
+    deploying.deploy,
+    deploying.rollback,
+    looking.history,
+    looking.show,
+    looking.render,
+    looking.validate,
+    rehearsing.sandbox,
+    rehearsing.demo,
+):
+    cli.add_command(command)
+
+
+# --- the one error boundary ---
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code. Known errors are one message on stderr; only a surprise shows a traceback."""
+    try:
+        return int(cli.main(args=arguments, prog_name="ecsplan", standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help(), err=True)
+        return Exit.USAGE
+    except click.ClickException as error:
+        error.show()
+        return Exit.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; nothing was changed", err=True)
+        return Exit.INTERRUPTED
+    except EcsplanError as error:
+        if is_verbose(arguments):
+            traceback.print_exc()
+        tell_error(error)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone; leave without a message that nobody would see.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.ERROR
+    except Exception:
+        traceback.print_exc()
+        click.echo(f"\nThis is a fault of ecsplan {__version__}. Please report it with the lines above.", err=True)
+        return Exit.ERROR
+
+
+def is_verbose(arguments: Sequence[str] | None) -> bool:
+    given = sys.argv[1:] if arguments is None else arguments
+    return any(argument in ("-v", "--verbose") for argument in given)
+
+
+def tell_error(error: EcsplanError) -> None:
+    click.echo(f"error: {error.message}", err=True)
+    for line in filter(None, (error.state, error.hint)):
+        click.echo(line, err=True)
+
+
+def main() -> NoReturn:
+    """The `ecsplan` command."""
+    code = run()
+    # Freeing botocore's models takes longer than some commands; everything that matters is flushed and closed by now.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,211 @@
+"""Commands that plan and apply."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name, applying
+from ecsplan.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from ecsplan.executor import Result
+    from ecsplan.model import Plan
+    from ecsplan.pipeline import Site
+
+
+@click.command()
+@click.argument("tag")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan here instead.")
+@JSON_OR_TEXT
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
+@click.option("--redeploy", is_flag=True, help="Start a new deployment of every service, changed or not.")
+@click.pass_obj
+def plan(given: Given, tag: str, out: Path | None, form: str, detailed_exitcode: bool, redeploy: bool) -> int:
+    """Show what would change for TAG, and save it for `apply`."""
+    from ecsplan import planfile
+    from ecsplan.pipeline import make_plan
+
+    spec = given.spec()
+    with given.site(spec) as site:
+        made = make_plan(site, spec, tag, redeploy=redeploy)
+        path = out or site.plan_path
+        planfile.save(made, path, root=None if out else site.root)
+    print_plan(given, made, form)
+    if form == "text" and made.changed:
+        # The default place needs no naming: plain `apply` looks there.
+        click.echo(f"\nSaved. To carry it out: ecsplan apply{f' {path}' if out else ''}")
+    return Exit.CHANGES if detailed_exitcode and made.changed else Exit.OK
+
+
+@click.command()
+@click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path))
+@applying
+@click.pass_obj
+def apply(given: Given, /, plan_file: Path | None, **how: Any) -> int:
+    """Carry out the saved plan, exactly, without a question: it has been read."""
+    from ecsplan import planfile
+
+    spec = given.spec_if_there()
+    if plan_file is None:
+        plan_file = given.root(spec) / app_name(given, spec) / "plan.json"
+    made = planfile.load(plan_file)
+    if spec is not None and spec.app != made.app:
+        raise UsageError(f"{plan_file} is a plan of {made.app}, and the spec {spec.file} is of {spec.app}")
+    with given.site(spec, made.app) as site:
+        return carry_out(given, site, made, **how)
+
+
+@click.command()
+@click.argument("tag")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@applying
+@click.pass_obj
+def deploy(given: Given, /, tag: str, yes: bool, **how: Any) -> int:
+    """Plan TAG, ask, apply."""
+    from ecsplan import planfile
+    from ecsplan.pipeline import make_plan
+
+    spec = given.spec()
+    can_ask(yes)
+    with given.site(spec) as site:
+        made = make_plan(site, spec, tag)
+        planfile.save(made, site.plan_path, root=site.root)
+        return show_ask_apply(given, site, made, yes, **how)
+
+
+@click.command()
+@click.option("--to", metavar="N|FAMILY:REV", help="The deployment, or the revision, to go back to.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--plan", "only_plan", is_flag=True, help="Only show what would be done.")
+@click.option("--keep", is_flag=True, help="Do not deregister the revisions that are rolled back from.")
+@applying
+@click.pass_obj
+def rollback(given: Given, /, to: str | None, yes: bool, only_plan: bool, keep: bool, **how: Any) -> int:
+    """Go back: to deployment N, to a revision, or to before the newest deployment."""
+    from ecsplan.pipeline import undo
+
+    spec = given.spec_if_there()
+    if not only_plan:
+        can_ask(yes)
+    with given.site(spec, None if spec else app_name(given, spec)) as site:
+        made = undo(site, spec, to=to, keep=keep)
+        if only_plan:
+            print_plan(given, made, "text")
+            return Exit.OK
+        return show_ask_apply(given, site, made, yes, **how)
+
+
+def show_ask_apply(given: Given, site: Site, made: Plan, yes: bool, *, form: str, **how: Any) -> int:
+    if form == "text":
+        print_plan(given, made, "text")
+    if made.changed and not yes:
+        click.echo(err=True)
+        if not click.confirm("Carry this out?", err=True):
+            click.echo("Nothing was changed.", err=True)
+            return Exit.ERROR
+    return carry_out(given, site, made, form=form, quiet=True, **how)
+
+
+def carry_out(
+    given: Given,
+    site: Site,
+    made: Plan,
+    *,
+    form: str,
+    on_failure: str,
+    no_wait: bool,
+    timeout: int | None,
+    quiet: bool = False,
+) -> int:
+    from ecsplan.executor import Options
+    from ecsplan.pipeline import run_plan
+    from ecsplan.render.json import event_json, stream_head
+    from ecsplan.render.progress import Lines
+    from ecsplan.render.text import NO_CHANGES
+
+    options = Options(on_failure=on_failure, wait=not no_wait, timeout=timeout)
+    if form == "jsonl":
+        click.echo(stream_head())
+        emit: Callable[[Any], None] = lambda event: click.echo(event_json(event))  # noqa: E731
+    else:
+        emit = Lines(lambda line: click.echo(line, err=True), given.paint(sys.stderr))
+    with stopping(site):
+        result = run_plan(site, made, options=options, emit=emit)
+    if result is None:
+        if form == "text" and not quiet:
+            click.echo(NO_CHANGES)
+        return Exit.OK
+    tell_outcome(given, result, form)
+    return exit_code(result)
+
+
+def tell_outcome(given: Given, result: Result, form: str) -> None:
+    from ecsplan.journal import Outcome
+    from ecsplan.render.progress import outcome_text
+
+    text = outcome_text(result.number, result.outcome, result.reason)
+    if result.outcome is Outcome.SUCCEEDED:
+        click.echo(given.paint(sys.stdout)(text, "green"), err=form == "jsonl")
+        return
+    click.echo(given.paint(sys.stderr)(text, "red"), err=True)
+    hints = [result.state, result.hint]
+    if not result.outcome.ended:
+        hints.append(
+            f"Go back with `ecsplan rollback --to {result.number - 1}`; `ecsplan show {result.number}` tells more."
+        )
+    for hint in filter(None, hints):
+        click.echo(hint, err=True)
+
+
+def exit_code(result: Result) -> Exit:
+    from ecsplan.journal import Outcome
+
+    return {
+        Outcome.SUCCEEDED: Exit.OK,
+        Outcome.PUT_BACK: Exit.PUT_BACK,
+        Outcome.STOPPED: Exit.STOPPED,
+        Outcome.UNFINISHED: Exit.UNFINISHED,
+        Outcome.INTERRUPTED: Exit.INTERRUPTED,
+    }[result.outcome]
+
+
+def print_plan(given: Given, made: Plan, form: str) -> None:
+    from ecsplan.redact import mask_plan
+    from ecsplan.render.json import plan_json
+    from ecsplan.render.text import plan_text
+
+    masked = mask_plan(made)
+    click.echo(plan_json(masked) if form == "json" else plan_text(masked, given.paint(sys.stdout)))
+
+
+def can_ask(yes: bool) -> None:
+    if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            "there is no terminal to ask on; nothing was sent", hint="Add --yes to go ahead without a question."
+        )
+
+
+@contextmanager
+def stopping(site: Site) -> Iterator[None]:
+    """The first SIGINT or SIGTERM lets the running call end and starts nothing new; the second stops at once."""
+
+    def on_signal(number: int, frame: object) -> None:
+        if site.stop.is_set():
+            os._exit(Exit.INTERRUPTED)
+        site.stop.set()
+        click.echo("stopping after the running call; once more to stop at once", err=True)
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,29 @@
+"""Commands that need no AWS: the embedded one, and a story played on it."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ecsplan.cli.given import Given
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.  [default: 0]")
+@click.pass_obj
+def sandbox(given: Given, port: int) -> int:
+    """Serve an embedded AWS with what the spec names, to rehearse on."""
+    from ecsplan.rehearsal import serve
+
+    return serve(given.spec_if_there(), port=port, region=given.region, say=click.echo)
+
+
+@click.command()
+@click.pass_obj
+def demo(given: Given) -> int:
+    """Watch a whole story: deploy, no changes, the next tag, a failing tag, rollback."""
+    from ecsplan.cli import run
+    from ecsplan.demo import play
+
+    return play(run, say=lambda line: click.echo(given.paint(sys.stdout)(line, "bold")))

@@ -1,0 +1,83 @@
+"""Spec and tag to desired resources: pure, offline, the same for the same input."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ecsplan.errors import UsageError
+from ecsplan.kinds import kinds
+from ecsplan.kinds.base import Scope
+from ecsplan.model import UNKNOWN, Doc, Notify, Ref, Resource, mapped
+from ecsplan.spec import Spec, Task
+
+PLACEHOLDER = "{image_tag}"
+# What may stand behind the colon of an image (the OCI distribution specification's tag), and digests, which some put
+# there.
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,254}")
+
+
+def check_tag(tag: str) -> str:
+    """The tag itself; raises UsageError for one that no image can have."""
+    if not tag:
+        raise UsageError("the tag is empty", hint="Name the image tag to deploy: ecsplan plan TAG")
+    if not TAG.fullmatch(tag):
+        raise UsageError(f"{tag!r} cannot be an image's tag", hint="A tag is letters, digits and _ . - (no spaces).")
+    return tag
+
+
+def compile_spec(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resource, ...]:
+    """Every declared resource: in reference order, and within a kind in the order of the file."""
+    scope = Scope(tag=check_tag(tag), tasks=spec.tasks, redeploy=redeploy)
+    return tuple(resource for kind in kinds() for task in spec.tasks for resource in kind.compile(task, scope))
+
+
+def tag_warnings(spec: Spec, tag: str) -> tuple[str, ...]:
+    """What a person would want to know about the images before anything is sent."""
+    images = list(_images(spec))
+    warnings = [
+        f"{where}: the image {image!r} still has braces in it; only {PLACEHOLDER} is replaced"
+        for where, image in images
+        if re.search(r"[{}]", image.replace(PLACEHOLDER, ""))
+    ]
+    if not any(PLACEHOLDER in image for _, image in images):
+        warnings.append(
+            f"no image of {spec.file} contains {PLACEHOLDER}, so the tag {tag!r} makes no difference to what runs"
+        )
+    return tuple(warnings)
+
+
+def _images(spec: Spec) -> Iterator[tuple[str, str]]:
+    for task in spec.tasks:
+        for container in task.task_definition["containerDefinitions"]:
+            yield f"{task.path}, container {container.get('name', '?')}", str(container.get("image", ""))
+
+
+def notifications(spec: Spec) -> dict[str, Notify]:
+    """Where each task's calls are published, for the tasks that have a topic."""
+    return {task.name: task.notify for task in spec.tasks if task.notify is not None}
+
+
+def requests(spec: Spec, tag: str) -> dict[str, Doc]:
+    """The compiled requests per task, named as in the spec, with `(known after apply)` where that is so."""
+    by_task: dict[str, list[Resource]] = {}
+    for resource in compile_spec(spec, tag):
+        by_task.setdefault(resource.task, []).append(resource)
+    return {task.name: _task_requests(task, by_task[task.name]) for task in spec.tasks}
+
+
+def _task_requests(task: Task, resources: list[Resource]) -> Doc:
+    def docs(kind: str) -> list[Doc]:
+        return [_shown(resource.doc) for resource in resources if resource.address.kind == kind]
+
+    return {
+        "task_definition": docs("task_definition")[0],
+        "run_tasks": docs("run_task"),
+        "update_services": docs("service"),
+        "events__put_targets": docs("event_targets"),
+    }
+
+
+def _shown(doc: Doc) -> Any:
+    return mapped(doc, lambda leaf: UNKNOWN if isinstance(leaf, Ref) else leaf)

@@ -1,0 +1,200 @@
+"""Desired and live to changes: both are brought to one form, then compared naively (the only importer of deepdiff)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ecsplan.errors import PlanningError
+from ecsplan.kinds import kind_of
+from ecsplan.kinds.base import Delta, Kind
+from ecsplan.live import ref_places
+from ecsplan.model import Action, Address, Candidate, Change, Doc, FieldChange, Live, Ref, Resource, filled, mapped
+from ecsplan.normalize import normal, pruned, view
+
+
+def diff(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> tuple[Delta, ...]:
+    """A delta per resource, in reference order, those that are kept included.
+
+    A kept resource's outputs fill the references to it; other references stay and are `(known after apply)`. Raises
+    PlanningError with everything that cannot be carried out.
+    """
+    faults = [
+        fault
+        for resource in resources
+        for fault in kind_of(resource.address).plan_faults(resource, lives[resource.address])
+    ]
+    if faults:
+        raise PlanningError(faults)
+    outputs: dict[Address, dict[str, str]] = {}
+    switched: set[str] = set()
+    deltas: dict[Address, Delta] = {}
+    for resource in resources:
+        if kind_of(resource.address).ephemeral:
+            continue
+        delta = _delta(kind_of(resource.address), resource, lives[resource.address], outputs)
+        deltas[resource.address] = delta
+        if delta.change.action is Action.KEEP:
+            outputs[resource.address] = delta.change.outputs
+        if _switches(delta):
+            switched.add(resource.task)
+    for resource in resources:
+        if kind_of(resource.address).ephemeral:
+            deltas[resource.address] = _run(resource, lives[resource.address], switched, outputs)
+    return tuple(deltas[resource.address] for resource in resources)
+
+
+def _delta(kind: Kind, resource: Resource, live: Live, outputs: Mapping[Address, Mapping[str, str]]) -> Delta:
+    desired = filled(live.wanted if live.wanted is not None else resource.doc, outputs)
+    base = live.candidates[0] if live.candidates else None
+    for found in live.candidates:
+        wanted = kind.merge(found.doc, desired)
+        if found.reusable and normal(wanted, kind.rules) == normal(found.doc, kind.rules):
+            return _kept(kind, resource, live, found, desired)
+    if base is None and not desired:  # nothing there, and nothing asked for
+        return Delta(
+            change=_change(resource, Action.KEEP), resource=resource, live=live, found=None, desired={}, wanted={}
+        )
+    if base is None:
+        wanted = kind.merge({}, desired)
+        fields = tuple(FieldChange(path=p, after=v) for p, v in _leaves(_declared_view(kind, wanted)))
+        change = _change(resource, Action.CREATE, after=resource.doc, fields=fields)
+    else:
+        wanted = kind.merge(base.doc, desired)
+        change = _change(
+            resource,
+            Action.CREATE if kind.versioned else Action.UPDATE,
+            before=kind.before(base.doc, wanted, desired),
+            after=resource.doc,
+            fields=_fields(kind, base.doc, wanted),
+            outputs=base.outputs,
+        )
+    return Delta(change=change, resource=resource, live=live, found=base, desired=desired, wanted=wanted)
+
+
+def _kept(kind: Kind, resource: Resource, live: Live, found: Candidate, desired: Doc) -> Delta:
+    """Equal: kept. Where the equal one is not what is in use, the differences between those two are told."""
+    base = live.candidates[0]
+    fields = _fields(kind, base.doc, found.doc) if found is not base else ()
+    action = Action.UPDATE if resource.settings.redeploy else Action.KEEP
+    change = _change(
+        resource,
+        action,
+        before=kind.before(found.doc, found.doc, desired) if action is Action.UPDATE else None,
+        after=resource.doc,
+        fields=fields,
+        outputs=found.outputs,
+        note="redeploy" if action is Action.UPDATE else "",
+    )
+    wanted = kind.merge(found.doc, desired)
+    return Delta(change=change, resource=resource, live=live, found=found, desired=desired, wanted=wanted)
+
+
+def _run(resource: Resource, live: Live, switched: set[str], outputs: Mapping[Address, Mapping[str, str]]) -> Delta:
+    """Something without a live state: it runs when its task is switched to another revision, or always."""
+    runs = resource.settings.when == "always" or resource.task in switched
+    change = _change(resource, Action.RUN if runs else Action.KEEP, after=resource.doc)
+    desired = filled(resource.doc, outputs)
+    return Delta(change=change, resource=resource, live=live, found=None, desired=desired, wanted=desired)
+
+
+def _change(resource: Resource, action: Action, **more: Any) -> Change:
+    return Change(
+        address=resource.address,
+        task=resource.task,
+        action=action,
+        settings=resource.settings,
+        facts=resource.facts,
+        keep=resource.keep,
+        pinned=resource.pinned,
+        retire=resource.retire,
+        **more,
+    )
+
+
+def _switches(delta: Delta) -> bool:
+    """Does this move something to another revision? A new revision does, and so does a reference that will change."""
+    kind = kind_of(delta.change.address)
+    if delta.change.action is Action.KEEP:
+        return False
+    if kind.versioned or delta.found is None:
+        return True
+    declared = view(normal(kind.merge(delta.found.doc, delta.resource.doc), kind.rules), kind.rules)
+    found = view(normal(delta.found.doc, kind.rules), kind.rules)
+    wanted = view(normal(delta.wanted, kind.rules), kind.rules)
+    before = [value for _, value in ref_places(declared, found)]
+    after = [value for _, value in ref_places(declared, wanted)]
+    return before != after
+
+
+# --- fields ---
+
+
+def _declared_view(kind: Kind, doc: Doc) -> Doc:
+    """What is declared, named by meaning, without what AWS would fill in."""
+    return view(pruned(doc) or {}, kind.rules)
+
+
+def _fields(kind: Kind, before: Doc, after: Doc) -> tuple[FieldChange, ...]:
+    return field_changes(view(normal(before, kind.rules), kind.rules), view(normal(after, kind.rules), kind.rules))
+
+
+def field_changes(before: Doc, after: Doc) -> tuple[FieldChange, ...]:
+    """The differences of two views, a leaf each, sorted by path. A list whose order matters is one leaf."""
+    from deepdiff import DeepDiff
+
+    marked: dict[str, Ref] = {}
+
+    def mark(leaf: Any) -> Any:
+        if not isinstance(leaf, Ref):
+            return leaf
+        text = f"\0{leaf.address}\0{leaf.output}"
+        marked[text] = leaf
+        return text
+
+    tree = DeepDiff(
+        mapped(before, mark),
+        mapped(after, mark),
+        view="tree",
+        ignore_numeric_type_changes=True,
+        threshold_to_diff_deeper=0,
+    )
+    paths = {_to_list(level.path(output_format="list")) for levels in tree.values() for level in levels}
+    changes = {
+        change.path: change for path in paths for change in _leaf_changes(path, _at(before, path), _at(after, path))
+    }
+    return tuple(changes[path] for path in sorted(changes))
+
+
+def _to_list(path: Sequence[Any]) -> tuple[str, ...]:
+    """The path as far as the first list on it."""
+    result: list[str] = []
+    for part in path:
+        if isinstance(part, int):
+            break
+        result.append(part)
+    return tuple(result)
+
+
+def _at(doc: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        doc = doc.get(part) if isinstance(doc, Mapping) else None
+    return doc
+
+
+def _leaf_changes(path: tuple[str, ...], before: Any, after: Any) -> Iterator[FieldChange]:
+    if isinstance(before, Mapping) or isinstance(after, Mapping):
+        old = before if isinstance(before, Mapping) else {}
+        new = after if isinstance(after, Mapping) else {}
+        for name in dict.fromkeys((*old, *new)):
+            yield from _leaf_changes((*path, name), old.get(name), new.get(name))
+    elif before != after or type(before) is not type(after):
+        yield FieldChange(path=".".join(path), before=before, after=after)
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name in sorted(value):
+            yield from _leaves(value[name], (*path, name))
+    elif value is not None:
+        yield ".".join(path), value

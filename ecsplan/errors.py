@@ -1,0 +1,143 @@
+"""Every error that ecsplan expects, with the exit code that it ends in.
+
+An error says what was tried and on what (`message`), what state that leaves (`state`), and what to do next (`hint`).
+The command line prints these and nothing else; only an exception that is not an `EcsplanError` shows a traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The exit codes, a contract with scripts and CI."""
+
+    OK = 0
+    ERROR = 1
+    CHANGES = 2
+    USAGE = 3
+    STALE = 4
+    LOCKED = 5
+    PUT_BACK = 6
+    STOPPED = 7
+    UNFINISHED = 8
+    INTERRUPTED = 130
+
+
+class EcsplanError(Exception):
+    """A known error: one clear message and an exit code."""
+
+    exit_code = Exit.ERROR
+
+    def __init__(self, message: str, *, state: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.state = state
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (self.message, self.state, self.hint) if part)
+
+
+class UsageError(EcsplanError):
+    """The command line, the environment or a file named on it is wrong; nothing was sent."""
+
+    exit_code = Exit.USAGE
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Fault:
+    """One thing wrong in an input: the file, the dotted path in it (empty for the file as a whole), and what."""
+
+    file: str
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.file, self.path, self.message) if part)
+
+
+class SpecError(UsageError):
+    """All faults of a spec, at once."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        count = f"{len(self.faults)} faults in the spec" if len(self.faults) > 1 else "a fault in the spec"
+        super().__init__(
+            "\n".join([f"{count}; nothing was sent:", *(f"  {fault}" for fault in self.faults)]),
+        )
+
+
+class PlanFileError(UsageError):
+    """A plan file that cannot be read, is of another version, or asks for what no kind makes."""
+
+
+class StaleError(EcsplanError):
+    """What the plan was made from has moved since, or the plan was applied already; nothing was changed."""
+
+    exit_code = Exit.STALE
+
+
+class LockedError(EcsplanError):
+    """Another deployment of this app is running; nothing was changed."""
+
+    exit_code = Exit.LOCKED
+
+
+class UnfinishedError(EcsplanError):
+    """An earlier deployment of this app has no end in the journal; nothing was changed."""
+
+    exit_code = Exit.STOPPED
+
+
+class JournalError(EcsplanError):
+    """The journal cannot be read or written; says which file, and which line."""
+
+
+class AwsError(EcsplanError):
+    """AWS, or the way to it, answered no.
+
+    `code` is AWS's own error code, or the name of a client-side failure such as `NoCredentials` or
+    `EndpointConnection`. `unclear` is true where nobody saw whether the request was carried out (a lost answer).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        service: str = "",
+        operation: str = "",
+        code: str = "",
+        unclear: bool = False,
+        state: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, state=state, hint=hint)
+        self.service = service
+        self.operation = operation
+        self.code = code
+        self.unclear = unclear
+
+
+class RefusedError(EcsplanError):
+    """AWS answered 200 and yet did not do what was asked (RunTask failures, PutTargets FailedEntryCount).
+
+    `again` is the call (`model.Call`) for what was left undone, where repeating it makes sense.
+    """
+
+    def __init__(self, message: str, *, state: str = "", hint: str = "", again: object = None) -> None:
+        super().__init__(message, state=state, hint=hint)
+        self.again = again
+
+
+class PlanningError(EcsplanError):
+    """What the spec asks for cannot be done with what is live; nothing was changed."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(
+            "\n".join(("this cannot be planned:", *(f"  {fault}" for fault in self.faults))),
+            state="Nothing was changed.",
+        )

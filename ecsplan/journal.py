@@ -1,0 +1,346 @@
+"""What happened, on disk: a file of JSON lines per deployment, each line safe on disk before the next thing is done.
+
+ROOT/APP/ACCOUNT-REGION/000012.jsonl    deployment 12; its first line holds the whole plan with every undo
+ROOT/APP/ACCOUNT-REGION/lock            held (flock) while a deployment runs; holder.json says by whom
+ROOT/APP/plan.json                      the plan that was saved last
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from ecsplan.errors import JournalError, LockedError
+from ecsplan.model import FORMAT_VERSION, Identity, Plan, Value, from_data, to_json
+
+MAX_LINE = 64 * 1024 * 1024  # bytes; a line is at most one plan
+
+
+class Outcome(Enum):
+    """How a deployment ended. Those that did not end leave something to `resume` or `rollback`."""
+
+    SUCCEEDED = "succeeded"
+    PUT_BACK = "put back"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    UNFINISHED = "unfinished"
+
+    @property
+    def ended(self) -> bool:
+        return self in (Outcome.SUCCEEDED, Outcome.PUT_BACK)
+
+
+class Origin(Value, frozen=True, kw_only=True):
+    """Who does this, from where, with which command."""
+
+    user: str
+    host: str
+    pid: int
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}, process {self.pid}, {self.command!r}"
+
+
+class Opened(Value, tag_field="entry", tag="opened", frozen=True, kw_only=True):
+    """The first line. Times are ISO 8601 in UTC."""
+
+    format_version: str = FORMAT_VERSION
+    number: int
+    at: str
+    origin: Origin
+    plan: Plan
+
+
+class Began(Value, tag_field="entry", tag="began", frozen=True, kw_only=True):
+    """This step's call (or its undo) is about to be sent."""
+
+    at: str
+    step: int
+    undo: bool = False
+
+
+class Done(Value, tag_field="entry", tag="done", frozen=True, kw_only=True):
+    """AWS has accepted it."""
+
+    at: str
+    step: int
+    outputs: dict[str, str]
+    undo: bool = False
+
+
+class Failed(Value, tag_field="entry", tag="failed", frozen=True, kw_only=True):
+    """It was refused, or its effect failed. `unclear`: nobody saw whether it was carried out."""
+
+    at: str
+    step: int
+    error: str
+    undo: bool = False
+    unclear: bool = False
+
+
+class Closed(Value, tag_field="entry", tag="closed", frozen=True, kw_only=True):
+    at: str
+    outcome: Outcome
+    reason: str = ""
+
+
+Entry: TypeAlias = Opened | Began | Done | Failed | Closed
+
+
+class Deployment(Value, frozen=True, kw_only=True):
+    """A deployment as the journal tells it."""
+
+    opened: Opened
+    entries: tuple[Began | Done | Failed | Closed, ...] = ()
+
+    @property
+    def number(self) -> int:
+        return self.opened.number
+
+    @property
+    def plan(self) -> Plan:
+        return self.opened.plan
+
+    @property
+    def outcome(self) -> Outcome:
+        """A deployment without a last word was cut off."""
+        closings = [entry for entry in self.entries if isinstance(entry, Closed)]
+        return closings[-1].outcome if closings else Outcome.UNFINISHED
+
+    @property
+    def reason(self) -> str:
+        closings = [entry for entry in self.entries if isinstance(entry, Closed)]
+        return closings[-1].reason if closings else "it was cut off"
+
+    def outputs(self) -> dict[int, dict[str, str]]:
+        """By step: what AWS answered, for every step that was done, whether or not it was undone later."""
+        return {e.step: e.outputs for e in self.entries if isinstance(e, Done) and not e.undo}
+
+    def touched(self) -> frozenset[int]:
+        """The steps that were begun: whether each was carried out, live state tells."""
+        return frozenset(e.step for e in self.entries if isinstance(e, Began) and not e.undo)
+
+    def states(self) -> dict[int, str]:
+        """By step: planned, begun, done, failed or undone."""
+        states = {step.index: "planned" for step in self.plan.steps}
+        for entry in self.entries:
+            match entry:
+                case Began(undo=False):
+                    states[entry.step] = "begun"
+                case Done():
+                    states[entry.step] = "undone" if entry.undo else "done"
+                case Failed():
+                    states[entry.step] = "undo failed" if entry.undo else "failed"
+        return states
+
+
+class Damaged(Value, frozen=True, kw_only=True):
+    """A file of the journal that cannot be read."""
+
+    number: int
+    error: str
+
+
+class Journal:
+    """The deployments of one app in one account and region, below `root`."""
+
+    def __init__(self, root: Path, app: str, identity: Identity) -> None:
+        self.root, self.app = root, app
+        self.folder = root / app / str(identity)
+
+    def numbers(self) -> list[int]:
+        """In order; empty where nothing was deployed yet."""
+        try:
+            names = [path.name for path in self.folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise JournalError(f"the journal {self.folder} cannot be read: {error.strerror}") from error
+        return sorted(int(match[1]) for name in names if (match := re.fullmatch(r"(\d{6,})\.jsonl", name)))
+
+    def path(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.jsonl"
+
+    def read(self, number: int) -> Deployment:
+        """Raises JournalError, with file and line, on anything but a torn last line."""
+        return read_file(self.path(number))
+
+    def all(self) -> list[Deployment | Damaged]:
+        """Every deployment in order; a file that cannot be read takes its place and hides no other."""
+        result: list[Deployment | Damaged] = []
+        for number in self.numbers():
+            try:
+                result.append(self.read(number))
+            except JournalError as error:
+                result.append(Damaged(number=number, error=error.message))
+        return result
+
+    def deployments(self) -> list[Deployment]:
+        """Every deployment in order; raises JournalError if one cannot be read."""
+        return [self.read(number) for number in self.numbers()]
+
+    def open(self, plan: Plan, origin: Origin, at: str) -> Writer:
+        """A new deployment, with the next number. Call it while holding the lock."""
+        number = (self.numbers() or [0])[-1] + 1
+        opened = Opened(number=number, at=at, origin=origin, plan=plan)
+        with _told(f"the journal {self.folder} cannot be written"):
+            make_folders(self.root, self.folder)
+            handle = os.open(self.path(number), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        writer = Writer(number, self.path(number), handle)
+        writer.append(opened)
+        with _told(f"the journal {self.folder} cannot be written"):
+            _sync_folder(self.folder)
+        return writer
+
+    @contextlib.contextmanager
+    def locked(self, origin: Origin, at: str) -> Iterator[None]:
+        """One deployment at a time; raises LockedError naming the holder. The OS lets go when a process dies."""
+        with _told(f"the journal {self.folder} cannot be written"):
+            make_folders(self.root, self.folder)
+        holder = self.folder / "holder.json"
+        lock = FileLock(self.folder / "lock", mode=0o600)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise LockedError(
+                f"another deployment of {self.app} is running{_held_by(holder)}",
+                state="Nothing was changed.",
+                hint="Wait for it to end, or look at it with `ecsplan history`.",
+            ) from None
+        except OSError as error:
+            raise JournalError(f"the lock {lock.lock_file} cannot be taken: {error.strerror}") from error
+        try:
+            write_file(holder, to_json({"since": at, "holder": origin}))
+            yield
+            with contextlib.suppress(OSError):
+                holder.unlink()
+        finally:
+            lock.release()
+
+
+class Writer:
+    """Appends to one deployment's file; an entry is on disk when `append` returns."""
+
+    def __init__(self, number: int, path: Path, handle: int) -> None:
+        self.number, self.path = number, path
+        self._handle, self._lock = handle, threading.Lock()
+
+    def append(self, entry: Entry) -> None:
+        line = to_json(entry) + b"\n"
+        with self._lock, _told(f"the journal {self.path} cannot be written"):
+            while line:
+                line = line[os.write(self._handle, line) :]
+            os.fsync(self._handle)
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+
+def read_file(path: Path) -> Deployment:
+    """One deployment's file. A last line that was not written to its end is as if it had never been begun."""
+    with _told(f"the journal {path} cannot be read"):
+        lines = path.read_bytes().split(b"\n")
+    complete = lines[:-1]  # what stands behind the last line feed was torn off while it was written
+    if not complete:
+        raise JournalError(f"{path}: line 1: the deployment was never written to its end; nothing was sent for it")
+    entries = [_entry(path, number, line) for number, line in enumerate(complete, 1)]
+    opened, rest = entries[0], entries[1:]
+    if not isinstance(opened, Opened):
+        raise JournalError(f"{path}: line 1: the plan of the deployment should stand here")
+    return Deployment(opened=opened, entries=tuple(_not_opened(path, entry) for entry in rest))
+
+
+def _entry(path: Path, number: int, line: bytes) -> Entry:
+    where = f"{path}: line {number}"
+    try:
+        data = msgspec.json.decode(line)
+        check_version(data.get("format_version", FORMAT_VERSION) if isinstance(data, dict) else None, where)
+        entry: Entry = from_data(data, Entry)  # type: ignore[arg-type]  # a union is what msgspec wants here
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise JournalError(f"{where} is damaged: {error}") from error
+    return entry
+
+
+def _not_opened(path: Path, entry: Entry) -> Began | Done | Failed | Closed:
+    if isinstance(entry, Opened):
+        raise JournalError(f"{path}: a second deployment begins in the middle of the file")
+    return entry
+
+
+def check_version(version: object, where: str) -> None:
+    """Minor versions add what older readers ignore; of a newer major version nothing is understood."""
+    major = str(version).partition(".")[0]
+    if major != FORMAT_VERSION.partition(".")[0]:
+        raise JournalError(
+            f"{where}: written in format {version}, and this ecsplan reads {FORMAT_VERSION}",
+            hint="Use the version of ecsplan that wrote it, or a newer one.",
+        )
+
+
+def unfinished(deployments: Sequence[Deployment]) -> Deployment | None:
+    """The newest deployment that was left part-way and that no later rollback has undone."""
+    undone = {n for d in deployments if d.outcome is Outcome.SUCCEEDED for n in d.plan.undoes}
+    return next((d for d in reversed(deployments) if not d.outcome.ended and d.number not in undone), None)
+
+
+# --- files ---
+
+
+def make_folders(root: Path, folder: Path) -> None:
+    """The folders, for their owner alone, and a .gitignore: plans and journals hold what the spec holds."""
+    missing = [path for path in (folder, *folder.parents) if path == root or root in path.parents]
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, parents=path == root, exist_ok=True)
+    ignore = root / ".gitignore"
+    if not ignore.exists():
+        write_file(ignore, b"*\n")
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Whole or not at all, readable by its owner only."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _held_by(holder: Path) -> str:
+    try:
+        data = msgspec.json.decode(holder.read_bytes())
+        origin: Origin = from_data(data["holder"], Origin)
+        return f": {origin}, since {data['since']}"
+    except (OSError, msgspec.MsgspecError, KeyError, TypeError):
+        return ""
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise JournalError(f"{what}: {error.strerror or error}") from error

@@ -1,0 +1,26 @@
+"""The kinds, discovered: every module of this folder that defines `KIND`. There is no registry to edit."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from ecsplan.errors import PlanFileError
+from ecsplan.kinds.base import Kind
+from ecsplan.model import Address
+
+
+@cache
+def kinds() -> tuple[Kind, ...]:
+    """All kinds, in reference order."""
+    modules = (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__))
+    return tuple(sorted((m.KIND for m in modules if hasattr(m, "KIND")), key=lambda kind: (kind.rank, kind.name)))
+
+
+def kind_of(address: Address) -> Kind:
+    """The kind of an address; raises PlanFileError where no kind has that name (only a foreign file can say so)."""
+    for kind in kinds():
+        if kind.name == address.kind:
+            return kind
+    raise PlanFileError(f"{address}: there is no kind of that name")

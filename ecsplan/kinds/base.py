@@ -1,0 +1,244 @@
+"""The contract of a kind: a sort of thing that ecsplan handles, as one frozen value in one file of this folder.
+
+A kind never imports boto3. It is given `ask`, which refuses every operation that does not read, and it answers with
+data: documents, differences, calls. Only the executor is given the means to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ecsplan.errors import AwsError
+from ecsplan.model import (
+    Action,
+    Address,
+    Call,
+    Candidate,
+    Change,
+    Doc,
+    FieldChange,
+    Live,
+    Phase,
+    Resource,
+    Settings,
+    Step,
+    Undo,
+)
+from ecsplan.normalize import Rule
+from ecsplan.spec import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """AWS's answer to one call: `data`, or the `error` it refused with."""
+
+    call: Call
+    data: Doc | None = None
+    error: AwsError | None = None
+
+    def value(self) -> Doc:
+        """The data; raises the error."""
+        if self.error is not None:
+            raise self.error
+        assert self.data is not None
+        return self.data
+
+
+class Ask(Protocol):
+    """The read side of AWS."""
+
+    def many(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+        """All calls at once, answers in their order. An equal call is sent once. Raises only what concerns all calls
+        alike (no credentials, no way to the endpoint); what AWS refuses is in the answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What a spec is compiled with, beside itself: the image tag, all tasks of the spec, and whether services are to be
+    redeployed without a difference."""
+
+    tag: str
+    tasks: tuple[Task, ...]
+    redeploy: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delta:
+    """A change with what its steps are made from: what is declared, with every reference filled that is known by now
+    (`desired`), what is live, and the live document with the declared one laid over it (`wanted`)."""
+
+    change: Change
+    resource: Resource
+    live: Live
+    found: Candidate | None
+    desired: Doc
+    wanted: Doc
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A step before the planner numbers it."""
+
+    phase: Phase
+    action: Action
+    call: Call
+    undo: Undo
+    changes: tuple[FieldChange, ...] = ()
+    note: str = ""
+    expect: Doc = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """A step whose call was accepted and whose effect takes time. `call` is what was sent."""
+
+    address: Address
+    step: Step
+    call: Call
+    outputs: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """One request that tells how some of those waited for are doing."""
+
+    call: Call
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """`note` is one line for people: the state while under way, the outcome when done, the reason when not ok."""
+
+    done: bool
+    ok: bool = True
+    note: str = ""
+
+
+def _nothing_read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
+    return tuple(Live(address=resource.address) for resource in resources)
+
+
+def _nothing_more(ask: Ask, lives: Sequence[Live], used: Mapping[Address, Sequence[str]]) -> tuple[Live, ...]:
+    return tuple(lives)
+
+
+def _as_declared(live: Doc, declared: Doc) -> Doc:
+    return declared
+
+
+def _older(newer: Doc, older: Doc) -> Doc:
+    merged: Doc = overlay(newer, older)
+    return merged
+
+
+def _whole(found: Doc, wanted: Doc, declared: Doc) -> Doc:
+    return found
+
+
+def _no_faults(resource: Resource, live: Live) -> tuple[str, ...]:
+    return ()
+
+
+def _no_retirement(delta: Delta, used: frozenset[str]) -> tuple[Draft, ...]:
+    return ()
+
+
+def _at_once(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
+    return Progress(done=True)
+
+
+def _not_known(ask: Ask, step: Step, call: Call) -> Mapping[str, str] | None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A sort of thing that ecsplan handles. All functions are pure but for `ask`.
+
+    name            the first part of its addresses
+    rank            where its things stand in reference order: whoever is referred to comes first
+    rules           what AWS does to its documents (`normalize`)
+    writes          every `service:operation` that its steps and undos may name; a plan file with another is refused
+    compile         the declared resources of a task of the spec
+    read            what is live, for ALL its resources at once, so that it can batch
+    read_used       a second look, once all kinds have read: which outputs of its addresses others hold live
+    merge           the live document with the declared one over it: what would be live afterwards
+    before          the part of the live document that going from it to `wanted` replaces
+    older           two documents of `before` as one: the older deployment's values win
+    names           the document that names a resource and declares nothing of it
+    revision_only   a declared document with nothing left but its names and the revision
+    plan_faults     reasons why a difference cannot be carried out, each a sentence
+    steps           the calls that make a change, each with its undo
+    retire          the calls that clean up after a deployment, given every revision that is used then
+    accept          the outputs of an answer; raises RefusedError, because a 200 is not success
+    watch           which requests tell how those waited for are doing; None where there is nothing to wait for
+    progress        what their answers (in order) mean for one address
+    reconcile       was this call carried out although nobody saw the answer? its outputs, or None
+    versioned       a difference makes a new one beside the old, and does not change the old one
+    ephemeral       it has no live state: it runs when something of its task is switched to another revision
+    token           the parameter that makes a repeated call harmless; the executor fills it in
+    late_is_failure whether it has failed when the time is over, or is only not finished yet
+    timeout         seconds to wait for it, where neither spec nor command line says
+    """
+
+    name: str
+    rank: int
+    rules: tuple[Rule, ...]
+    writes: frozenset[str]
+    compile: Callable[[Task, Scope], tuple[Resource, ...]]
+    steps: Callable[[Delta], tuple[Draft, ...]]
+    accept: Callable[[Step, Call, Doc], dict[str, str]]
+    read: Callable[[Ask, Sequence[Resource]], tuple[Live, ...]] = _nothing_read
+    read_used: Callable[[Ask, Sequence[Live], Mapping[Address, Sequence[str]]], tuple[Live, ...]] = _nothing_more
+    merge: Callable[[Doc, Doc], Doc] = _as_declared
+    before: Callable[[Doc, Doc, Doc], Doc] = _whole
+    older: Callable[[Doc, Doc], Doc] = _older
+    names: Callable[[Doc], Doc] | None = None
+    revision_only: Callable[[Doc], Doc] = lambda doc: doc
+    plan_faults: Callable[[Resource, Live], tuple[str, ...]] = _no_faults
+    retire: Callable[[Delta, frozenset[str]], tuple[Draft, ...]] = _no_retirement
+    watch: Callable[[Sequence[Waiting]], tuple[Look, ...]] | None = None
+    progress: Callable[[Waiting, Sequence[Doc]], Progress] = _at_once
+    reconcile: Callable[[Ask, Step, Call], Mapping[str, str] | None] = _not_known
+    versioned: bool = False
+    ephemeral: bool = False
+    token: str = ""
+    late_is_failure: bool = False
+    timeout: int = 900
+
+
+def overlay(live: Any, declared: Any) -> Any:
+    """The live document with the declared one over it: maps field by field, everything else replaced; None removes."""
+    if isinstance(live, Mapping) and isinstance(declared, Mapping):
+        merged = {**live, **{k: overlay(live.get(k), v) for k, v in declared.items()}}
+        return {k: v for k, v in merged.items() if v is not None}
+    return declared
+
+
+def replaced(found: Doc, wanted: Doc, declared: Doc, raw: Doc) -> Doc:
+    """The live values at the declared places where `wanted` differs from `found`; None where nothing is live.
+
+    `found` and `wanted` are normal documents, so that a default that AWS filled in is there to be put back; where `raw`
+    (the live document as AWS answered it) has the value, that is taken.
+    """
+    result: Doc = {}
+    for name, value in declared.items():
+        old, new = found.get(name), wanted.get(name)
+        as_answered = raw.get(name, old)
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and isinstance(new, Mapping):
+            if inner := replaced(
+                dict(old), dict(new), dict(value), as_answered if isinstance(as_answered, dict) else {}
+            ):
+                result[name] = inner
+        elif old != new:
+            result[name] = as_answered
+    return result
+
+
+def short_arn(arn: object) -> str:
+    """The last part of an ARN, as people say it: `web:41`, a cluster's or service's name."""
+    return str(arn).rpartition("/")[2]

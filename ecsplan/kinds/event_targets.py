@@ -1,0 +1,246 @@
+"""EventBridge targets: pointed at a revision, with everything else about them kept as it is live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ecsplan.errors import RefusedError
+from ecsplan.kinds.base import Answer, Ask, Delta, Draft, Kind, Scope, overlay, replaced, short_arn
+from ecsplan.kinds.event_targets_rules import RULES
+from ecsplan.kinds.task_definition import arn_of
+from ecsplan.model import Action, Address, Call, Candidate, Doc, FieldChange, Live, Phase, Ref, Resource, Step, copied
+from ecsplan.normalize import normal
+from ecsplan.spec import Entry, Task
+
+NAME = "event_targets"
+BATCH = 10  # entries per PutTargets or RemoveTargets call (EventBridge quotas)
+ABSENT = "absent"  # in a rollback's document: Ids of targets that were not there before
+
+
+def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
+    """One resource per rule: the declared part of its targets, each on the revision unless it declares its own."""
+    return tuple(
+        Resource(address=_address(task, entry, scope), task=task.name, doc=_pinned(entry.params, arn_of(task)))
+        for entry in task.put_targets
+    )
+
+
+def _pinned(params: Doc, arn: Ref) -> Doc:
+    doc: Doc = copied(params)
+    for target in doc["Targets"]:
+        target.setdefault("EcsParameters", {}).setdefault("TaskDefinitionArn", arn)
+    return doc
+
+
+def _address(task: Task, entry: Entry, scope: Scope) -> Address:
+    """The rule; and the task too, where several tasks set targets of one rule."""
+    rule = rule_name(entry.params)
+    tasks = {
+        other.name for other in scope.tasks for declared in other.put_targets if rule_name(declared.params) == rule
+    }
+    return Address.of(NAME, f"{rule}@{task.name}" if len(tasks) > 1 else rule)
+
+
+def rule_name(params: Mapping[str, Any]) -> str:
+    """The rule's name, after its bus where that is not the default one."""
+    bus = short_arn(params.get("EventBusName") or "default")
+    return str(params["Rule"]) if bus == "default" else f"{bus}/{params['Rule']}"
+
+
+# --- reading ---
+
+
+def read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
+    """All targets of all rules at once; a rule that two tasks declare is asked for once."""
+    answers = ask.many([_list(resource.doc) for resource in resources])
+    return tuple(_live(ask, resource, answer) for resource, answer in zip(resources, answers, strict=True))
+
+
+def _names(doc: Doc) -> Doc:
+    return {field: doc[field] for field in ("Rule", "EventBusName") if field in doc}
+
+
+def _list(doc: Doc) -> Call:
+    return Call(service="events", operation="list_targets_by_rule", params=_names(doc))
+
+
+def _live(ask: Ask, resource: Resource, first: Answer) -> Live:
+    if first.error and first.error.code == "ResourceNotFoundException":
+        return Live(address=resource.address, observed="missing")
+    targets = _all_pages(ask, first)
+    doc = {**_names(resource.doc), "Targets": targets}
+    return Live(address=resource.address, candidates=(Candidate(doc=doc, outputs={}),), observed=normal(doc, RULES))
+
+
+def _all_pages(ask: Ask, answer: Answer) -> list[Doc]:
+    data = answer.value()
+    targets, seen = list(data.get("Targets", ())), set[str]()
+    # A page that names itself as the next one would never end.
+    while (token := data.get("NextToken")) and token not in seen:
+        seen.add(token)
+        call = Call(
+            service="events",
+            operation="list_targets_by_rule",
+            params={**answer.call.params, "NextToken": token},
+        )
+        (following,) = ask.many([call])
+        data = following.value()
+        targets.extend(data.get("Targets", ()))
+    return list({target["Id"]: target for target in targets}.values())
+
+
+# --- comparing and changing ---
+
+
+def merge(live: Doc, declared: Doc) -> Doc:
+    """PutTargets replaces a target whole: the declared members over the live ones, and other targets as they are."""
+    gone = set(declared.get(ABSENT, ()))
+    targets = {target["Id"]: target for target in live.get("Targets", ()) if target["Id"] not in gone}
+    for target in declared["Targets"]:
+        targets[target["Id"]] = overlay(targets.get(target["Id"], {}), target)
+    return {**_names(declared), "Targets": list(targets.values())}
+
+
+def before(found: Doc, wanted: Doc, declared: Doc) -> Doc:
+    """The declared members of changed targets at their live values, and the Ids of targets that are not there yet."""
+    old, new, raw = _by_id(normal(found, RULES)), _by_id(normal(wanted, RULES)), _by_id(found)
+    targets = []
+    for target in declared["Targets"]:
+        name = target["Id"]
+        if name in old and (values := replaced(old[name], new[name], target, raw[name])):
+            targets.append({"Id": name, **values})
+    targets += [raw[name] for name in declared.get(ABSENT, ()) if name in raw]
+    created = [target["Id"] for target in declared["Targets"] if target["Id"] not in old]
+    return {**_names(declared), "Targets": targets, **({ABSENT: created} if created else {})}
+
+
+def _by_id(doc: Doc) -> dict[str, Doc]:
+    return {target["Id"]: target for target in doc.get("Targets", ())}
+
+
+def older(newer: Doc, older: Doc) -> Doc:
+    """Of two documents that put targets back, both: the older one wins, also on whether a target was there at all."""
+    targets = _by_id(newer)
+    for target in older["Targets"]:
+        targets[target["Id"]] = overlay(targets.get(target["Id"], {}), target)
+    gone = set(older.get(ABSENT, ()))
+    gone |= {name for name in newer.get(ABSENT, ()) if name not in _by_id(older)}
+    kept = [target for name, target in targets.items() if name not in gone]
+    return {**_names(newer), "Targets": kept, **({ABSENT: sorted(gone)} if gone else {})}
+
+
+def revision_only(doc: Doc) -> Doc:
+    targets = [
+        {"Id": target["Id"], "EcsParameters": {"TaskDefinitionArn": target["EcsParameters"]["TaskDefinitionArn"]}}
+        for target in doc["Targets"]
+        if isinstance(target["EcsParameters"]["TaskDefinitionArn"], Ref)
+    ]
+    return {**_names(doc), "Targets": targets}
+
+
+def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
+    if not live.candidates:
+        return (
+            f"{resource.address}: there is no such rule; rules are created elsewhere, ecsplan only sets their targets",
+        )
+    found = _by_id(live.candidates[0].doc)
+    return tuple(fault for target in resource.doc["Targets"] if (fault := _fault(resource.address, target, found)))
+
+
+def _fault(address: Address, target: Doc, found: Mapping[str, Doc]) -> str:
+    name = target["Id"]
+    if name in found and "EcsParameters" not in found[name] and "Arn" not in target:
+        return f"{address}: target {name} does not run an ECS task, it is {found[name].get('Arn')}"
+    missing = [field for field in ("Arn", "RoleArn") if field not in target]
+    if name not in found and missing:
+        return f"{address}: there is no target {name} yet; to make one, declare its {' and '.join(missing)} too"
+    return ""
+
+
+def steps(delta: Delta) -> tuple[Draft, ...]:
+    """PutTargets for targets that change and for new ones, RemoveTargets for those to go; others are not sent."""
+    assert delta.found is not None
+    old, new = _by_id(normal(delta.found.doc, RULES)), _by_id(normal(delta.wanted, RULES))
+    raw, wanted = _by_id(delta.found.doc), _by_id(delta.wanted)
+    changed = [name for name in wanted if name in old and new[name] != old[name]]
+    created = [name for name in wanted if name not in old]
+    gone = [name for name in delta.resource.doc.get(ABSENT, ()) if name in old]
+    names = _names(delta.resource.doc)
+
+    def put(ids: Sequence[str], targets: Mapping[str, Doc]) -> Call:
+        return Call(service="events", operation="put_targets", params={**names, "Targets": [targets[i] for i in ids]})
+
+    def remove(ids: Sequence[str]) -> Call:
+        return Call(service="events", operation="remove_targets", params={**names, "Ids": list(ids)})
+
+    drafts = []
+    for ids in _batches(changed):
+        drafts.append(_draft(delta, Action.UPDATE, ids, put(ids, wanted), put(ids, raw)))
+    for ids in _batches(created):
+        drafts.append(_draft(delta, Action.CREATE, ids, put(ids, wanted), remove(ids)))
+    for ids in _batches(gone):
+        drafts.append(_draft(delta, Action.DELETE, ids, remove(ids), put(ids, raw)))
+    return tuple(drafts)
+
+
+def _batches(ids: Sequence[str]) -> list[Sequence[str]]:
+    return [ids[i : i + BATCH] for i in range(0, len(ids), BATCH)]
+
+
+def _draft(delta: Delta, action: Action, ids: Sequence[str], do: Call, undo: Call) -> Draft:
+    return Draft(
+        phase=Phase.TARGETS,
+        action=action,
+        call=do,
+        undo=undo,
+        changes=tuple(field for field in delta.change.fields if _concerns(field, ids)),
+        note=", ".join(ids),
+    )
+
+
+def _concerns(field: FieldChange, ids: Sequence[str]) -> bool:
+    return any(field.path == f"targets.{name}" or field.path.startswith(f"targets.{name}.") for name in ids)
+
+
+def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
+    """Nothing to pass on; entries that failed are an error although AWS answers 200, and only they are worth
+    repeating."""
+    failed = list(answer.get("FailedEntries", ()))
+    if not answer.get("FailedEntryCount") and not failed:
+        return {}
+    ids = {entry.get("TargetId") for entry in failed}
+    reasons = [f"{e.get('TargetId')}: {e.get('ErrorCode')}: {e.get('ErrorMessage')}" for e in failed]
+    raise RefusedError(
+        f"{step.address}: EventBridge did not take {answer.get('FailedEntryCount', len(failed))} of the targets: "
+        + "; ".join(reasons),
+        again=_only(call, ids),
+    )
+
+
+def _only(call: Call, ids: set[Any]) -> Call:
+    """The same call with only those targets."""
+    params = dict(call.params)
+    if "Targets" in params:
+        params["Targets"] = [target for target in params["Targets"] if target["Id"] in ids]
+    else:
+        params["Ids"] = [name for name in params["Ids"] if name in ids]
+    return Call(service=call.service, operation=call.operation, params=params)
+
+
+KIND = Kind(
+    name=NAME,
+    rank=3,
+    rules=RULES,
+    writes=frozenset({"events:put_targets", "events:remove_targets"}),
+    compile=compile_,
+    read=read,
+    merge=merge,
+    before=before,
+    older=older,
+    revision_only=revision_only,
+    names=lambda doc: {**_names(doc), "Targets": []},
+    plan_faults=plan_faults,
+    steps=steps,
+    accept=accept,
+)

@@ -1,0 +1,144 @@
+"""One-off tasks, such as migrations: run on the new revision before anything is switched to it, and judged by exit
+code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ecsplan.errors import RefusedError
+from ecsplan.kinds.base import Delta, Draft, Kind, Look, Progress, Scope, Waiting, short_arn
+from ecsplan.kinds.task_definition import arn_of, stringify_environment
+from ecsplan.model import Action, Address, Call, Doc, Irreversible, Phase, Resource, Step, copied
+from ecsplan.normalize import Rule, Secret
+from ecsplan.spec import Task
+
+NAME = "run_task"
+BATCH = 100  # tasks per DescribeTasks (ECS API reference)
+
+RULES: tuple[Rule, ...] = (
+    Secret(path="overrides.containerOverrides.*.environment", reason="variables hold passwords"),
+)
+
+
+def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
+    """One resource per entry, in file order: RunTask's parameters as declared, and the revision."""
+    resources = []
+    for entry in task.run_tasks:
+        doc = {**copied(entry.params), "taskDefinition": arn_of(task)}
+        for override in doc.get("overrides", {}).get("containerOverrides", ()):
+            stringify_environment(override)
+        resources.append(
+            Resource(
+                address=Address.of(NAME, f"{task.family}/{entry.name}"),
+                task=task.name,
+                doc=doc,
+                settings=entry.settings,
+                facts={"essential": _essential(task.task_definition)},
+            )
+        )
+    return tuple(resources)
+
+
+def _essential(task_definition: Doc) -> list[str]:
+    return [c["name"] for c in task_definition["containerDefinitions"] if c.get("essential", True)]
+
+
+def steps(delta: Delta) -> tuple[Draft, ...]:
+    return (
+        Draft(
+            phase=Phase.RUN,
+            action=Action.RUN,
+            call=Call(service="ecs", operation="run_task", params=delta.desired),
+            undo=Irreversible(reason="what a task has done cannot be undone by running something else"),
+            settings=delta.resource.settings,
+            note=_command(delta.desired),
+            expect={"count": delta.desired.get("count", 1), **delta.resource.facts},
+        ),
+    )
+
+
+def _command(doc: Doc) -> str:
+    """What will run, as a person would say it: `web: ./manage.py migrate`."""
+    overrides = doc.get("overrides", {}).get("containerOverrides", ())
+    parts = [f"{o.get('name', '?')}: {' '.join(o['command'])}" for o in overrides if o.get("command")]
+    return "; ".join(parts) or "the containers' own commands"
+
+
+def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
+    """The tasks that were started; fewer than asked for is a failure, though AWS answers 200."""
+    started = [str(task["taskArn"]) for task in answer.get("tasks", ())]
+    wanted = step.expect.get("count", 1)
+    if len(started) < wanted:
+        reasons = sorted({_failure(failure) for failure in answer.get("failures", ())})
+        raise RefusedError(
+            f"{step.address}: {len(started)} of {wanted} tasks could be placed: "
+            + ("; ".join(reasons) or "AWS gave no reason"),
+            state=f"Started and left running: {', '.join(short_arn(arn) for arn in started)}" if started else "",
+        )
+    return {"tasks": " ".join(started)}
+
+
+def _failure(failure: Doc) -> str:
+    detail = failure.get("detail")
+    return f"{failure.get('reason', 'unknown reason')}{f' ({detail})' if detail else ''}"
+
+
+def watch(waiting: Sequence[Waiting]) -> tuple[Look, ...]:
+    looks = []
+    for one in waiting:
+        arns = one.outputs["tasks"].split()
+        cluster = one.call.params.get("cluster")
+        for i in range(0, len(arns), BATCH):
+            params: Doc = {"tasks": arns[i : i + BATCH]}
+            call = Call(
+                service="ecs", operation="describe_tasks", params={"cluster": cluster, **params} if cluster else params
+            )
+            looks.append(Look(call=call, addresses=(one.address,)))
+    return tuple(looks)
+
+
+def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
+    """Done when every task has stopped; ok when every essential container ended with exit code 0."""
+    tasks = [task for data in answers for task in data.get("tasks", ())]
+    wanted = len(waiting.outputs["tasks"].split())
+    if len(tasks) < wanted:
+        return Progress(done=True, ok=False, note="ECS no longer knows the task; its exit code was not seen")
+    states = [str(task.get("lastStatus", "UNKNOWN")) for task in tasks]
+    if any(state != "STOPPED" for state in states):
+        return Progress(done=False, note=", ".join(sorted(set(states))).lower())
+    problems = [problem for task in tasks if (problem := _problem(task, waiting.step.expect.get("essential", ())))]
+    if problems:
+        return Progress(done=True, ok=False, note="; ".join(dict.fromkeys(problems)))
+    return Progress(done=True, note="exit code 0")
+
+
+def _problem(task: Doc, essential: Sequence[str]) -> str:
+    """Why a stopped task has failed; empty if it has not."""
+    why = str(task.get("stoppedReason") or task.get("stopCode") or "ECS gave no reason").rstrip(".")
+    containers = [c for c in task.get("containers", ()) if c.get("name") in essential]
+    if not containers:
+        return f"no essential container was seen: {why}"
+    for container in containers:
+        code, detail = container.get("exitCode"), container.get("reason")
+        if code is None:
+            return f"container {container['name']} never started: {detail or why}"
+        if code != 0:
+            return f"container {container['name']} ended with exit code {code}: {detail or why}"
+    return ""
+
+
+KIND = Kind(
+    name=NAME,
+    rank=1,
+    rules=RULES,
+    writes=frozenset({"ecs:run_task"}),
+    compile=compile_,
+    steps=steps,
+    accept=accept,
+    watch=watch,
+    progress=progress,
+    ephemeral=True,
+    token="clientToken",  # noqa: S106  a parameter's name, not a secret
+    late_is_failure=True,
+    timeout=1800,
+)

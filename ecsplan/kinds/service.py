@@ -1,0 +1,318 @@
+"""Services: moved to a revision with one UpdateService each, and judged by the deployment that it started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from ecsplan.errors import RefusedError
+from ecsplan.kinds.base import (
+    Answer,
+    Ask,
+    Delta,
+    Draft,
+    Kind,
+    Look,
+    Progress,
+    Scope,
+    Waiting,
+    overlay,
+    replaced,
+    short_arn,
+)
+from ecsplan.kinds.service_rules import KEPT, RESET, RULES
+from ecsplan.kinds.task_definition import arn_of
+from ecsplan.model import Action, Address, Call, Candidate, Doc, Live, Phase, Resource, Step, copied
+from ecsplan.normalize import normal
+from ecsplan.spec import Task
+
+T = TypeVar("T")
+
+NAME = "service"
+BATCH = 10  # names per DescribeServices (ECS API reference)
+
+# Not on the service but on its PRIMARY deployment (ECS API reference, Deployment).
+ON_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
+
+# Computed by AWS, or no state of the service (ECS API reference, Service): never compared, never sent.
+READ_ONLY = frozenset(
+    {
+        "serviceArn",
+        "serviceName",
+        "clusterArn",
+        "status",
+        "runningCount",
+        "pendingCount",
+        "deployments",
+        "taskSets",
+        "events",
+        "roleArn",
+        "createdAt",
+        "createdBy",
+        "platformFamily",
+        "currentServiceDeployment",
+        "currentServiceRevisions",
+        "resourceManagementType",
+        "tags",
+    }
+)
+
+
+def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
+    """One service per entry: UpdateService's parameters as declared, and the revision."""
+    return tuple(
+        Resource(
+            address=address(entry.params),
+            task=task.name,
+            doc={**copied(entry.params), "taskDefinition": arn_of(task)},
+            settings=msgspec.structs.replace(
+                entry.settings, force=entry.settings.force or scope.redeploy, redeploy=scope.redeploy
+            ),
+        )
+        for entry in task.update_services
+    )
+
+
+def address(params: Mapping[str, Any]) -> Address:
+    """`service.CLUSTER/SERVICE`; names, whether names or ARNs were given."""
+    return Address.of(NAME, f"{short_arn(params.get('cluster') or 'default')}/{short_arn(params['service'])}")
+
+
+# --- reading ---
+
+
+def read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
+    """Ten services per request, all requests at once."""
+    groups = _batches([(resource.doc.get("cluster"), resource) for resource in resources])
+    answers = ask.many([_describe(cluster, [r.doc["service"] for r in group]) for cluster, group in groups])
+    found: dict[Address, Live] = {}
+    for (_, group), answer in zip(groups, answers, strict=True):
+        by_name = _by_name(_data(answer))
+        for resource in group:
+            found[resource.address] = _live(resource, by_name.get(short_arn(resource.doc["service"])))
+    return tuple(found[resource.address] for resource in resources)
+
+
+def _batches(items: Sequence[tuple[str | None, T]]) -> list[tuple[str | None, list[T]]]:
+    by_cluster: dict[str | None, list[T]] = {}
+    for cluster, item in items:
+        by_cluster.setdefault(cluster, []).append(item)
+    return [(c, group[i : i + BATCH]) for c, group in by_cluster.items() for i in range(0, len(group), BATCH)]
+
+
+def _describe(cluster: str | None, names: Sequence[str]) -> Call:
+    params: Doc = {"services": list(names)}
+    return Call(
+        service="ecs", operation="describe_services", params={"cluster": cluster, **params} if cluster else params
+    )
+
+
+def _data(answer: Answer) -> Doc:
+    if answer.error and answer.error.code == "ClusterNotFoundException":
+        return {}  # each of its services is reported as missing, by name
+    return answer.value()
+
+
+def _by_name(data: Doc) -> dict[str, Doc]:
+    return {
+        short_arn(service.get("serviceName") or service.get("serviceArn")): service
+        for service in data.get("services", ())
+    }
+
+
+def _live(resource: Resource, service: Doc | None) -> Live:
+    if service is None:
+        return Live(address=resource.address, observed="missing", facts={"status": "MISSING"})
+    doc = {k: v for k, v in service.items() if k not in READ_ONLY}
+    primary = primary_of(service)
+    doc |= {field: primary[field] for field in ON_DEPLOYMENT if field in primary}
+    doc |= names(resource.doc)
+    observed = normal(doc, RULES)
+    if "desiredCount" not in resource.doc:
+        observed.pop("desiredCount", None)  # moved by autoscaling; only a declared count is ours
+    draining = [
+        d["taskDefinition"]
+        for d in service.get("deployments", ())
+        if d.get("status") != "PRIMARY" and "taskDefinition" in d
+    ]
+    return Live(
+        address=resource.address,
+        candidates=(Candidate(doc=doc, outputs={"arn": str(service.get("serviceArn", ""))}),),
+        observed={"status": service.get("status"), **observed},
+        facts={
+            "status": service.get("status", "ACTIVE"),
+            "controller": service.get("deploymentController", {}).get("type", "ECS"),
+            "deployment": primary.get("id", ""),
+            "rolling": primary.get("rolloutState") == "IN_PROGRESS",
+            "uses": draining,
+        },
+    )
+
+
+def primary_of(service: Doc) -> Doc:
+    for deployment in service.get("deployments", ()):
+        if deployment.get("status") == "PRIMARY":
+            return dict(deployment)
+    return {}
+
+
+# --- comparing and changing ---
+
+
+def merge(live: Doc, declared: Doc) -> Doc:
+    """UpdateService is a merge: what is not declared stays."""
+    merged: Doc = overlay(live, declared)
+    if declared.get("platformVersion") == "LATEST" and live.get("platformVersion"):
+        merged["platformVersion"] = live["platformVersion"]  # LATEST was resolved when it was deployed
+    return merged
+
+
+def before(found: Doc, wanted: Doc, declared: Doc) -> Doc:
+    """UpdateService's parameters that put back what differs, each field that AWS can reset at its reset value."""
+    old = replaced(normal(found, RULES), normal(wanted, RULES), _without_names(declared), found)
+    return {**names(declared), **with_resets(old)}
+
+
+def names(doc: Doc) -> Doc:
+    return {field: doc[field] for field in ("cluster", "service") if field in doc}
+
+
+def with_resets(values: Doc) -> Doc:
+    """Fields that were absent get the value that resets them; those that AWS cannot reset are left out."""
+    result = {field: RESET.get(field) if value is None else value for field, value in values.items()}
+    return {field: value for field, value in result.items() if value is not None}
+
+
+def _without_names(doc: Doc) -> Doc:
+    return {k: v for k, v in doc.items() if k not in ("cluster", "service")}
+
+
+def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
+    status, controller = live.facts.get("status"), live.facts.get("controller", "ECS")
+    where = (
+        f"service {short_arn(resource.doc['service'])} in cluster {short_arn(resource.doc.get('cluster') or 'default')}"
+    )
+    if status == "MISSING":
+        return (
+            f"{resource.address}: there is no {where}; services are created elsewhere, ecsplan only deploys to them",
+        )
+    if status != "ACTIVE":
+        return (f"{resource.address}: {where} is {status}",)
+    if controller != "ECS":
+        return (f"{resource.address}: {where} is deployed by {controller}, not by ECS itself; ecsplan cannot move it",)
+    return ()
+
+
+def steps(delta: Delta) -> tuple[Draft, ...]:
+    """One UpdateService with everything that is declared; a block that AWS replaces whole is sent whole."""
+    found = delta.found
+    assert found is not None
+    declared, restore = delta.desired, delta.change.before or {}
+    params = {field: delta.wanted[field] if field in KEPT else value for field, value in declared.items()}
+    undo = {field: found.doc.get(field, value) if field in KEPT else value for field, value in restore.items()}
+    if delta.resource.settings.force:
+        params["forceNewDeployment"] = True
+    return (
+        Draft(
+            phase=Phase.UPDATE,
+            action=Action.UPDATE,
+            call=Call(service="ecs", operation="update_service", params=params),
+            undo=Call(service="ecs", operation="update_service", params=undo),
+            changes=delta.change.fields,
+            settings=delta.resource.settings,
+            note=delta.change.note,
+            expect={
+                "deployment": delta.live.facts.get("deployment", ""),
+                "previous": found.doc.get("taskDefinition", ""),
+            },
+        ),
+    )
+
+
+def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
+    """The id of the service's PRIMARY deployment after the update, and the revision that it is of."""
+    service = answer.get("service", {})
+    primary = primary_of(service)
+    if not primary.get("id"):
+        raise RefusedError(f"{step.address}: {call} was answered without a PRIMARY deployment")
+    return {"deployment": str(primary["id"]), "taskDefinition": str(primary.get("taskDefinition", ""))}
+
+
+# --- waiting ---
+
+
+def watch(waiting: Sequence[Waiting]) -> tuple[Look, ...]:
+    """One DescribeServices per ten services, however many are rolling out."""
+    groups = _batches([(one.call.params.get("cluster"), one) for one in waiting])
+    return tuple(
+        Look(
+            call=_describe(cluster, [one.call.params["service"] for one in group]),
+            addresses=tuple(one.address for one in group),
+        )
+        for cluster, group in groups
+    )
+
+
+def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
+    """Judged by our own deployment's id and revision, never by the service looking stable: it does after a rollback."""
+    services = {name: service for data in answers for name, service in _by_name(data).items()}
+    service = services.get(short_arn(waiting.call.params["service"]))
+    if service is None or service.get("status") == "INACTIVE":
+        return Progress(done=True, ok=False, note="the service is gone")
+    primary, ours = primary_of(service), waiting.outputs["deployment"]
+    if primary.get("id") != ours:
+        return Progress(done=True, ok=False, note=_taken_over(waiting, service, primary))
+    state, counts = primary.get("rolloutState"), _counts(primary)
+    if state == "FAILED":
+        return Progress(done=True, ok=False, note=f"the rollout failed: {_reason(primary)}; {counts}")
+    settled = primary.get("runningCount", 0) == primary.get("desiredCount", 0) and len(service["deployments"]) == 1
+    # Service deployments behind a Classic Load Balancer have no rollout state; an update that started no deployment is
+    # COMPLETED from the beginning, while the count may still be moving.
+    started = ours != waiting.step.expect.get("deployment")
+    if (state == "COMPLETED" and (started or settled)) or (state is None and settled):
+        return Progress(done=True, note=f"rolled out, {counts}")
+    return Progress(done=False, note=f"rolling out, {counts}")
+
+
+def _taken_over(waiting: Waiting, service: Doc, primary: Doc) -> str:
+    """Another deployment is PRIMARY: ECS went back to the previous revision, or somebody else deployed."""
+    ours: Doc = next((d for d in service.get("deployments", ()) if d.get("id") == waiting.outputs["deployment"]), {})
+    on = short_arn(primary.get("taskDefinition", "an unknown revision"))
+    back = primary.get("taskDefinition") == waiting.step.expect.get("previous")
+    if ours.get("rolloutState") == "FAILED" or back:
+        return f"ECS rolled the service back to {on}: {_reason(ours) if ours else _reason(primary)}"
+    return f"superseded: another deployment put the service on {on}"
+
+
+def _reason(deployment: Doc) -> str:
+    return str(deployment.get("rolloutStateReason") or "ECS gave no reason").rstrip(".")
+
+
+def _counts(deployment: Doc) -> str:
+    parts = [f"{deployment.get('runningCount', 0)}/{deployment.get('desiredCount', 0)} running"]
+    if pending := deployment.get("pendingCount"):
+        parts.append(f"{pending} pending")
+    if failed := deployment.get("failedTasks"):
+        parts.append(f"{failed} failed")
+    return ", ".join(parts)
+
+
+KIND = Kind(
+    name=NAME,
+    rank=2,
+    rules=RULES,
+    writes=frozenset({"ecs:update_service"}),
+    compile=compile_,
+    read=read,
+    merge=merge,
+    before=before,
+    names=names,
+    revision_only=lambda doc: {**names(doc), "taskDefinition": doc["taskDefinition"]},
+    plan_faults=plan_faults,
+    steps=steps,
+    accept=accept,
+    watch=watch,
+    progress=progress,
+)

@@ -1,0 +1,67 @@
+"""Ask AWS for what is declared: all kinds at once, and a second look only where one kind's answers need it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ecsplan.kinds import kind_of
+from ecsplan.kinds.base import Ask, Kind
+from ecsplan.model import Address, Live, Ref, Resource, digest_of
+from ecsplan.normalize import normal, view
+
+
+def read(ask: Ask, resources: Sequence[Resource]) -> dict[Address, Live]:
+    """What is live at each address. Two dependent round trips at most, however many resources (more only for further
+    pages); raises AwsError for what AWS refuses."""
+    groups = _by_kind(resources)
+    with ThreadPoolExecutor(max_workers=max(1, len(groups)), thread_name_prefix="read") as pool:
+        reads = [pool.submit(kind.read, ask, group) for kind, group in groups]
+        lives = {live.address: live for read in reads for live in read.result()}
+    used = _used(resources, lives)
+    for kind, group in groups:
+        more = kind.read_used(ask, [lives[resource.address] for resource in group], used)
+        lives |= {live.address: live for live in more}
+    return lives
+
+
+def observed(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[Address, str]:
+    """A digest per address of what must not move between plan and apply."""
+    return {
+        resource.address: digest_of(lives[resource.address].observed)
+        for resource in resources
+        if not kind_of(resource.address).ephemeral
+    }
+
+
+def _by_kind(resources: Sequence[Resource]) -> list[tuple[Kind, list[Resource]]]:
+    groups: dict[str, tuple[Kind, list[Resource]]] = {}
+    for resource in resources:
+        kind = kind_of(resource.address)
+        groups.setdefault(kind.name, (kind, []))[1].append(resource)
+    return list(groups.values())
+
+
+def _used(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[Address, list[str]]:
+    """For each address that is referred to: the values that live resources hold in the reference's place."""
+    used: dict[Address, list[str]] = {}
+    for resource in resources:
+        kind, live = kind_of(resource.address), lives[resource.address]
+        if not live.candidates:
+            continue
+        found = live.candidates[0].doc
+        wanted = view(normal(kind.merge(found, resource.doc), kind.rules), kind.rules)
+        for ref, value in ref_places(wanted, view(normal(found, kind.rules), kind.rules)):
+            if isinstance(value, str):
+                used.setdefault(ref.address, []).append(value)
+    return used
+
+
+def ref_places(wanted: Any, found: Any) -> Iterator[tuple[Ref, Any]]:
+    """Each reference of one view, with what stands in its place in the other (None where nothing does)."""
+    if isinstance(wanted, Ref):
+        yield wanted, found
+    elif isinstance(wanted, Mapping):
+        for name, value in wanted.items():
+            yield from ref_places(value, found.get(name) if isinstance(found, Mapping) else None)

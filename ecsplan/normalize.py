@@ -1,0 +1,211 @@
+"""What AWS does to a request before it answers it back, as rows of a table, and the few lines that apply them.
+
+A kind lists its rows at the top of its file; each has a path, an effect and the reason (with its source). `normal`
+brings a declared and a live document to one form, so that they can be compared naively; `view` names list items by
+identity, so that a difference reads `containers.web.environment.DEBUG`. Absent, null, [] and {} are one and the same
+throughout.
+
+A path is AWS's own names joined by dots; `*` stands for every item of a list.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ecsplan.model import Doc, copied
+
+
+@dataclass(frozen=True, kw_only=True)
+class Default:
+    """Where the parent is there and the field is not, AWS answers `value`."""
+
+    path: str
+    value: Any
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derive:
+    """What AWS answers depends on other fields: `of(document, parent)` gives the value, None to leave the field as
+    it is."""
+
+    path: str
+    of: Callable[[Doc, Doc], Any]
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canon:
+    """Several spellings of one value: `to` picks one. `to(value)` must be idempotent."""
+
+    path: str
+    to: Callable[[Any], Any]
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drop:
+    """Not part of what is compared; with `when`, only the values for which it holds."""
+
+    path: str
+    reason: str
+    when: Callable[[Any], bool] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keyed:
+    """A list whose items have an identity: compared by it, in any order. `by` names the fields that make it (those
+    absent are left out), `label` replaces the list's name in paths, and with `value` the item stands for that field."""
+
+    path: str
+    by: tuple[str, ...]
+    reason: str
+    label: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unordered:
+    """A list that AWS treats as a set."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keep:
+    """A block that AWS replaces whole: it is sent as the live values with the declared ones over them."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secret:
+    """A map, or a list of name/value pairs, in which a name may say that its value is secret."""
+
+    path: str
+    reason: str
+
+
+Rule: TypeAlias = Default | Derive | Canon | Drop | Keyed | Unordered | Keep | Secret
+
+
+def normal(doc: Doc, rules: Sequence[Rule]) -> Doc:
+    """The document in AWS's shape with every rule applied, in the table's order. Idempotent; the argument is not
+    edited."""
+    result: Doc = pruned(copied(doc)) or {}
+    for rule in rules:
+        _apply(rule, result)
+    return pruned(result) or {}
+
+
+def view(normal_doc: Doc, rules: Sequence[Rule]) -> Doc:
+    """A normal document with keyed lists as maps from identity to item: the form in which differences are named."""
+    keyed = {rule.path: rule for rule in rules if isinstance(rule, Keyed)}
+    result = _named(normal_doc, "", keyed)
+    assert isinstance(result, dict)
+    return result
+
+
+def is_empty(value: Any) -> bool:
+    """Absent, null, [] and {} are one and the same to AWS; "", 0 and false are values."""
+    return value is None or (isinstance(value, Mapping | list | tuple) and len(value) == 0)
+
+
+def pruned(value: Any) -> Any:
+    """The value without anything empty in it; None if nothing is left."""
+    if isinstance(value, Mapping):
+        value = {k: kept for k, v in value.items() if not is_empty(kept := pruned(v))}
+    elif isinstance(value, list | tuple):
+        value = [kept for item in value if not is_empty(kept := pruned(item))]
+    return None if is_empty(value) else value
+
+
+def sort_key(value: Any) -> str:
+    """An order for any JSON values, references included."""
+    return json.dumps(value, sort_keys=True, default=repr)
+
+
+def identity(item: Any, rule: Keyed) -> str:
+    """The name of a keyed item in paths: its identifying fields joined by `/`."""
+    if not isinstance(item, Mapping):
+        return str(item)
+    return "/".join(str(item[field]) for field in rule.by if not is_empty(item.get(field)))
+
+
+def places(doc: Any, path: str) -> Iterator[tuple[Doc, str]]:
+    """Every (parent, field name) that a path points at, whether or not the field is there; parents are maps."""
+    head, _, rest = path.partition(".")
+    if head == "*":
+        for item in doc if isinstance(doc, list) else ():
+            yield from places(item, rest)
+    elif isinstance(doc, dict):
+        if rest:
+            yield from places(doc.get(head), rest)
+        else:
+            yield doc, head
+
+
+def _apply(rule: Rule, doc: Doc) -> None:
+    for parent, field in places(doc, rule.path):
+        match rule:
+            case Default():
+                if is_empty(parent.get(field)):
+                    parent[field] = copied(rule.value)
+            case Derive():
+                if (value := rule.of(doc, parent)) is not None:
+                    parent[field] = value
+            case Canon():
+                if field in parent:
+                    parent[field] = rule.to(parent[field])
+            case Drop():
+                if field in parent and (rule.when is None or rule.when(parent[field])):
+                    del parent[field]
+            case Unordered():
+                if isinstance(parent.get(field), list):
+                    parent[field] = sorted(parent[field], key=sort_key)
+            case Keyed():
+                if isinstance(parent.get(field), list):
+                    # A stable sort: of two items with one identity the later stays the later, as it is for AWS.
+                    parent[field] = sorted(parent[field], key=lambda item: identity(item, rule))
+            case Keep() | Secret():
+                return
+
+
+def _named(value: Any, path: str, keyed: Mapping[str, Keyed]) -> Any:
+    if isinstance(value, Mapping):
+        result = {}
+        for field, item in value.items():
+            here = f"{path}.{field}" if path else field
+            rule = keyed.get(here)
+            result[(rule and rule.label) or field] = _named(item, here, keyed)
+        return result
+    if isinstance(value, list):
+        rule = keyed.get(path)
+        if rule is None:
+            return [_named(item, f"{path}.*", keyed) for item in value]
+        return _by_identity(value, path, rule, keyed)
+    return value
+
+
+def _by_identity(items: list[Any], path: str, rule: Keyed, keyed: Mapping[str, Keyed]) -> Doc:
+    result: Doc = {}
+    for item in items:
+        name = identity(item, rule)
+        key, count = name, 1
+        while key in result:
+            count += 1
+            key = f"{name}#{count}"
+        if rule.value and isinstance(item, Mapping):
+            # An entry without its value field still shows: as one whose value is empty.
+            result[key] = item.get(rule.value, "")
+        elif isinstance(item, Mapping):
+            named = _named(item, f"{path}.*", keyed)
+            result[key] = {k: v for k, v in named.items() if k not in rule.by}
+        else:
+            result[key] = item
+    return result

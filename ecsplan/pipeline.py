@@ -1,0 +1,364 @@
+"""The stages in order, and the Python API: what the commands do, from Python.
+
+    from ecsplan import pipeline
+
+    spec = pipeline.load("ecsplan.toml")
+    with pipeline.connect(spec) as site:
+        plan = pipeline.make_plan(site, spec, "v42")
+        print(pipeline.text(plan))
+        result = pipeline.run_plan(site, plan)
+
+Everything raises `ecsplan.errors.EcsplanError`, which says what happened and what state it leaves; a deployment that
+fails is no exception but a `Result` that says so.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import random
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from ecsplan import events
+from ecsplan.errors import AwsError, EcsplanError, JournalError, StaleError, UnfinishedError, UsageError
+from ecsplan.journal import Damaged, Deployment, Journal, Origin, unfinished
+from ecsplan.model import Identity, Plan, Resource
+from ecsplan.spec import Spec
+from ecsplan.spec import load as _load
+
+if TYPE_CHECKING:
+    from ecsplan.aws import Gateway
+    from ecsplan.executor import Options, Result
+    from ecsplan.rollback import Back
+    from ecsplan.waiting import Clock
+
+__all__ = [
+    "Site", "connect", "history", "load", "make_plan", "run_plan", "show", "text", "undo",
+]  # fmt: skip
+
+DEFAULT_FOLDER = ".ecsplan"
+
+
+class SystemClock:
+    """The machine's time. A sleep ends early when `stop` is set."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+
+    def now(self) -> float:
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        self._stop.wait(seconds)
+
+    def random(self) -> float:
+        return random.random()  # noqa: S311  jitter, not a secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """Where a spec is deployed to, and what is used for it. Make it with `connect`; use it as a context manager."""
+
+    app: str
+    root: Path
+    gateway: Gateway
+    origin: Origin
+    clock: Clock
+    stop: threading.Event = field(default_factory=threading.Event)
+    account: str | None = None
+
+    def __enter__(self) -> Site:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.gateway.close()
+
+    @property
+    def plan_path(self) -> Path:
+        return self.root / self.app / "plan.json"
+
+    def identity(self) -> Identity:
+        """The account and region; raises if it is not the account that the spec asks for."""
+        identity = self.gateway.identity().result()
+        if self.account is not None and identity.account != self.account:
+            raise EcsplanError(
+                f"these credentials are of account {identity.account}, and the spec is for account {self.account}",
+                state="Nothing was changed.",
+                hint="Choose other credentials, with --profile or AWS_PROFILE.",
+            )
+        return identity
+
+    def journal(self, identity: Identity) -> Journal:
+        return Journal(self.root, self.app, identity)
+
+
+def load(path: str | Path) -> Spec:
+    """A spec, checked; raises SpecError with all its faults, and UsageError where there is no such file."""
+    return _load(Path(path))
+
+
+def connect(
+    spec: Spec | None = None,
+    *,
+    app: str | None = None,
+    region: str | None = None,
+    profile: str | None = None,
+    journal: str | Path | None = None,
+    clock: Clock | None = None,
+) -> Site:
+    """Where to deploy. Arguments win over the spec; without either, boto3's own settings count. The journal is
+    `.ecsplan` beside the spec, or in the current folder without one. Nothing is sent yet."""
+    from ecsplan.aws import Gateway
+
+    name = app or (spec.app if spec else None)
+    if name is None:
+        raise UsageError("neither a spec nor the name of an app was given")
+    stop = threading.Event()
+    gateway = Gateway(
+        region=region or (spec.region if spec else None),
+        profile=profile or (spec.profile if spec else None),
+        assume_role=spec.assume_role if spec else None,
+    )
+    return Site(
+        app=name,
+        root=journal_root(spec, journal),
+        gateway=gateway,
+        origin=whoami(),
+        clock=clock or SystemClock(stop),
+        stop=stop,
+        account=spec.account if spec else None,
+    )
+
+
+def journal_root(spec: Spec | None, journal: str | Path | None) -> Path:
+    if journal is not None:
+        return Path(journal)
+    return (Path(spec.file).parent if spec else Path()) / DEFAULT_FOLDER
+
+
+def whoami() -> Origin:
+    """Who runs this, as the journal and the lock tell it."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = str(os.getuid())
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return Origin(user=user, host=socket.gethostname(), pid=os.getpid(), command=command)
+
+
+# --- planning ---
+
+
+def make_plan(site: Site, spec: Spec, tag: str, *, redeploy: bool = False) -> Plan:
+    """What would have to be done so that the spec, with this tag, is what runs. Nothing is changed."""
+    from ecsplan.compiler import compile_spec, notifications, tag_warnings
+
+    resources = compile_spec(spec, tag, redeploy=redeploy)
+    return _plan(site, resources, tag=tag, warnings=tag_warnings(spec, tag), notify=notifications(spec))
+
+
+def _plan(site: Site, resources: Sequence[Resource], *, tag: str, warnings: Sequence[str] = (), **more: object) -> Plan:
+    from ecsplan.diff import diff
+    from ecsplan.live import observed, read
+    from ecsplan.planner import in_progress, plan_of
+
+    identity_later = site.gateway.identity()  # asked for at the same time as everything else
+    failure: AwsError | None = None
+    try:
+        lives = read(site.gateway.reader(), resources)
+    except AwsError as error:
+        failure = error
+    del identity_later
+    identity = site.identity()  # the wrong account explains whatever else went wrong, so it is told first
+    if failure is not None:
+        raise failure
+    return plan_of(
+        diff(resources, lives),
+        app=site.app,
+        tag=tag,
+        identity=identity,
+        observed=observed(resources, lives),
+        base=(site.journal(identity).numbers() or [0])[-1],
+        warnings=(*warnings, *in_progress(lives.values())),
+        **more,  # type: ignore[arg-type]  # notify and undoes, as plan_of takes them
+    )
+
+
+def undo(site: Site, spec: Spec | None = None, *, to: str | None = None, keep: bool = False) -> Plan:
+    """The way back: to deployment `to` (a number), to a revision (`FAMILY:REV`), or, without `to`, to before the newest
+    deployment that changed something. Without a journal it goes by ECS's own revision history, for which the spec is
+    needed."""
+    from ecsplan import rollback
+
+    if to is not None and ":" in to:
+        back = _by_history(site, spec, to, keep=keep)
+    else:
+        deployments = site.journal(site.identity()).deployments()
+        if to is None and not deployments:
+            back = _by_history(site, spec, None, keep=keep)
+        else:
+            back = rollback.to_deployment(
+                deployments, rollback.target(deployments) if to is None else _number(to), keep=keep
+            )
+    return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=back.notify or {}, undoes=back.undoes)
+
+
+def _number(text: str) -> int:
+    if not text.isdigit():
+        raise UsageError(f"--to takes a deployment's number or FAMILY:REV, not {text!r}")
+    return int(text)
+
+
+def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> Back:
+    from ecsplan import rollback
+    from ecsplan.compiler import compile_spec
+    from ecsplan.live import read
+
+    if spec is None:
+        raise UsageError(
+            "without a journal a rollback needs the spec, to know which services to move", hint="Name it with -f FILE."
+        )
+    if to is not None and not to.rpartition(":")[2].isdigit():
+        raise UsageError(f"--to takes a deployment's number or FAMILY:REV, not {to!r}")
+    # The tag plays no part: only which families, services and targets there are.
+    resources = compile_spec(spec, "rollback")
+    site.identity()
+    return rollback.to_revision(resources, read(site.gateway.reader(), resources), to, keep=keep)
+
+
+# --- applying ---
+
+
+def run_plan(
+    site: Site,
+    plan: Plan,
+    *,
+    options: Options | None = None,
+    emit: Callable[[events.Event], None] = lambda _event: None,
+) -> Result | None:
+    """Carry out a plan, exactly. None where it changes nothing.
+
+    Raises StaleError when what it was made from has moved or it was applied before, LockedError while another
+    deployment runs, UnfinishedError while an earlier one was left part-way; then nothing was changed. How the
+    deployment itself went is in the result.
+    """
+    from ecsplan import executor
+    from ecsplan.aws import is_throttled
+    from ecsplan.notify import notifier
+    from ecsplan.redact import scrub, secrets_of
+
+    identity = site.identity()
+    if identity != plan.identity:
+        raise StaleError(
+            f"the plan is for account {plan.identity.account} in {plan.identity.region}, "
+            f"and this is account {identity.account} in {identity.region}",
+            state="Nothing was changed.",
+        )
+    journal = site.journal(identity)
+    at = executor.timestamp(site.clock)
+    with journal.locked(site.origin, at):
+        _check_history(journal, plan)
+        _check_fresh(site, plan)
+        if not plan.steps:
+            return None
+        writer = journal.open(plan, site.origin, at)
+        try:
+            ports = executor.Ports(
+                ask=site.gateway.poller(),
+                do=site.gateway.do,
+                log=writer,
+                clock=site.clock,
+                emit=emit,
+                told=notifier(plan.notify, site.gateway.do, emit),
+                later=is_throttled,
+                stop=site.stop,
+                clean=partial(scrub, secrets=secrets_of(plan)),
+            )
+            return executor.apply(plan, writer.number, ports, options or executor.Options())
+        finally:
+            writer.close()
+
+
+def _check_history(journal: Journal, plan: Plan) -> None:
+    deployments = journal.deployments()
+    for deployment in deployments:
+        if deployment.plan.digest == plan.digest:
+            raise StaleError(
+                f"this plan was applied already: it was deployment {deployment.number}, which {_how(deployment)}",
+                state="Nothing was changed.",
+                hint="Make a new plan: ecsplan plan TAG",
+            )
+    left = unfinished(deployments)
+    if left is not None and left.number not in plan.undoes:
+        raise UnfinishedError(
+            f"deployment {left.number} was left part-way: {left.reason}",
+            state="Nothing was changed.",
+            hint=f"Finish it with `ecsplan resume`, or go back with `ecsplan rollback --to {left.number - 1}`.",
+        )
+
+
+def _how(deployment: Deployment) -> str:
+    return f"ended {deployment.outcome.value}" if deployment.outcome.ended else f"is {deployment.outcome.value}"
+
+
+def _check_fresh(site: Site, plan: Plan) -> None:
+    """Read the same things again: if one has moved, nothing of the plan is carried out."""
+    from ecsplan.live import observed, read
+
+    resources = [change.resource for change in plan.changes]
+    now = observed(resources, read(site.gateway.reader(), resources))
+    moved = sorted(address for address in plan.observed | now if plan.observed.get(address) != now.get(address))
+    if moved:
+        raise StaleError(
+            f"the plan is stale: since it was made, this has changed: {', '.join(moved)}",
+            state="Nothing was changed.",
+            hint="Make the plan again and look at it: ecsplan plan TAG",
+        )
+
+
+# --- looking ---
+
+
+def journals(root: Path, app: str, *, account: str | None = None, region: str | None = None) -> list[Journal]:
+    """The journals of an app, a folder per account and region; nothing is sent to find them."""
+    try:
+        names = sorted(path.name for path in (root / app).iterdir() if path.is_dir())
+    except FileNotFoundError:
+        names = []
+    except OSError as error:
+        raise JournalError(f"the journal {root / app} cannot be read: {error.strerror}") from error
+    found = [name.partition("-") for name in names if name.partition("-")[2]]
+    return [
+        Journal(root, app, Identity(account=number, region=place))
+        for number, _, place in found
+        if account in (None, number) and region in (None, place)
+    ]
+
+
+def history(journal: Journal) -> list[Deployment | Damaged]:
+    """Every deployment, oldest first; what cannot be read takes its place and hides no other."""
+    return journal.all()
+
+
+def show(journal: Journal, number: int) -> Deployment:
+    """One deployment; raises UsageError if there is none of that number."""
+    if number not in journal.numbers():
+        raise UsageError(f"there is no deployment {number} in {journal.folder}")
+    return journal.read(number)
+
+
+def text(plan: Plan) -> str:
+    """The plan for people, secrets masked."""
+    from ecsplan.redact import mask_plan
+    from ecsplan.render.text import plan_text
+
+    return plan_text(mask_plan(plan))

@@ -1,0 +1,81 @@
+"""Saved plans: written whole, for their owner only; read as what they are, input that may be wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from ecsplan.errors import EcsplanError, JournalError, PlanFileError
+from ecsplan.journal import check_version, make_folders, write_file
+from ecsplan.kinds import kind_of
+from ecsplan.model import Call, Plan, digest_of, from_data, to_json
+
+MAX_BYTES = 64 * 1024 * 1024
+
+
+def save(plan: Plan, path: Path, *, root: Path | None = None) -> None:
+    """Write the plan, secrets included, readable by its owner only. `root` is the journal's folder, if the file is
+    in it."""
+    try:
+        if root is not None:
+            make_folders(root, path.parent)
+        write_file(path, msgspec.json.format(to_json(plan), indent=1) + b"\n")
+    except OSError as error:
+        raise EcsplanError(f"the plan cannot be saved to {path}: {error.strerror or error}") from error
+
+
+def load(path: Path) -> Plan:
+    """A saved plan. Raises PlanFileError for one that is missing, damaged, of another version, changed by hand, or that
+    names an operation that no kind makes."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise PlanFileError(f"{path} is larger than any plan", state="Nothing was sent.")
+        data = msgspec.json.decode(path.read_bytes())
+    except FileNotFoundError:
+        raise PlanFileError(f"there is no plan at {path}", hint="Make one with: ecsplan plan TAG") from None
+    except OSError as error:
+        raise PlanFileError(f"the plan {path} cannot be read: {error.strerror or error}") from error
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise _not_a_plan(path, str(error)) from error
+    return decode(data, str(path))
+
+
+def decode(data: object, where: str) -> Plan:
+    """A plan from JSON data, checked as `load` does."""
+    if not isinstance(data, dict) or "format_version" not in data:
+        raise _not_a_plan(where, "it has no format_version")
+    try:
+        check_version(data["format_version"], where)
+        plan: Plan = from_data(data, Plan)
+    except JournalError as error:
+        raise PlanFileError(error.message, state="Nothing was sent.", hint="Make the plan again.") from error
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise _not_a_plan(where, str(error)) from error
+    _check_operations(plan, where)
+    content = {field: value for field, value in data.items() if field != "digest"}
+    if digest_of(content) != plan.digest:
+        raise PlanFileError(
+            f"{where}: the plan was changed after it was made: its digest does not fit",
+            state="Nothing was sent.",
+            hint="Make the plan again; what it should do differently belongs in the spec.",
+        )
+    return plan
+
+
+def _check_operations(plan: Plan, where: str) -> None:
+    """Only what a kind makes: a plan file cannot name an operation of its own."""
+    for change in plan.changes:
+        kind_of(change.address)
+    for step in plan.steps:
+        kind = kind_of(step.address)
+        for call in (step.call, step.undo):
+            if isinstance(call, Call) and str(call) not in kind.writes:
+                raise PlanFileError(
+                    f"{where}: step {step.index} ({step.address}) asks for {call}, which ecsplan never does",
+                    state="Nothing was sent.",
+                )
+
+
+def _not_a_plan(where: object, why: str) -> PlanFileError:
+    return PlanFileError(f"{where} is not a plan of ecsplan: {why}", state="Nothing was sent.")

@@ -1,0 +1,107 @@
+"""Changes to the ordered steps of a plan, each with its undo. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ecsplan.kinds import kind_of
+from ecsplan.kinds.base import Delta, Draft
+from ecsplan.model import Action, Address, Identity, Live, Notify, Phase, Plan, Step, digest_of, to_data
+
+
+def plan_of(
+    deltas: Sequence[Delta],
+    *,
+    app: str,
+    tag: str,
+    identity: Identity,
+    observed: Mapping[Address, str],
+    base: int = 0,
+    warnings: Iterable[str] = (),
+    notify: Mapping[str, Notify] | None = None,
+    undoes: Iterable[int] = (),
+) -> Plan:
+    """The plan for these deltas. Without a difference it has no steps, and cleaning up alone is no difference."""
+    drafts = [
+        (delta, draft)
+        for delta in deltas
+        if delta.change.action is not Action.KEEP
+        for draft in kind_of(delta.change.address).steps(delta)
+    ]
+    if drafts:
+        used = _used_afterwards(deltas)
+        drafts += [(delta, draft) for delta in deltas for draft in kind_of(delta.change.address).retire(delta, used)]
+    drafts.sort(key=lambda pair: pair[1].phase.rank)  # stable: within a phase the order of the spec stays
+    steps = tuple(_step(number, delta, draft) for number, (delta, draft) in enumerate(drafts, 1))
+    plan = Plan(
+        app=app,
+        tag=tag,
+        identity=identity,
+        base=base,
+        changed=bool(steps),
+        observed=dict(sorted(observed.items())),
+        changes=tuple(delta.change for delta in deltas),
+        steps=steps,
+        summary={phase.value: sum(step.phase is phase for step in steps) for phase in Phase},
+        warnings=tuple(warnings),
+        notify=dict(notify or {}),
+        undoes=tuple(undoes),
+    )
+    return msgspec.structs.replace(plan, digest=plan_digest(plan))
+
+
+def plan_digest(plan: Plan) -> str:
+    """Over everything in the plan but the digest itself."""
+    data = to_data(plan)
+    data.pop("digest")
+    return digest_of(data)
+
+
+def in_progress(lives: Iterable[Live]) -> tuple[str, ...]:
+    """A sentence for each service whose last rollout is still going."""
+    return tuple(
+        f"{live.address} is still rolling out an earlier deployment" for live in lives if live.facts.get("rolling")
+    )
+
+
+def _step(number: int, delta: Delta, draft: Draft) -> Step:
+    address = delta.change.address
+    return Step(
+        index=number,
+        phase=draft.phase,
+        kind=address.kind,
+        address=address,
+        action=draft.action,
+        changes=draft.changes,
+        call=draft.call,
+        undo=draft.undo,
+        task=delta.change.task,
+        note=draft.note,
+        settings=draft.settings,
+        expect=draft.expect,
+    )
+
+
+def _used_afterwards(deltas: Sequence[Delta]) -> frozenset[str]:
+    """Every text in what will be live, which holds every revision that is used; and what is still draining."""
+    return frozenset(
+        text
+        for delta in deltas
+        for document in (delta.wanted, delta.live.facts.get("uses", ()))
+        if not kind_of(delta.change.address).versioned
+        for text in _texts(document)
+    )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)

@@ -1,0 +1,173 @@
+"""Mask secrets in the data, before any renderer or message sees it.
+
+A name says secret when it holds a word such as PASSWORD or TOKEN; which maps and lists hold such names is a `Secret`
+row of the kind. Values with a password in a URL are masked wherever they stand, and so are name/value pairs inside
+JSON texts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from ecsplan.kinds import kind_of
+from ecsplan.model import Address, Call, Change, Doc, FieldChange, Plan, Step
+from ecsplan.normalize import Keyed, Rule, Secret
+
+SENSITIVE, CHANGED = "(sensitive)", "(sensitive, changed)"
+
+_WORD = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY|PRIVATE|KEY$|KEYS$")
+_PARTS = frozenset({"KEY", "KEYS", "PASS", "PWD", "PW", "AUTH", "DSN"})
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@")
+
+
+def says_secret(name: object) -> bool:
+    """Does the name of a variable or option say that its value is secret?"""
+    text = str(name)
+    parts = re.split(r"[^A-Za-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).upper())
+    return bool(_WORD.search(text.upper())) or not _PARTS.isdisjoint(parts)
+
+
+def mask_doc(address: Address, doc: Any) -> Any:
+    """A copy of a request or document of this address's kind, with secret values as `(sensitive)`."""
+    rows = (rule for rule in kind_of(address).rules if isinstance(rule, Secret))
+    return _masked(doc, frozenset(rule.path.rpartition(".")[2] for rule in rows))
+
+
+def mask_field(address: Address, change: FieldChange) -> FieldChange:
+    """The same difference, with secret values masked; that they differ is still told."""
+    if _secret_path(kind_of(address).rules, change.path):
+        hidden: Callable[[Any], Any] = lambda _value: SENSITIVE  # noqa: E731
+    else:
+        hidden = _masked
+    before = None if change.before is None else hidden(change.before)
+    after = None if change.after is None else hidden(change.after)
+    if before is not None and before == after:
+        after = CHANGED
+    return FieldChange(path=change.path, before=before, after=after)
+
+
+def mask_plan(plan: Plan) -> Plan:
+    """The plan as it may be shown."""
+    return msgspec.structs.replace(
+        plan,
+        changes=tuple(_mask_change(change) for change in plan.changes),
+        steps=tuple(mask_step(step) for step in plan.steps),
+    )
+
+
+def mask_step(step: Step) -> Step:
+    return msgspec.structs.replace(
+        step,
+        changes=tuple(mask_field(step.address, change) for change in step.changes),
+        call=_mask_call(step.address, step.call),
+        undo=_mask_call(step.address, step.undo) if isinstance(step.undo, Call) else step.undo,
+    )
+
+
+def secrets_of(plan: Plan) -> frozenset[str]:
+    """Every secret value in the plan that is long enough to be one, for `scrub`."""
+    found: set[str] = set()
+    for step in plan.steps:
+        for call in (step.call, step.undo):
+            if isinstance(call, Call):
+                _collect(call.params, mask_doc(step.address, call.params), found)
+    return frozenset(value for value in found if len(value) > 3)
+
+
+def scrub(text: str, secrets: frozenset[str]) -> str:
+    """Text from elsewhere, such as an error of AWS, without these values."""
+    for value in sorted(secrets, key=len, reverse=True):
+        text = text.replace(value, SENSITIVE)
+    return text
+
+
+def _mask_change(change: Change) -> Change:
+    return msgspec.structs.replace(
+        change,
+        before=mask_doc(change.address, change.before),
+        after=mask_doc(change.address, change.after),
+        fields=tuple(mask_field(change.address, field) for field in change.fields),
+    )
+
+
+def _mask_call(address: Address, call: Call) -> Call:
+    return msgspec.structs.replace(call, params=mask_doc(address, call.params))
+
+
+def _masked(value: Any, maps: frozenset[str] = frozenset()) -> Any:
+    """What is masked wherever it stands: named values in lists of pairs, URLs with a password, both inside JSON, and
+    the members of maps with these names."""
+    if isinstance(value, Mapping):
+        return {k: _masked_member(value, str(k), v, maps) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(item, maps) for item in value]
+    if isinstance(value, str):
+        return _masked_text(value)
+    return value
+
+
+def _masked_member(parent: Mapping[str, Any], name: str, value: Any, maps: frozenset[str]) -> Any:
+    if name == "value" and isinstance(value, str | int | float) and says_secret(parent.get("name", "")):
+        return SENSITIVE
+    if name in maps and isinstance(value, Mapping):
+        return {k: SENSITIVE if says_secret(k) else _masked(v, maps) for k, v in value.items()}
+    return _masked(value, maps)
+
+
+def _masked_text(text: str) -> str:
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            return SENSITIVE if _URL.search(text) else text
+        masked = _masked(data)
+        return text if masked == data else json.dumps(masked)
+    return SENSITIVE if _URL.search(text) else text
+
+
+def _secret_path(rules: tuple[Rule, ...], path: str) -> bool:
+    return any(
+        (match := _pattern(rule, rules).fullmatch(path)) is not None and says_secret(match["name"])
+        for rule in rules
+        if isinstance(rule, Secret)
+    )
+
+
+def _pattern(secret: Secret, rules: tuple[Rule, ...]) -> re.Pattern[str]:
+    """A `Secret` row's path as it reads in differences, where lists go by their labels and items by their identity."""
+    labels = {rule.path: rule.label for rule in rules if isinstance(rule, Keyed) and rule.label}
+    parts, here = [], ""
+    for part in secret.path.split("."):
+        here = f"{here}.{part}" if here else part
+        parts.append("[^.]+" if part == "*" else re.escape(labels.get(here, part)))
+    return re.compile(r"\.".join(parts) + r"\.(?P<name>.+?)(#\d+)?")
+
+
+def _collect(value: Any, masked: Any, found: set[str]) -> None:
+    if masked == SENSITIVE and isinstance(value, str):
+        found.add(value)
+    elif isinstance(value, Mapping) and isinstance(masked, Mapping):
+        for name, item in value.items():
+            _collect(item, masked.get(name), found)
+    elif isinstance(value, list | tuple) and isinstance(masked, list | tuple):
+        for item, other in zip(value, masked, strict=False):
+            _collect(item, other, found)
+
+
+def mask_requests(requests: Mapping[str, Doc]) -> dict[str, Doc]:
+    """Compiled requests per task (`compiler.requests`), with secret values masked."""
+    kinds = {
+        "task_definition": "task_definition",
+        "run_tasks": "run_task",
+        "update_services": "service",
+        "events__put_targets": "event_targets",
+    }
+    return {
+        task: {name: mask_doc(Address.of(kinds[name], task), doc) for name, doc in parts.items()}
+        for task, parts in requests.items()
+    }

@@ -1,0 +1,58 @@
+"""`ecsplan sandbox`: the embedded AWS with what a spec names already there, as its owners would have created it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ecsplan.errors import UsageError
+from ecsplan.spec import Spec
+
+if TYPE_CHECKING:
+    from ecsplan.sandbox import Sandbox
+
+REGION = "eu-west-1"
+
+
+def open_sandbox(spec: Spec | None, *, port: int = 0, region: str | None = None) -> Sandbox:
+    """A sandbox that is not started yet; raises UsageError where its extra is not installed."""
+    try:
+        import moto  # noqa: F401
+        import werkzeug  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"the embedded AWS is not installed: {error}", hint="Install it with: pip install 'ecsplan[sandbox]'"
+        ) from error
+    from ecsplan.sandbox import Sandbox
+
+    return Sandbox(port=port, region=region or (spec.region if spec else None) or REGION)
+
+
+def seed(aws: Sandbox, spec: Spec) -> Any:
+    """Make what the spec names: clusters, services on a bootstrap revision, rules with their targets, topics."""
+    from ecsplan.compiler import requests
+
+    topics = sorted({task.notify.topic_arn for task in spec.tasks if task.notify})
+    return aws.seed(requests(spec, "sandbox"), cluster=spec.cluster or "default", topics=tuple(topics))
+
+
+def serve(spec: Spec | None, *, port: int, region: str | None, say: Callable[[str], None]) -> int:
+    """Serve until interrupted; prints the environment to use it, as lines for a shell to read."""
+    with open_sandbox(spec, port=port, region=region) as aws:
+        if spec is not None:
+            made = seed(aws, spec)
+            say(f"# clusters: {_listed(made.clusters)}; services: {_listed(made.services)}")
+            say(f"# rules: {_listed(made.rules)}; topics: {_listed(made.topics)}")
+        for name, value in aws.environment.items():
+            say(f"export {name}={value}")
+        say("# serving; stop with Ctrl-C")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            return 0
+    return 0
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(map(str, names)) or "none"

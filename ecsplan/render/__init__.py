@@ -1,0 +1,2 @@
+"""Output formats, a module each. They are given masked data and give back text; they compute nothing and print
+nothing."""

@@ -1,0 +1,104 @@
+"""Plans and deployments for programs: versioned JSON. Minor versions add; readers ignore what they do not know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ecsplan import events
+from ecsplan.journal import Damaged, Deployment
+from ecsplan.model import FORMAT_VERSION, UNKNOWN, Plan, to_data, to_json
+from ecsplan.render.facts import revisions, when, who
+
+PLAN_KEYS = (
+    "format_version",
+    "app",
+    "tag",
+    "identity",
+    "changed",
+    "steps",
+    "summary",
+    "warnings",
+    "undoes",
+    "observed",
+    "digest",
+)
+
+
+def plan_json(plan: Plan) -> str:
+    """The masked plan; what is not known yet reads `(known after apply)`."""
+    data = to_data(plan)
+    return dumps({key: _known(data[key]) for key in PLAN_KEYS})
+
+
+def history_json(app: str, found: Sequence[Deployment | Damaged]) -> str:
+    deployments = [
+        {"number": one.number, "error": one.error} if isinstance(one, Damaged) else _deployment(one) for one in found
+    ]
+    return dumps({"format_version": FORMAT_VERSION, "app": app, "deployments": deployments})
+
+
+def deployment_json(deployment: Deployment) -> str:
+    """One deployment with the whole masked plan."""
+    plan = to_data(deployment.plan)
+    return dumps(
+        {
+            "format_version": FORMAT_VERSION,
+            "app": deployment.plan.app,
+            **_deployment(deployment),
+            "plan": {key: _known(plan[key]) for key in PLAN_KEYS},
+        }
+    )
+
+
+def event_json(event: events.Event) -> str:
+    """One line of an event stream."""
+    return dumps(_known(to_data(event)), indent=0)
+
+
+def stream_head() -> str:
+    """The first line of an event stream."""
+    return dumps({"format_version": FORMAT_VERSION, "event": "version"}, indent=0)
+
+
+def dumps(data: Any, *, indent: int = 2) -> str:
+    text = to_json(data)
+    return (msgspec.json.format(text, indent=indent) if indent else text).decode()
+
+
+def _deployment(deployment: Deployment) -> dict[str, Any]:
+    states = deployment.states()
+    return {
+        "number": deployment.number,
+        "when": when(deployment).replace(" ", "T"),
+        "who": who(deployment),
+        "tag": deployment.plan.tag,
+        "revisions": revisions(deployment),
+        "outcome": deployment.outcome.value,
+        "reason": deployment.reason,
+        "undoes": list(deployment.plan.undoes),
+        "identity": to_data(deployment.plan.identity),
+        "steps": [
+            {
+                "index": step.index,
+                "phase": step.phase.value,
+                "address": step.address,
+                "action": step.action.value,
+                "state": states[step.index],
+            }
+            for step in deployment.plan.steps
+        ],
+    }
+
+
+def _known(data: Any) -> Any:
+    """Plain data in which every reference reads `(known after apply)`."""
+    if isinstance(data, dict):
+        if data.get("$ref") == "output" and data.keys() == {"$ref", "address", "output"}:
+            return UNKNOWN
+        return {k: _known(v) for k, v in data.items()}
+    if isinstance(data, list | tuple):
+        return [_known(item) for item in data]
+    return data

@@ -1,0 +1,85 @@
+"""A deployment while it runs, as plain lines: one when something changed, and at least one every 30 seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ecsplan import events
+from ecsplan.journal import Outcome
+from ecsplan.model import Address, Phase, Step
+from ecsplan.render.words import SIGNS, Paint, plain
+
+QUIET = 30.0  # seconds after which an unchanged state is said again
+DONE = {
+    Phase.REGISTER: "registered",
+    Phase.RUN: "started",
+    Phase.UPDATE: "updating",
+    Phase.TARGETS: "targets set",
+    Phase.RETIRE: "deregistered",
+}
+
+
+class Lines:
+    """A listener that says each event as a line through `say`."""
+
+    def __init__(self, say: Callable[[str], None], paint: Paint = plain) -> None:
+        self._say, self._paint = say, paint
+        self._last: dict[Address, tuple[str, float]] = {}
+        self._steps = 0
+
+    def __call__(self, event: events.Event) -> None:
+        match event:
+            case events.DeploymentStarted():
+                self._steps = event.steps
+                self._say(f"deployment {event.number}: {event.app} {event.tag}".rstrip() + f", {_count(event.steps)}")
+            case events.StepDone():
+                self._say(self._line(event.step, self._done(event)))
+            case events.StepFailed():
+                what = "undo failed" if event.undo else "failed"
+                self._say(self._line(event.step, self._paint(f"{what}: {event.error}", "red")))
+            case events.Progressed():
+                self._progressed(event)
+            case events.Warned():
+                self._say(f"{self._paint('!', 'yellow')} {event.message}")
+            case events.UndoStarted():
+                self._say("putting back what was done, last step first")
+            case _:
+                return
+
+    def _done(self, event: events.StepDone) -> str:
+        if event.undo:
+            return "deregistered again" if event.step.phase is Phase.REGISTER else "putting back"
+        revision = event.outputs.get("arn", "").rpartition("/")[2]
+        return f"{DONE[event.step.phase]} {revision}".rstrip()
+
+    def _line(self, step: Step, what: str) -> str:
+        sign = self._paint(step.action.sign, SIGNS[step.action.sign])
+        width = len(str(self._steps))
+        return f"{step.index:>{width}}/{self._steps} {sign} {step.address}  {what}"
+
+    def _progressed(self, event: events.Progressed) -> None:
+        if event.done and not event.ok:
+            return  # told as the step's failure
+        said, at = self._last.get(event.address, ("", 0.0))
+        if event.note == said and event.elapsed - at < QUIET and not event.done:
+            return
+        self._last[event.address] = (event.note, event.elapsed)
+        color = "green" if event.done else "dim"
+        pad = " " * (2 * len(str(self._steps)) + 3)
+        self._say(f"{pad}{event.address}  {self._paint(event.note, color)} ({event.elapsed:.0f} s)")
+
+
+def outcome_text(number: int, outcome: Outcome, reason: str) -> str:
+    """How a deployment ended, in one sentence."""
+    because = f": {reason}" if reason else ""
+    return {
+        Outcome.SUCCEEDED: f"Deployment {number} succeeded.",
+        Outcome.PUT_BACK: f"Deployment {number} failed and everything was put back{because}",
+        Outcome.STOPPED: f"Deployment {number} failed and stopped part-way{because}",
+        Outcome.INTERRUPTED: f"Deployment {number} was interrupted{because}",
+        Outcome.UNFINISHED: f"Deployment {number} is not finished{because}",
+    }[outcome]
+
+
+def _count(steps: int) -> str:
+    return f"{steps} step{'s' if steps != 1 else ''}"

@@ -1,0 +1,126 @@
+"""Plans and deployments for people, at 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ecsplan.journal import Damaged, Deployment
+from ecsplan.model import Action, Change, Phase, Plan, Step
+from ecsplan.render.facts import revisions, when, who
+from ecsplan.render.words import SIGNS, Paint, field_lines, plain
+
+NO_CHANGES = "No changes. What is live is what the spec says."
+SUMMARY = {
+    "register": "to register",
+    "run": "to run",
+    "update": "to update",
+    "targets": "to point at it",
+    "deregister": "to deregister",
+}
+
+
+def plan_text(plan: Plan, paint: Paint = plain) -> str:
+    """A block per task, then the summary. The plan is masked already."""
+    tag = f" {plan.tag}" if plan.tag else ""
+    lines = [paint(f"{plan.app}{tag}", "bold") + f"  account {plan.identity.account}, {plan.identity.region}", ""]
+    for task in dict.fromkeys(change.task for change in plan.changes):
+        block = list(_task(plan, task, paint))
+        if block:
+            lines += [paint(task, "bold"), *block, ""]
+    lines += [f"{paint('!', 'yellow')} {warning}" for warning in plan.warnings] + [""] * bool(plan.warnings)
+    lines.append(_summary(plan) if plan.changed else NO_CHANGES)
+    return "\n".join(lines)
+
+
+def _task(plan: Plan, task: str, paint: Paint) -> Iterator[str]:
+    steps = [step for step in plan.steps if step.task == task]
+    moving = {step.address for step in steps if step.phase is not Phase.RETIRE}
+    for change in plan.changes:
+        if change.task == task and change.address not in moving and change.fields:
+            yield from _reused(change, paint)
+    for step in steps:
+        if step.phase is not Phase.RETIRE:
+            yield from _step(step, paint)
+    yield from _retired([step for step in steps if step.phase is Phase.RETIRE], paint)
+
+
+def _reused(change: Change, paint: Paint) -> Iterator[str]:
+    """A revision that is there already and equal, but not in use yet."""
+    arn = change.outputs.get("arn", "").rpartition("/")[2]
+    yield f"    {paint('=', 'dim')} {change.address}  {arn} is equal and is used again"
+    for field in change.fields:
+        yield from field_lines(field, 8, paint)
+
+
+def _step(step: Step, paint: Paint) -> Iterator[str]:
+    sign = paint(step.action.sign, SIGNS[step.action.sign])
+    note = f"  {step.note}" if step.note else ""
+    yield f"{step.index:>3} {sign} {step.address}{note}"
+    for field in step.changes:
+        yield from field_lines(field, 8, paint)
+
+
+def _retired(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
+    """Clean-up on one line, however many revisions: oldest first."""
+    if not steps:
+        return
+    names = [step.note for step in steps]
+    listed = ", ".join(names) if len(names) <= 4 else f"{names[0]}, {names[1]} … {names[-1]}"
+    count = f" ({len(names)} revisions)" if len(names) > 1 else ""
+    yield f"{steps[0].index:>3} {paint('-', 'red')} {steps[0].address}  deregister {listed}{count}"
+
+
+def _summary(plan: Plan) -> str:
+    parts = [f"{count} {SUMMARY[phase]}" for phase, count in plan.summary.items() if count]
+    return f"Plan: {', '.join(parts)}."
+
+
+# --- the journal ---
+
+
+def history_text(found: Sequence[Deployment | Damaged], paint: Paint = plain) -> str:
+    """A line per deployment, oldest first."""
+    rows = [("#", "when", "who", "tag", "outcome", "revisions")]
+    rows += [_row(deployment) for deployment in found]
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    lines = []
+    for row in rows:
+        cells = [row[0].rjust(widths[0]), *(row[i].ljust(widths[i]) for i in range(1, 5)), row[5]]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join([paint(lines[0], "bold"), *lines[1:]])
+
+
+def _row(deployment: Deployment | Damaged) -> tuple[str, str, str, str, str, str]:
+    if isinstance(deployment, Damaged):
+        return (str(deployment.number), "", "", "", "unreadable", deployment.error)
+    return (
+        str(deployment.number),
+        when(deployment),
+        who(deployment),
+        deployment.plan.tag or "-",
+        deployment.outcome.value,
+        ", ".join(revisions(deployment).values()) or "-",
+    )
+
+
+def deployment_text(deployment: Deployment, paint: Paint = plain) -> str:
+    """One deployment with its steps and how far each came. Its plan is masked already."""
+    plan = deployment.plan
+    lines = [
+        paint(f"deployment {deployment.number}: {plan.app} {plan.tag}".rstrip(), "bold")
+        + f"  account {plan.identity.account}, {plan.identity.region}",
+        f"{deployment.outcome.value}, {when(deployment)}, by {deployment.opened.origin}",
+    ]
+    if deployment.reason:
+        lines.append(f"because: {deployment.reason}")
+    if plan.undoes:
+        lines.append(f"undoes: {', '.join(map(str, plan.undoes))}")
+    states = deployment.states()
+    lines.append("")
+    for step in plan.steps:
+        sign = paint(step.action.sign, SIGNS[step.action.sign])
+        note = f"  {step.note}" if step.note else ""
+        lines.append(f"{step.index:>3} {sign} {step.address}  {states[step.index]}{note}")
+        for field in step.changes if step.action is not Action.KEEP else ():
+            lines += field_lines(field, 8, paint)
+    return "\n".join(lines)

@@ -1,0 +1,60 @@
+"""How values read: shared by the formats for people."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from ecsplan.model import UNKNOWN, FieldChange, Ref
+from ecsplan.redact import CHANGED, SENSITIVE
+
+Paint: TypeAlias = Callable[[str, str], str]
+"""(text, name of a colour) -> text"""
+
+WIDTH = 80
+COLORS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36, "bold": 1, "dim": 2}
+SIGNS = {"+": "green", "-": "red", "~": "yellow", ">": "cyan", "=": "dim"}
+
+_REVISION = re.compile(r"arn:[^:]+:ecs:[^:]*:\d*:task-definition/(\S+)")
+
+
+def plain(text: str, color: str) -> str:
+    return text
+
+
+def ansi(text: str, color: str) -> str:
+    return f"\033[{COLORS[color]}m{text}\033[0m" if text else text
+
+
+def value_text(value: Any) -> str:
+    """A value as people read it: text in quotes, revisions as `web:41`, what is not known yet as such."""
+    if isinstance(value, Ref):
+        return UNKNOWN
+    if value in (SENSITIVE, CHANGED, UNKNOWN):
+        return str(value)
+    if isinstance(value, str) and (match := _REVISION.fullmatch(value)):
+        return match[1]
+    return json.dumps(
+        value, ensure_ascii=False, default=lambda other: UNKNOWN if isinstance(other, Ref) else str(other)
+    )
+
+
+def field_lines(change: FieldChange, indent: int, paint: Paint) -> list[str]:
+    """One difference, on one line where that fits, else with the values on lines of their own."""
+    pad = " " * indent
+    sign = "+" if change.before is None else "-" if change.after is None else "~"
+    head = f"{pad}{paint(sign, SIGNS[sign])} {change.path}"
+    before, after = value_text(change.before), value_text(change.after)
+    if after == CHANGED:
+        return [f"{head}  {after}"]
+    if change.before is None or change.after is None:
+        only = after if change.before is None else before
+        return [f"{head} = {only}" if sign == "+" else f"{head}  {only}"]
+    line = f"{head}  {before} -> {after}"
+    if indent + 2 + len(change.path) + 2 + len(before) + 4 + len(after) <= WIDTH:
+        return [line]
+    if indent + 4 + len(before) + 4 + len(after) <= WIDTH:
+        return [head, f"{pad}    {before} -> {after}"]
+    return [head, f"{pad}    {before}", f"{pad} -> {after}"]

@@ -1,0 +1,224 @@
+"""Going back: journal entries, or ECS's own revision history, to desired resources. Pure.
+
+What comes out goes through diff and planner like any other desired state, so only what differs from live is changed,
+it is shown and journaled, and it can itself be rolled back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ecsplan.errors import UsageError
+from ecsplan.journal import Deployment, Outcome
+from ecsplan.kinds import kind_of
+from ecsplan.kinds import task_definition as revisions
+from ecsplan.kinds.base import short_arn
+from ecsplan.model import Action, Address, Change, Doc, Live, Notify, Ref, Resource, Settings, mapped, refs_in
+
+PINNED = re.compile(r"arn:[^:]+:ecs:[^:]*:[^:]*:task-definition/[A-Za-z0-9_-]+:\d+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Back:
+    """Where a rollback goes: desired resources, the tag that ran there, the deployments it undoes, and what to tell."""
+
+    resources: tuple[Resource, ...]
+    tag: str
+    undoes: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    notify: Mapping[str, Notify] | None = None
+
+
+def target(deployments: Sequence[Deployment]) -> int:
+    """Before the newest deployment that changed something: the number to go back to where none is named."""
+    for deployment in reversed(deployments):
+        if deployment.outcome is not Outcome.PUT_BACK and deployment.touched():
+            return deployment.number - 1
+    raise UsageError("there is nothing to roll back: no deployment in the journal has changed anything")
+
+
+def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool) -> Back:
+    """Every address that the deployments after `number` touched, as it was before the first of them. 0 is before
+    all."""
+    known = {deployment.number: deployment for deployment in deployments}
+    if number != 0 and number not in known:
+        have = f"it has {min(known)} to {max(known)}" if known else "it is empty"
+        raise UsageError(f"there is no deployment {number} in the journal: {have}")
+    later = [deployment for deployment in deployments if deployment.number > number]
+    befores: dict[Address, Doc] = {}
+    last: dict[Address, Change] = {}
+    for deployment in reversed(later):
+        for change in _moved(deployment):
+            kind, newer = kind_of(change.address), befores.get(change.address)
+            assert change.before is not None
+            befores[change.address] = kind.older(newer, change.before) if newer else change.before
+            last.setdefault(change.address, change)
+    tasks = {change.address: change.task for d in later for change in d.plan.changes}
+    return Back(
+        resources=_resources(
+            befores, last, _bystanders(later, befores), _made(later), _known(deployments), tasks, keep
+        ),
+        tag=known[number].plan.tag if number else "",
+        undoes=tuple(deployment.number for deployment in later if deployment.touched()),
+        notify=deployments[-1].plan.notify if deployments else None,
+    )
+
+
+def _moved(deployment: Deployment) -> Iterator[Change]:
+    """The changes of a deployment that were begun and can be put back. Whether they were carried out, live state
+    tells."""
+    begun = {step.address for step in deployment.plan.steps if step.index in deployment.touched()}
+    for change in deployment.plan.changes:
+        kind = kind_of(change.address)
+        if change.address in begun and change.before is not None and not kind.versioned and not kind.ephemeral:
+            yield change
+
+
+def _bystanders(later: Sequence[Deployment], befores: Mapping[Address, Doc]) -> dict[Address, Change]:
+    """What those deployments looked at and left alone: read again, so that no revision that it uses is deregistered."""
+    return {
+        change.address: change
+        for deployment in later
+        for change in deployment.plan.changes
+        if change.address not in befores and change.after is not None and kind_of(change.address).names
+    }
+
+
+def _made(later: Sequence[Deployment]) -> list[str]:
+    """The revisions that those deployments registered."""
+    return [
+        arn
+        for deployment in later
+        for step in deployment.plan.steps
+        if step.action is Action.CREATE and kind_of(step.address).versioned
+        if (arn := deployment.outputs().get(step.index, {}).get("arn"))
+    ]
+
+
+def _known(deployments: Sequence[Deployment]) -> dict[str, Doc]:
+    """By ARN: the task definitions that the journal holds, for when ECS no longer does."""
+    known: dict[str, Doc] = {}
+    for deployment in deployments:
+        outputs = deployment.outputs()
+        for change in deployment.plan.changes:
+            if kind_of(change.address).versioned and change.before and "arn" in change.outputs:
+                known[change.outputs["arn"]] = change.before
+        for step in deployment.plan.steps:
+            if step.action is Action.CREATE and kind_of(step.address).versioned and step.index in outputs:
+                known[outputs[step.index].get("arn", "")] = step.call.params
+    return known
+
+
+def _resources(
+    befores: Mapping[Address, Doc],
+    last: Mapping[Address, Change],
+    bystanders: Mapping[Address, Change],
+    made: Sequence[str],
+    known: Mapping[str, Doc],
+    tasks: Mapping[Address, str],
+    keep: bool,
+) -> tuple[Resource, ...]:
+    arns = sorted({text for doc in befores.values() for text in _texts(doc) if PINNED.fullmatch(text)})
+    families = [revisions.family_of(arn) for arn in arns]
+    pins = {
+        arn: Address.of(
+            revisions.NAME,
+            revisions.family_of(arn) if families.count(revisions.family_of(arn)) == 1 else short_arn(arn),
+        )
+        for arn in arns
+    }
+    retire = {
+        family: [a for a in made if revisions.family_of(a) == family] for family in map(revisions.family_of, made)
+    }
+    if keep:
+        retire = {}
+    result = []
+    for arn, address in pins.items():
+        old = tuple(dict.fromkeys(retire.pop(revisions.family_of(arn), ())))
+        task = tasks.get(address, revisions.family_of(arn))
+        result.append(Resource(address=address, task=task, doc=known.get(arn, {}), pinned=arn, retire=old))
+    for family, old_arns in sorted(retire.items()):
+        address = Address.of(revisions.NAME, family)
+        result.append(Resource(address=address, task=tasks.get(address, family), doc={}, retire=tuple(old_arns)))
+    for address, doc in befores.items():
+        change = last[address]
+        settings = Settings(wait=change.settings.wait, timeout=change.settings.timeout)
+        result.append(Resource(address=address, task=change.task, doc=_referring(doc, pins), settings=settings))
+    for address, change in bystanders.items():
+        names = kind_of(address).names
+        if names is not None and change.after is not None:
+            result.append(Resource(address=address, task=change.task, doc=names(change.after)))
+    return tuple(sorted(result, key=lambda resource: kind_of(resource.address).rank))
+
+
+def _referring(doc: Doc, pins: Mapping[str, Address]) -> Any:
+    """The document with each pinned revision as a reference, since it may have to be registered anew."""
+    return mapped(
+        doc, lambda leaf: Ref(address=pins[leaf], output="arn") if isinstance(leaf, str) and leaf in pins else leaf
+    )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+# --- without a journal ---
+
+
+def to_revision(declared: Sequence[Resource], lives: Mapping[Address, Live], wanted: str | None, *, keep: bool) -> Back:
+    """By ECS's own history: `FAMILY:REV`, or for each family the ACTIVE revision before the one in use.
+
+    `declared` are the spec's resources, `lives` what is live at their addresses. Only the revision is moved.
+    """
+    result, notes = [], []
+    families = [resource for resource in declared if kind_of(resource.address).versioned]
+    if wanted is not None:
+        families = [resource for resource in families if resource.doc["family"] == wanted.rpartition(":")[0]]
+        if not families:
+            raise UsageError(f"{wanted}: no task of the spec has the family {wanted.rpartition(':')[0]!r}")
+    for resource in families:
+        live = lives[resource.address]
+        in_use = live.candidates[0].outputs["arn"] if live.candidates else ""
+        to = wanted or _previous(resource, in_use, live.facts["active"])
+        newer = revisions.revision_of(in_use) > revisions.revision_of(to)
+        retire = (in_use,) if newer and not keep else ()
+        result.append(msgspec.structs.replace(resource, doc={}, pinned=to, retire=retire, keep=None))
+        notes.append(f"by ECS's own history: {short_arn(in_use) or 'nothing'} -> {short_arn(to)}")
+        result += [_on(other) for other in declared if other.task == resource.task and _moves(other, resource.address)]
+    ordered = sorted(result, key=lambda resource: kind_of(resource.address).rank)
+    return Back(resources=tuple(ordered), tag="", notes=tuple(notes))
+
+
+def _previous(resource: Resource, in_use: str, active: Sequence[str]) -> str:
+    number = revisions.revision_of(in_use)
+    older = [arn for arn in active if revisions.revision_of(arn) < number]
+    if not older:
+        raise UsageError(
+            f"{resource.address}: there is no ACTIVE revision before {short_arn(in_use) or 'the first'} to go back to",
+            hint="Name one with --to FAMILY:REV.",
+        )
+    return max(older, key=revisions.revision_of)
+
+
+def _moves(resource: Resource, address: Address) -> bool:
+    kind = kind_of(resource.address)
+    return kind.names is not None and any(ref.address == address for ref in refs_in(resource.doc))
+
+
+def _on(resource: Resource) -> Resource:
+    """The same service or targets with nothing declared but the revision."""
+    kind = kind_of(resource.address)
+    settings = Settings(wait=resource.settings.wait, timeout=resource.settings.timeout)
+    return msgspec.structs.replace(resource, doc=kind.revision_only(resource.doc), settings=settings)

@@ -1,0 +1,60 @@
+"""ECS as one function of an operation and its parameters: which module carries which operation out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from . import clusters, service_deployments, services, tags, task_definitions, tasks
+from .errors import AwsError
+from .inputs import Inputs
+from .state import Doc, Region
+
+
+class Clock(Protocol):
+    """Where the moment comes from."""
+
+    def now(self) -> float:
+        """Seconds since the epoch; never less than before."""
+
+
+Handler = Callable[[Region, Doc], Doc]
+
+
+def operations() -> Mapping[str, Handler]:
+    modules = (clusters, task_definitions, services, service_deployments, tasks, tags)
+    return {name: handler for module in modules for name, handler in module.OPERATIONS.items()}
+
+
+class Ecs:
+    """The ECS of one region. Not thread-safe by itself: the sandbox calls it under its lock."""
+
+    def __init__(self, region: Region, clock: Clock, inputs: Inputs) -> None:
+        self._region = region
+        self._clock = clock
+        self._inputs = inputs
+        self._operations = operations()
+
+    @property
+    def region(self) -> Region:
+        """The state itself, for tests and for seeding."""
+        return self._region
+
+    def call(self, operation: str, params: object, unplaced: Doc | None = None) -> Doc:
+        """The answer of ``operation`` as AWS's JSON, with times in epoch seconds. Raises AwsError.
+
+        ``unplaced`` is an ordered failure of RunTask, ``{"reason": ..., "detail": ...}``, for one of its tasks.
+        """
+        handler = self._operations.get(operation)
+        if handler is None:
+            raise AwsError("UnknownOperationException", f"The sandbox does not simulate ecs:{operation}.")
+        checked = self._inputs.check(operation, params)
+        self.settle()
+        if unplaced and operation == "RunTask":
+            return tasks.run(self._region, checked, unplaced)
+        return handler(self._region, checked)
+
+    def settle(self) -> None:
+        """Let everything happen that is due by the clock."""
+        self._region.now = self._clock.now()
+        self._region.agenda.settle(self._region.now)

@@ -1,0 +1,118 @@
+"""Faults ordered in advance: which request meets which one. This is also where rate limits would take their place."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .errors import AwsError
+
+KINDS: Final = ("throttle", "error", "drop_before", "drop_after", "hold", "failures", "failed_entries")
+#: The only operation that can answer with this kind of partial failure.
+PARTIAL: Final[Mapping[str, str]] = {"failures": "RunTask", "failed_entries": "PutTargets"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What happens to a request: ``kind`` is one of KINDS; ``code``, ``message``, ``status`` say how it is answered."""
+
+    operation: str
+    kind: str
+    code: str = ""
+    message: str = ""
+    status: int = 400
+    match: Mapping[str, Any] | None = None
+
+    def refusal(self) -> AwsError:
+        """The answer to a request that is throttled, or that meets the error ordered for it."""
+        if self.kind == "throttle":
+            return AwsError(self.code or "ThrottlingException", self.message or "Rate exceeded", self.status)
+        return AwsError(self.code or "ServerException", self.message or "An error that was ordered.", self.status)
+
+
+@dataclass
+class _Order:
+    fault: Fault
+    skip: int
+    times: int
+
+
+class Faults:
+    """The orders still open. The oldest order that fits a request takes it; each request meets one fault at most."""
+
+    def __init__(self) -> None:
+        self._orders: list[_Order] = []
+        self._lock = threading.Lock()
+
+    def order(self, fault: Fault, *, times: int, skip: int) -> None:
+        """Have the ``times`` fitting requests after the first ``skip`` meet ``fault``; nonsense is a ValueError."""
+        if fault.kind not in KINDS:
+            raise ValueError(f"unknown kind of fault {fault.kind!r}: it must be one of {', '.join(KINDS)}")
+        only = PARTIAL.get(fault.kind)
+        if only and fault.operation not in (only, "*"):
+            raise ValueError(f"a fault of kind {fault.kind!r} is for {only} only, not for {fault.operation}")
+        if times < 1 or skip < 0:
+            raise ValueError("times must be at least 1, and skip at least 0")
+        with self._lock:
+            self._orders.append(_Order(fault, skip, times))
+
+    def take(self, operation: str, params: Mapping[str, Any]) -> Fault | None:
+        """The fault this request meets, if any. Thread-safe; every request that fits counts for ``skip``."""
+        with self._lock:
+            for order in self._orders:
+                if not _fits(order.fault, operation, params):
+                    continue
+                if order.skip:
+                    order.skip -= 1
+                    continue
+                order.times -= 1
+                if not order.times:
+                    self._orders.remove(order)
+                return order.fault
+        return None
+
+    def clear(self) -> None:
+        with self._lock:
+            self._orders.clear()
+
+
+def _fits(fault: Fault, operation: str, params: Mapping[str, Any]) -> bool:
+    if fault.operation not in ("*", operation):
+        return False
+    only = PARTIAL.get(fault.kind)
+    if only and operation != only:
+        return False
+    return all(params.get(name) == value for name, value in (fault.match or {}).items())
+
+
+class Gate:
+    """Where held requests wait until somebody lets them through."""
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._generation = 0
+        self._abandoned = 0
+        self._waiting = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many requests are being held now."""
+        return self._waiting
+
+    def wait(self) -> bool:
+        """Block until released; False when the sandbox was reset or stopped: there is nothing to go on with."""
+        with self._change:
+            generation = self._generation
+            self._waiting += 1
+            self._change.wait_for(lambda: self._generation != generation)
+            self._waiting -= 1
+            return generation >= self._abandoned
+
+    def release(self, *, abandon: bool = False) -> None:
+        with self._change:
+            self._generation += 1
+            if abandon:
+                self._abandoned = self._generation
+            self._change.notify_all()

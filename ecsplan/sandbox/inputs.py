@@ -1,0 +1,140 @@
+"""Checks a request's parameters against the installed botocore's model of the operation, as AWS's front end does.
+
+Unknown members are ignored (an older front end does not know newer members), ``null`` counts as absent, a value of
+another JSON type is a SerializationException, and a missing member, a value outside an enum, a length, a range or a
+pattern is what the service calls it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from botocore.loaders import Loader
+from botocore.model import ListShape, MapShape, OperationNotFoundError, ServiceModel, Shape, StringShape, StructureShape
+
+from .errors import AwsError, client, invalid, serialization, validation
+
+Doc = dict[str, Any]
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,), "integer": (int,), "long": (int,), "float": (int, float), "double": (int, float),
+    "boolean": (bool,), "timestamp": (int, float), "structure": (dict,), "list": (list,), "map": (dict,),
+}  # fmt: skip
+_TOKENS: dict[type, str] = {
+    bool: "TRUE_VALUE", int: "NUMBER_VALUE", float: "DECIMAL_VALUE", str: "STRING_VALUE", list: "START_ARRAY",
+    dict: "START_OBJECT",
+}  # fmt: skip
+
+#: Members that the model calls required, but that ECS fills in. Source: CDKD's live probe of UpdateService.
+_FILLED_IN = frozenset((("DeploymentCircuitBreaker", "enable"), ("DeploymentCircuitBreaker", "rollback")))
+
+
+class Inputs:
+    """The input shapes of one service. Loading the model takes about 10 ms, so it is done at the first request."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._model: ServiceModel | None = None
+
+    def check(self, operation: str, params: object) -> Doc:
+        """``params`` with what AWS ignores left out; raises AwsError for what AWS refuses."""
+        if self._model is None:
+            self._model = ServiceModel(Loader().load_service_model(self._service, "service-2"), self._service)
+        try:
+            shape = self._model.operation_model(operation).input_shape
+        except OperationNotFoundError:
+            raise AwsError("UnknownOperationException", "") from None
+        if not isinstance(params, dict):
+            raise serialization("Start of structure or map found where not expected.")
+        if not isinstance(shape, StructureShape):
+            return {}
+        return _structure(shape, params, "", _Refusals(self._service, operation))
+
+
+class _Refusals:
+    """The wording of one service for one operation."""
+
+    def __init__(self, service: str, operation: str) -> None:
+        self.strict = (
+            service != "ecs"
+        )  # the model of EventBridge carries lengths, ranges and patterns, that of ECS none
+        self._error: Callable[[str], AwsError] = (
+            validation if self.strict else client if operation.endswith("TaskDefinition") else invalid
+        )
+
+    def missing(self, path: str) -> AwsError:
+        if self.strict:
+            return self.constraint(None, path, "Member must not be null")
+        return self._error(f"{path} should not be null or empty.")
+
+    def enum(self, value: str, path: str, allowed: list[str]) -> AwsError:
+        if self.strict:
+            return self.constraint(value, path, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
+        return self._error(f"Invalid value '{value}' for {path}. It must be one of [{', '.join(allowed)}].")
+
+    def constraint(self, value: object, path: str, text: str) -> AwsError:
+        shown = "null" if value is None else f"'{value}'"
+        where = path[:1].lower() + path[1:]
+        return validation(
+            f"1 validation error detected: Value {shown} at '{where}' failed to satisfy constraint: {text}"
+        )
+
+
+def _value(shape: Shape, value: Any, path: str, say: _Refusals) -> Any:
+    _type(shape, value, path)
+    if isinstance(shape, StructureShape):
+        return _structure(shape, value, path, say)
+    if isinstance(shape, ListShape):
+        _size(shape, value, len(value), path, say)
+        items = enumerate(value, start=1)
+        return [
+            _value(shape.member, v, f"{path}.{i}.member" if say.strict else path, say)
+            for i, v in items
+            if v is not None
+        ]
+    if isinstance(shape, MapShape):
+        return {k: _value(shape.value, v, f"{path}.{k}", say) for k, v in value.items() if v is not None}
+    if isinstance(shape, StringShape):
+        _text(shape, value, path, say)
+    elif shape.type_name in ("integer", "long"):
+        _size(shape, value, value, path, say)
+    return value
+
+
+def _structure(shape: StructureShape, value: Doc, path: str, say: _Refusals) -> Doc:
+    prefix = f"{path}." if path else ""
+    known = {k: v for k, v in value.items() if v is not None and k in shape.members}
+    for name in shape.required_members:
+        if name not in known and (shape.name, name) not in _FILLED_IN:
+            raise say.missing(prefix + name)
+    return {k: _value(shape.members[k], v, prefix + k, say) for k, v in known.items()}
+
+
+def _type(shape: Shape, value: Any, path: str) -> None:
+    wanted = _TYPES.get(shape.type_name)
+    if wanted is None or (isinstance(value, wanted) and (type(value) is not bool or wanted == (bool,))):
+        return
+    token = _TOKENS.get(type(value), "VALUE")
+    raise serialization(f"{token} can not be converted to {shape.type_name.capitalize()} (at {path})")
+
+
+def _text(shape: StringShape, value: str, path: str, say: _Refusals) -> None:
+    allowed = list(shape.enum or [])
+    if allowed and value not in allowed:
+        raise say.enum(value, path, allowed)
+    _size(shape, value, len(value), path, say)
+    pattern = shape.metadata.get("pattern")
+    if say.strict and pattern and not re.fullmatch(str(pattern), value):
+        raise say.constraint(value, path, f"Member must satisfy regular expression pattern: {pattern}")
+
+
+def _size(shape: Shape, value: object, size: int, path: str, say: _Refusals) -> None:
+    if not say.strict:
+        return
+    what = "value" if isinstance(value, int) else "length"
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is not None and size < int(low):
+        raise say.constraint(value, path, f"Member must have {what} greater than or equal to {low}")
+    if high is not None and size > int(high):
+        raise say.constraint(value, path, f"Member must have {what} less than or equal to {high}")

@@ -1,0 +1,336 @@
+"""The embedded AWS as a whole: one server, one state, and what can be ordered of it. See docs/sandbox.md."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Final
+
+from . import names
+from .control import Control
+from .ecs import Clock, Ecs
+from .errors import AwsError
+from .events import Events
+from .exchange import Answer, Incoming, Request, refusal, success
+from .faults import Fault, Faults, Gate
+from .http import HttpServer
+from .inputs import Inputs
+from .others import Others, identity
+from .outcomes import Outcomes, RolloutRule, TaskRule
+from .seed import Seeded, seed
+from .state import Doc, Region
+
+#: The log keeps this many requests, the newest.
+KEPT_REQUESTS: Final = 10_000
+
+
+class _RealTime:
+    def now(self) -> float:
+        return time.time()
+
+
+class Sandbox:
+    """An AWS on loopback, for tests and rehearsals. A context manager; ``start`` and ``stop`` do the same.
+
+    Every method may be called from any thread. ``clock`` has ``now()``, in epoch seconds; rollouts and tasks go on as
+    far as it says whenever somebody asks, so a clock that tests move makes waiting unnecessary.
+    """
+
+    def __init__(self, port: int = 0, clock: Clock | None = None, *, region: str = "eu-west-1") -> None:
+        self._port = port
+        self._clock: Clock = clock or _RealTime()
+        self._region = region
+        self._lock = threading.RLock()
+        self._log_lock = threading.Lock()
+        self._inputs = {"ecs": Inputs("ecs"), "events": Inputs("events")}
+        self._outcomes = Outcomes()
+        self._faults = Faults()
+        self._gate = Gate()
+        self._others = Others()
+        self._control = Control(self)
+        self._http: HttpServer | None = None
+        self.latency = 0.0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._ids = names.Ids()
+        self._ecs: dict[str, Ecs] = {}
+        self._events: dict[str, Events] = {}
+        self._requests: dict[int, Request] = {}
+        self._numbers = itertools.count(1)
+
+    # -- running -------------------------------------------------------------------------------------------------
+
+    def start(self) -> Sandbox:
+        """Listen. Raises OSError when the port is taken."""
+        if self._http is None:
+            self._http = HttpServer(self._port, self._respond, self._region)
+            threading.Thread(target=self._http.serve, name="ecsplan-sandbox", daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Stop listening; requests that are being held are dropped."""
+        if self._http is not None:
+            self._gate.release(abandon=True)
+            self._http.stop()
+            self._http = None
+
+    def __enter__(self) -> Sandbox:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """``http://127.0.0.1:PORT``; raises RuntimeError unless started."""
+        if self._http is None:
+            raise RuntimeError("the sandbox is not started")
+        return f"http://127.0.0.1:{self._http.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What boto3 and the AWS CLI need in their environment to use the sandbox."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "sandbox",
+            "AWS_SECRET_ACCESS_KEY": "sandbox",
+            "AWS_DEFAULT_REGION": self._region,
+        }
+
+    # -- looking back ----------------------------------------------------------------------------------------------
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """The finished requests in the order in which they arrived."""
+        with self._log_lock:
+            return tuple(self._requests[number] for number in sorted(self._requests))
+
+    def clear_requests(self) -> None:
+        """Forget the requests that have finished; numbers go on."""
+        with self._log_lock:
+            self._requests.clear()
+
+    def reset(self) -> None:
+        """Forget everything: state, faults, outcomes, settings and the log of requests. Held requests are dropped."""
+        self._gate.release(abandon=True)
+        with self._lock, self._log_lock:
+            self._faults.clear()
+            self._outcomes.clear()
+            self._others.reset()
+            self._forget()
+            self.latency = 0.0
+
+    # -- ordering --------------------------------------------------------------------------------------------------
+
+    def fault(
+        self,
+        operation: str,
+        kind: str,
+        times: int = 1,
+        skip: int = 0,
+        code: str = "",
+        message: str = "",
+        status: int = 400,
+        match: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Have requests meet a fault: the ``times`` after the first ``skip`` of those of ``operation`` ("*": any) whose
+        parameters equal those of ``match``. Kinds: throttle, error, drop_before, drop_after, hold, failures (RunTask),
+        failed_entries (PutTargets). Raises ValueError for an unknown kind."""
+        fault = Fault(operation=operation, kind=kind, code=code, message=message, status=status, match=match)
+        self._faults.order(fault, times=times, skip=skip)
+
+    def release(self) -> None:
+        """Let the requests that are being held go on."""
+        self._gate.release()
+
+    @property
+    def holding(self) -> int:
+        """How many requests are being held."""
+        return self._gate.waiting
+
+    def rollout(
+        self,
+        ends: str = "COMPLETED",
+        seconds: float | None = None,
+        service: str | None = None,
+        image: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Say how rollouts that begin from now on end, after ``seconds``: COMPLETED, FAILED, ROLLED_BACK or NEVER.
+
+        ``service`` and ``image`` are globs for the service's name and an image of its task definition; ``reason``
+        becomes the rolloutStateReason of a failure. The newest fitting rule wins.
+        """
+        rule = RolloutRule(ends=ends, seconds=seconds, service=service, image=image, reason=reason)
+        with self._lock:
+            self._outcomes.add_rollout(rule)
+
+    def task(
+        self,
+        exit_codes: Mapping[str, int] | None = None,
+        exit_code: int = 0,
+        seconds: float | None = None,
+        image: str | None = None,
+        family: str | None = None,
+        command: str | None = None,
+        started: bool = True,
+        reason: str | None = None,
+        stopped_reason: str | None = None,
+        log_lines: Iterable[str] = (),
+    ) -> None:
+        """Say how one-off tasks that start from now on end, and how tasks of failing rollouts fail.
+
+        ``exit_code`` is that of every essential container, ``exit_codes`` those of containers by name. ``image``,
+        ``family`` and ``command`` (a container's words with blanks between) are globs. ``started`` False:
+        the task never starts and has no exit code. ``reason`` is the containers', ``stopped_reason`` the task's;
+        ``log_lines`` go to the essential containers' awslogs streams. The newest fitting rule wins.
+        """
+        rule = TaskRule(
+            exit_codes=dict(exit_codes or {}), exit_code=exit_code, seconds=seconds, image=image, family=family,
+            command=command, started=started, reason=reason, stopped_reason=stopped_reason, log_lines=tuple(log_lines),
+        )  # fmt: skip
+        if rule.log_lines:
+            self._others.load()  # they go to moto's CloudWatch Logs
+        with self._lock:
+            self._outcomes.add_task(rule)
+
+    @property
+    def rollout_seconds(self) -> float:
+        """How long a rollout takes where no rule says otherwise; 1 to begin with."""
+        return self._outcomes.rollout_seconds
+
+    @rollout_seconds.setter
+    def rollout_seconds(self, seconds: float) -> None:
+        self._outcomes.rollout_seconds = seconds
+
+    @property
+    def task_seconds(self) -> float:
+        """How long a one-off task takes where no rule says otherwise; 1 to begin with."""
+        return self._outcomes.task_seconds
+
+    @task_seconds.setter
+    def task_seconds(self, seconds: float) -> None:
+        self._outcomes.task_seconds = seconds
+
+    @property
+    def container_instances(self) -> int:
+        """How many EC2 instances every cluster has; 2 to begin with. Without any, RunTask on EC2 is refused."""
+        return self._outcomes.container_instances
+
+    @container_instances.setter
+    def container_instances(self, count: int) -> None:
+        self._outcomes.container_instances = count
+
+    # -- state -----------------------------------------------------------------------------------------------------
+
+    def seed(self, requests: Mapping[str, Any], cluster: str = "default", topics: Iterable[str] = ()) -> Seeded:
+        """Make what the compiled ``requests`` of a spec refer to, as it would have been before the first deployment."""
+        with self._lock:
+            ecs, events = self._ecs_of(self._region), self._events_of(self._region)
+            made = seed(ecs, events, requests, cluster)
+        for topic in topics:
+            self._others.create_topic(topic)
+        return made.with_topics(topics)
+
+    def ecs(self, region: str | None = None) -> EcsHandle:
+        """The ECS of a region without HTTP, faults and log: ``call(operation, params) -> answer``."""
+        return EcsHandle(self, region or self._region)
+
+    def _ecs_of(self, region: str) -> Ecs:
+        if region not in self._ecs:
+            state = Region(region, self._ids, self._outcomes, self._write_log)
+            self._ecs[region] = Ecs(state, self._clock, self._inputs["ecs"])
+        return self._ecs[region]
+
+    def _events_of(self, region: str) -> Events:
+        return self._events.setdefault(region, Events(region, self._inputs["events"]))
+
+    def _write_log(self, region: str, options: Doc, stream: str, at: float, lines: tuple[str, ...]) -> None:
+        self._others.write_log(region, options, stream, at, lines)
+
+    # -- answering -------------------------------------------------------------------------------------------------
+
+    def _respond(self, incoming: Incoming) -> Answer | None:
+        """The answer to an HTTP request; None closes the connection."""
+        if incoming.path.startswith("/_sandbox/"):
+            return self._control.respond(incoming)
+        began = time.monotonic()
+        operation, params = incoming.read()
+        with self._log_lock:
+            number, log = next(self._numbers), self._requests
+        try:
+            answer = self._through_faults(incoming, operation, params)
+        except Exception as error:
+            # A fault of the sandbox itself must not look like a network that breaks.
+            text = f"the sandbox failed in {operation}: {type(error).__name__}: {error}"
+            answer = refusal(incoming, AwsError("InternalFailure", text, 500))
+        request = Request(
+            number=number,
+            service=incoming.service,
+            operation=operation,
+            params=params if isinstance(params, dict) else {},
+            status=answer.status if answer else 0,
+            error=answer.error if answer else "",
+            began=began,
+            ended=time.monotonic(),
+        )
+        with self._log_lock:
+            log[number] = request  # which is nobody's log any more after a reset
+            if len(log) > KEPT_REQUESTS:
+                del log[min(log)]
+        return answer
+
+    def _through_faults(self, incoming: Incoming, operation: str, params: object) -> Answer | None:
+        """Rate limits would be asked here as well, before the request is carried out."""
+        fault = self._faults.take(operation, params if isinstance(params, dict) else {})
+        if self.latency:
+            time.sleep(self.latency)
+        kind = fault.kind if fault else ""
+        if fault and kind in ("throttle", "error"):
+            return refusal(incoming, fault.refusal())
+        if kind == "drop_before" or (kind == "hold" and not self._gate.wait()):
+            return None
+        answer = self._carry_out(incoming, operation, params, fault)
+        return None if kind == "drop_after" else answer
+
+    def _carry_out(self, incoming: Incoming, operation: str, params: object, fault: Fault | None) -> Answer:
+        partial = fault if fault and fault.kind in ("failures", "failed_entries") else None
+        try:
+            if incoming.service == "ecs":
+                unplaced = {"reason": partial.code or "RESOURCE:MEMORY", "detail": partial.message} if partial else None
+                with self._lock:
+                    return success(self._ecs_of(incoming.region).call(operation, params, unplaced))
+            if incoming.service == "events":
+                code = (
+                    {"ErrorCode": partial.code or "InternalException", "ErrorMessage": partial.message}
+                    if partial
+                    else None
+                )
+                with self._lock:
+                    return success(self._events_of(incoming.region).call(operation, params, code))
+        except AwsError as error:
+            return refusal(incoming, error)
+        own = not incoming.access_key.startswith(("ASIA", "LSIA"))  # credentials of a role are moto's to know
+        if incoming.service == "sts" and operation == "GetCallerIdentity" and own:
+            return identity()
+        return self._others.respond(incoming)
+
+
+class EcsHandle:
+    """A region's ECS for tests: no HTTP, no faults, no log."""
+
+    def __init__(self, sandbox: Sandbox, region: str) -> None:
+        self._sandbox = sandbox
+        self._region = region
+
+    def call(self, operation: str, params: Mapping[str, Any] | None = None) -> Doc:
+        """The answer of an operation, such as ``call("DescribeServices", {"services": ["web"]})``. Raises AwsError."""
+        with self._sandbox._lock:
+            return copy.deepcopy(self._sandbox._ecs_of(self._region).call(operation, dict(params or {})))

@@ -1,0 +1,166 @@
+"""What CreateService and UpdateService make of a request before DescribeServices shows it (aws-semantics 2.2 and 3)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from .state import Cluster, Doc, Revision
+
+#: Members that DescribeServices shows on the PRIMARY deployment only, not on the service.
+DEPLOYMENT_ONLY: Final = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
+#: Members whose change starts a deployment (with taskDefinition and forceNewDeployment). Source: BC, UpdateService.
+STARTS_DEPLOYMENT: Final = (
+    "networkConfiguration", "platformVersion", "loadBalancers", "serviceRegistries", *DEPLOYMENT_ONLY,
+)  # fmt: skip
+#: What a service revision and a deployment remember of the service.
+REMEMBERED: Final = (*STARTS_DEPLOYMENT, "launchType", "capacityProviderStrategy")
+#: Members that are taken over as they were sent.
+PLAIN: Final = (
+    "platformVersion", "loadBalancers", "serviceRegistries", "placementConstraints", "healthCheckGracePeriodSeconds",
+    "propagateTags", "enableECSManagedTags", "enableExecuteCommand", "availabilityZoneRebalancing",
+    "deploymentController", "vpcLatticeConfigurations",
+)  # fmt: skip
+_BREAKER: Final = ("resetOnHealthyTask", "thresholdConfiguration")
+
+
+def created(params: Doc, cluster: Cluster, revision: Revision) -> Doc:
+    """The members of a new service, with AWS's defaults."""
+    daemon = params.get("schedulingStrategy") == "DAEMON"
+    doc: Doc = {
+        "loadBalancers": [], "serviceRegistries": [], "placementConstraints": [], "placementStrategy": [],
+        "healthCheckGracePeriodSeconds": 0, "propagateTags": "NONE", "enableECSManagedTags": False,
+        "enableExecuteCommand": False, "schedulingStrategy": params.get("schedulingStrategy", "REPLICA"),
+        "deploymentController": {"type": "ECS"},
+        "deploymentConfiguration": _first_configuration(daemon=daemon),
+    }  # fmt: skip
+    doc |= _capacity(params, cluster)
+    doc |= sent(params, doc)
+    if doc.get("launchType") == "FARGATE":
+        doc.setdefault("platformVersion", "LATEST")
+        doc["platformFamily"] = platform_family(revision)
+    if _linked_role(doc):
+        doc["roleArn"] = params.get("role") or (
+            "arn:aws:iam::123456789012:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
+        )
+    doc.setdefault("availabilityZoneRebalancing", "ENABLED" if _rebalances(doc) else "DISABLED")
+    return doc
+
+
+def sent(params: Doc, current: Doc) -> Doc:
+    """The members that a request sets, as they will be described; what it leaves out is not among them."""
+    doc: Doc = {name: params[name] for name in PLAIN if name in params}
+    if "networkConfiguration" in params:
+        doc["networkConfiguration"] = network(params["networkConfiguration"])
+    if "capacityProviderStrategy" in params:
+        doc["capacityProviderStrategy"] = strategy(params["capacityProviderStrategy"])
+    if "placementStrategy" in params:
+        doc["placementStrategy"] = [_placement(entry) for entry in params["placementStrategy"]]
+    if "deploymentConfiguration" in params:
+        doc["deploymentConfiguration"] = configuration(
+            current["deploymentConfiguration"], params["deploymentConfiguration"]
+        )
+    if "volumeConfigurations" in params:
+        doc["volumeConfigurations"] = [_volume(entry) for entry in params["volumeConfigurations"]]
+    if "serviceConnectConfiguration" in params:
+        doc["serviceConnectConfiguration"] = params["serviceConnectConfiguration"]
+    return doc
+
+
+def network(given: Doc) -> Doc:
+    inner = given.get("awsvpcConfiguration")
+    if inner is None:
+        return {}
+    return {"awsvpcConfiguration": {"securityGroups": [], "assignPublicIp": "DISABLED"} | inner}
+
+
+def strategy(given: list[Doc]) -> list[Doc]:
+    return [{"weight": 0, "base": 0} | entry for entry in given]
+
+
+def configuration(current: Doc, given: Doc) -> Doc:
+    """A deploymentConfiguration laid over the present one: sub-fields merge, some blocks are reset (CDKD)."""
+    doc = current | {k: v for k, v in given.items() if k not in _BLOCKS}
+    for name, fill in _BLOCKS.items():
+        if name in given:
+            doc[name] = fill(given[name], current)
+    return doc
+
+
+def _first_configuration(*, daemon: bool) -> Doc:
+    breaker = {
+        "enable": False, "rollback": False, "resetOnHealthyTask": True,
+        "thresholdConfiguration": {"type": "BOUNDED_PERCENT", "value": 50},
+    }  # fmt: skip
+    return {
+        "strategy": "ROLLING",
+        "bakeTimeInMinutes": 0,
+        "maximumPercent": 100 if daemon else 200,
+        "minimumHealthyPercent": 0 if daemon else 100,
+        "deploymentCircuitBreaker": breaker,
+    }
+
+
+def _breaker(given: Doc, current: Doc) -> Doc:
+    """``enable`` and ``rollback`` are false unless sent; the newer members stay as they are."""
+    kept = {k: v for k, v in current["deploymentCircuitBreaker"].items() if k in _BREAKER}
+    return {"enable": False, "rollback": False} | kept | given
+
+
+def _hooks(given: list[Doc], current: Doc) -> list[Doc]:
+    timeout = {"action": "ROLLBACK", "timeoutInMinutes": 1440}
+    return [
+        {"targetType": "AWS_LAMBDA"} | hook | {"timeoutConfiguration": timeout | hook.get("timeoutConfiguration", {})}
+        for hook in given
+    ]
+
+
+def _fixed(**defaults: Any) -> Any:
+    return lambda given, current: defaults | given
+
+
+_BLOCKS: Final[dict[str, Any]] = {
+    "deploymentCircuitBreaker": _breaker,
+    "lifecycleHooks": _hooks,
+    "alarms": _fixed(enable=False, rollback=False, alarmNames=[]),
+    "linearConfiguration": _fixed(stepPercent=10.0, stepBakeTimeInMinutes=6),
+    "canaryConfiguration": _fixed(canaryPercent=5.0, canaryBakeTimeInMinutes=10),
+    "earlySuccessCriteria": _fixed(healthyPercent=100, sourceServiceRevisionCleanup="BLOCKING"),
+}
+
+
+def _placement(entry: Doc) -> Doc:
+    """A spread over hosts is kept as one over instances."""
+    return entry | {"field": "instanceId"} if entry.get("field") == "host" else entry
+
+
+def _volume(entry: Doc) -> Doc:
+    if "managedEBSVolume" not in entry:
+        return entry
+    return entry | {"managedEBSVolume": {"filesystemType": "xfs"} | entry["managedEBSVolume"]}
+
+
+def _capacity(params: Doc, cluster: Cluster) -> Doc:
+    """A launch type or a strategy, never both; the cluster's default strategy is copied where neither is given."""
+    if params.get("launchType"):
+        return {"launchType": params["launchType"]}
+    given = params.get("capacityProviderStrategy") or cluster.default_strategy
+    return {"capacityProviderStrategy": strategy(given)} if given else {"launchType": "EC2"}
+
+
+def _linked_role(doc: Doc) -> bool:
+    return bool(doc.get("networkConfiguration") or doc["loadBalancers"])
+
+
+def _rebalances(doc: Doc) -> bool:
+    """Whether a new service is eligible for Availability Zone rebalancing. Source: aws-cdk PR #32259."""
+    first = (doc["placementStrategy"] or [{"type": "spread", "field": "attribute:ecs.availability-zone"}])[0]
+    zones = first.get("type") == "spread" and first.get("field") == "attribute:ecs.availability-zone"
+    pinned = any("ecs.availability-zone" in c.get("expression", "") for c in doc["placementConstraints"])
+    classic = any(lb.get("loadBalancerName") for lb in doc["loadBalancers"])
+    below = doc["deploymentConfiguration"]["maximumPercent"] != 100
+    return bool(doc["schedulingStrategy"] == "REPLICA" and zones and below and not pinned and not classic)
+
+
+def platform_family(revision: Revision) -> str:
+    system = revision.doc.get("runtimePlatform", {}).get("operatingSystemFamily", "LINUX")
+    return "Linux" if system == "LINUX" else "Windows"

@@ -1,0 +1,192 @@
+"""Services: creating, updating, describing, listing, deleting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from . import errors, names, rollouts, service_checks, service_defaults, service_docs, task_definitions, validation
+from .paging import page
+from .state import Cluster, Doc, Region, Revision, Service
+
+#: What UpdateService accepts for a service that CodeDeploy deploys (BC, UpdateService).
+CODE_DEPLOY: Final = frozenset((
+    "cluster", "service", "desiredCount", "deploymentConfiguration", "healthCheckGracePeriodSeconds",
+    "placementConstraints", "placementStrategy", "enableECSManagedTags", "propagateTags", "enableExecuteCommand",
+))  # fmt: skip
+_CODE_DEPLOY_TEXTS: Final = MappingProxyType({
+    "taskDefinition": "Unable to update task definition",
+    "forceNewDeployment": "Cannot force a new deployment",
+})  # fmt: skip
+
+
+def create(region: Region, params: Doc) -> Doc:
+    cluster = region.cluster(params)
+    name = params["serviceName"]
+    if service := _existing(region, cluster, params):
+        return {"service": service_docs.describe(region, service)}
+    service_checks.capacity(params)
+    daemon = params.get("schedulingStrategy") == "DAEMON"
+    if not daemon and "desiredCount" not in params:
+        raise errors.invalid("desiredCount should not be null when the scheduling strategy is REPLICA.")
+    if "taskDefinition" not in params:
+        raise errors.invalid("TaskDefinition can not be blank.")
+    revision = task_definitions.usable(region, params["taskDefinition"], errors.client)
+    service = Service(
+        arn=region.arn(f"service/{cluster.name}/{name}"),
+        name=name,
+        cluster=cluster.name,
+        doc=service_defaults.created(params, cluster, revision),
+        task_definition=revision.arn,
+        desired=0 if daemon else params["desiredCount"],
+        created_at=region.now,
+        tags=validation.tags(params.get("tags")),
+    )
+    if daemon:
+        service.desired = region.outcomes.container_instances
+    _check(params, service.doc, revision)
+    region.services[cluster.name, name] = service
+    if params.get("clientToken"):
+        region.create_tokens[cluster.name, name] = params
+    if controller(service) == "ECS":
+        rollouts.begin(region, service, region.now)
+    return {"service": service_docs.describe(region, service)}
+
+
+def _existing(region: Region, cluster: Cluster, params: Doc) -> Service | None:
+    """The service that the same request made before; any other of that name is in the way unless it is INACTIVE."""
+    key = (cluster.name, params["serviceName"])
+    service = region.services.get(key)
+    if service is None or service.status == "INACTIVE":
+        return None
+    if params.get("clientToken") and region.create_tokens.get(key) == params:
+        return service
+    raise errors.invalid("Creation of service was not idempotent.")
+
+
+def controller(service: Service) -> str:
+    return str(service.doc["deploymentController"]["type"])
+
+
+def update(region: Region, params: Doc) -> Doc:
+    """Merge ``params`` into the service; a deployment begins only where something that it carries differs."""
+    service = _active(region, region.cluster(params), params["service"])
+    _by_controller(service, params)
+    before, revision = service.task_definition, _wanted(region, service, params)
+    doc = _merged(service, params)
+    starts = bool(params.get("forceNewDeployment")) or revision.arn != before
+    starts = starts or any(doc.get(name) != service.doc.get(name) for name in service_defaults.STARTS_DEPLOYMENT)
+    if starts and revision.status != "ACTIVE":
+        raise errors.client("TaskDefinition is inactive")
+    if starts or len(params.keys() - {"cluster", "service", "desiredCount"}):
+        _check(params, doc, revision)
+    service.doc, service.task_definition = doc, revision.arn
+    service.desired = params.get("desiredCount", service.desired)
+    if starts:
+        rollouts.begin(region, service, region.now)
+    elif "desiredCount" in params:
+        rollouts.scale(region, service, region.now)
+    return {"service": service_docs.describe(region, service)}
+
+
+def _active(region: Region, cluster: Cluster, reference: str) -> Service:
+    service = region.service(cluster, reference)
+    if service is None:
+        raise errors.service_not_found()
+    if service.status != "ACTIVE":
+        raise errors.service_not_active()
+    return service
+
+
+def _by_controller(service: Service, params: Doc) -> None:
+    """Who deploys the service decides what UpdateService may change."""
+    kind = controller(service)
+    refused = [] if kind == "ECS" else sorted(params.keys() - CODE_DEPLOY)
+    if not refused or (refused == ["forceNewDeployment"] and not params["forceNewDeployment"]):
+        return
+    name = next((member for member in _CODE_DEPLOY_TEXTS if member in refused), refused[0])
+    what = _CODE_DEPLOY_TEXTS.get(name, f"Unable to update {name}")
+    instead = "Use AWS CodeDeploy to trigger a new deployment." if kind == "CODE_DEPLOY" else "Use a task set instead."
+    where = "with a" if kind == "CODE_DEPLOY" else "with an"
+    raise errors.invalid(f"{what} on services {where} {kind} deployment controller. {instead}")
+
+
+def _wanted(region: Region, service: Service, params: Doc) -> Revision:
+    if "taskDefinition" in params:
+        return task_definitions.usable(region, params["taskDefinition"], errors.client)
+    return task_definitions.find(region, service.task_definition)
+
+
+def _merged(service: Service, params: Doc) -> Doc:
+    doc = service.doc | service_defaults.sent(params, service.doc)
+    if params.get("capacityProviderStrategy"):
+        doc.pop("launchType", None)
+    elif "capacityProviderStrategy" in params:
+        del doc["capacityProviderStrategy"]
+        doc.setdefault("launchType", "FARGATE" if "platformVersion" in doc else "EC2")
+    return doc
+
+
+def _check(params: Doc, doc: Doc, revision: Revision) -> None:
+    service_checks.network(revision, doc.get("networkConfiguration"))
+    if "launchType" in doc:
+        service_checks.launch_type(revision, doc["launchType"])
+    service_checks.fargate_placement(params, doc)
+    service_checks.ports(revision, doc)
+
+
+def describe(region: Region, params: Doc) -> Doc:
+    if len(params["services"]) > 10:
+        raise errors.invalid("service names can have at most 10 items.")
+    if not params["services"]:
+        raise errors.invalid("Services cannot be empty.")
+    cluster = region.cluster(params)
+    found, failures = [], []
+    for reference in dict.fromkeys(params["services"]):
+        service = region.service(cluster, reference)
+        if service is None:
+            arn = region.arn(f"service/{cluster.name}/{names.short(reference)}")
+            failures.append({"arn": arn, "reason": "MISSING"})
+            continue
+        doc = service_docs.describe(region, service)
+        found.append(doc | {"tags": service.tags} if "TAGS" in params.get("include", []) else doc)
+    return {"services": found, "failures": failures}
+
+
+def list_services(region: Region, params: Doc) -> Doc:
+    cluster = region.cluster(params)
+    found = [
+        service.arn
+        for (where, _), service in sorted(region.services.items())
+        if where == cluster.name
+        and service.status != "INACTIVE"
+        and params.get("launchType") in (None, service.doc.get("launchType"))
+        and params.get("schedulingStrategy") in (None, service.doc["schedulingStrategy"])
+    ]
+    arns, following = page(found, params.get("maxResults"), params.get("nextToken"), default=10, limit=100)
+    return {"serviceArns": arns} | ({"nextToken": following} if following else {})
+
+
+def delete(region: Region, params: Doc) -> Doc:
+    """INACTIVE at once, since nothing has to drain here; still described, no longer listed."""
+    service = _active(region, region.cluster(params), params["service"])
+    if service.desired and not params.get("force") and service.doc["schedulingStrategy"] == "REPLICA":
+        raise errors.invalid("The service cannot be stopped while it is scaled above 0.")
+    service.desired = 0
+    rollouts.scale(region, service, region.now)
+    for deployment in service.deployments:
+        for task in deployment.alive(region.now):
+            task.stopping_at = task.stopped_at = region.now
+            task.stop = {"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Service was deleted."}
+    service.status, service.deployments = "INACTIVE", []
+    return {"service": service_docs.describe(region, service)}
+
+
+OPERATIONS: Final[Mapping[str, Callable[[Region, Doc], Doc]]] = MappingProxyType({
+    "CreateService": create,
+    "UpdateService": update,
+    "DescribeServices": describe,
+    "ListServices": list_services,
+    "DeleteService": delete,
+})  # fmt: skip
