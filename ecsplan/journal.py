@@ -288,9 +288,11 @@ def check_version(version: object, where: str) -> None:
 
 
 def unfinished(deployments: Sequence[Deployment]) -> Deployment | None:
-    """The newest deployment that was left part-way and that no later rollback has undone."""
+    """The newest deployment that was left part-way and that no later rollback has undone. One of which nothing was
+    begun has left nothing."""
     undone = {n for d in deployments if d.outcome is Outcome.SUCCEEDED for n in d.plan.undoes}
-    return next((d for d in reversed(deployments) if not d.outcome.ended and d.number not in undone), None)
+    left = (d for d in reversed(deployments) if not d.outcome.ended and d.touched() and d.number not in undone)
+    return next(left, None)
 
 
 # --- files ---

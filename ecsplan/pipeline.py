@@ -171,13 +171,12 @@ def _plan(site: Site, resources: Sequence[Resource], *, tag: str, warnings: Sequ
     from ecsplan.live import observed, read
     from ecsplan.planner import in_progress, plan_of
 
-    identity_later = site.gateway.identity()  # asked for at the same time as everything else
+    site.gateway.identity()  # asked for at the same time as everything else
     failure: AwsError | None = None
     try:
         lives = read(site.gateway.reader(), resources)
     except AwsError as error:
         failure = error
-    del identity_later
     identity = site.identity()  # the wrong account explains whatever else went wrong, so it is told first
     if failure is not None:
         raise failure
@@ -266,9 +265,10 @@ def run_plan(
     journal = site.journal(identity)
     at = executor.timestamp(site.clock)
     with journal.locked(site.origin, at):
-        _check_history(journal, plan)
+        left = _check_history(journal, plan)
         _check_fresh(site, plan)
-        if not plan.steps:
+        # A rollback that finds everything in place already still settles the deployment that was left part-way.
+        if not plan.steps and left is None:
             return None
         writer = journal.open(plan, site.origin, at)
         try:
@@ -288,7 +288,8 @@ def run_plan(
             writer.close()
 
 
-def _check_history(journal: Journal, plan: Plan) -> None:
+def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
+    """The deployment that was left part-way and that this plan undoes, if there is one."""
     deployments = journal.deployments()
     for deployment in deployments:
         if deployment.plan.digest == plan.digest:
@@ -304,6 +305,7 @@ def _check_history(journal: Journal, plan: Plan) -> None:
             state="Nothing was changed.",
             hint=f"Finish it with `ecsplan resume`, or go back with `ecsplan rollback --to {left.number - 1}`.",
         )
+    return left
 
 
 def _how(deployment: Deployment) -> str:

@@ -37,8 +37,8 @@ def plan(given: Given, tag: str, out: Path | None, form: str, detailed_exitcode:
     with given.site(spec) as site:
         made = make_plan(site, spec, tag, redeploy=redeploy)
         path = out or site.plan_path
-        planfile.save(made, path, root=None if out else site.root)
     print_plan(given, made, form)
+    planfile.save(made, path, root=None if out else site.root)
     if form == "text" and made.changed:
         # The default place needs no naming: plain `apply` looks there.
         click.echo(f"\nSaved. To carry it out: ecsplan apply{f' {path}' if out else ''}")

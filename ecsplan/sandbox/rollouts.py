@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import outcomes, task_definitions, task_docs
+from . import hooks, outcomes, task_definitions, task_docs
 from .outcomes import RolloutRule, TaskRule
 from .service_defaults import REMEMBERED
 from .state import Deployment, Doc, Region, Rollout, Service, ServiceRevision, Task
@@ -138,10 +138,8 @@ def _deployment(region: Region, service: Service, rollout: Rollout, target: Serv
 def _plan(region: Region, service: Service, deployment: Deployment, at: float) -> None:
     seconds = deployment.seconds
     if deployment.ends == outcomes.COMPLETED:
-        late = seconds * (1 - LAUNCH_AT)
-        region.agenda.at(at + LAUNCH_AT * seconds, lambda when: _start(region, service, deployment, when, late))
-        region.agenda.at(at + DRAIN_AT * seconds, lambda when: _drain(region, service, deployment, when))
-        region.agenda.at(at + seconds, lambda when: _finish(region, service, deployment, when))
+        deployment.rollout.roll_back = lambda reason, when: roll_back(region, service, deployment, reason, when)
+        region.agenda.at(at + LAUNCH_AT * seconds, lambda when: _before_start(region, service, deployment, at, when))
     elif deployment.ends == outcomes.NEVER:
         _fail_on(region, service, deployment, at, max(seconds / 3, 0.1))
     else:
@@ -157,11 +155,32 @@ def threshold(service: Service) -> int:
     return min(200, max(3, -(-service.desired // 2)))
 
 
-def _start(region: Region, service: Service, deployment: Deployment, at: float, seconds: float) -> None:
-    if deployment.rolling and deployment.ends == outcomes.COMPLETED:
-        if deployment.rollout.status == "PENDING":
-            deployment.rollout.status = "IN_PROGRESS"
-        _launch(region, service, deployment, at, seconds)
+def _before_start(region: Region, service: Service, deployment: Deployment, began: float, at: float) -> None:
+    """The three steps of a rollout that completes; where a hook holds one, what follows is that much later."""
+    if not deployment.rolling or deployment.ends != outcomes.COMPLETED:
+        return
+    if deployment.rollout.status == "PENDING":
+        deployment.rollout.status = "IN_PROGRESS"
+
+    def start(when: float) -> None:
+        shifted, seconds = began + (when - at), deployment.seconds
+        deployment.rollout.stage = "SCALE_UP"
+        _launch(region, service, deployment, when, seconds * (1 - LAUNCH_AT))
+        due = shifted + DRAIN_AT * seconds
+        region.agenda.at(due, lambda late: _before_drain(region, service, deployment, shifted, late))
+
+    hooks.through(region, deployment, hooks.BEFORE_START, at, start)
+
+
+def _before_drain(region: Region, service: Service, deployment: Deployment, began: float, at: float) -> None:
+    def drain(when: float) -> None:
+        shifted = began + (when - at)
+        deployment.rollout.stage = "CLEAN_UP"
+        _drain(region, service, deployment, when)
+        due = shifted + deployment.seconds
+        region.agenda.at(due, lambda late: _finish(region, service, deployment, late))
+
+    hooks.through(region, deployment, hooks.BEFORE_DRAIN, at, drain)
 
 
 def _launch(region: Region, service: Service, deployment: Deployment, at: float, seconds: float) -> None:
@@ -191,10 +210,9 @@ def _task(region: Region, service: Service, deployment: Deployment, at: float, s
 
 
 def _drain(region: Region, service: Service, deployment: Deployment, at: float) -> None:
-    if deployment.rolling and deployment.ends == outcomes.COMPLETED:
-        for old in service.deployments[1:]:
-            old.desired = 0
-            _stop(region, service, old.alive(at), deployment, at)
+    for old in service.deployments[1:]:
+        old.desired = 0
+        _stop(region, service, old.alive(at), deployment, at)
 
 
 def _stop(region: Region, service: Service, tasks: list[Task], by: Deployment, at: float) -> None:
@@ -211,7 +229,7 @@ def _stop(region: Region, service: Service, tasks: list[Task], by: Deployment, a
 
 
 def _finish(region: Region, service: Service, deployment: Deployment, at: float) -> None:
-    if deployment.rolling and deployment.ends == outcomes.COMPLETED:
+    if deployment.rolling:
         _complete(region, service, deployment, at)
 
 
@@ -226,6 +244,7 @@ def _complete(region: Region, service: Service, deployment: Deployment, at: floa
     rollout.status = "ROLLBACK_SUCCESSFUL" if rollout.rollback else "SUCCESSFUL"
     rollout.breaker = "TRIGGERED" if rollout.breaker == "TRIGGERED" else "MONITORING_COMPLETE"
     rollout.finished_at = rollout.updated_at = at
+    rollout.stage = "CLEAN_UP"
     _event(region, service, f"(deployment {deployment.id}) deployment completed.", at)
     _event(region, service, "has reached a steady state.", at)
 

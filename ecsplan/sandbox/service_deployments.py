@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from . import errors, rollouts, service_docs
+from . import errors, hooks, rollouts, service_docs
 from .paging import page
 from .state import Doc, Region, Rollout, Service, ServiceRevision
 
@@ -66,6 +66,16 @@ def stop(region: Region, params: Doc) -> Doc:
     return {"serviceDeploymentArn": arn}
 
 
+def go_on(region: Region, params: Doc) -> Doc:
+    """ContinueServiceDeployment: let a deployment go on that waits at a PAUSE hook, or send it back."""
+    arn = params["serviceDeploymentArn"]
+    rollout = next((r for _, r in _rollouts(region) if r.arn == arn), None)
+    if rollout is None:
+        raise errors.AwsError("ServiceDeploymentNotFoundException", "Service deployment not found.")
+    hooks.act(rollout, params["hookId"], params.get("action", "CONTINUE"), region.now)
+    return {"serviceDeploymentArn": arn}
+
+
 def _rollouts(region: Region) -> Iterator[tuple[Service, Rollout]]:
     return ((service, rollout) for service in region.services.values() for rollout in service.rollouts)
 
@@ -75,4 +85,5 @@ OPERATIONS: Final[Mapping[str, Callable[[Region, Doc], Doc]]] = MappingProxyType
     "DescribeServiceDeployments": describe_deployments,
     "DescribeServiceRevisions": describe_revisions,
     "StopServiceDeployment": stop,
+    "ContinueServiceDeployment": go_on,
 })  # fmt: skip

@@ -94,7 +94,7 @@ def rollout(region: Region, service: Service, rollout: Rollout) -> Doc:
         "updatedAt": rollout.updated_at,
         "sourceServiceRevisions": [_counts(r.arn, shown.get(r.arn, none)) for r in rollout.sources],
         "targetServiceRevision": _counts(rollout.target.arn, shown.get(rollout.target.arn, none)),
-        "lifecycleStage": "CLEAN_UP" if rollout.finished_at else "SCALE_UP",
+        "lifecycleStage": rollout.stage,
         "deploymentConfiguration": rollout.configuration,
         "deploymentCircuitBreaker": {
             "status": rollout.breaker if breaker else "DISABLED",
@@ -103,7 +103,8 @@ def rollout(region: Region, service: Service, rollout: Rollout) -> Doc:
         },
         "alarms": {"status": "DISABLED", "alarmNames": [], "triggeredAlarmNames": []},
     }
-    extra = {"stoppedAt": rollout.stopped_at, "rollback": rollout.rollback}
+    extra: Doc = {"stoppedAt": rollout.stopped_at, "rollback": rollout.rollback}
+    extra["lifecycleHookDetails"] = [dict(hook) for hook in rollout.hooks] or None
     return doc | {name: value for name, value in extra.items() if value is not None}
 
 

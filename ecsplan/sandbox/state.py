@@ -61,7 +61,10 @@ class ServiceRevision:
 
 @dataclass
 class Rollout:
-    """A service deployment, as ListServiceDeployments knows it; a rollback belongs to the one that it undoes."""
+    """A service deployment, as ListServiceDeployments knows it; a rollback belongs to the one that it undoes.
+
+    ``resume`` goes on from the hook at which it waits, ``roll_back(reason, at)`` goes back.
+    """
 
     arn: str
     status: str
@@ -76,6 +79,10 @@ class Rollout:
     rollback: Doc | None = None
     breaker: str = "MONITORING"
     failures: int = 0
+    stage: str = "SCALE_UP"
+    hooks: list[Doc] = field(default_factory=list)
+    resume: Callable[[float], None] | None = None
+    roll_back: Callable[[str, float], object] | None = None
 
 
 @dataclass
