@@ -99,7 +99,7 @@ class Gateway:
         try:
             answer = getattr(self._client(call.service, once), call.operation)(**call.params)
         except ClientError as error:
-            raise _refused(call, error, once) from error
+            raise _refused(call, error) from error
         except BotoCoreError as error:
             raise _not_sent(call, error) from error
         answer.pop("ResponseMetadata", None)
@@ -201,7 +201,7 @@ NO_CREDENTIALS, NO_CONNECTION, BAD_PARAMETERS = "NoCredentials", "NoConnection",
 FOR_ALL_CALLS = EXPIRED | BAD_KEYS | {NO_CREDENTIALS, NO_CONNECTION}
 
 
-def _refused(call: Call, error: Any, once: bool) -> AwsError:
+def _refused(call: Call, error: Any) -> AwsError:
     """AWS answered, with an error."""
     detail = error.response.get("Error", {})
     code, message = str(detail.get("Code", "")), str(detail.get("Message", "") or "AWS gave no reason")
@@ -218,7 +218,7 @@ def _refused(call: Call, error: Any, once: bool) -> AwsError:
         service=call.service,
         operation=call.operation,
         code=code,
-        unclear=once and status >= 500,
+        unclear=status >= 500,
         hint=hint,
     )
 

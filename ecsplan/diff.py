@@ -158,6 +158,7 @@ def field_changes(before: Doc, after: Doc) -> tuple[FieldChange, ...]:
         view="tree",
         ignore_numeric_type_changes=True,
         threshold_to_diff_deeper=0,
+        ignore_private_variables=False,  # a variable may be called __DEBUG
     )
     paths = {_to_list(level.path(output_format="list")) for levels in tree.values() for level in levels}
     changes = {

@@ -103,7 +103,7 @@ class _Run:
             for phase in Phase:
                 self._phase(phase, [step for step in self.plan.steps if step.phase is phase])
         except StoppingError:
-            return self._result(Outcome.INTERRUPTED, "it was interrupted")
+            return self._result(Outcome.INTERRUPTED)
         except LateError as late:
             return self._result(Outcome.UNFINISHED, str(late), late)
         except JournalError as error:
@@ -184,8 +184,9 @@ class _Run:
 
     def _accepted(self, step: Step, call: Call) -> tuple[Doc, dict[str, str]]:
         """The answer and its outputs. Refusals that mean "later" are repeated, and so are entries that failed alone;
-        after a lost answer AWS is asked whether the call was carried out before it is sent again."""
+        after a lost answer AWS is asked whether the call was carried out before it is sent once more."""
         kind = kind_of(step.address)
+        lost = False
         for attempt in range(PATIENCE):
             last = attempt == PATIENCE - 1
             try:
@@ -196,12 +197,21 @@ class _Run:
                     raise
                 call = error.again
             except AwsError as error:
-                if last or not (error.unclear or self.ports.later(error)):
+                if last or not (self.ports.later(error) or (error.unclear and not lost)):
                     raise
-                if error.unclear and (found := kind.reconcile(self.ports.ask, step, call)) is not None:
-                    return {}, dict(found)
+                if error.unclear:
+                    lost = True
+                    if (found := self._found(step, call, error)) is not None:
+                        return {}, dict(found)
             self.ports.clock.sleep(min(2.0**attempt, 20) * (0.5 + self.ports.clock.random() / 2))
         raise AssertionError("the last attempt returns or raises")
+
+    def _found(self, step: Step, call: Call, error: AwsError) -> Mapping[str, str] | None:
+        """The outputs of a call whose answer was lost, if AWS shows that it was carried out."""
+        try:
+            return kind_of(step.address).reconcile(self.ports.ask, step, call)
+        except AwsError as unseen:
+            raise error from unseen  # still nobody knows
 
     def _fail(self, step: Step, error: EcsplanError, *, undo: bool, unclear: bool = False) -> None:
         message = self.ports.clean(error.message)

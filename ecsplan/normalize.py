@@ -205,7 +205,8 @@ def _by_identity(items: list[Any], path: str, rule: Keyed, keyed: Mapping[str, K
             result[key] = item.get(rule.value, "")
         elif isinstance(item, Mapping):
             named = _named(item, f"{path}.*", keyed)
-            result[key] = {k: v for k, v in named.items() if k not in rule.by}
+            # Nothing but its identity: that it is there is all there is to tell.
+            result[key] = {k: v for k, v in named.items() if k not in rule.by} or True
         else:
             result[key] = item
     return result

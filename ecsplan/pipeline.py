@@ -101,9 +101,10 @@ class Site:
         return Journal(self.root, self.app, identity)
 
 
-def load(path: str | Path) -> Spec:
-    """A spec, checked; raises SpecError with all its faults, and UsageError where there is no such file."""
-    return _load(Path(path))
+def load(path: str | Path, *, tables: bool = True) -> Spec:
+    """A spec, checked; raises SpecError with all its faults, and UsageError where there is no such file. Without
+    `tables` only what stands at its top is read: where it deploys to, and where the journal is."""
+    return _load(Path(path), tables=tables)
 
 
 def connect(
@@ -253,7 +254,7 @@ def run_plan(
     from ecsplan import executor
     from ecsplan.aws import is_throttled
     from ecsplan.notify import notifier
-    from ecsplan.redact import scrub, secrets_of
+    from ecsplan.redact import cleaned, scrub, secrets_of
 
     identity = site.identity()
     if identity != plan.identity:
@@ -272,16 +273,18 @@ def run_plan(
             return None
         writer = journal.open(plan, site.origin, at)
         try:
+            clean = partial(scrub, secrets=secrets_of(plan))
+            listener = cleaned(emit, clean)
             ports = executor.Ports(
                 ask=site.gateway.poller(),
                 do=site.gateway.do,
                 log=writer,
                 clock=site.clock,
-                emit=emit,
-                told=notifier(plan.notify, site.gateway.do, emit),
+                emit=listener,
+                told=notifier(plan.notify, site.gateway.do, listener),
                 later=is_throttled,
                 stop=site.stop,
-                clean=partial(scrub, secrets=secrets_of(plan)),
+                clean=clean,
             )
             return executor.apply(plan, writer.number, ports, options or executor.Options())
         finally:

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from ecsplan import events
 from ecsplan.kinds import kind_of
 from ecsplan.model import Address, Call, Change, Doc, FieldChange, Plan, Step
 from ecsplan.normalize import Keyed, Rule, Secret
@@ -63,6 +64,7 @@ def mask_plan(plan: Plan) -> Plan:
 def mask_step(step: Step) -> Step:
     return msgspec.structs.replace(
         step,
+        note=_URL.sub(SENSITIVE, step.note),
         changes=tuple(mask_field(step.address, change) for change in step.changes),
         call=_mask_call(step.address, step.call),
         undo=_mask_call(step.address, step.undo) if isinstance(step.undo, Call) else step.undo,
@@ -84,6 +86,16 @@ def scrub(text: str, secrets: frozenset[str]) -> str:
     for value in sorted(secrets, key=len, reverse=True):
         text = text.replace(value, SENSITIVE)
     return text
+
+
+def cleaned(emit: events.Listener, clean: Callable[[str], str]) -> events.Listener:
+    """A listener that hears the same events with what AWS said in them cleaned."""
+
+    def listener(event: events.Event) -> None:
+        said = {name: clean(getattr(event, name)) for name in ("note", "message", "reason") if hasattr(event, name)}
+        emit(msgspec.structs.replace(event, **said) if said else event)
+
+    return listener
 
 
 def _mask_change(change: Change) -> Change:

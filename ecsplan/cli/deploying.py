@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 @click.option("--redeploy", is_flag=True, help="Start a new deployment of every service, changed or not.")
 @click.pass_obj
 def plan(given: Given, tag: str, out: Path | None, form: str, detailed_exitcode: bool, redeploy: bool) -> int:
-    """Show what would change for TAG, and save it for `apply`."""
+    """Show what would change for TAG.
+
+    The plan is saved, for `apply` to carry out.
+    """
     from ecsplan import planfile
     from ecsplan.pipeline import make_plan
 
@@ -50,7 +53,10 @@ def plan(given: Given, tag: str, out: Path | None, form: str, detailed_exitcode:
 @applying
 @click.pass_obj
 def apply(given: Given, /, plan_file: Path | None, **how: Any) -> int:
-    """Carry out the saved plan, exactly, without a question: it has been read."""
+    """Carry out the saved plan, exactly.
+
+    There is no question: the plan has been read. Without PLAN it is the one that `plan` saved last.
+    """
     from ecsplan import planfile
 
     spec = given.spec_if_there()
@@ -89,10 +95,14 @@ def deploy(given: Given, /, tag: str, yes: bool, **how: Any) -> int:
 @applying
 @click.pass_obj
 def rollback(given: Given, /, to: str | None, yes: bool, only_plan: bool, keep: bool, **how: Any) -> int:
-    """Go back: to deployment N, to a revision, or to before the newest deployment."""
+    """Go back to an earlier deployment.
+
+    To where deployment N was, to a revision of a family, or, without --to, to before the newest deployment that
+    changed something. It is a deployment of its own, so it can be undone too.
+    """
     from ecsplan.pipeline import undo
 
-    spec = given.spec_if_there()
+    spec = given.spec_if_there(tables=True)
     if not only_plan:
         can_ask(yes)
     with given.site(spec, None if spec else app_name(given, spec)) as site:

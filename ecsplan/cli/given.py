@@ -36,9 +36,12 @@ class Given:
 
         return load(self.file or DEFAULT_FILE)
 
-    def spec_if_there(self) -> Spec | None:
-        """The spec where one is named or stands in the current folder: a saved plan and the journal need none."""
-        return self.spec() if self.file or Path(DEFAULT_FILE).exists() else None
+    def spec_if_there(self, *, tables: bool = False) -> Spec | None:
+        """The spec where one is named or stands in the current folder: a saved plan and the journal need none, and
+        of one that is there only what stands at its top, unless `tables` are asked for."""
+        from ecsplan.pipeline import load
+
+        return load(self.file or DEFAULT_FILE, tables=tables) if self.file or Path(DEFAULT_FILE).exists() else None
 
     def root(self, spec: Spec | None) -> Path:
         from ecsplan.pipeline import journal_root

@@ -13,16 +13,22 @@ from ecsplan.cli.given import Given
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.  [default: 0]")
 @click.pass_obj
 def sandbox(given: Given, port: int) -> int:
-    """Serve an embedded AWS with what the spec names, to rehearse on."""
+    """Serve an embedded AWS to rehearse on.
+
+    The clusters, services, rules and topics that the spec names are there already.
+    """
     from ecsplan.rehearsal import serve
 
-    return serve(given.spec_if_there(), port=port, region=given.region, say=click.echo)
+    return serve(given.spec_if_there(tables=True), port=port, region=given.region, say=click.echo)
 
 
 @click.command()
 @click.pass_obj
 def demo(given: Given) -> int:
-    """Watch a whole story: deploy, no changes, the next tag, a failing tag, rollback."""
+    """Watch a whole story on an embedded AWS.
+
+    A first deployment, no changes, the next tag, failing tags, and the way back.
+    """
     from ecsplan.cli import run
     from ecsplan.demo import play
 

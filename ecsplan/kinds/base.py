@@ -130,8 +130,16 @@ def _as_declared(live: Doc, declared: Doc) -> Doc:
     return declared
 
 
+def layered(newer: Any, older: Any) -> Any:
+    """Two documents that put things back, as one: the older one's values win, also where it says that there was
+    none."""
+    if isinstance(newer, Mapping) and isinstance(older, Mapping):
+        return {**newer, **{k: layered(newer.get(k), v) for k, v in older.items()}}
+    return older
+
+
 def _older(newer: Doc, older: Doc) -> Doc:
-    merged: Doc = overlay(newer, older)
+    merged: Doc = layered(newer, older)
     return merged
 
 

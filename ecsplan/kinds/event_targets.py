@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ecsplan.errors import RefusedError
-from ecsplan.kinds.base import Answer, Ask, Delta, Draft, Kind, Scope, overlay, replaced, short_arn
+from ecsplan.kinds.base import Answer, Ask, Delta, Draft, Kind, Scope, layered, overlay, replaced, short_arn
 from ecsplan.kinds.event_targets_rules import RULES
 from ecsplan.kinds.task_definition import arn_of
 from ecsplan.model import Action, Address, Call, Candidate, Doc, FieldChange, Live, Phase, Ref, Resource, Step, copied
@@ -123,7 +123,7 @@ def older(newer: Doc, older: Doc) -> Doc:
     """Of two documents that put targets back, both: the older one wins, also on whether a target was there at all."""
     targets = _by_id(newer)
     for target in older["Targets"]:
-        targets[target["Id"]] = overlay(targets.get(target["Id"], {}), target)
+        targets[target["Id"]] = layered(targets.get(target["Id"], {}), target)
     gone = set(older.get(ABSENT, ()))
     gone |= {name for name in newer.get(ABSENT, ()) if name not in _by_id(older)}
     kept = [target for name, target in targets.items() if name not in gone]

@@ -14,13 +14,11 @@ from ecsplan.normalize import Canon, Default, Drop, Keyed, Rule, Unordered
 E = "Targets.*.EcsParameters"
 
 
-def parsed(value: Any) -> Any:
-    """A JSON text as what it says: white space and the order of keys mean nothing. Other text as it is."""
-    if not isinstance(value, str):
-        return value
+def canonical_json(value: Any) -> Any:
+    """A JSON text in one form: white space and the order of keys mean nothing. Other text as it is."""
     try:
-        return json.loads(value)
-    except ValueError:
+        return json.dumps(json.loads(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
         return value
 
 
@@ -28,7 +26,7 @@ RULES: tuple[Rule, ...] = (
     Drop(path="Rule", reason="which rule it is, not a state of it"),
     Drop(path="EventBusName", reason="which rule it is, not a state of it"),
     Drop(path="absent", reason="what a rollback takes away, not a state"),
-    Canon(path="Targets.*.Input", to=parsed, reason="JSON as text, answered verbatim"),
+    Canon(path="Targets.*.Input", to=canonical_json, reason="JSON as text, answered verbatim"),
     Default(path=f"{E}.TaskCount", value=1, reason="filled in"),
     Default(path=f"{E}.EnableECSManagedTags", value=False, reason="absent is off"),
     Default(path=f"{E}.EnableExecuteCommand", value=False, reason="absent is off"),

@@ -22,7 +22,7 @@ from ecsplan.kinds.base import (
     replaced,
     short_arn,
 )
-from ecsplan.kinds.service_rules import KEPT, RESET, RULES
+from ecsplan.kinds.service_rules import KEPT, RESET, RESET_MEMBERS, RULES
 from ecsplan.kinds.task_definition import arn_of
 from ecsplan.model import Action, Address, Call, Candidate, Doc, Live, Phase, Resource, Step, copied
 from ecsplan.normalize import normal
@@ -164,6 +164,10 @@ def primary_of(service: Doc) -> Doc:
 def merge(live: Doc, declared: Doc) -> Doc:
     """UpdateService is a merge: what is not declared stays."""
     merged: Doc = overlay(live, declared)
+    if volumes := declared.get("volumeConfigurations"):
+        # What is left out of a volume was chosen by AWS when it was made.
+        old = {volume["name"]: volume for volume in live.get("volumeConfigurations", ())}
+        merged["volumeConfigurations"] = [overlay(old.get(volume["name"], {}), volume) for volume in volumes]
     if declared.get("platformVersion") == "LATEST" and live.get("platformVersion"):
         merged["platformVersion"] = live["platformVersion"]  # LATEST was resolved when it was deployed
     return merged
@@ -181,7 +185,13 @@ def names(doc: Doc) -> Doc:
 
 def with_resets(values: Doc) -> Doc:
     """Fields that were absent get the value that resets them; those that AWS cannot reset are left out."""
-    result = {field: RESET.get(field) if value is None else value for field, value in values.items()}
+    result: Doc = {}
+    for field, value in values.items():
+        if isinstance(value, Mapping) and field in RESET_MEMBERS:
+            resets = RESET_MEMBERS[field]
+            result[field] = {k: resets.get(k) if v is None else v for k, v in value.items()}
+        else:
+            result[field] = RESET.get(field) if value is None else value
     return {field: value for field, value in result.items() if value is not None}
 
 
@@ -211,7 +221,7 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     assert found is not None
     declared, restore = delta.desired, delta.change.before or {}
     params = {field: delta.wanted[field] if field in KEPT else value for field, value in declared.items()}
-    undo = {field: found.doc.get(field, value) if field in KEPT else value for field, value in restore.items()}
+    undo = {f: overlay(found.doc.get(f, {}), value) if f in KEPT else value for f, value in restore.items()}
     if delta.resource.settings.force:
         params["forceNewDeployment"] = True
     return (
@@ -262,6 +272,10 @@ def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
     if service is None or service.get("status") == "INACTIVE":
         return Progress(done=True, ok=False, note="the service is gone")
     primary, ours = primary_of(service), waiting.outputs["deployment"]
+    ids = {deployment.get("id") for deployment in service.get("deployments", ())}
+    if primary.get("id") == waiting.step.expect.get("deployment") and ours not in ids:
+        # ECS answers from several places: this one has not heard of the update yet. A rollback has an id of its own.
+        return Progress(done=False, note="waiting for ECS to show the update")
     if primary.get("id") != ours:
         return Progress(done=True, ok=False, note=_taken_over(waiting, service, primary))
     state, counts = primary.get("rolloutState"), _counts(primary)

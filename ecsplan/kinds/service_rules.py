@@ -43,6 +43,17 @@ def discovery_name(doc: Doc, service: Doc) -> Any:
     return service.get("portName") if not service.get("discoveryName") else None
 
 
+def client_aliases(doc: Doc, service: Doc) -> Any:
+    """The aliases with the DNS name that ECS gives those without; not where the namespace is an ARN, which names
+    none."""
+    namespace = str(doc.get("serviceConnectConfiguration", {}).get("namespace", ""))
+    name = service.get("discoveryName") or service.get("portName")
+    aliases = service.get("clientAliases")
+    if not aliases or not namespace or namespace.startswith("arn:"):
+        return None
+    return [alias if alias.get("dnsName") else {**alias, "dnsName": f"{name}.{namespace}"} for alias in aliases]
+
+
 def placement_field(value: Any) -> Any:
     """Names of attributes are not case-sensitive, and `host` is answered as `instanceId`."""
     return "instanceid" if str(value).lower() == "host" else str(value).lower()
@@ -97,6 +108,11 @@ RULES: tuple[Rule, ...] = (
     Default(path=f"{D}.canaryConfiguration.canaryPercent", value=5.0, reason="filled in"),
     Default(path=f"{D}.canaryConfiguration.canaryBakeTimeInMinutes", value=10, reason="filled in"),
     Default(path=f"{D}.lifecycleHooks.*.targetType", value="AWS_LAMBDA", reason="the default"),
+    Default(
+        path=f"{D}.lifecycleHooks.*.timeoutConfiguration",
+        value={"action": "ROLLBACK", "timeoutInMinutes": 1440},
+        reason="filled in",
+    ),
     Default(path=f"{D}.lifecycleHooks.*.timeoutConfiguration.action", value="ROLLBACK", reason="the default"),
     Default(path=f"{D}.lifecycleHooks.*.timeoutConfiguration.timeoutInMinutes", value=1440, reason="the default"),
     Unordered(path=f"{D}.lifecycleHooks.*.lifecycleStages", reason="a set"),
@@ -105,9 +121,15 @@ RULES: tuple[Rule, ...] = (
     Keyed(path="capacityProviderStrategy", by=("capacityProvider",), reason="shares by provider"),
     Default(path="capacityProviderStrategy.*.base", value=0, reason="filled in"),
     Default(path="capacityProviderStrategy.*.weight", value=0, reason="filled in"),
+    Keep(path="networkConfiguration", reason="subnets are required, and security groups left out are reset"),
     Default(path="networkConfiguration.awsvpcConfiguration.assignPublicIp", value="DISABLED", reason="filled in"),
     Unordered(path="networkConfiguration.awsvpcConfiguration.subnets", reason="a set"),
     Unordered(path="networkConfiguration.awsvpcConfiguration.securityGroups", reason="a set"),
+    Drop(
+        path="platformVersion",
+        when=lambda version: version == "LATEST",
+        reason="LATEST, answered as such, as the version it was resolved to, or not at all",
+    ),
     Default(
         path="healthCheckGracePeriodSeconds", value=0, reason="0 even without a load balancer; absent in old answers"
     ),
@@ -124,11 +146,22 @@ RULES: tuple[Rule, ...] = (
     Unordered(path="placementConstraints", reason="all of them hold, in any order"),
     Canon(path="placementStrategy.*.field", to=placement_field, reason="not case-sensitive; host is instanceId"),
     Drop(path="placementStrategy.*.field", when=lambda field: field == "", reason="random has none"),
+    Keep(path="serviceConnectConfiguration", reason="replaced whole"),
     Drop(path="serviceConnectConfiguration", when=not_enabled, reason="not enabled is the same as absent"),
     Derive(path="serviceConnectConfiguration.services.*.discoveryName", of=discovery_name, reason="the port's name"),
+    Derive(
+        path="serviceConnectConfiguration.services.*.clientAliases",
+        of=client_aliases,
+        reason="the DNS name is the discovery name in the namespace",
+    ),
     Keyed(path="serviceConnectConfiguration.services", by=("portName",), reason="services by port"),
     Secret(path="serviceConnectConfiguration.logConfiguration.options", reason="log drivers take tokens"),
     Default(path="volumeConfigurations.*.managedEBSVolume.filesystemType", value="xfs", reason="filled in"),
+    Default(
+        path="volumeConfigurations.*.managedEBSVolume.tagSpecifications.*.propagateTags",
+        value="NONE",
+        reason="NONE or absent",
+    ),
     Keyed(path="volumeConfigurations", by=("name",), reason="volumes by name"),
     Keyed(path="vpcLatticeConfigurations", by=("portName", "targetGroupArn"), reason="a set"),
 )
@@ -151,4 +184,16 @@ RESET: Doc = {
     "serviceConnectConfiguration": {"enabled": False},
     "volumeConfigurations": [],
     "vpcLatticeConfigurations": [],
+}
+
+# The same for members of blocks: left out, they stay as they are.
+RESET_MEMBERS: dict[str, Doc] = {
+    D: {
+        "deploymentCircuitBreaker": {"enable": False, "rollback": False},
+        "alarms": {"alarmNames": [], "enable": False, "rollback": False},
+        "lifecycleHooks": [],
+        "strategy": "ROLLING",
+        "bakeTimeInMinutes": 0,
+        "earlySuccessCriteria": {"enable": False},
+    },
 }

@@ -249,7 +249,7 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
             call=Call(service="ecs", operation="register_task_definition", params=delta.wanted),
             undo=Call(service="ecs", operation="deregister_task_definition", params={"taskDefinition": own}),
             changes=delta.change.fields,
-            note=f"new revision of {delta.wanted['family']}" + (f", after {short_arn(active[0])}" if active else ""),
+            note=f"a new revision, after {short_arn(active[0])}" if active else "the first revision",
             expect={"newest": revision_of(active[0]) if active else 0},
         ),
     )

@@ -14,7 +14,7 @@ SUMMARY = {
     "register": "to register",
     "run": "to run",
     "update": "to update",
-    "targets": "to point at it",
+    "targets": "to retarget",
     "deregister": "to deregister",
 }
 

@@ -50,8 +50,10 @@ def field_lines(change: FieldChange, indent: int, paint: Paint) -> list[str]:
     if after == CHANGED:
         return [f"{head}  {after}"]
     if change.before is None or change.after is None:
-        only = after if change.before is None else before
-        return [f"{head} = {only}" if sign == "+" else f"{head}  {only}"]
+        only, equals = (after, " =") if sign == "+" else (before, "")
+        if indent + 2 + len(change.path) + len(equals) + 2 + len(only) <= WIDTH:
+            return [f"{head}{equals or ' '} {only}"]
+        return [f"{head}{equals}", f"{pad}    {only}"]
     line = f"{head}  {before} -> {after}"
     if indent + 2 + len(change.path) + 2 + len(before) + 4 + len(after) <= WIDTH:
         return [line]
