@@ -266,7 +266,7 @@ def _refs_made(value: Any) -> Any:
         if value.get("$ref") == "output" and value.keys() == {"$ref", "address", "output"}:
             return msgspec.convert(value, Ref, dec_hook=_decode)
         return {k: _refs_made(v) for k, v in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_refs_made(item) for item in value]
     return value
 

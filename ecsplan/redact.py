@@ -23,7 +23,7 @@ SENSITIVE, CHANGED = "(sensitive)", "(sensitive, changed)"
 
 _WORD = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY|PRIVATE|KEY$|KEYS$")
 _PARTS = frozenset({"KEY", "KEYS", "PASS", "PWD", "PW", "AUTH", "DSN"})
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@")
+_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")  # a search that stays linear on long values
 
 
 def says_secret(name: object) -> bool:
@@ -64,7 +64,7 @@ def mask_plan(plan: Plan) -> Plan:
 def mask_step(step: Step) -> Step:
     return msgspec.structs.replace(
         step,
-        note=_URL.sub(SENSITIVE, step.note),
+        note=_URL.sub(f"://{SENSITIVE}@", step.note),
         changes=tuple(mask_field(step.address, change) for change in step.changes),
         call=_mask_call(step.address, step.call),
         undo=_mask_call(step.address, step.undo) if isinstance(step.undo, Call) else step.undo,

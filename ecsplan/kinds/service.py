@@ -216,11 +216,12 @@ def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
 
 
 def steps(delta: Delta) -> tuple[Draft, ...]:
-    """One UpdateService with everything that is declared; a block that AWS replaces whole is sent whole."""
+    """One UpdateService with everything that is declared; of a block whose omitted members AWS would reset, those that
+    are not declared are sent as they are live."""
     found = delta.found
     assert found is not None
     declared, restore = delta.desired, delta.change.before or {}
-    params = {field: delta.wanted[field] if field in KEPT else value for field, value in declared.items()}
+    params = {field: _whole(field, value, delta.wanted) for field, value in declared.items()}
     undo = {f: overlay(found.doc.get(f, {}), value) if f in KEPT else value for f, value in restore.items()}
     if delta.resource.settings.force:
         params["forceNewDeployment"] = True
@@ -239,6 +240,13 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
             },
         ),
     )
+
+
+def _whole(field: str, declared: Any, wanted: Doc) -> Any:
+    """The declared value as it stands, unless leaving out the rest of its block would change something."""
+    if field not in KEPT or normal({field: declared}, RULES).get(field) == normal(wanted, RULES).get(field):
+        return declared
+    return wanted[field]
 
 
 def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
@@ -296,8 +304,15 @@ def _taken_over(waiting: Waiting, service: Doc, primary: Doc) -> str:
     on = short_arn(primary.get("taskDefinition", "an unknown revision"))
     back = primary.get("taskDefinition") == waiting.step.expect.get("previous")
     if ours.get("rolloutState") == "FAILED" or back:
-        return f"ECS rolled the service back to {on}: {_reason(ours) if ours else _reason(primary)}"
+        return f"ECS rolled the service back to {on}: {_reason(ours or _event(waiting, service))}"
     return f"superseded: another deployment put the service on {on}"
+
+
+def _event(waiting: Waiting, service: Doc) -> Doc:
+    """What the service's newest event about our deployment says, once the deployment itself has drained away."""
+    texts = [str(event.get("message", "")) for event in service.get("events", ())]
+    about = [text for text in texts if waiting.outputs["deployment"] in text and "fail" in text]
+    return {"rolloutStateReason": about[0]} if about else {}
 
 
 def _reason(deployment: Doc) -> str:

@@ -250,9 +250,12 @@ def test_a_rollback_brings_back_all_that_was_deployed(ecs: Any, aws: Sandbox, cl
     before = service_of(ecs)
     aws.rollout("ROLLED_BACK")
     other = {"awsvpcConfiguration": {"subnets": ["subnet-9"]}}
-    update(ecs, networkConfiguration=other, platformVersion="1.3.0", propagateTags="SERVICE")
+    mesh = {"enabled": True, "namespace": "n"}
+    changes = {"networkConfiguration": other, "platformVersion": "1.3.0", "serviceConnectConfiguration": mesh}
+    assert primary(update(ecs, **changes, propagateTags="SERVICE"))["serviceConnectConfiguration"] == mesh
     clock.tick(2)
     after = service_of(ecs)
+    assert "serviceConnectConfiguration" not in primary(after)
     assert after["networkConfiguration"] == before["networkConfiguration"]
     assert after["platformVersion"] == "LATEST"
     assert after["propagateTags"] == "SERVICE"  # not part of what a deployment carries
