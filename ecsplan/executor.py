@@ -89,6 +89,12 @@ def apply(plan: Plan, number: int, ports: Ports, options: Options) -> Result:
     return result
 
 
+class _Sent:
+    """What is known of a step's requests so far."""
+
+    may_have_acted = False
+
+
 class _Run:
     def __init__(self, plan: Plan, number: int, ports: Ports, options: Options) -> None:
         self.plan, self.number, self.ports, self.options = plan, number, ports, options
@@ -168,21 +174,21 @@ class _Run:
         if not undo:
             with self._lock:
                 self.done.append(step)
+        sent = _Sent()
         try:
-            answer, outputs = self._accepted(step, call)
+            answer, outputs = self._accepted(step, call, sent)
         except EcsplanError as error:
-            unclear = isinstance(error, AwsError) and error.unclear
-            if not undo and not unclear and isinstance(error, AwsError):
+            if isinstance(error, AwsError) and not sent.may_have_acted and not undo:
                 with self._lock:
-                    self.done.remove(step)  # AWS has said no: there is nothing to undo
-            self._fail(step, error, undo=undo, unclear=unclear)
+                    self.done.remove(step)  # AWS has said no, and only that: there is nothing to undo
+            self._fail(step, error, undo=undo, unclear=sent.may_have_acted)
             raise
         self.ports.log.append(Done(at=self._at(), step=step.index, outputs=outputs, undo=undo))
         self.ports.emit(events.StepDone(step=mask_step(step), outputs=outputs, undo=undo))
         self.ports.told(step, call, answer)
         return outputs
 
-    def _accepted(self, step: Step, call: Call) -> tuple[Doc, dict[str, str]]:
+    def _accepted(self, step: Step, call: Call, sent: _Sent) -> tuple[Doc, dict[str, str]]:
         """The answer and its outputs. Refusals that mean "later" are repeated, and so are entries that failed alone;
         after a lost answer AWS is asked whether the call was carried out before it is sent once more."""
         kind = kind_of(step.address)
@@ -193,10 +199,12 @@ class _Run:
                 answer = self.ports.do(call)
                 return answer, kind.accept(step, call, answer)
             except RefusedError as error:
+                sent.may_have_acted = True  # what did not fail was carried out
                 if last or not isinstance(error.again, Call):
                     raise
                 call = error.again
             except AwsError as error:
+                sent.may_have_acted |= error.unclear
                 if last or not (self.ports.later(error) or (error.unclear and not lost)):
                     raise
                 if error.unclear:
@@ -204,6 +212,8 @@ class _Run:
                     if (found := self._found(step, call, error)) is not None:
                         return {}, dict(found)
             self.ports.clock.sleep(min(2.0**attempt, 20) * (0.5 + self.ports.clock.random() / 2))
+            if self.ports.stop.is_set():
+                raise StoppingError
         raise AssertionError("the last attempt returns or raises")
 
     def _found(self, step: Step, call: Call, error: AwsError) -> Mapping[str, str] | None:
@@ -214,9 +224,13 @@ class _Run:
             raise error from unseen  # still nobody knows
 
     def _fail(self, step: Step, error: EcsplanError, *, undo: bool, unclear: bool = False) -> None:
+        """Journal and tell a failure; one that cannot be journaled is told all the same."""
         message = self.ports.clean(error.message)
-        self.ports.log.append(Failed(at=self._at(), step=step.index, error=message, undo=undo, unclear=unclear))
         self.ports.emit(events.StepFailed(step=mask_step(step), error=message, undo=undo))
+        try:
+            self.ports.log.append(Failed(at=self._at(), step=step.index, error=message, undo=undo, unclear=unclear))
+        except JournalError as unwritten:
+            raise JournalError(f"{error.message}; and {unwritten.message}") from error
 
     # --- waiting ---
 
@@ -302,14 +316,18 @@ def _is_task(waiting: Waiting) -> bool:
 
 
 def _worst(failures: Sequence[BaseException]) -> BaseException:
-    """Of several failures at once, the one to report: a surprise before a known error before an interruption."""
-    first, *others = sorted(
-        failures, key=lambda e: 2 if isinstance(e, StoppingError) else 1 if isinstance(e, EcsplanError) else 0
-    )
-    if isinstance(first, EcsplanError) and others:
-        messages = [e.message for e in (first, *others) if isinstance(e, EcsplanError)]
-        return StepError("; ".join(dict.fromkeys(messages)), state=first.state, hint=first.hint)
-    return first
+    """Of several failures at once, the one to act on: a surprise, then a journal that cannot be written (nothing
+    more may be sent), then a known error with what the others said, then an interruption."""
+    for failure in failures:
+        if not isinstance(failure, EcsplanError | StoppingError):
+            return failure
+    known = [failure for failure in failures if isinstance(failure, EcsplanError)]
+    if not known:
+        return failures[0]
+    message = "; ".join(dict.fromkeys(error.message for error in known))
+    if any(isinstance(error, JournalError) for error in known):
+        return JournalError(message)
+    return known[0] if len(known) == 1 else StepError(message, state=known[0].state, hint=known[0].hint)
 
 
 def timestamp(clock: Clock) -> str:

@@ -22,8 +22,6 @@ from filelock import FileLock, Timeout
 from ecsplan.errors import JournalError, LockedError
 from ecsplan.model import FORMAT_VERSION, Identity, Plan, Value, from_data, to_json
 
-MAX_LINE = 64 * 1024 * 1024  # bytes; a line is at most one plan
-
 
 class Outcome(Enum):
     """How a deployment ended. Those that did not end leave something to `resume` or `rollback`."""

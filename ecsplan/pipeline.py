@@ -294,13 +294,6 @@ def run_plan(
 def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
     """The deployment that was left part-way and that this plan undoes, if there is one."""
     deployments = journal.deployments()
-    for deployment in deployments:
-        if deployment.plan.digest == plan.digest:
-            raise StaleError(
-                f"this plan was applied already: it was deployment {deployment.number}, which {_how(deployment)}",
-                state="Nothing was changed.",
-                hint="Make a new plan: ecsplan plan TAG",
-            )
     left = unfinished(deployments)
     if left is not None and left.number not in plan.undoes:
         raise UnfinishedError(
@@ -308,11 +301,15 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
             state="Nothing was changed.",
             hint=f"Finish it with `ecsplan resume`, or go back with `ecsplan rollback --to {left.number - 1}`.",
         )
+    for deployment in deployments:
+        if deployment.plan.digest == plan.digest:
+            raise StaleError(
+                f"this plan was applied already: it was deployment {deployment.number}, "
+                f"which ended {deployment.outcome.value}",
+                state="Nothing was changed.",
+                hint="Make a new plan: ecsplan plan TAG",
+            )
     return left
-
-
-def _how(deployment: Deployment) -> str:
-    return f"ended {deployment.outcome.value}" if deployment.outcome.ended else f"is {deployment.outcome.value}"
 
 
 def _check_fresh(site: Site, plan: Plan) -> None:
