@@ -91,11 +91,13 @@ def _look(waiting: Sequence[Waiting], ask: Ask, emit: events.Listener) -> dict[A
             continue
         seen: dict[Address, list[Doc] | None] = {one.address: [] for one in group}
         for look, answer in zip(looks, answers, strict=True):
+            if answer.error is not None:
+                if "AccessDenied" in answer.error.code:
+                    raise answer.error
+                emit(events.Warned(message=f"could not look, will try again: {answer.error.message}"))
             for address in look.addresses:
                 documents = seen[address]
                 if answer.error is not None:
-                    if "AccessDenied" in answer.error.code:
-                        raise answer.error
                     seen[address] = None
                 elif documents is not None:
                     documents.append(answer.value())

@@ -168,6 +168,8 @@ def merge(live: Doc, declared: Doc) -> Doc:
         # What is left out of a volume was chosen by AWS when it was made.
         old = {volume["name"]: volume for volume in live.get("volumeConfigurations", ())}
         merged["volumeConfigurations"] = [overlay(old.get(volume["name"], {}), volume) for volume in volumes]
+    if live.get("schedulingStrategy") == "DAEMON" and "desiredCount" in live:
+        merged["desiredCount"] = live["desiredCount"]  # one for each instance, whatever is declared
     if declared.get("platformVersion") == "LATEST" and live.get("platformVersion"):
         merged["platformVersion"] = live["platformVersion"]  # LATEST was resolved when it was deployed
     return merged
@@ -222,6 +224,8 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     assert found is not None
     declared, restore = delta.desired, delta.change.before or {}
     params = {field: _whole(field, value, delta.wanted) for field, value in declared.items()}
+    if found.doc.get("schedulingStrategy") == "DAEMON":
+        params.pop("desiredCount", None)
     undo = {f: overlay(found.doc.get(f, {}), value) if f in KEPT else value for f, value in restore.items()}
     if delta.resource.settings.force:
         params["forceNewDeployment"] = True

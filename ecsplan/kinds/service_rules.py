@@ -76,7 +76,7 @@ RULES: tuple[Rule, ...] = (
     Drop(path="cluster", reason="which service it is, not a state of it"),
     Drop(path="service", reason="which service it is, not a state of it"),
     Drop(path="forceNewDeployment", reason="an action, never answered"),
-    Default(path="deploymentController.type", value="ECS", reason="absent on some answers"),
+    Default(path="deploymentController", value={"type": "ECS"}, reason="absent on some answers"),
     Default(path="schedulingStrategy", value="REPLICA", reason="the default"),
     Default(path=D, value={"strategy": "ROLLING"}, reason="always answered for services that ECS deploys"),
     Keep(path=D, reason="sub-fields that are left out are reset: rollback to false, hooks replaced, defaults filled"),

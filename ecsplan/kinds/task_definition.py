@@ -266,7 +266,9 @@ def retire(delta: Delta, used: frozenset[str]) -> tuple[Draft, ...]:
         # A revision that is about to be registered is the newest of those to keep.
         kept = delta.resource.keep - (delta.change.action is Action.CREATE)
         old = list(active[kept:])
-    target = delta.change.outputs.get("arn") if delta.change.action is Action.KEEP else None
+    # Where nothing is declared, what was found is not meant to stay.
+    kept_one = delta.change.action is Action.KEEP and delta.desired
+    target = delta.change.outputs.get("arn") if kept_one else None
     return tuple(_deregister(arn) for arn in sorted(old, key=revision_of) if arn not in used and arn != target)
 
 
