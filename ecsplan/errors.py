@@ -96,6 +96,10 @@ class JournalError(EcsplanError):
     """The journal cannot be read or written; says which file, and which line."""
 
 
+class NeverBegunError(JournalError):
+    """A deployment's file whose first line was not written to its end: nothing was sent for it."""
+
+
 class AwsError(EcsplanError):
     """AWS, or the way to it, answered no.
 

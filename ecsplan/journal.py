@@ -19,7 +19,7 @@ from typing import TypeAlias
 import msgspec
 from filelock import FileLock, Timeout
 
-from ecsplan.errors import JournalError, LockedError
+from ecsplan.errors import JournalError, LockedError, NeverBegunError
 from ecsplan.model import FORMAT_VERSION, Identity, Plan, Value, from_data, to_json
 
 
@@ -184,8 +184,13 @@ class Journal:
         return result
 
     def deployments(self) -> list[Deployment]:
-        """Every deployment in order; raises JournalError if one cannot be read."""
-        return [self.read(number) for number in self.numbers()]
+        """Every deployment in order, without those that were cut off before their plan was on disk; raises
+        JournalError if one cannot be read."""
+        found = []
+        for number in self.numbers():
+            with contextlib.suppress(NeverBegunError):
+                found.append(self.read(number))
+        return found
 
     def open(self, plan: Plan, origin: Origin, at: str) -> Writer:
         """A new deployment, with the next number. Call it while holding the lock."""
@@ -195,7 +200,12 @@ class Journal:
             make_folders(self.root, self.folder)
             handle = os.open(self.path(number), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         writer = Writer(number, self.path(number), handle)
-        writer.append(opened)
+        try:
+            writer.append(opened)
+        except JournalError:
+            writer.close()
+            self.path(number).unlink(missing_ok=True)
+            raise
         with _told(f"the journal {self.folder} cannot be written"):
             _sync_folder(self.folder)
         return writer
@@ -218,7 +228,8 @@ class Journal:
         except OSError as error:
             raise JournalError(f"the lock {lock.lock_file} cannot be taken: {error.strerror}") from error
         try:
-            write_file(holder, to_json({"since": at, "holder": origin}))
+            with _told(f"the journal {self.folder} cannot be written"):
+                write_file(holder, to_json({"since": at, "holder": origin}))
             yield
             with contextlib.suppress(OSError):
                 holder.unlink()
@@ -250,12 +261,12 @@ def read_file(path: Path) -> Deployment:
         lines = path.read_bytes().split(b"\n")
     complete = lines[:-1]  # what stands behind the last line feed was torn off while it was written
     if not complete:
-        raise JournalError(f"{path}: line 1: the deployment was never written to its end; nothing was sent for it")
+        raise NeverBegunError(f"{path}: line 1: its plan was never written to its end; nothing was sent for it")
     entries = [_entry(path, number, line) for number, line in enumerate(complete, 1)]
     opened, rest = entries[0], entries[1:]
     if not isinstance(opened, Opened):
         raise JournalError(f"{path}: line 1: the plan of the deployment should stand here")
-    return Deployment(opened=opened, entries=tuple(_not_opened(path, entry) for entry in rest))
+    return Deployment(opened=opened, entries=tuple(_not_opened(path, n, entry) for n, entry in enumerate(rest, 2)))
 
 
 def _entry(path: Path, number: int, line: bytes) -> Entry:
@@ -269,15 +280,15 @@ def _entry(path: Path, number: int, line: bytes) -> Entry:
     return entry
 
 
-def _not_opened(path: Path, entry: Entry) -> Began | Done | Failed | Closed:
+def _not_opened(path: Path, number: int, entry: Entry) -> Began | Done | Failed | Closed:
     if isinstance(entry, Opened):
-        raise JournalError(f"{path}: a second deployment begins in the middle of the file")
+        raise JournalError(f"{path}: line {number}: a second deployment begins here")
     return entry
 
 
 def check_version(version: object, where: str) -> None:
     """Minor versions add what older readers ignore; of a newer major version nothing is understood."""
-    major = str(version).partition(".")[0]
+    major = version.partition(".")[0] if isinstance(version, str) else None
     if major != FORMAT_VERSION.partition(".")[0]:
         raise JournalError(
             f"{where}: written in format {version}, and this ecsplan reads {FORMAT_VERSION}",

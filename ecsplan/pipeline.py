@@ -34,6 +34,7 @@ from ecsplan.journal import Damaged, Deployment, Journal, Origin, unfinished
 from ecsplan.model import Identity, Plan, Resource
 from ecsplan.spec import Spec
 from ecsplan.spec import load as _load
+from ecsplan.spec_checks import plain_name
 
 if TYPE_CHECKING:
     from ecsplan.aws import Gateway
@@ -123,6 +124,8 @@ def connect(
     name = app or (spec.app if spec else None)
     if name is None:
         raise UsageError("neither a spec nor the name of an app was given")
+    if fault := plain_name(name):
+        raise UsageError(f"the name of the app {fault}")
     stop = threading.Event()
     gateway = Gateway(
         region=region or (spec.region if spec else None),

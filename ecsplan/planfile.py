@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ from ecsplan.errors import EcsplanError, JournalError, PlanFileError
 from ecsplan.journal import check_version, make_folders, write_file
 from ecsplan.kinds import kind_of
 from ecsplan.model import Call, Plan, digest_of, from_data, to_json
+from ecsplan.spec_checks import plain_name
 
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -52,6 +54,7 @@ def decode(data: object, where: str) -> Plan:
         raise PlanFileError(error.message, state="Nothing was sent.", hint="Make the plan again.") from error
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _not_a_plan(where, str(error)) from error
+    _check_values(plan, where)
     _check_operations(plan, where)
     content = {field: value for field, value in data.items() if field != "digest"}
     if digest_of(content) != plan.digest:
@@ -63,14 +66,32 @@ def decode(data: object, where: str) -> Plan:
     return plan
 
 
+def _check_values(plan: Plan, where: str) -> None:
+    """What becomes the name of a folder, a pattern, or the identity of a step."""
+    if fault := plain_name(plan.app):
+        raise _not_a_plan(where, f"its app {fault}")
+    if not re.fullmatch(r"\d{12}", plan.identity.account) or not re.fullmatch(r"[a-z0-9-]{1,64}", plan.identity.region):
+        raise _not_a_plan(where, f"{str(plan.identity)!r} is no account and region")
+    if [step.index for step in plan.steps] != list(range(1, len(plan.steps) + 1)):
+        raise _not_a_plan(where, "its steps are not numbered in order")
+    for notify in plan.notify.values():
+        try:
+            re.compile(notify.blacklist_regex)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise _not_a_plan(where, f"{notify.blacklist_regex!r} is no regular expression: {error}") from error
+
+
 def _check_operations(plan: Plan, where: str) -> None:
     """Only what a kind makes: a plan file cannot name an operation of its own."""
-    for change in plan.changes:
-        kind_of(change.address)
-    for step in plan.steps:
-        kind = kind_of(step.address)
+    try:
+        for change in plan.changes:
+            kind_of(change.address)
+        writes = [(step, kind_of(step.address).writes) for step in plan.steps]
+    except PlanFileError as error:
+        raise _not_a_plan(where, error.message) from error
+    for step, allowed in writes:
         for call in (step.call, step.undo):
-            if isinstance(call, Call) and str(call) not in kind.writes:
+            if isinstance(call, Call) and str(call) not in allowed:
                 raise PlanFileError(
                     f"{where}: step {step.index} ({step.address}) asks for {call}, which ecsplan never does",
                     state="Nothing was sent.",
