@@ -227,6 +227,13 @@ def overlay(live: Any, declared: Any) -> Any:
     return declared
 
 
+def without_none(value: Any) -> Any:
+    """The document without members that are None, which say that there was nothing."""
+    if isinstance(value, Mapping):
+        return {k: without_none(v) for k, v in value.items() if v is not None}
+    return value
+
+
 def replaced(found: Doc, wanted: Doc, declared: Doc, raw: Doc) -> Doc:
     """The live values at the declared places where `wanted` differs from `found`; None where nothing is live.
 

@@ -21,6 +21,7 @@ from ecsplan.kinds.base import (
     overlay,
     replaced,
     short_arn,
+    without_none,
 )
 from ecsplan.kinds.service_rules import KEPT, RESET, RESET_MEMBERS, RULES
 from ecsplan.kinds.task_definition import arn_of
@@ -227,6 +228,7 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     if found.doc.get("schedulingStrategy") == "DAEMON":
         params.pop("desiredCount", None)
     undo = {f: overlay(found.doc.get(f, {}), value) if f in KEPT else value for f, value in restore.items()}
+    undo = without_none(undo)
     if delta.resource.settings.force:
         params["forceNewDeployment"] = True
     return (
@@ -249,7 +251,7 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
 def _whole(field: str, declared: Any, wanted: Doc) -> Any:
     """The declared value as it stands, unless leaving out the rest of its block would change something."""
     if field not in KEPT or normal({field: declared}, RULES).get(field) == normal(wanted, RULES).get(field):
-        return declared
+        return without_none(declared)
     return wanted[field]
 
 
