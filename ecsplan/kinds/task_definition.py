@@ -241,7 +241,8 @@ def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
 def steps(delta: Delta) -> tuple[Draft, ...]:
     """One registration; what is sent is what was declared."""
     own = Ref(address=delta.resource.address, output="arn")
-    active = delta.live.facts.get("active", ())
+    known = [*delta.live.facts.get("active", ()), *_arns(delta.live)]
+    newest = max(known, key=revision_of, default="")
     return (
         Draft(
             phase=Phase.REGISTER,
@@ -249,8 +250,8 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
             call=Call(service="ecs", operation="register_task_definition", params=delta.wanted),
             undo=Call(service="ecs", operation="deregister_task_definition", params={"taskDefinition": own}),
             changes=delta.change.fields,
-            note=f"a new revision, after {short_arn(active[0])}" if active else "the first revision",
-            expect={"newest": revision_of(active[0]) if active else 0},
+            note=f"a new revision, after {short_arn(newest)}" if newest else "the first revision",
+            expect={"newest": revision_of(newest)},
         ),
     )
 
