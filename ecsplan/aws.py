@@ -94,12 +94,15 @@ class Gateway:
 
     def _send(self, call: Call) -> Doc:
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         once = str(call) in ONCE
         try:
             answer = getattr(self._client(call.service, once), call.operation)(**call.params)
         except ClientError as error:
             raise _refused(call, error) from error
+        except ResponseParserError as error:  # the page of a proxy, for example
+            raise _unreadable(call, error) from error
         except BotoCoreError as error:
             raise _not_sent(call, error) from error
         answer.pop("ResponseMetadata", None)
@@ -150,9 +153,14 @@ class Gateway:
         from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
         inner = session._session
+        source = inner.get_credentials()
+        if source is None:
+            raise AwsError(
+                f"no AWS credentials were found to assume {role} with", code=NO_CREDENTIALS, hint=HOW_TO_SIGN_IN
+            )
         fetcher = AssumeRoleCredentialFetcher(
             client_creator=inner.create_client,
-            source_credentials=inner.get_credentials(),
+            source_credentials=source,
             role_arn=role,
             extra_args={"RoleSessionName": "ecsplan"},
         )
@@ -198,6 +206,7 @@ BAD_KEYS = frozenset(
     {"UnrecognizedClientException", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidSignatureException"}
 )
 NO_CREDENTIALS, NO_CONNECTION, BAD_PARAMETERS = "NoCredentials", "NoConnection", "BadParameters"
+HOW_TO_SIGN_IN = "Sign in, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 FOR_ALL_CALLS = EXPIRED | BAD_KEYS | {NO_CREDENTIALS, NO_CONNECTION}
 
 
@@ -223,6 +232,17 @@ def _refused(call: Call, error: Any) -> AwsError:
     )
 
 
+def _unreadable(call: Call, error: Exception) -> AwsError:
+    return AwsError(
+        f"{call}: the answer is not one of AWS and could not be read: {error}",
+        service=call.service,
+        operation=call.operation,
+        code=NO_CONNECTION,
+        unclear=True,
+        hint="Check whether a proxy answers in AWS's place.",
+    )
+
+
 def _not_sent(call: Call, error: Any) -> EcsplanError:
     """botocore did not get an answer, or did not send at all."""
     from botocore import exceptions
@@ -231,9 +251,11 @@ def _not_sent(call: Call, error: Any) -> EcsplanError:
     message = str(error)
     if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
         code, message = NO_CREDENTIALS, "no AWS credentials were found"
-        hint = "Sign in, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        hint = HOW_TO_SIGN_IN
     elif isinstance(error, exceptions.CredentialRetrievalError | exceptions.TokenRetrievalError | exceptions.SSOError):
         code, hint = NO_CREDENTIALS, "Sign in again."
+    elif isinstance(error, exceptions.NoRegionError | exceptions.InvalidRegionError):
+        return UsageError(f"{error}; nothing was sent", hint="Set the region with --region, or in the spec.")
     elif isinstance(error, exceptions.ParamValidationError):
         code = BAD_PARAMETERS
     elif isinstance(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
-from typing import Any
 
 import msgspec
 
@@ -29,7 +27,7 @@ def message(step: Step, call: Call, answer: Doc) -> str:
     for field in ("", "result", "input"):
         if field:
             content[field] = LEFT_OUT
-        text = msgspec.json.encode(content, enc_hook=_plain)
+        text = msgspec.json.encode(content, enc_hook=str)
         if len(text) <= MAX_BYTES:
             break
     return text.decode()
@@ -51,9 +49,3 @@ def notifier(
             emit(events.Warned(message=f"SNS was not told of {call}: {error.message}"))
 
     return told
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    return str(value)

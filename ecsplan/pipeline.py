@@ -17,6 +17,7 @@ from __future__ import annotations
 import getpass
 import os
 import random
+import re
 import socket
 import sys
 import threading
@@ -202,23 +203,16 @@ def undo(site: Site, spec: Spec | None = None, *, to: str | None = None, keep: b
     needed."""
     from ecsplan import rollback
 
-    if to is not None and ":" in to:
+    if to is not None and not re.fullmatch(r"[0-9]{1,9}|[A-Za-z0-9_-]+:[0-9]{1,9}", to):
+        raise UsageError(f"--to takes a deployment's number or FAMILY:REV, not {to!r}")
+    deployments = site.journal(site.identity()).deployments() if to is None or ":" not in to else ()
+    if to is None and deployments:
+        back = rollback.to_deployment(deployments, rollback.target(deployments), keep=keep)
+    elif to is None or ":" in to:
         back = _by_history(site, spec, to, keep=keep)
     else:
-        deployments = site.journal(site.identity()).deployments()
-        if to is None and not deployments:
-            back = _by_history(site, spec, None, keep=keep)
-        else:
-            back = rollback.to_deployment(
-                deployments, rollback.target(deployments) if to is None else _number(to), keep=keep
-            )
+        back = rollback.to_deployment(deployments, int(to), keep=keep)
     return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=back.notify or {}, undoes=back.undoes)
-
-
-def _number(text: str) -> int:
-    if not text.isdigit():
-        raise UsageError(f"--to takes a deployment's number or FAMILY:REV, not {text!r}")
-    return int(text)
 
 
 def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> Back:
@@ -230,8 +224,6 @@ def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) ->
         raise UsageError(
             "without a journal a rollback needs the spec, to know which services to move", hint="Name it with -f FILE."
         )
-    if to is not None and not to.rpartition(":")[2].isdigit():
-        raise UsageError(f"--to takes a deployment's number or FAMILY:REV, not {to!r}")
     # The tag plays no part: only which families, services and targets there are.
     resources = compile_spec(spec, "rollback")
     site.identity()

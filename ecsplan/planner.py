@@ -22,16 +22,17 @@ def plan_of(
     base: int = 0,
     warnings: Iterable[str] = (),
     notify: Mapping[str, Notify] | None = None,
-    undoes: Iterable[int] = (),
+    undoes: Sequence[int] = (),
 ) -> Plan:
-    """The plan for these deltas. Without a difference it has no steps, and cleaning up alone is no difference."""
+    """The plan for these deltas. Without a difference it has no steps, and cleaning up alone is no difference; but
+    it is where a rollback finds nothing switched, only registered."""
     drafts = [
         (delta, draft)
         for delta in deltas
         if delta.change.action is not Action.KEEP
         for draft in kind_of(delta.change.address).steps(delta)
     ]
-    if drafts:
+    if drafts or undoes:
         used = _used_afterwards(deltas)
         drafts += [(delta, draft) for delta in deltas for draft in kind_of(delta.change.address).retire(delta, used)]
     drafts.sort(key=lambda pair: pair[1].phase.rank)  # stable: within a phase the order of the spec stays

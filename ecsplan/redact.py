@@ -23,7 +23,7 @@ SENSITIVE, CHANGED = "(sensitive)", "(sensitive, changed)"
 
 _WORD = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY|PRIVATE|KEY$|KEYS$")
 _PARTS = frozenset({"KEY", "KEYS", "PASS", "PWD", "PW", "AUTH", "DSN"})
-_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")  # a search that stays linear on long values
+_URL = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")  # a search that stays linear on long values
 
 
 def says_secret(name: object) -> bool:
@@ -161,8 +161,11 @@ def _pattern(secret: Secret, rules: tuple[Rule, ...]) -> re.Pattern[str]:
 
 
 def _collect(value: Any, masked: Any, found: set[str]) -> None:
-    if masked == SENSITIVE and isinstance(value, str):
+    if isinstance(value, str) and masked != value:
         found.add(value)
+        found.update(match[1] for match in _URL.finditer(value))
+        if masked != SENSITIVE:  # a JSON text, of which some values were masked
+            _collect(json.loads(value), json.loads(masked), found)
     elif isinstance(value, Mapping) and isinstance(masked, Mapping):
         for name, item in value.items():
             _collect(item, masked.get(name), found)

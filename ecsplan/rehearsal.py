@@ -39,7 +39,7 @@ def seed(aws: Sandbox, spec: Spec) -> Any:
 
 def serve(spec: Spec | None, *, port: int, region: str | None, say: Callable[[str], None]) -> int:
     """Serve until interrupted; prints the environment to use it, as lines for a shell to read."""
-    with open_sandbox(spec, port=port, region=region) as aws:
+    with _started(open_sandbox(spec, port=port, region=region), port) as aws:
         if spec is not None:
             made = seed(aws, spec)
             say(f"# clusters: {_listed(made.clusters)}; services: {_listed(made.services)}")
@@ -52,6 +52,15 @@ def serve(spec: Spec | None, *, port: int, region: str | None, say: Callable[[st
         except KeyboardInterrupt:
             return 0
     return 0
+
+
+def _started(aws: Sandbox, port: int) -> Sandbox:
+    try:
+        return aws.start()
+    except OSError as error:
+        raise UsageError(
+            f"port {port} cannot be used: {error.strerror or error}", hint="Choose another with --port."
+        ) from error
 
 
 def _listed(names: Any) -> str:

@@ -63,10 +63,16 @@ def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool)
         resources=_resources(
             befores, last, _bystanders(later, befores), _made(later), _known(deployments), tasks, keep
         ),
-        tag=known[number].plan.tag if number else "",
+        tag=_tag(deployments, number),
         undoes=tuple(deployment.number for deployment in later if deployment.touched()),
         notify=deployments[-1].plan.notify if deployments else None,
     )
+
+
+def _tag(deployments: Sequence[Deployment], number: int) -> str:
+    """The tag that ran after deployment `number`: that of the newest one until then that succeeded."""
+    tags = [d.plan.tag for d in deployments if d.number <= number and d.outcome is Outcome.SUCCEEDED]
+    return tags[-1] if tags else ""
 
 
 def _moved(deployment: Deployment) -> Iterator[Change]:

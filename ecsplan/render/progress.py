@@ -61,7 +61,7 @@ class Lines:
         if event.done and not event.ok:
             return  # told as the step's failure
         said, at = self._last.get(event.address, ("", 0.0))
-        if event.note == said and event.elapsed - at < QUIET and not event.done:
+        if event.note == said and 0 <= event.elapsed - at < QUIET and not event.done:
             return
         self._last[event.address] = (event.note, event.elapsed)
         color = "green" if event.done else "dim"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ecsplan.journal import Damaged, Deployment
 from ecsplan.model import Action, Change, Phase, Plan, Step
 from ecsplan.render.facts import revisions, when, who
-from ecsplan.render.words import SIGNS, Paint, field_lines, plain
+from ecsplan.render.words import SIGNS, WIDTH, Paint, field_lines, plain
 
 NO_CHANGES = "No changes. What is live is what the spec says."
 SUMMARY = {
@@ -65,9 +65,13 @@ def _retired(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
     if not steps:
         return
     names = [step.note for step in steps]
-    listed = ", ".join(names) if len(names) <= 4 else f"{names[0]}, {names[1]} … {names[-1]}"
+    head = f"{steps[0].index:>3} - {steps[0].address}  deregister "
     count = f" ({len(names)} revisions)" if len(names) > 1 else ""
-    yield f"{steps[0].index:>3} {paint('-', 'red')} {steps[0].address}  deregister {listed}{count}"
+    shapes = (", ".join(names), f"{', '.join(names[:2])} … {names[-1]}", f"{names[0]} … {names[-1]}")
+    # The fullest list that fits; the shortest where none does.
+    fitting = [listed for listed in shapes if len(head) + len(listed) + len(count) <= WIDTH]
+    listed = fitting[0] if fitting else shapes[-1]
+    yield head.replace(" - ", f" {paint('-', 'red')} ", 1) + listed + count
 
 
 def _summary(plan: Plan) -> str:
