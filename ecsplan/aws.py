@@ -27,7 +27,15 @@ CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60  # seconds
 ATTEMPTS = 5  # of everything that may be repeated, in botocore's standard mode: with backoff, jitter and a retry quota
 
 # What AWS answers when asked too often. The last is a ClientException that botocore does not repeat.
-THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
+THROTTLED = frozenset(
+    {
+        "ThrottlingException",
+        "Throttling",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "ConcurrentModificationException",  # EventBridge: another change of the same rule is under way
+    }
+)
 TOO_MANY_AT_ONCE = "Too many concurrent attempts to create a new revision of the specified family"
 
 
@@ -122,7 +130,10 @@ class Gateway:
                     read_timeout=READ_TIMEOUT,
                     user_agent_extra="ecsplan",
                 )
-                self._clients[key] = self._get_session().client(service, config=config)
+                try:
+                    self._clients[key] = self._get_session().client(service, config=config)
+                except ValueError as error:  # "Invalid endpoint: …"
+                    raise UsageError(f"{error}; nothing was sent", hint="Check AWS_ENDPOINT_URL.") from error
             return self._clients[key]
 
     def _get_session(self) -> Any:
@@ -214,7 +225,9 @@ def _refused(call: Call, error: Any) -> AwsError:
     """AWS answered, with an error."""
     detail = error.response.get("Error", {})
     code, message = str(detail.get("Code", "")), str(detail.get("Message", "") or "AWS gave no reason")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    metadata = error.response.get("ResponseMetadata", {})
+    # botocore repeats requests: a refusal of the second says nothing about the first, whose answer may have been lost.
+    unclear = metadata.get("HTTPStatusCode", 0) >= 500 or metadata.get("RetryAttempts", 0) > 0
     hint = ""
     if code in EXPIRED:
         hint = "The credentials have expired: sign in again."
@@ -227,7 +240,8 @@ def _refused(call: Call, error: Any) -> AwsError:
         service=call.service,
         operation=call.operation,
         code=code,
-        unclear=status >= 500,
+        unclear=unclear,
+        locked_out=code in EXPIRED | BAD_KEYS,
         hint=hint,
     )
 
@@ -266,5 +280,11 @@ def _not_sent(call: Call, error: Any) -> EcsplanError:
         code, unclear = NO_CONNECTION, True
         message = f"the connection broke before an answer came: {error}"
     return AwsError(
-        f"{call}: {message}", service=call.service, operation=call.operation, code=code, unclear=unclear, hint=hint
+        f"{call}: {message}",
+        service=call.service,
+        operation=call.operation,
+        code=code,
+        unclear=unclear,
+        locked_out=code == NO_CREDENTIALS,
+        hint=hint,
     )

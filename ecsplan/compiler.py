@@ -6,16 +6,17 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from ecsplan.errors import UsageError
-from ecsplan.kinds import kinds
+from ecsplan.kinds import kind_of, kinds
 from ecsplan.kinds.base import Scope
-from ecsplan.model import UNKNOWN, Doc, Notify, Ref, Resource, mapped
+from ecsplan.model import UNKNOWN, Address, Doc, Notify, Ref, Resource, mapped
 from ecsplan.spec import Spec, Task
 
 PLACEHOLDER = "{image_tag}"
-# What may stand behind the colon of an image (the OCI distribution specification's tag), and digests, which some put
-# there.
-TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,254}")
+# What may stand behind the colon of an image, or behind its @ (the OCI distribution specification's tags and digests).
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}")
 
 
 def check_tag(tag: str) -> str:
@@ -23,13 +24,25 @@ def check_tag(tag: str) -> str:
     if not tag:
         raise UsageError("the tag is empty", hint="Name the image tag to deploy: ecsplan plan TAG")
     if not TAG.fullmatch(tag):
-        raise UsageError(f"{tag!r} cannot be an image's tag", hint="A tag is letters, digits and _ . - (no spaces).")
+        hint = "A tag is 1 to 128 letters, digits and _ . -, or a digest, sha256:…"
+        raise UsageError(f"{tag!r} cannot be an image's tag", hint=hint)
     return tag
 
 
 def compile_spec(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resource, ...]:
-    """Every declared resource: in reference order, and within a kind in the order of the file."""
-    scope = Scope(tag=check_tag(tag), tasks=spec.tasks, redeploy=redeploy)
+    """Every declared resource: in reference order, and within a kind in the order of the file. Parts of one resource
+    that two tasks declare are joined, in the place of the first."""
+    joined: dict[Address, Resource] = {}
+    for resource in _parts(spec, tag, redeploy=redeploy):
+        first, join = joined.get(resource.address), kind_of(resource.address).join
+        if first is not None and join is not None:
+            resource = msgspec.structs.replace(first, doc=join(first.doc, resource.doc))  # noqa: PLW2901
+        joined[resource.address] = resource
+    return tuple(joined.values())
+
+
+def _parts(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resource, ...]:
+    scope = Scope(tag=check_tag(tag), redeploy=redeploy)
     return tuple(resource for kind in kinds() for task in spec.tasks for resource in kind.compile(task, scope))
 
 
@@ -62,7 +75,7 @@ def notifications(spec: Spec) -> dict[str, Notify]:
 def requests(spec: Spec, tag: str) -> dict[str, Doc]:
     """The compiled requests per task, named as in the spec, with `(known after apply)` where that is so."""
     by_task: dict[str, list[Resource]] = {}
-    for resource in compile_spec(spec, tag):
+    for resource in _parts(spec, tag):
         by_task.setdefault(resource.task, []).append(resource)
     return {task.name: _task_requests(task, by_task[task.name]) for task in spec.tasks}
 

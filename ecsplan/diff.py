@@ -5,12 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from ecsplan.errors import PlanningError
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.base import Delta, Kind
 from ecsplan.live import ref_places
 from ecsplan.model import Action, Address, Candidate, Change, Doc, FieldChange, Live, Ref, Resource, filled, mapped
 from ecsplan.normalize import normal, pruned, view
+
+
+def possible(
+    resources: Sequence[Resource], lives: Mapping[Address, Live]
+) -> tuple[tuple[Resource, ...], tuple[str, ...]]:
+    """The resources without what cannot be carried out and is optional, and why that is left out. Of what is there
+    all the same nothing is asked, but what it uses stays known."""
+    left, told = [], []
+    for resource in resources:
+        kind, live = kind_of(resource.address), lives[resource.address]
+        faults = kind.plan_faults(resource, live) if resource.optional else ()
+        told += [f"left out: {fault}" for fault in faults]
+        if not faults:
+            left.append(resource)
+        elif live.candidates and kind.names is not None:
+            left.append(msgspec.structs.replace(resource, doc=kind.names(resource.doc)))
+    return tuple(left), tuple(told)
 
 
 def diff(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> tuple[Delta, ...]:

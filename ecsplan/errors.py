@@ -115,6 +115,7 @@ class AwsError(EcsplanError):
         operation: str = "",
         code: str = "",
         unclear: bool = False,
+        locked_out: bool = False,
         state: str = "",
         hint: str = "",
     ) -> None:
@@ -123,6 +124,7 @@ class AwsError(EcsplanError):
         self.operation = operation
         self.code = code
         self.unclear = unclear
+        self.locked_out = locked_out
 
 
 class RefusedError(EcsplanError):

@@ -9,48 +9,22 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Protocol
+from dataclasses import dataclass
 
 import msgspec
 
 from ecsplan import events
 from ecsplan.errors import AwsError, EcsplanError, JournalError, RefusedError
-from ecsplan.journal import Began, Closed, Done, Entry, Failed, Outcome
+from ecsplan.journal import Closed, Deployment, Outcome
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.base import Ask, Waiting
-from ecsplan.model import Address, Call, Doc, Irreversible, Phase, Plan, Step, filled, refs_in
-from ecsplan.redact import mask_step
-from ecsplan.waiting import Clock, LateError, LostError, wait_for
+from ecsplan.kinds.base import Waiting
+from ecsplan.model import Address, Call, Irreversible, Phase, Plan, Step, filled, refs_in
+from ecsplan.sending import Ports, Sender, Sent, StepError, StoppingError, timestamp
+from ecsplan.waiting import LateError, LostError, wait_for
 
 CONCURRENT = 8
-# A refusal that means "later" is repeated after 1, 2, 4, … seconds, at most this many times in all.
-PATIENCE = 8
-
-
-class Log(Protocol):
-    """The journal of this deployment; an entry is safe when `append` returns."""
-
-    def append(self, entry: Entry) -> None: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ports:
-    """All that the executor touches. `ask` reads, `do` writes; `told` hears of every call that was carried out; `later`
-    tells refusals that mean "not now"; `clean` takes secrets out of what AWS said."""
-
-    ask: Ask
-    do: Callable[[Call], Doc]
-    log: Log
-    clock: Clock
-    emit: events.Listener
-    told: Callable[[Step, Call, Doc], None] = lambda _step, _call, _answer: None
-    later: Callable[[AwsError], bool] = lambda _error: False
-    clean: Callable[[str], str] = lambda text: text
-    stop: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,28 +45,26 @@ class Result:
     hint: str = ""
 
 
-class StepError(EcsplanError):
-    """A step was refused, or its effect failed."""
-
-
-class StoppingError(Exception):
-    """Somebody asked to stop; nothing new is begun."""
-
-
 def apply(plan: Plan, number: int, ports: Ports, options: Options) -> Result:
     """Carry out every step of the plan. What goes wrong is in the result."""
+    return _told(_Run(plan, number, ports, options), _Run.apply)
+
+
+def resume(deployment: Deployment, ports: Ports, options: Options) -> Result:
+    """Go on with a deployment where it was left: forward, or back if it was putting things back."""
+    run = _Run(deployment.plan, deployment.number, ports, options)
+    run.recall(deployment)
+    return _told(run, _Run.go_back if deployment.going_back else _Run.apply)
+
+
+def _told(run: _Run, work: Callable[[_Run], Result]) -> Result:
+    plan, number, ports = run.plan, run.number, run.ports
     ports.emit(events.DeploymentStarted(number=number, app=plan.app, tag=plan.tag, steps=len(plan.steps)))
-    result = _Run(plan, number, ports, options).apply()
+    result = work(run)
     with contextlib.suppress(JournalError):  # a file without a last word says the same: cut off, part-way
         ports.log.append(Closed(at=timestamp(ports.clock), outcome=result.outcome, reason=result.reason))
     ports.emit(events.DeploymentEnded(number=number, outcome=result.outcome.value, reason=result.reason))
     return result
-
-
-class _Sent:
-    """What is known of a step's requests so far."""
-
-    may_have_acted = False
 
 
 class _Run:
@@ -100,7 +72,26 @@ class _Run:
         self.plan, self.number, self.ports, self.options = plan, number, ports, options
         self.outputs: dict[Address, Mapping[str, str]] = {}
         self.done: list[Step] = []
+        self.made: dict[int, Mapping[str, str]] = {}
+        self.taken: set[Address] = set()
+        self.under_way: tuple[Waiting, ...] = ()
+        self.open: set[int] = set()
+        self.last: Step | None = None
+        self.leaving: set[str] = set()
         self._lock = threading.Lock()
+        self.sender = Sender(ports)
+
+    def recall(self, deployment: Deployment) -> None:
+        """What was done already, and which steps were begun without an end."""
+        steps = {step.index: step for step in self.plan.steps}
+        states = deployment.states()
+        self.open = set(deployment.unclear())
+        self.last = max((steps[index] for index in deployment.touched()), key=lambda step: step.index, default=None)
+        for index, outputs in deployment.outputs().items():
+            if states[index] != "undone":
+                self.outputs[steps[index].address] = self.made[index] = outputs
+        # What was refused was not done, and will be sent again.
+        self.done = [step for i, step in steps.items() if i in self.made or i in self.open]
 
     # --- forward ---
 
@@ -108,16 +99,17 @@ class _Run:
         try:
             for phase in Phase:
                 self._phase(phase, [step for step in self.plan.steps if step.phase is phase])
+                self.under_way = ()
         except StoppingError:
-            return self._result(Outcome.INTERRUPTED)
+            return self._result(Outcome.INTERRUPTED, "it was interrupted")
         except LateError as late:
-            return self._result(Outcome.UNFINISHED, str(late), late)
+            return self._result(Outcome.UNFINISHED, late.message, late)
         except JournalError as error:
             # Nothing is sent that could not be journaled, so nothing can be put back either.
             return self._result(Outcome.STOPPED, error.message, error)
         except EcsplanError as error:
             return self._after(error)
-        return self._result(Outcome.SUCCEEDED)
+        return self._result(Outcome.SUCCEEDED, "its rollouts were not waited for" if self.leaving else "")
 
     def _phase(self, phase: Phase, steps: Sequence[Step]) -> None:
         if not steps:
@@ -146,105 +138,105 @@ class _Run:
         return [self._carry_out(step) for step in steps]
 
     def _carry_out(self, step: Step) -> Waiting:
+        """Send the step's call, unless it was sent before this deployment was resumed."""
         call = self._filled(step.call)
+        if step.index in self.made:
+            return Waiting(address=step.address, step=step, call=call, outputs=self.made[step.index])
         if token := kind_of(step.address).token:
-            params = {token: self._token(step), **call.params}
+            params = {**call.params, token: self._token(step)}
             call = msgspec.structs.replace(call, params=params)
-        outputs = self._send(step, call)
+        outputs = self._recovered(step, call) if step.index in self.open else None
+        if outputs is None:
+            outputs = self._send(step, call)
         with self._lock:
-            self.outputs[step.address] = outputs
+            self.outputs[step.address] = self.made[step.index] = outputs
         return Waiting(address=step.address, step=step, call=call, outputs=outputs)
 
+    def _recovered(self, step: Step, call: Call) -> dict[str, str] | None:
+        """The outputs of a call that was begun before, if AWS shows that it was carried out."""
+        found = kind_of(step.address).reconcile(self.ports.ask, step, call)
+        if found is None:
+            with self._lock:
+                self.done.remove(step)
+            return None
+        self.sender.done(step, dict(found))
+        return dict(found)
+
     def _retire(self, steps: Sequence[Step]) -> None:
-        """The deployment has succeeded by now: what goes wrong in cleaning up is a warning."""
+        """The deployment has succeeded by now: what goes wrong in cleaning up, or interrupts it, is a warning."""
         for step in steps:
+            if self.leaving.intersection(map(str, step.call.params.values())):
+                self.sender.warn(f"{step.note} is left: it may still run, since its service was not waited for")
+                continue
             try:
                 self._carry_out(step)
+            except StoppingError:
+                self.sender.warn("the clean-up was interrupted; the next deployment goes on with it")
+                return
             except (AwsError, RefusedError) as error:
-                self.ports.emit(events.Warned(message=f"{step.note} was not deregistered: {error}"))
+                self.sender.warn(f"{step.note} was not deregistered: {self.ports.clean(error.message)}")
 
     # --- one call ---
 
     def _send(self, step: Step, call: Call, *, undo: bool = False) -> dict[str, str]:
-        """Journal, call, judge the answer, journal."""
+        """Send a call, and remember the step as done unless AWS has said no, and only that."""
         if self.ports.stop.is_set():
             raise StoppingError
-        self.ports.log.append(Began(at=self._at(), step=step.index, undo=undo))
-        self.ports.emit(events.StepStarted(step=mask_step(step), undo=undo))
-        if not undo:
-            with self._lock:
-                self.done.append(step)
-        sent = _Sent()
+        if undo:
+            return self.sender.send(step, call, Sent(), undo=True)
+        sent = Sent()
+        with self._lock:
+            self.done.append(step)
         try:
-            answer, outputs = self._accepted(step, call, sent)
-        except EcsplanError as error:
-            if isinstance(error, AwsError) and not sent.may_have_acted and not undo:
+            return self.sender.send(step, call, sent)
+        except AwsError:
+            if not sent.may_have_acted:
                 with self._lock:
-                    self.done.remove(step)  # AWS has said no, and only that: there is nothing to undo
-            self._fail(step, error, undo=undo, unclear=sent.may_have_acted)
+                    self.done.remove(step)
             raise
-        self.ports.log.append(Done(at=self._at(), step=step.index, outputs=outputs, undo=undo))
-        self.ports.emit(events.StepDone(step=mask_step(step), outputs=outputs, undo=undo))
-        self.ports.told(step, call, answer)
-        return outputs
-
-    def _accepted(self, step: Step, call: Call, sent: _Sent) -> tuple[Doc, dict[str, str]]:
-        """The answer and its outputs. Refusals that mean "later" are repeated, and so are entries that failed alone;
-        after a lost answer AWS is asked whether the call was carried out before it is sent once more."""
-        kind = kind_of(step.address)
-        lost = False
-        for attempt in range(PATIENCE):
-            last = attempt == PATIENCE - 1
-            try:
-                answer = self.ports.do(call)
-                return answer, kind.accept(step, call, answer)
-            except RefusedError as error:
-                sent.may_have_acted = True  # what did not fail was carried out
-                if last or not isinstance(error.again, Call):
-                    raise
-                call = error.again
-            except AwsError as error:
-                sent.may_have_acted |= error.unclear
-                if last or not (self.ports.later(error) or (error.unclear and not lost)):
-                    raise
-                if error.unclear:
-                    lost = True
-                    if (found := self._found(step, call, error)) is not None:
-                        return {}, dict(found)
-            self.ports.clock.sleep(min(2.0**attempt, 20) * (0.5 + self.ports.clock.random() / 2))
-            if self.ports.stop.is_set():
-                raise StoppingError
-        raise AssertionError("the last attempt returns or raises")
-
-    def _found(self, step: Step, call: Call, error: AwsError) -> Mapping[str, str] | None:
-        """The outputs of a call whose answer was lost, if AWS shows that it was carried out."""
-        try:
-            return kind_of(step.address).reconcile(self.ports.ask, step, call)
-        except AwsError as unseen:
-            raise error from unseen  # still nobody knows
-
-    def _fail(self, step: Step, error: EcsplanError, *, undo: bool, unclear: bool = False) -> None:
-        """Journal and tell a failure; one that cannot be journaled is told all the same."""
-        message = self.ports.clean(error.message)
-        self.ports.emit(events.StepFailed(step=mask_step(step), error=message, undo=undo))
-        try:
-            self.ports.log.append(Failed(at=self._at(), step=step.index, error=message, undo=undo, unclear=unclear))
-        except JournalError as unwritten:
-            raise JournalError(f"{error.message}; and {unwritten.message}") from error
 
     # --- waiting ---
 
-    def _wait(self, waiting: Iterable[Waiting]) -> None:
-        """Until the effects of these steps are there; raises StepError for the first that failed."""
+    def _wait(self, waiting: Sequence[Waiting]) -> None:
+        """Until the effects of these steps are there; raises StepError for those that failed."""
+        waiting = [one for one in waiting if not self._was_awaited(one.step)]
         wanted = [one for one in waiting if one.step.settings.wait and (self.options.wait or _is_task(one))]
+        self.leaving |= {
+            str(one.step.expect["previous"]) for one in waiting if one not in wanted and "previous" in one.step.expect
+        }
         try:
-            wait_for(wanted, self.ports.ask, self.ports.clock, self.ports.emit, self.ports.stop, self.options.timeout)
+            self._until(wanted)
         except LostError as lost:
-            for one, note in lost.failed:
-                self._fail(one.step, StepError(note), undo=False)
-            raise StepError("; ".join(f"{one.address}: {note}" for one, note in lost.failed)) from lost
-        if self.ports.stop.is_set():
+            for one, progress in lost.failed:
+                self.sender.fail(one.step, StepError(progress.note), undo=False)
+                if progress.taken:
+                    self.taken.add(one.address)
+            for one in lost.late:
+                self._abandon(one)
+            raise StepError(_notes(lost)) from lost
+
+    def _was_awaited(self, step: Step) -> bool:
+        """In a deployment that is resumed: had something begun that waits for this?"""
+        if self.last is None or step.index not in self.made:
+            return False
+        if step.phase is Phase.RUN and self.last.index > step.index:
+            return True
+        return self.last.phase.rank > step.phase.rank
+
+    def _until(self, waiting: Sequence[Waiting]) -> None:
+        ports, self.under_way = self.ports, tuple(waiting)
+        wait_for(waiting, ports.ask, ports.clock, ports.emit, ports.stop, self.options.timeout)
+        if ports.stop.is_set():
             raise StoppingError
+        self.under_way = ()
+
+    def _abandon(self, one: Waiting) -> None:
+        """Stop what has run out of time; journaled as the step's undo, which it is as far as there can be one."""
+        for call in kind_of(one.address).abandon(one):
+            try:
+                self._send(one.step, call, undo=True)
+            except (AwsError, RefusedError) as error:
+                self.sender.warn(f"{one.address} may still be running: {self.ports.clean(error.message)}")
 
     # --- backward ---
 
@@ -252,6 +244,12 @@ class _Run:
         if self.options.on_failure == "stop":
             return self._result(Outcome.STOPPED, error.message, error)
         self.ports.emit(events.UndoStarted(reason=error.message))
+        return self._back(error)
+
+    def go_back(self) -> Result:
+        return self._back(StepError("it had failed and was being put back"))
+
+    def _back(self, error: EcsplanError) -> Result:
         try:
             self._undo()
         except StoppingError:
@@ -259,29 +257,41 @@ class _Run:
         except EcsplanError as second:
             reason = f"{error.message}; and putting things back failed: {second.message}"
             return self._result(Outcome.STOPPED, reason, error)
-        return self._result(Outcome.PUT_BACK, error.message, error)
+        ran = [step.address for step in self.done if step.phase is Phase.RUN and isinstance(step.undo, Irreversible)]
+        stays = f"What {', '.join(ran)} did stays done." if ran else ""
+        return self._result(Outcome.PUT_BACK, error.message, error, stays)
 
     def _undo(self) -> None:
-        """What was done, in reverse; the rollouts that this starts are waited for together."""
+        """What was done, in reverse; the rollouts that this starts are waited for together. What cannot be put back
+        hinders nothing else from being put back; raises StepError with all of it at the end."""
+        failures: list[str] = []
         for phase in reversed(Phase):
             waiting = []
+            if phase is Phase.REGISTER and failures:
+                break
             for step in reversed([step for step in self.done if step.phase is phase]):
-                if (call := self._undo_call(step)) is not None:
-                    outputs = self._send(step, call, undo=True)
-                    waiting.append(Waiting(address=step.address, step=step, call=call, outputs=outputs))
-            if phase is Phase.UPDATE:
-                self._wait_for_undo(waiting)
+                if step.address in self.taken:
+                    failures.append(f"{step.address} was changed by somebody else and is left to them")
+                    continue
+                try:
+                    waiting += self._put_back(step)
+                except (AwsError, RefusedError) as error:
+                    failures.append(error.message)
+            try:
+                self._until(waiting)
+            except LostError as lost:
+                for one, progress in lost.failed:
+                    self.sender.fail(one.step, StepError(progress.note), undo=True)
+                failures.append(_notes(lost))
+        if failures:
+            raise StepError("; ".join(failures))
 
-    def _wait_for_undo(self, waiting: Sequence[Waiting]) -> None:
-        try:
-            ports = self.ports
-            wait_for(waiting, ports.ask, ports.clock, ports.emit, ports.stop, self.options.timeout)
-        except LostError as lost:
-            for one, note in lost.failed:
-                self._fail(one.step, StepError(note), undo=True)
-            raise StepError("; ".join(f"{one.address}: {note}" for one, note in lost.failed)) from lost
-        if self.ports.stop.is_set():
-            raise StoppingError
+    def _put_back(self, step: Step) -> list[Waiting]:
+        if (call := self._undo_call(step)) is None:
+            return []
+        outputs = self._send(step, call, undo=True)
+        before = self.made.get(step.index, {})
+        return [Waiting(address=step.address, step=step, call=call, outputs=outputs, before=before)]
 
     def _undo_call(self, step: Step) -> Call | None:
         """None where there is nothing to undo, or no way to: a task that ran, a registration whose ARN is not known."""
@@ -296,18 +306,30 @@ class _Run:
         with self._lock:
             return msgspec.structs.replace(call, params=filled(call.params, self.outputs))
 
+    def _left(self) -> str:
+        """What a deployment that did not end leaves, for people."""
+        going = [one.address for one in self.under_way]
+        begun = [step.address for step in self.done if step.address not in going]
+        parts = [f"Done: {', '.join(dict.fromkeys(begun))}." if begun else "Nothing was changed."]
+        if going:
+            parts = [*parts[: len(begun)], f"Still under way: {', '.join(going)}."]
+        return " ".join(parts)
+
     def _token(self, step: Step) -> str:
         """The same for each repetition of this step of this deployment, and for no other; 64 characters at most."""
         text = f"{self.plan.digest}/{self.number}/{step.index}"
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _at(self) -> str:
-        return timestamp(self.ports.clock)
-
-    def _result(self, outcome: Outcome, reason: str = "", error: EcsplanError | None = None) -> Result:
-        state, hint = (error.state, error.hint) if error else ("", "")
+    def _result(self, outcome: Outcome, reason: str = "", error: EcsplanError | None = None, more: str = "") -> Result:
+        left = "" if outcome.ended else self._left()
+        state = " ".join(filter(None, (error.state if error else "", more, left)))
+        hint = error.hint if error else ""
         clean = self.ports.clean
         return Result(number=self.number, outcome=outcome, reason=clean(reason), state=clean(state), hint=hint)
+
+
+def _notes(lost: LostError) -> str:
+    return "; ".join(f"{one.address}: {progress.note}" for one, progress in lost.failed)
 
 
 def _is_task(waiting: Waiting) -> bool:
@@ -328,8 +350,3 @@ def _worst(failures: Sequence[BaseException]) -> BaseException:
     if any(isinstance(error, JournalError) for error in known):
         return JournalError(message)
     return known[0] if len(known) == 1 else StepError(message, state=known[0].state, hint=known[0].hint)
-
-
-def timestamp(clock: Clock) -> str:
-    """ISO 8601 in UTC, milliseconds."""
-    return datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

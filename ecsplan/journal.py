@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from enum import Enum
@@ -20,7 +21,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from ecsplan.errors import JournalError, LockedError, NeverBegunError
-from ecsplan.model import FORMAT_VERSION, Identity, Plan, Value, from_data, to_json
+from ecsplan.model import FORMAT_VERSION, Call, Identity, Plan, Value, from_data, to_json
 
 
 class Outcome(Enum):
@@ -116,13 +117,32 @@ class Deployment(Value, frozen=True, kw_only=True):
         return closings[-1].outcome if closings else Outcome.UNFINISHED
 
     @property
+    def back_to(self) -> int:
+        """The deployment to go back to so that this one, and what it was itself undoing, is undone."""
+        return min((self.number, *self.plan.undoes)) - 1
+
+    @property
     def reason(self) -> str:
         closings = [entry for entry in self.entries if isinstance(entry, Closed)]
         return closings[-1].reason if closings else "it was cut off"
 
+    @property
+    def going_back(self) -> bool:
+        """Was it putting back what it had done?"""
+        steps = {step.index: step for step in self.plan.steps}
+        undone = {entry.step for entry in self.entries if isinstance(entry, Began) and entry.undo}
+        return any(isinstance(steps[index].undo, Call) for index in undone if index in steps)
+
     def outputs(self) -> dict[int, dict[str, str]]:
         """By step: what AWS answered, for every step that was done, whether or not it was undone later."""
         return {e.step: e.outputs for e in self.entries if isinstance(e, Done) and not e.undo}
+
+    def unclear(self) -> frozenset[int]:
+        """The steps of which nobody saw whether they were carried out: begun without an end, or ended in a lost
+        answer."""
+        states = self.states()
+        lost = {e.step for e in self.entries if isinstance(e, Failed) and e.unclear and not e.undo}
+        return frozenset(i for i, state in states.items() if state == "begun" or (i in lost and state == "failed"))
 
     def touched(self) -> frozenset[int]:
         """The steps that were begun: whether each was carried out, live state tells."""
@@ -210,6 +230,14 @@ class Journal:
             _sync_folder(self.folder)
         return writer
 
+    def reopen(self, number: int) -> Writer:
+        """A deployment that goes on, without the line that was torn off. Call it while holding the lock."""
+        path = self.path(number)
+        with _told(f"the journal {path} cannot be written"):
+            handle = os.open(path, os.O_WRONLY | os.O_APPEND)
+            os.ftruncate(handle, path.read_bytes().rfind(b"\n") + 1)
+        return Writer(number, path, handle)
+
     @contextlib.contextmanager
     def locked(self, origin: Origin, at: str) -> Iterator[None]:
         """One deployment at a time; raises LockedError naming the holder. The OS lets go when a process dies."""
@@ -242,14 +270,24 @@ class Writer:
 
     def __init__(self, number: int, path: Path, handle: int) -> None:
         self.number, self.path = number, path
-        self._handle, self._lock = handle, threading.Lock()
+        self._handle, self._lock, self._broken = handle, threading.Lock(), False
 
     def append(self, entry: Entry) -> None:
         line = to_json(entry) + b"\n"
         with self._lock, _told(f"the journal {self.path} cannot be written"):
-            while line:
-                line = line[os.write(self._handle, line) :]
-            os.fsync(self._handle)
+            if self._broken:
+                raise OSError(0, "an earlier entry could not be written")
+            size = os.fstat(self._handle).st_size
+            try:
+                while line:
+                    line = line[os.write(self._handle, line) :]
+                os.fsync(self._handle)
+            except OSError:
+                # Half a line in the middle would be damage; at the end it is only torn. Nothing more is written.
+                self._broken = True
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._handle, size)
+                raise
 
     def close(self) -> None:
         os.close(self._handle)
@@ -276,7 +314,10 @@ def _entry(path: Path, number: int, line: bytes) -> Entry:
         check_version(data.get("format_version", FORMAT_VERSION) if isinstance(data, dict) else None, where)
         entry: Entry = from_data(data, Entry)  # type: ignore[arg-type]  # a union is what msgspec wants here
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise JournalError(f"{where} is damaged: {error}") from error
+        raise JournalError(
+            f"{where} is damaged: {error}",
+            hint="Restore the file, or move it away: the other deployments can be shown and gone back to without it.",
+        ) from error
     return entry
 
 
@@ -319,8 +360,9 @@ def make_folders(root: Path, folder: Path) -> None:
 
 def write_file(path: Path, content: bytes) -> None:
     """Whole or not at all, readable by its owner only."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # A name that nobody can guess, and a file that nobody had open before: in a shared folder others may write too.
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

@@ -107,6 +107,8 @@ class Resource(Value, frozen=True, kw_only=True):
     settings: Settings = Settings()
     facts: Doc = {}
     """what the kind's own steps need to know of the rest of the spec"""
+    optional: bool = False
+    """left out, with a warning, where it cannot be carried out: what a rollback would put back may be gone"""
     keep: int | None = None
     """task definitions only: how many ACTIVE revisions to leave; None leaves all"""
     pinned: str = ""

@@ -170,10 +170,17 @@ def _apply(rule: Rule, doc: Doc) -> None:
                     parent[field] = sorted(parent[field], key=sort_key)
             case Keyed():
                 if isinstance(parent.get(field), list):
+                    if rule.value:
+                        parent[field] = [_with_value(item, rule.value) for item in parent[field]]
                     # A stable sort: of two items with one identity the later stays the later, as it is for AWS.
                     parent[field] = sorted(parent[field], key=lambda item: identity(item, rule))
             case Keep() | Secret():
                 return
+
+
+def _with_value(item: Any, field: str) -> Any:
+    """An entry without its value is one whose value is empty."""
+    return {**item, field: ""} if isinstance(item, Mapping) and item.get(field) is None else item
 
 
 def _named(value: Any, path: str, keyed: Mapping[str, Keyed]) -> Any:
@@ -201,7 +208,6 @@ def _by_identity(items: list[Any], path: str, rule: Keyed, keyed: Mapping[str, K
             count += 1
             key = f"{name}#{count}"
         if rule.value and isinstance(item, Mapping):
-            # An entry without its value field still shows: as one whose value is empty.
             result[key] = item.get(rule.value, "")
         elif isinstance(item, Mapping):
             named = _named(item, f"{path}.*", keyed)

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 from ecsplan import events
 from ecsplan.errors import AwsError, EcsplanError, JournalError, StaleError, UnfinishedError, UsageError
-from ecsplan.journal import Damaged, Deployment, Journal, Origin, unfinished
+from ecsplan.journal import Damaged, Deployment, Journal, Origin, Writer, unfinished
 from ecsplan.model import Identity, Plan, Resource
 from ecsplan.spec import Spec
 from ecsplan.spec import load as _load
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ecsplan.aws import Gateway
     from ecsplan.executor import Options, Result
     from ecsplan.rollback import Back
+    from ecsplan.sending import Ports
     from ecsplan.waiting import Clock
 
 __all__ = [
@@ -172,9 +173,9 @@ def make_plan(site: Site, spec: Spec, tag: str, *, redeploy: bool = False) -> Pl
 
 
 def _plan(site: Site, resources: Sequence[Resource], *, tag: str, warnings: Sequence[str] = (), **more: object) -> Plan:
-    from ecsplan.diff import diff
+    from ecsplan.diff import diff, possible
     from ecsplan.live import observed, read
-    from ecsplan.planner import in_progress, plan_of
+    from ecsplan.planner import cautions, plan_of
 
     site.gateway.identity()  # asked for at the same time as everything else
     failure: AwsError | None = None
@@ -185,14 +186,20 @@ def _plan(site: Site, resources: Sequence[Resource], *, tag: str, warnings: Sequ
     identity = site.identity()  # the wrong account explains whatever else went wrong, so it is told first
     if failure is not None:
         raise failure
+    journal = site.journal(identity)
+    left = unfinished(journal.deployments())
+    going_on = not more.get("undoes")
+    open_ones = [f"deployment {left.number} was left part-way: {left.reason}"] if left and going_on else []
+    resources, left_out = possible(resources, lives)
+    deltas = diff(resources, lives)
     return plan_of(
-        diff(resources, lives),
+        deltas,
         app=site.app,
         tag=tag,
         identity=identity,
         observed=observed(resources, lives),
-        base=(site.journal(identity).numbers() or [0])[-1],
-        warnings=(*warnings, *in_progress(lives.values())),
+        base=(journal.numbers() or [0])[-1],
+        warnings=(*warnings, *open_ones, *left_out, *cautions(deltas)),
         **more,  # type: ignore[arg-type]  # notify and undoes, as plan_of takes them
     )
 
@@ -212,7 +219,10 @@ def undo(site: Site, spec: Spec | None = None, *, to: str | None = None, keep: b
         back = _by_history(site, spec, to, keep=keep)
     else:
         back = rollback.to_deployment(deployments, int(to), keep=keep)
-    return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=back.notify or {}, undoes=back.undoes)
+    from ecsplan.compiler import notifications
+
+    notify = (notifications(spec) if spec else None) or back.notify or {}
+    return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, undoes=back.undoes)
 
 
 def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> Back:
@@ -220,6 +230,8 @@ def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) ->
     from ecsplan.compiler import compile_spec
     from ecsplan.live import read
 
+    if spec is not None and not spec.tasks:
+        spec = load(spec.file)  # only its top was read so far
     if spec is None:
         raise UsageError(
             "without a journal a rollback needs the spec, to know which services to move", hint="Name it with -f FILE."
@@ -247,9 +259,7 @@ def run_plan(
     deployment itself went is in the result.
     """
     from ecsplan import executor
-    from ecsplan.aws import is_throttled
-    from ecsplan.notify import notifier
-    from ecsplan.redact import cleaned, scrub, secrets_of
+    from ecsplan.sending import timestamp
 
     identity = site.identity()
     if identity != plan.identity:
@@ -259,7 +269,7 @@ def run_plan(
             state="Nothing was changed.",
         )
     journal = site.journal(identity)
-    at = executor.timestamp(site.clock)
+    at = timestamp(site.clock)
     with journal.locked(site.origin, at):
         left = _check_history(journal, plan)
         _check_fresh(site, plan)
@@ -268,22 +278,54 @@ def run_plan(
             return None
         writer = journal.open(plan, site.origin, at)
         try:
-            clean = partial(scrub, secrets=secrets_of(plan))
-            listener = cleaned(emit, clean)
-            ports = executor.Ports(
-                ask=site.gateway.poller(),
-                do=site.gateway.do,
-                log=writer,
-                clock=site.clock,
-                emit=listener,
-                told=notifier(plan.notify, site.gateway.do, listener),
-                later=is_throttled,
-                stop=site.stop,
-                clean=clean,
-            )
+            ports = _ports(site, plan, writer, emit)
             return executor.apply(plan, writer.number, ports, options or executor.Options())
         finally:
             writer.close()
+
+
+def resume(
+    site: Site, *, options: Options | None = None, emit: Callable[[events.Event], None] = lambda _event: None
+) -> Result | None:
+    """Finish the deployment that was cut off, stopped or not finished. None where there is none.
+
+    Steps that were done are not done again; of one that was begun and has no end, AWS is asked whether it was carried
+    out. A deployment that was putting things back goes on with that. Raises LockedError while a deployment runs.
+    """
+    from ecsplan import executor
+    from ecsplan.sending import timestamp
+
+    journal = site.journal(site.identity())
+    with journal.locked(site.origin, timestamp(site.clock)):
+        left = unfinished(journal.deployments())
+        if left is None:
+            return None
+        writer = journal.reopen(left.number)
+        try:
+            return executor.resume(left, _ports(site, left.plan, writer, emit), options or executor.Options())
+        finally:
+            writer.close()
+
+
+def _ports(site: Site, plan: Plan, writer: Writer, emit: Callable[[events.Event], None]) -> Ports:
+    from ecsplan.aws import is_throttled
+    from ecsplan.notify import notifier
+    from ecsplan.redact import cleaned, scrub, secrets_of
+    from ecsplan.sending import Ports
+
+    clean = partial(scrub, secrets=secrets_of(plan))
+    listener = cleaned(emit, clean)
+    return Ports(
+        ask=site.gateway.poller(),
+        do=site.gateway.do,
+        log=writer,
+        clock=site.clock,
+        emit=listener,
+        told=notifier(plan.notify, site.gateway.do, listener),
+        later=is_throttled,
+        stop=site.stop,
+        clean=clean,
+    )
 
 
 def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
@@ -294,7 +336,7 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
         raise UnfinishedError(
             f"deployment {left.number} was left part-way: {left.reason}",
             state="Nothing was changed.",
-            hint=f"Finish it with `ecsplan resume`, or go back with `ecsplan rollback --to {left.number - 1}`.",
+            hint=f"Finish it with `ecsplan resume`, or go back with `ecsplan rollback --to {left.back_to}`.",
         )
     for deployment in deployments:
         if deployment.plan.digest == plan.digest:

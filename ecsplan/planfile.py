@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from ecsplan.errors import EcsplanError, JournalError, PlanFileError
 from ecsplan.journal import check_version, make_folders, write_file
 from ecsplan.kinds import kind_of
-from ecsplan.model import Call, Plan, digest_of, from_data, to_json
+from ecsplan.model import Call, Plan, Step, digest_of, from_data, to_json
 from ecsplan.spec_checks import plain_name
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -56,14 +57,20 @@ def decode(data: object, where: str) -> Plan:
         raise _not_a_plan(where, str(error)) from error
     _check_values(plan, where)
     _check_operations(plan, where)
-    content = {field: value for field, value in data.items() if field != "digest"}
-    if digest_of(content) != plan.digest:
+    if _digest(data, where) != plan.digest:
         raise PlanFileError(
             f"{where}: the plan was changed after it was made: its digest does not fit",
             state="Nothing was sent.",
             hint="Make the plan again; what it should do differently belongs in the spec.",
         )
     return plan
+
+
+def _digest(data: Mapping[str, object], where: str) -> str:
+    try:
+        return digest_of({field: value for field, value in data.items() if field != "digest"})
+    except RecursionError as error:
+        raise _not_a_plan(where, "it is nested too deeply") from error
 
 
 def _check_values(plan: Plan, where: str) -> None:
@@ -91,11 +98,24 @@ def _check_operations(plan: Plan, where: str) -> None:
         raise _not_a_plan(where, error.message) from error
     for step, allowed in writes:
         for call in (step.call, step.undo):
-            if isinstance(call, Call) and str(call) not in allowed:
+            if not isinstance(call, Call):
+                continue
+            if str(call) not in allowed:
                 raise PlanFileError(
                     f"{where}: step {step.index} ({step.address}) asks for {call}, which ecsplan never does",
                     state="Nothing was sent.",
                 )
+            _check_subject(step, call, where)
+
+
+def _check_subject(step: Step, call: Call, where: str) -> None:
+    """A call changes what its step says that it changes, and nothing else."""
+    try:
+        name = kind_of(step.address).concerns(call)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _not_a_plan(where, f"step {step.index} lacks the name of what it changes: {error}") from error
+    if name and step.address.name not in (name, f"{name}:{step.address.name.rpartition(':')[2]}"):
+        raise _not_a_plan(where, f"step {step.index} says {step.address} and would change {name}")
 
 
 def _not_a_plan(where: object, why: str) -> PlanFileError:

@@ -9,7 +9,7 @@ import msgspec
 
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.base import Delta, Draft
-from ecsplan.model import Action, Address, Identity, Live, Notify, Phase, Plan, Step, digest_of, to_data
+from ecsplan.model import Action, Address, Identity, Notify, Phase, Plan, Step, digest_of, to_data
 
 
 def plan_of(
@@ -61,11 +61,15 @@ def plan_digest(plan: Plan) -> str:
     return digest_of(data)
 
 
-def in_progress(lives: Iterable[Live]) -> tuple[str, ...]:
-    """A sentence for each service whose last rollout is still going."""
-    return tuple(
-        f"{live.address} is still rolling out an earlier deployment" for live in lives if live.facts.get("rolling")
-    )
+def cautions(deltas: Iterable[Delta]) -> Iterator[str]:
+    """What a person should know before going ahead, a sentence each."""
+    for delta in deltas:
+        address, found = delta.change.address, delta.found
+        if delta.live.facts.get("rolling"):
+            yield f"{address} is still rolling out an earlier deployment"
+        if delta.change.action is Action.CREATE and found is not None and not found.reusable:
+            arn = found.outputs.get("arn", "").rpartition("/")[2]
+            yield f"{arn}, which is in use, is INACTIVE: ECS will not take it back if this deployment fails"
 
 
 def _step(number: int, delta: Delta, draft: Draft) -> Step:

@@ -21,8 +21,8 @@ from ecsplan.normalize import Keyed, Rule, Secret
 
 SENSITIVE, CHANGED = "(sensitive)", "(sensitive, changed)"
 
-_WORD = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY|PRIVATE|KEY$|KEYS$")
-_PARTS = frozenset({"KEY", "KEYS", "PASS", "PWD", "PW", "AUTH", "DSN"})
+_WORD = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY|PRIVATE|KEYS?$|PGPASS|PWD$")
+_PARTS = frozenset({"KEY", "KEYS", "PASS", "PWD", "PW", "AUTH", "DSN", "JWT"})
 _URL = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")  # a search that stays linear on long values
 
 
@@ -64,7 +64,7 @@ def mask_plan(plan: Plan) -> Plan:
 def mask_step(step: Step) -> Step:
     return msgspec.structs.replace(
         step,
-        note=_URL.sub(f"://{SENSITIVE}@", step.note),
+        note=" ".join(_masked_arguments(_URL.sub(f"://{SENSITIVE}@", step.note).split(" "))),
         changes=tuple(mask_field(step.address, change) for change in step.changes),
         call=_mask_call(step.address, step.call),
         undo=_mask_call(step.address, step.undo) if isinstance(step.undo, Call) else step.undo,
@@ -117,10 +117,25 @@ def _masked(value: Any, maps: frozenset[str] = frozenset()) -> Any:
     if isinstance(value, Mapping):
         return {k: _masked_member(value, str(k), v, maps) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_masked(item, maps) for item in value]
+        return _masked_arguments([_masked(item, maps) for item in value])
     if isinstance(value, str):
         return _masked_text(value)
     return value
+
+
+def _masked_arguments(items: list[Any]) -> list[Any]:
+    """A command's words with the values of options such as `--password` masked."""
+    result: list[Any] = []
+    follows = False
+    for item in items:
+        option, equals, _ = item.partition("=") if isinstance(item, str) and item.startswith("-") else ("", "", "")
+        named = bool(option) and says_secret(option.lstrip("-"))
+        if follows and isinstance(item, str) and not option:
+            result.append(SENSITIVE)
+        else:
+            result.append(f"{option}={SENSITIVE}" if named and equals else item)
+        follows = named and not equals
+    return result
 
 
 def _masked_member(parent: Mapping[str, Any], name: str, value: Any, maps: frozenset[str]) -> Any:
@@ -137,9 +152,24 @@ def _masked_text(text: str) -> str:
             data = json.loads(text)
         except (ValueError, RecursionError):
             return SENSITIVE if _URL.search(text) else text
-        masked = _masked(data)
+        masked = _masked_json(data)
         return text if masked == data else json.dumps(masked)
     return SENSITIVE if _URL.search(text) else text
+
+
+def _masked_json(value: Any) -> Any:
+    """Inside a JSON text any key may say secret, since nothing else tells what it is."""
+    if isinstance(value, Mapping):
+        scalar = (str, int, float)
+        return {
+            k: SENSITIVE
+            if isinstance(v, scalar) and (says_secret(k) or (k == "value" and says_secret(value.get("name", ""))))
+            else _masked_json(v)
+            for k, v in value.items()
+        }
+    if isinstance(value, list):
+        return [_masked_json(item) for item in value]
+    return _masked_text(value) if isinstance(value, str) else value
 
 
 def _secret_path(rules: tuple[Rule, ...], path: str) -> bool:

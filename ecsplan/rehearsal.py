@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ecsplan.errors import UsageError
@@ -39,7 +40,7 @@ def seed(aws: Sandbox, spec: Spec) -> Any:
 
 def serve(spec: Spec | None, *, port: int, region: str | None, say: Callable[[str], None]) -> int:
     """Serve until interrupted; prints the environment to use it, as lines for a shell to read."""
-    with _started(open_sandbox(spec, port=port, region=region), port) as aws:
+    with suppress(KeyboardInterrupt), _started(open_sandbox(spec, port=port, region=region), port) as aws:
         if spec is not None:
             made = seed(aws, spec)
             say(f"# clusters: {_listed(made.clusters)}; services: {_listed(made.services)}")
@@ -47,10 +48,7 @@ def serve(spec: Spec | None, *, port: int, region: str | None, say: Callable[[st
         for name, value in aws.environment.items():
             say(f"export {name}={value}")
         say("# serving; stop with Ctrl-C")
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            return 0
+        threading.Event().wait()
     return 0
 
 

@@ -18,7 +18,7 @@ from ecsplan.journal import Deployment, Outcome
 from ecsplan.kinds import kind_of
 from ecsplan.kinds import task_definition as revisions
 from ecsplan.kinds.base import short_arn
-from ecsplan.model import Action, Address, Change, Doc, Live, Notify, Ref, Resource, Settings, mapped, refs_in
+from ecsplan.model import Action, Address, Call, Change, Doc, Live, Notify, Ref, Resource, Settings, mapped, refs_in
 
 PINNED = re.compile(r"arn:[^:]+:ecs:[^:]*:[^:]*:task-definition/[A-Za-z0-9_-]+:\d+")
 
@@ -35,11 +35,20 @@ class Back:
 
 
 def target(deployments: Sequence[Deployment]) -> int:
-    """Before the newest deployment that changed something: the number to go back to where none is named."""
+    """Before the newest deployment that changed something: the number to go back to where none is named. A rollback
+    that was left part-way is gone on with, since to undo it would bring back what it was undoing."""
+    numbers = [0, *(deployment.number for deployment in deployments)]
     for deployment in reversed(deployments):
-        if deployment.outcome is not Outcome.PUT_BACK and deployment.touched():
-            return deployment.number - 1
+        if deployment.outcome is not Outcome.PUT_BACK and _changed(deployment):
+            before = deployment.number - 1 if deployment.outcome.ended else deployment.back_to
+            return max(number for number in numbers if number <= before)
     raise UsageError("there is nothing to roll back: no deployment in the journal has changed anything")
+
+
+def _changed(deployment: Deployment) -> bool:
+    """Has it begun anything that there is a way back from? Running a task again, or a redeployment, is none."""
+    begun = [step for step in deployment.plan.steps if step.index in deployment.touched()]
+    return any(isinstance(step.undo, Call) and (step.changes or step.action is not Action.UPDATE) for step in begun)
 
 
 def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool) -> Back:
@@ -49,7 +58,7 @@ def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool)
     if number != 0 and number not in known:
         have = f"it has {min(known)} to {max(known)}" if known else "it is empty"
         raise UsageError(f"there is no deployment {number} in the journal: {have}")
-    later = [deployment for deployment in deployments if deployment.number > number]
+    later = [d for d in deployments if d.number > number and d.outcome is not Outcome.PUT_BACK]
     befores: dict[Address, Doc] = {}
     last: dict[Address, Change] = {}
     for deployment in reversed(later):
@@ -154,11 +163,12 @@ def _resources(
     for address, doc in befores.items():
         change = last[address]
         settings = Settings(wait=change.settings.wait, timeout=change.settings.timeout)
-        result.append(Resource(address=address, task=change.task, doc=_referring(doc, pins), settings=settings))
+        referring = _referring(doc, pins)
+        result.append(Resource(address=address, task=change.task, doc=referring, settings=settings, optional=True))
     for address, change in bystanders.items():
         names = kind_of(address).names
         if names is not None and change.after is not None:
-            result.append(Resource(address=address, task=change.task, doc=names(change.after)))
+            result.append(Resource(address=address, task=change.task, doc=names(change.after), optional=True))
     return tuple(sorted(result, key=lambda resource: kind_of(resource.address).rank))
 
 
@@ -202,7 +212,8 @@ def to_revision(declared: Sequence[Resource], lives: Mapping[Address, Live], wan
         retire = (in_use,) if newer and not keep else ()
         result.append(msgspec.structs.replace(resource, doc={}, pinned=to, retire=retire, keep=None))
         notes.append(f"by ECS's own history: {short_arn(in_use) or 'nothing'} -> {short_arn(to)}")
-        result += [_on(other) for other in declared if other.task == resource.task and _moves(other, resource.address)]
+    moved = frozenset(resource.address for resource in result)
+    result += [_on(other, moved) for other in declared if _moves(other, moved)]
     ordered = sorted(result, key=lambda resource: kind_of(resource.address).rank)
     return Back(resources=tuple(ordered), tag="", notes=tuple(notes))
 
@@ -218,13 +229,13 @@ def _previous(resource: Resource, in_use: str, active: Sequence[str]) -> str:
     return max(older, key=revisions.revision_of)
 
 
-def _moves(resource: Resource, address: Address) -> bool:
+def _moves(resource: Resource, addresses: frozenset[Address]) -> bool:
     kind = kind_of(resource.address)
-    return kind.names is not None and any(ref.address == address for ref in refs_in(resource.doc))
+    return kind.names is not None and any(ref.address in addresses for ref in refs_in(resource.doc))
 
 
-def _on(resource: Resource) -> Resource:
+def _on(resource: Resource, addresses: frozenset[Address]) -> Resource:
     """The same service or targets with nothing declared but the revision."""
-    kind = kind_of(resource.address)
     settings = Settings(wait=resource.settings.wait, timeout=resource.settings.timeout)
-    return msgspec.structs.replace(resource, doc=kind.revision_only(resource.doc), settings=settings)
+    doc = kind_of(resource.address).revision_only(resource.doc, addresses)
+    return msgspec.structs.replace(resource, doc=doc, settings=settings)

@@ -34,11 +34,11 @@ class LateError(EcsplanError):
 
 
 class LostError(Exception):
-    """Something that was waited for has failed; each with its reason."""
+    """Something that was waited for has failed, each with how; `late` are those of them that are still under way."""
 
-    def __init__(self, failed: Sequence[tuple[Waiting, str]]) -> None:
-        super().__init__("; ".join(note for _, note in failed))
-        self.failed = tuple(failed)
+    def __init__(self, failed: Sequence[tuple[Waiting, Progress]], late: Sequence[Waiting] = ()) -> None:
+        super().__init__("; ".join(progress.note for _, progress in failed))
+        self.failed, self.late = tuple(failed), tuple(late)
 
 
 def wait_for(
@@ -69,11 +69,11 @@ def wait_for(
             if progress.done:
                 one = pending.pop(address)
                 if not progress.ok:
-                    failed.append((one, progress.note))
+                    failed.append((one, progress))
         if failed:
             raise LostError(failed)
         if late := [one for one in pending.values() if elapsed >= _limit(one, timeout)]:
-            _give_up(late, elapsed)
+            _give_up(late, _limit(late[0], timeout))
         if pending:
             clock.sleep(pause)
             pause = min(pause * GROWTH, LONGEST_PAUSE)
@@ -87,6 +87,8 @@ def _look(waiting: Sequence[Waiting], ask: Ask, emit: events.Listener) -> dict[A
         try:
             answers = ask.many([look.call for look in looks])
         except AwsError as error:
+            if error.locked_out:
+                raise
             emit(events.Warned(message=f"could not look, will try again: {error.message}"))
             continue
         seen: dict[Address, list[Doc] | None] = {one.address: [] for one in group}
@@ -123,12 +125,12 @@ def _limit(one: Waiting, timeout: int | None) -> int:
     return declared if declared is not None else kind_of(one.address).timeout
 
 
-def _give_up(late: Sequence[Waiting], elapsed: float) -> None:
+def _give_up(late: Sequence[Waiting], limit: int) -> None:
     """Something that had to end in time has failed; a rollout that has not ended is only not finished."""
-    note = f"not finished after {elapsed:.0f} s"
-    failed = [(one, note) for one in late if kind_of(one.address).late_is_failure]
+    note = f"not finished after {limit} s"
+    failed = [one for one in late if kind_of(one.address).late_is_failure]
     if failed:
-        raise LostError(failed)
+        raise LostError([(one, Progress(done=True, ok=False, note=note)) for one in failed], failed)
     raise LateError(
         f"{', '.join(one.address for one in late)}: {note}",
         hint="ECS goes on with the rollout.",

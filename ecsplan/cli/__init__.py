@@ -6,6 +6,7 @@ Results go to stdout; progress, warnings and questions to stderr. Imports stand 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -32,12 +33,15 @@ from ecsplan.errors import EcsplanError, Exit
 def cli(context: click.Context, /, **given: Any) -> None:
     """Deploy to Amazon ECS: plan, apply, roll back."""
     context.obj = Given(**given)
+    # Otherwise click would take the colours out again where the output is no terminal.
+    context.color = {"always": True, "never": False}.get(given["color"])
 
 
 for command in (
     deploying.plan,
     deploying.apply,
     deploying.deploy,
+    deploying.resume,
     deploying.rollback,
     looking.history,
     looking.show,
@@ -70,14 +74,23 @@ def run(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         tell_error(error)
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has gone; leave without a message that nobody would see.
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            return surprise()
+        # Whoever read our output has gone, or there is no room for it; what is still buffered must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.ENOSPC:
+            click.echo("error: the output cannot be written: no space is left; nothing was changed", err=True)
         return Exit.ERROR
     except Exception:
-        traceback.print_exc()
-        click.echo(f"\nThis is a fault of ecsplan {__version__}. Please report it with the lines above.", err=True)
-        return Exit.ERROR
+        return surprise()
+
+
+def surprise() -> int:
+    """Something that nobody expected: the one case that shows a traceback."""
+    traceback.print_exc()
+    click.echo(f"\nThis is a fault of ecsplan {__version__}. Please report it with the lines above.", err=True)
+    return Exit.ERROR
 
 
 def is_verbose(arguments: Sequence[str] | None) -> bool:

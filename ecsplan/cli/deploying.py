@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,8 @@ from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name, applying
 from ecsplan.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from ecsplan.executor import Result
+    from ecsplan.events import Event
+    from ecsplan.executor import Options, Result
     from ecsplan.model import Plan
     from ecsplan.pipeline import Site
 
@@ -88,6 +89,26 @@ def deploy(given: Given, /, tag: str, yes: bool, **how: Any) -> int:
 
 
 @click.command()
+@applying
+@click.pass_obj
+def resume(given: Given, /, form: str, **how: Any) -> int:
+    """Finish a deployment that was cut off.
+
+    Steps that were done are not done again. Without a deployment that was left part-way there is nothing to do.
+    """
+    from ecsplan import pipeline
+
+    spec = given.spec_if_there()
+    with given.site(spec, None if spec else app_name(given, spec)) as site, stopping(site):
+        result = pipeline.resume(site, options=options_of(**how), emit=listener(given, form))
+    if result is None:
+        click.echo("Nothing to resume: no deployment was left part-way.")
+        return Exit.OK
+    tell_outcome(given, result, form)
+    return exit_code(result)
+
+
+@click.command()
 @click.option("--to", metavar="N|FAMILY:REV", help="The deployment, or the revision, to go back to.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--plan", "only_plan", is_flag=True, help="Only show what would be done.")
@@ -102,7 +123,7 @@ def rollback(given: Given, /, to: str | None, yes: bool, only_plan: bool, keep: 
     """
     from ecsplan.pipeline import undo
 
-    spec = given.spec_if_there(tables=True)
+    spec = given.spec_if_there()
     if not only_plan:
         can_ask(yes)
     with given.site(spec, None if spec else app_name(given, spec)) as site:
@@ -114,9 +135,10 @@ def rollback(given: Given, /, to: str | None, yes: bool, only_plan: bool, keep: 
 
 
 def show_ask_apply(given: Given, site: Site, made: Plan, yes: bool, *, form: str, **how: Any) -> int:
-    if form == "text":
-        print_plan(given, made, "text")
-    if made.changed and not yes:
+    asks = made.changed and not yes
+    if form == "text" or asks:
+        print_plan(given, made, "text", err=form != "text")
+    if asks:
         click.echo(err=True)
         if not click.confirm("Carry this out?", err=True):
             click.echo("Nothing was changed.", err=True)
@@ -124,37 +146,39 @@ def show_ask_apply(given: Given, site: Site, made: Plan, yes: bool, *, form: str
     return carry_out(given, site, made, form=form, quiet=True, **how)
 
 
-def carry_out(
-    given: Given,
-    site: Site,
-    made: Plan,
-    *,
-    form: str,
-    on_failure: str,
-    no_wait: bool,
-    timeout: int | None,
-    quiet: bool = False,
-) -> int:
-    from ecsplan.executor import Options
+def carry_out(given: Given, site: Site, made: Plan, *, form: str, quiet: bool = False, **how: Any) -> int:
     from ecsplan.pipeline import run_plan
-    from ecsplan.render.json import event_json, stream_head
-    from ecsplan.render.progress import Lines
     from ecsplan.render.text import NO_CHANGES
 
-    options = Options(on_failure=on_failure, wait=not no_wait, timeout=timeout)
-    if form == "jsonl":
-        click.echo(stream_head())
-        emit: Callable[[Any], None] = lambda event: click.echo(event_json(event))  # noqa: E731
-    else:
-        emit = Lines(lambda line: click.echo(line, err=True), given.paint(sys.stderr))
     with stopping(site):
-        result = run_plan(site, made, options=options, emit=emit)
+        result = run_plan(site, made, options=options_of(**how), emit=listener(given, form))
     if result is None:
         if form == "text" and not quiet:
             click.echo(NO_CHANGES)
         return Exit.OK
-    tell_outcome(given, result, form)
+    with suppress(BrokenPipeError):
+        if not made.steps:
+            click.echo("Nothing had to be changed; this only settles what was left part-way.", err=True)
+        tell_outcome(given, result, form)
     return exit_code(result)
+
+
+def options_of(*, on_failure: str, no_wait: bool, timeout: int | None) -> Options:
+    from ecsplan.executor import Options
+
+    return Options(on_failure=on_failure, wait=not no_wait, timeout=timeout)
+
+
+def listener(given: Given, form: str) -> Callable[[Event], None]:
+    """Who hears of the deployment: lines for people on stderr, or a stream of JSON on stdout."""
+    from ecsplan.render.json import event_json, stream_head
+    from ecsplan.render.progress import Lines
+
+    if form == "text":
+        return Lines(Saying(err=True), given.paint(sys.stderr))
+    say = Saying()
+    say(stream_head())
+    return lambda event: say(event_json(event))
 
 
 def tell_outcome(given: Given, result: Result, form: str) -> None:
@@ -168,9 +192,7 @@ def tell_outcome(given: Given, result: Result, form: str) -> None:
     click.echo(given.paint(sys.stderr)(text, "red"), err=True)
     hints = [result.state, result.hint]
     if not result.outcome.ended:
-        hints.append(
-            f"Go back with `ecsplan rollback --to {result.number - 1}`; `ecsplan show {result.number}` tells more."
-        )
+        hints.append("Go on with `ecsplan resume`, or back with `ecsplan rollback`.")
     for hint in filter(None, hints):
         click.echo(hint, err=True)
 
@@ -187,13 +209,14 @@ def exit_code(result: Result) -> Exit:
     }[result.outcome]
 
 
-def print_plan(given: Given, made: Plan, form: str) -> None:
+def print_plan(given: Given, made: Plan, form: str, *, err: bool = False) -> None:
     from ecsplan.redact import mask_plan
     from ecsplan.render.json import plan_json
     from ecsplan.render.text import plan_text
 
     masked = mask_plan(made)
-    click.echo(plan_json(masked) if form == "json" else plan_text(masked, given.paint(sys.stdout)))
+    paint = given.paint(sys.stderr if err else sys.stdout)
+    click.echo(plan_json(masked) if form == "json" else plan_text(masked, paint), err=err)
 
 
 def can_ask(yes: bool) -> None:
@@ -203,12 +226,27 @@ def can_ask(yes: bool) -> None:
         )
 
 
+class Saying:
+    """Lines to a stream for as long as somebody reads it: a deployment goes on when its reader has gone."""
+
+    def __init__(self, *, err: bool = False) -> None:
+        self._err, self._heard = err, True
+
+    def __call__(self, line: str) -> None:
+        if self._heard:
+            try:
+                click.echo(line, err=self._err)
+            except OSError:
+                self._heard = False
+
+
 @contextmanager
 def stopping(site: Site) -> Iterator[None]:
     """The first SIGINT or SIGTERM lets the running call end and starts nothing new; the second stops at once."""
 
     def on_signal(number: int, frame: object) -> None:
         if site.stop.is_set():
+            os.write(2, b"\nstopped at once; `ecsplan show` tells how far it came\n")
             os._exit(Exit.INTERRUPTED)
         site.stop.set()
         click.echo("stopping after the running call; once more to stop at once", err=True)

@@ -46,18 +46,21 @@ class Given:
     def root(self, spec: Spec | None) -> Path:
         from ecsplan.pipeline import journal_root
 
+        if self.journal and "://" in self.journal:
+            raise UsageError(f"the journal is a folder for now, and {self.journal} is none")
         return journal_root(spec, self.journal)
 
     def site(self, spec: Spec | None, app: str | None = None) -> Site:
         from ecsplan.pipeline import connect
 
+        self.root(spec)
         return connect(spec, app=app, region=self.region, profile=self.profile, journal=self.journal)
 
     def paint(self, stream: Any) -> Paint:
         from ecsplan.render.words import ansi, plain
 
         if self.color == "auto":
-            colored = stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+            colored = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
             return ansi if colored else plain
         return ansi if self.color == "always" else plain
 

@@ -26,7 +26,7 @@ from ecsplan.model import (
     Step,
     Undo,
 )
-from ecsplan.normalize import Rule
+from ecsplan.normalize import Rule, is_empty
 from ecsplan.spec import Task
 
 
@@ -56,11 +56,10 @@ class Ask(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """What a spec is compiled with, beside itself: the image tag, all tasks of the spec, and whether services are to be
-    redeployed without a difference."""
+    """What a spec is compiled with, beside itself: the image tag, and whether services are to be redeployed without a
+    difference."""
 
     tag: str
-    tasks: tuple[Task, ...]
     redeploy: bool = False
 
 
@@ -88,17 +87,20 @@ class Draft:
     changes: tuple[FieldChange, ...] = ()
     note: str = ""
     expect: Doc = field(default_factory=dict)
+    """what the kind needs to judge the outcome; `previous` is the revision that this moves something from"""
     settings: Settings = field(default_factory=Settings)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """A step whose call was accepted and whose effect takes time. `call` is what was sent."""
+    """A step whose call was accepted and whose effect takes time. `call` is what was sent, `before` the outputs that
+    the address had until then, where this deployment made them."""
 
     address: Address
     step: Step
     call: Call
     outputs: Mapping[str, str]
+    before: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,11 +113,13 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """`note` is one line for people: the state while under way, the outcome when done, the reason when not ok."""
+    """`note` is one line for people: the state while under way, the outcome when done, the reason when not ok. `taken`
+    where it failed because somebody else has changed it since: it is theirs, and not to be put back."""
 
     done: bool
     ok: bool = True
     note: str = ""
+    taken: bool = False
 
 
 def _nothing_read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
@@ -178,7 +182,7 @@ class Kind:
     before          the part of the live document that going from it to `wanted` replaces
     older           two documents of `before` as one: the older deployment's values win
     names           the document that names a resource and declares nothing of it
-    revision_only   a declared document with nothing left but its names and the revision
+    revision_only   a declared document with nothing left but its names and the revisions of these addresses
     plan_faults     reasons why a difference cannot be carried out, each a sentence
     steps           the calls that make a change, each with its undo
     retire          the calls that clean up after a deployment, given every revision that is used then
@@ -190,6 +194,9 @@ class Kind:
     ephemeral       it has no live state: it runs when something of its task is switched to another revision
     token           the parameter that makes a repeated call harmless; the executor fills it in
     late_is_failure whether it has failed when the time is over, or is only not finished yet
+    abandon         the calls that stop what has failed by being late
+    concerns        the name, in addresses of this kind, of what a call changes; "" where the call alone does not tell
+    join            the documents of one address that two tasks declare parts of, as one
     timeout         seconds to wait for it, where neither spec nor command line says
     """
 
@@ -206,7 +213,7 @@ class Kind:
     before: Callable[[Doc, Doc, Doc], Doc] = _whole
     older: Callable[[Doc, Doc], Doc] = _older
     names: Callable[[Doc], Doc] | None = None
-    revision_only: Callable[[Doc], Doc] = lambda doc: doc
+    revision_only: Callable[[Doc, frozenset[Address]], Doc] = lambda doc, _addresses: doc
     plan_faults: Callable[[Resource, Live], tuple[str, ...]] = _no_faults
     retire: Callable[[Delta, frozenset[str]], tuple[Draft, ...]] = _no_retirement
     watch: Callable[[Sequence[Waiting]], tuple[Look, ...]] | None = None
@@ -216,6 +223,9 @@ class Kind:
     ephemeral: bool = False
     token: str = ""
     late_is_failure: bool = False
+    abandon: Callable[[Waiting], tuple[Call, ...]] = lambda _waiting: ()
+    concerns: Callable[[Call], str] = lambda _call: ""
+    join: Callable[[Doc, Doc], Doc] | None = None
     timeout: int = 900
 
 
@@ -231,6 +241,8 @@ def without_none(value: Any) -> Any:
     """The document without members that are None, which say that there was nothing."""
     if isinstance(value, Mapping):
         return {k: without_none(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [without_none(item) for item in value]
     return value
 
 
@@ -243,7 +255,7 @@ def replaced(found: Doc, wanted: Doc, declared: Doc, raw: Doc) -> Doc:
     result: Doc = {}
     for name, value in declared.items():
         old, new = found.get(name), wanted.get(name)
-        as_answered = raw.get(name, old)
+        as_answered = old if is_empty(raw.get(name)) else raw[name]
         if isinstance(value, Mapping) and isinstance(old, Mapping) and isinstance(new, Mapping):
             if inner := replaced(
                 dict(old), dict(new), dict(value), as_answered if isinstance(as_answered, dict) else {}

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ecsplan.errors import RefusedError
-from ecsplan.kinds.base import Answer, Ask, Delta, Draft, Kind, Scope, layered, overlay, replaced, short_arn
+from ecsplan.kinds.base import Answer, Ask, Delta, Draft, Kind, Scope, layered, overlay, replaced
 from ecsplan.kinds.event_targets_rules import RULES
 from ecsplan.kinds.task_definition import arn_of
 from ecsplan.model import Action, Address, Call, Candidate, Doc, FieldChange, Live, Phase, Ref, Resource, Step, copied
 from ecsplan.normalize import normal
-from ecsplan.spec import Entry, Task
+from ecsplan.spec import Task
 
 NAME = "event_targets"
 BATCH = 10  # entries per PutTargets or RemoveTargets call (EventBridge quotas)
@@ -21,9 +21,16 @@ ABSENT = "absent"  # in a rollback's document: Ids of targets that were not ther
 def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
     """One resource per rule: the declared part of its targets, each on the revision unless it declares its own."""
     return tuple(
-        Resource(address=_address(task, entry, scope), task=task.name, doc=_pinned(entry.params, arn_of(task)))
+        Resource(
+            address=Address.of(NAME, rule_name(entry.params)), task=task.name, doc=_pinned(entry.params, arn_of(task))
+        )
         for entry in task.put_targets
     )
+
+
+def join(first: Doc, second: Doc) -> Doc:
+    """A rule of which two tasks declare targets: they are set with one call, since EventBridge refuses two at once."""
+    return {**first, "Targets": [*first["Targets"], *second["Targets"]]}
 
 
 def _pinned(params: Doc, arn: Ref) -> Doc:
@@ -33,18 +40,10 @@ def _pinned(params: Doc, arn: Ref) -> Doc:
     return doc
 
 
-def _address(task: Task, entry: Entry, scope: Scope) -> Address:
-    """The rule; and the task too, where several tasks set targets of one rule."""
-    rule = rule_name(entry.params)
-    tasks = {
-        other.name for other in scope.tasks for declared in other.put_targets if rule_name(declared.params) == rule
-    }
-    return Address.of(NAME, f"{rule}@{task.name}" if len(tasks) > 1 else rule)
-
-
 def rule_name(params: Mapping[str, Any]) -> str:
     """The rule's name, after its bus where that is not the default one."""
-    bus = short_arn(params.get("EventBusName") or "default")
+    given = str(params.get("EventBusName") or "default")
+    bus = given.partition(":event-bus/")[2] or given
     return str(params["Rule"]) if bus == "default" else f"{bus}/{params['Rule']}"
 
 
@@ -130,11 +129,12 @@ def older(newer: Doc, older: Doc) -> Doc:
     return {**_names(newer), "Targets": kept, **({ABSENT: sorted(gone)} if gone else {})}
 
 
-def revision_only(doc: Doc) -> Doc:
+def revision_only(doc: Doc, addresses: frozenset[Address]) -> Doc:
+    revisions = {target["Id"]: target["EcsParameters"]["TaskDefinitionArn"] for target in doc["Targets"]}
     targets = [
-        {"Id": target["Id"], "EcsParameters": {"TaskDefinitionArn": target["EcsParameters"]["TaskDefinitionArn"]}}
-        for target in doc["Targets"]
-        if isinstance(target["EcsParameters"]["TaskDefinitionArn"], Ref)
+        {"Id": name, "EcsParameters": {"TaskDefinitionArn": ref}}
+        for name, ref in revisions.items()
+        if isinstance(ref, Ref) and ref.address in addresses
     ]
     return {**_names(doc), "Targets": targets}
 
@@ -211,10 +211,11 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
         return {}
     ids = {entry.get("TargetId") for entry in failed}
     reasons = [f"{e.get('TargetId')}: {e.get('ErrorCode')}: {e.get('ErrorMessage')}" for e in failed]
+    known = bool(ids) and None not in ids
     raise RefusedError(
         f"{step.address}: EventBridge did not take {answer.get('FailedEntryCount', len(failed))} of the targets: "
         + "; ".join(reasons),
-        again=_only(call, ids),
+        again=_only(call, ids) if known else None,
     )
 
 
@@ -239,6 +240,8 @@ KIND = Kind(
     before=before,
     older=older,
     revision_only=revision_only,
+    join=join,
+    concerns=lambda call: rule_name(call.params),
     names=lambda doc: {**_names(doc), "Targets": []},
     plan_faults=plan_faults,
     steps=steps,

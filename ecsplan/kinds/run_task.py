@@ -66,6 +66,8 @@ def _command(doc: Doc) -> str:
 
 def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     """The tasks that were started; fewer than asked for is a failure, though AWS answers 200."""
+    if call.operation == "stop_task":
+        return {}
     started = [str(task["taskArn"]) for task in answer.get("tasks", ())]
     wanted = step.expect.get("count", 1)
     if len(started) < wanted:
@@ -81,6 +83,20 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
 def _failure(failure: Doc) -> str:
     detail = failure.get("detail")
     return f"{failure.get('reason', 'unknown reason')}{f' ({detail})' if detail else ''}"
+
+
+def abandon(waiting: Waiting) -> tuple[Call, ...]:
+    """A task that has run out of time is stopped: what is put back would not be, with it still at work."""
+    cluster = waiting.call.params.get("cluster")
+    reason = f"{waiting.address} did not end in time"
+    return tuple(
+        Call(
+            service="ecs",
+            operation="stop_task",
+            params={**({"cluster": cluster} if cluster else {}), "task": arn, "reason": reason[:255]},
+        )
+        for arn in waiting.outputs["tasks"].split()
+    )
 
 
 def watch(waiting: Sequence[Waiting]) -> tuple[Look, ...]:
@@ -102,7 +118,8 @@ def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
     tasks = [task for data in answers for task in data.get("tasks", ())]
     wanted = len(waiting.outputs["tasks"].split())
     if len(tasks) < wanted:
-        return Progress(done=True, ok=False, note="ECS no longer knows the task; its exit code was not seen")
+        # A stopped task is described for an hour, so one that is not there is one that ECS does not show yet.
+        return Progress(done=False, note="waiting for ECS to show the task")
     states = [str(task.get("lastStatus", "UNKNOWN")) for task in tasks]
     if any(state != "STOPPED" for state in states):
         return Progress(done=False, note=", ".join(sorted(set(states))).lower())
@@ -131,7 +148,7 @@ KIND = Kind(
     name=NAME,
     rank=1,
     rules=RULES,
-    writes=frozenset({"ecs:run_task"}),
+    writes=frozenset({"ecs:run_task", "ecs:stop_task"}),
     compile=compile_,
     steps=steps,
     accept=accept,
@@ -139,6 +156,7 @@ KIND = Kind(
     progress=progress,
     ephemeral=True,
     token="clientToken",  # noqa: S106  a parameter's name, not a secret
+    abandon=abandon,
     late_is_failure=True,
     timeout=1800,
 )

@@ -32,6 +32,7 @@ from ecsplan.spec import Task
 T = TypeVar("T")
 
 NAME = "service"
+CHOSEN = ("encrypted", "iops")  # of a volume, by AWS, where they are left out
 BATCH = 10  # names per DescribeServices (ECS API reference)
 
 # Not on the service but on its PRIMARY deployment (ECS API reference, Deployment).
@@ -97,10 +98,11 @@ def read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
 
 
 def _batches(items: Sequence[tuple[str | None, T]]) -> list[tuple[str | None, list[T]]]:
-    by_cluster: dict[str | None, list[T]] = {}
+    """Ten at a time, by cluster; a cluster is the same by name and by ARN."""
+    clusters: dict[str, tuple[str | None, list[T]]] = {}
     for cluster, item in items:
-        by_cluster.setdefault(cluster, []).append(item)
-    return [(c, group[i : i + BATCH]) for c, group in by_cluster.items() for i in range(0, len(group), BATCH)]
+        clusters.setdefault(short_arn(cluster or "default"), (cluster, []))[1].append(item)
+    return [(c, group[i : i + BATCH]) for c, group in clusters.values() for i in range(0, len(group), BATCH)]
 
 
 def _describe(cluster: str | None, names: Sequence[str]) -> Call:
@@ -136,7 +138,7 @@ def _live(resource: Resource, service: Doc | None) -> Live:
     draining = [
         d["taskDefinition"]
         for d in service.get("deployments", ())
-        if d.get("status") != "PRIMARY" and "taskDefinition" in d
+        if d.get("status") not in ("PRIMARY", "INACTIVE") and "taskDefinition" in d
     ]
     return Live(
         address=resource.address,
@@ -166,9 +168,8 @@ def merge(live: Doc, declared: Doc) -> Doc:
     """UpdateService is a merge: what is not declared stays."""
     merged: Doc = overlay(live, declared)
     if volumes := declared.get("volumeConfigurations"):
-        # What is left out of a volume was chosen by AWS when it was made.
         old = {volume["name"]: volume for volume in live.get("volumeConfigurations", ())}
-        merged["volumeConfigurations"] = [overlay(old.get(volume["name"], {}), volume) for volume in volumes]
+        merged["volumeConfigurations"] = [_volume(volume, old.get(volume["name"], {})) for volume in volumes]
     if live.get("schedulingStrategy") == "DAEMON" and "desiredCount" in live:
         merged["desiredCount"] = live["desiredCount"]  # one for each instance, whatever is declared
     if declared.get("platformVersion") == "LATEST" and live.get("platformVersion"):
@@ -176,10 +177,29 @@ def merge(live: Doc, declared: Doc) -> Doc:
     return merged
 
 
+def _volume(declared: Doc, live: Doc) -> Doc:
+    """A volume with what AWS chose where it was left out: whether it is encrypted, and how fast it is."""
+    mine, theirs = declared.get("managedEBSVolume"), live.get("managedEBSVolume", {})
+    if not mine:
+        return declared
+    chosen = {field: theirs[field] for field in CHOSEN if field in theirs}
+    volume: Doc = without_none({**declared, "managedEBSVolume": {**chosen, **mine}})
+    return volume
+
+
 def before(found: Doc, wanted: Doc, declared: Doc) -> Doc:
     """UpdateService's parameters that put back what differs, each field that AWS can reset at its reset value."""
     old = replaced(normal(found, RULES), normal(wanted, RULES), _without_names(declared), found)
+    if old.get("volumeConfigurations"):
+        old["volumeConfigurations"] = [_volume_before(volume) for volume in old["volumeConfigurations"]]
     return {**names(declared), **with_resets(old)}
+
+
+def _volume_before(volume: Doc) -> Doc:
+    """A volume as it was, None included for what it did not have: left out, that would be taken from the live one."""
+    if "managedEBSVolume" not in volume:
+        return volume
+    return {**volume, "managedEBSVolume": {**dict.fromkeys(CHOSEN), **volume["managedEBSVolume"]}}
 
 
 def names(doc: Doc) -> Doc:
@@ -256,12 +276,30 @@ def _whole(field: str, declared: Any, wanted: Doc) -> Any:
 
 
 def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
-    """The id of the service's PRIMARY deployment after the update, and the revision that it is of."""
-    service = answer.get("service", {})
-    primary = primary_of(service)
+    """The id of the deployment that the update left PRIMARY. "" where the answer is older than the update: it shows a
+    PRIMARY on another revision than was asked for."""
+    primary = primary_of(answer.get("service", {}))
     if not primary.get("id"):
         raise RefusedError(f"{step.address}: {call} was answered without a PRIMARY deployment")
-    return {"deployment": str(primary["id"]), "taskDefinition": str(primary.get("taskDefinition", ""))}
+    return {"deployment": str(primary["id"]) if _on_revision(primary, call) else ""}
+
+
+def _on_revision(deployment: Doc, call: Call) -> bool:
+    """Is it of the revision that the call asked for? An update that moves no revision asks for none."""
+    wanted = call.params.get("taskDefinition")
+    return wanted is None or short_arn(deployment.get("taskDefinition", "")) == short_arn(wanted)
+
+
+def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
+    """The deployment of an update whose answer was lost: PRIMARY, on the wanted revision, and not the one from
+    before."""
+    (answer,) = ask.many([_describe(call.params.get("cluster"), [call.params["service"]])])
+    service = _by_name(answer.value()).get(short_arn(call.params["service"]), {})
+    primary = primary_of(service)
+    before = step.expect.get("deployment")
+    if "taskDefinition" not in call.params or not primary.get("id") or primary["id"] == before:
+        return None
+    return {"deployment": str(primary["id"])} if _on_revision(primary, call) else None
 
 
 # --- waiting ---
@@ -284,40 +322,42 @@ def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
     services = {name: service for data in answers for name, service in _by_name(data).items()}
     service = services.get(short_arn(waiting.call.params["service"]))
     if service is None or service.get("status") == "INACTIVE":
-        return Progress(done=True, ok=False, note="the service is gone")
-    primary, ours = primary_of(service), waiting.outputs["deployment"]
-    ids = {deployment.get("id") for deployment in service.get("deployments", ())}
-    if primary.get("id") == waiting.step.expect.get("deployment") and ours not in ids:
+        return Progress(done=True, ok=False, note="the service is gone", taken=True)
+    primary, before = primary_of(service), waiting.before.get("deployment") or waiting.step.expect.get("deployment")
+    ours = waiting.outputs["deployment"] or (primary.get("id") if _on_revision(primary, waiting.call) else "")
+    shown = {deployment.get("id") for deployment in service.get("deployments", ())}
+    if not ours or (primary.get("id") == before and ours not in shown):
         # ECS answers from several places: this one has not heard of the update yet. A rollback has an id of its own.
         return Progress(done=False, note="waiting for ECS to show the update")
-    if primary.get("id") != ours:
-        return Progress(done=True, ok=False, note=_taken_over(waiting, service, primary))
+    if primary.get("id") != ours or not _on_revision(primary, waiting.call):
+        return _taken_over(waiting, service, ours)
     state, counts = primary.get("rolloutState"), _counts(primary)
     if state == "FAILED":
         return Progress(done=True, ok=False, note=f"the rollout failed: {_reason(primary)}; {counts}")
-    settled = primary.get("runningCount", 0) == primary.get("desiredCount", 0) and len(service["deployments"]) == 1
+    others = [d for d in service.get("deployments", ()) if d.get("status") not in ("PRIMARY", "INACTIVE")]
+    settled = primary.get("runningCount", 0) == primary.get("desiredCount", 0) and not others
     # Service deployments behind a Classic Load Balancer have no rollout state; an update that started no deployment is
     # COMPLETED from the beginning, while the count may still be moving.
-    started = ours != waiting.step.expect.get("deployment")
-    if (state == "COMPLETED" and (started or settled)) or (state is None and settled):
+    if (state == "COMPLETED" and (ours != before or settled)) or (state is None and settled):
         return Progress(done=True, note=f"rolled out, {counts}")
     return Progress(done=False, note=f"rolling out, {counts}")
 
 
-def _taken_over(waiting: Waiting, service: Doc, primary: Doc) -> str:
+def _taken_over(waiting: Waiting, service: Doc, ours: str) -> Progress:
     """Another deployment is PRIMARY: ECS went back to the previous revision, or somebody else deployed."""
-    ours: Doc = next((d for d in service.get("deployments", ()) if d.get("id") == waiting.outputs["deployment"]), {})
+    primary = primary_of(service)
+    mine: Doc = next((d for d in service.get("deployments", ()) if d.get("id") == ours), {})
     on = short_arn(primary.get("taskDefinition", "an unknown revision"))
-    back = primary.get("taskDefinition") == waiting.step.expect.get("previous")
-    if ours.get("rolloutState") == "FAILED" or back:
-        return f"ECS rolled the service back to {on}: {_reason(ours or _event(waiting, service))}"
-    return f"superseded: another deployment put the service on {on}"
+    if on == short_arn(waiting.step.expect.get("previous", "")):
+        reason = _reason(mine or _event(ours, service))
+        return Progress(done=True, ok=False, note=f"ECS rolled the service back to {on}: {reason}")
+    return Progress(done=True, ok=False, note=f"superseded: another deployment put the service on {on}", taken=True)
 
 
-def _event(waiting: Waiting, service: Doc) -> Doc:
+def _event(ours: str, service: Doc) -> Doc:
     """What the service's newest event about our deployment says, once the deployment itself has drained away."""
     texts = [str(event.get("message", "")) for event in service.get("events", ())]
-    about = [text for text in texts if waiting.outputs["deployment"] in text and "fail" in text]
+    about = [text for text in texts if ours in text and "fail" in text]
     return {"rolloutStateReason": about[0]} if about else {}
 
 
@@ -344,10 +384,12 @@ KIND = Kind(
     merge=merge,
     before=before,
     names=names,
-    revision_only=lambda doc: {**names(doc), "taskDefinition": doc["taskDefinition"]},
+    revision_only=lambda doc, _addresses: {**names(doc), "taskDefinition": doc["taskDefinition"]},
+    concerns=lambda call: address(call.params).name,
     plan_faults=plan_faults,
     steps=steps,
     accept=accept,
+    reconcile=reconcile,
     watch=watch,
     progress=progress,
 )

@@ -13,6 +13,8 @@ from ecsplan.model import Doc
 from ecsplan.normalize import Canon, Default, Derive, Drop, Keep, Keyed, Rule, Secret, Unordered
 
 D = "deploymentConfiguration"
+LINEAR = {"stepPercent": 10.0, "stepBakeTimeInMinutes": 6}
+CANARY = {"canaryPercent": 5.0, "canaryBakeTimeInMinutes": 10}
 
 
 def by_strategy(field: str, *, replica: int, daemon: int) -> Callable[[Doc, Doc], int | None]:
@@ -76,6 +78,11 @@ RULES: tuple[Rule, ...] = (
     Drop(path="cluster", reason="which service it is, not a state of it"),
     Drop(path="service", reason="which service it is, not a state of it"),
     Drop(path="forceNewDeployment", reason="an action, never answered"),
+    Drop(
+        path="gatewayConnectors",
+        reason="never answered, so that it goes along with an update and alone is no difference",
+    ),
+    Drop(path="monitoring", reason="never answered, so that it goes along with an update and alone is no difference"),
     Default(path="deploymentController", value={"type": "ECS"}, reason="absent on some answers"),
     Default(path="schedulingStrategy", value="REPLICA", reason="the default"),
     Default(path=D, value={"strategy": "ROLLING"}, reason="always answered for services that ECS deploys"),
@@ -103,6 +110,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Unordered(path=f"{D}.alarms.alarmNames", reason="a set"),
     Drop(path=f"{D}.alarms", when=says_nothing, reason="filled in as disabled, or absent"),
+    Default(path=f"{D}.linearConfiguration", value=LINEAR, reason="the defaults, as absent"),
+    Default(path=f"{D}.canaryConfiguration", value=CANARY, reason="the defaults, as absent"),
     Default(path=f"{D}.linearConfiguration.stepPercent", value=10.0, reason="filled in"),
     Default(path=f"{D}.linearConfiguration.stepBakeTimeInMinutes", value=6, reason="filled in"),
     Default(path=f"{D}.canaryConfiguration.canaryPercent", value=5.0, reason="filled in"),
@@ -194,6 +203,8 @@ RESET_MEMBERS: dict[str, Doc] = {
         "lifecycleHooks": [],
         "strategy": "ROLLING",
         "bakeTimeInMinutes": 0,
+        "linearConfiguration": LINEAR,
+        "canaryConfiguration": CANARY,
         "earlySuccessCriteria": {"enable": False},
     },
 }

@@ -311,6 +311,12 @@ def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
     return None
 
 
+def concerns(call: Call) -> str:
+    """The family; "" for a revision that is not known yet."""
+    arn = call.params.get("taskDefinition", "")
+    return str(call.params["family"]) if "family" in call.params else family_of(arn) if isinstance(arn, str) else ""
+
+
 KIND = Kind(
     name=NAME,
     rank=0,
@@ -326,4 +332,5 @@ KIND = Kind(
     accept=accept,
     reconcile=reconcile,
     versioned=True,
+    concerns=concerns,
 )

@@ -110,6 +110,7 @@ RULES: tuple[Rule, ...] = (
     Default(path="volumes.*.dockerVolumeConfiguration.autoprovision", value=False, reason="absent is off"),
     Default(path="volumes.*.dockerVolumeConfiguration.scope", value="task", reason="computed where omitted"),
     Default(path="volumes.*.dockerVolumeConfiguration.driver", value="local", reason="Docker's default"),
+    Secret(path="volumes.*.dockerVolumeConfiguration.driverOpts", reason="volume drivers take passwords"),
     # containers
     Keyed(path="containerDefinitions", by=("name",), label="containers", reason="answered in another order"),
     Default(path=f"{C}.cpu", value=0, reason="always answered"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ecsplan.journal import Deployment, Outcome
+from ecsplan.model import Phase
 
 
 def when(deployment: Deployment) -> str:
@@ -21,10 +22,15 @@ def revisions(deployment: Deployment) -> dict[str, str]:
         return found
     outputs = deployment.outputs()
     for change in deployment.plan.changes:
-        if "arn" in change.outputs and change.address.kind == "task_definition" and change.action.value == "keep":
+        if (
+            "arn" in change.outputs
+            and change.address.kind == "task_definition"
+            and change.action.value == "keep"
+            and (change.after or change.pinned)
+        ):
             _add(found, change.outputs["arn"])
     for step in deployment.plan.steps:
-        if step.phase.value == "register" and step.index in outputs:
+        if step.phase is Phase.REGISTER and step.index in outputs:
             _add(found, outputs[step.index].get("arn", ""))
     return found
 

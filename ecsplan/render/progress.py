@@ -36,7 +36,8 @@ class Lines:
                 self._say(self._line(event.step, self._done(event)))
             case events.StepFailed():
                 what = "undo failed" if event.undo else "failed"
-                self._say(self._line(event.step, self._paint(f"{what}: {event.error}", "red")))
+                why = event.error.removeprefix(f"{event.step.address}: ")
+                self._say(self._line(event.step, self._paint(f"{what}: {why}", "red")))
             case events.Progressed():
                 self._progressed(event)
             case events.Warned():
@@ -73,7 +74,7 @@ def outcome_text(number: int, outcome: Outcome, reason: str) -> str:
     """How a deployment ended, in one sentence."""
     because = f": {reason}" if reason else ""
     return {
-        Outcome.SUCCEEDED: f"Deployment {number} succeeded.",
+        Outcome.SUCCEEDED: f"Deployment {number} succeeded" + (f", but {reason}." if reason else "."),
         Outcome.PUT_BACK: f"Deployment {number} failed and everything was put back{because}",
         Outcome.STOPPED: f"Deployment {number} failed and stopped part-way{because}",
         Outcome.INTERRUPTED: f"Deployment {number} was interrupted{because}",

@@ -9,7 +9,7 @@ from ecsplan.model import Action, Change, Phase, Plan, Step
 from ecsplan.render.facts import revisions, when, who
 from ecsplan.render.words import SIGNS, WIDTH, Paint, field_lines, plain
 
-NO_CHANGES = "No changes. What is live is what the spec says."
+NO_CHANGES = "No changes. What is live is already as it should be."
 SUMMARY = {
     "register": "to register",
     "run": "to run",

@@ -27,7 +27,7 @@ _MOST_SECONDS_BETWEEN_FAILURES: Final = 900.0
 def begin(region: Region, service: Service, at: float) -> Deployment:
     """A new PRIMARY deployment of the service as it is now set; whatever was PRIMARY is draining from here on."""
     before = [deployment.revision for deployment in service.deployments]
-    _supersede(service, at)
+    supersede(service, at)
     target = _revision(region, service, at)
     path = f"{service.cluster}/{service.name}"
     rollout = Rollout(
@@ -104,7 +104,8 @@ def roll_back(region: Region, service: Service, deployment: Deployment, reason: 
     return True
 
 
-def _supersede(service: Service, at: float) -> None:
+def supersede(service: Service, at: float) -> None:
+    """Whatever is rolling out will not end: what is on the agenda for it comes to nothing."""
     for deployment in service.deployments:
         deployment.status = "ACTIVE"
         if deployment.rollout.status in ("PENDING", "IN_PROGRESS", "ROLLBACK_IN_PROGRESS"):

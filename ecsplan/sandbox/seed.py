@@ -104,6 +104,7 @@ class _Seeding:
     def settled(self, service: Service) -> None:
         """As if its first deployment had been over for long; its history begins with that."""
         region = self.ecs.region
+        rollouts.supersede(service, region.now)
         service.deployments, service.rollouts, service.events = [], [], []
         rollouts.settled(region, service, region.now)
 

@@ -1,0 +1,29 @@
+"""`--update-golden` writes what is compared otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+
+class Golden(Protocol):
+    def __call__(self, path: Path, text: str) -> None:
+        """The text is that of the file."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite the expected plans of tests/cases")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    update = request.config.getoption("--update-golden", default=False)
+
+    def check(path: Path, text: str) -> None:
+        if update:
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8"), f"{path.parent.name}: see `pytest tests/cases --update-golden`"
+
+    return check

@@ -1,0 +1,77 @@
+"""One embedded AWS for all tests of this folder (per worker), empty again for each, and a folder to work in."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.loaders
+import botocore.session
+import pytest
+
+from ecsplan.sandbox import Sandbox
+from tests.support.world import EPOCH, Clock, World
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_read_once() -> Iterator[None]:
+    """botocore reads AWS's models anew for every session, which takes ten times as long as all else that a command
+    does. Every command here makes its own session, as it should; the files behind them do not change meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", functools.cache(botocore.loaders.create_loader))
+        yield
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[tuple[Sandbox, Clock]]:
+    clock = Clock()
+    with Sandbox(clock=clock) as aws:
+        yield aws, clock
+
+
+@pytest.fixture(scope="session")
+def client(served: tuple[Sandbox, Clock]) -> Iterator[Callable[[str], Any]]:
+    """Clients of the tests' own, each made once."""
+    session = boto3.Session(aws_access_key_id="tests", aws_secret_access_key="tests", region_name="eu-west-1")
+    make: Any = session.client
+    made: dict[str, Any] = {}
+
+    def get(service: str) -> Any:
+        if service not in made:
+            made[service] = make(service, endpoint_url=served[0].url)
+        return made[service]
+
+    yield get
+    for one in made.values():
+        one.close()
+
+
+@pytest.fixture
+def world(
+    served: tuple[Sandbox, Clock],
+    client: Callable[[str], Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[World]:
+    """Rollouts and tasks end at once here: the first look at them is the last."""
+    aws, clock = served
+    clock.time = EPOCH
+    clock.slept.clear()
+    aws.rollout_seconds = aws.task_seconds = 0.0
+    for name in [name for name in os.environ if name.startswith(("AWS_", "BOTO_", "ECSPLAN_"))]:
+        monkeypatch.delenv(name)
+    nowhere = {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1",
+    }
+    for name, value in {**nowhere, **aws.environment}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    yield World(aws, clock, tmp_path, client)
+    aws.reset()

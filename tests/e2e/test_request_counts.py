@@ -1,0 +1,142 @@
+"""How much is asked, and how much of it at once: the promise of docs/architecture.md, counted on the embedded AWS."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from ecsplan import pipeline
+from ecsplan.sandbox.exchange import Request
+from tests.support.specs import shop, spec, task
+from tests.support.world import World
+
+
+def round_trips(requests: Sequence[Request]) -> int:
+    """How many had to wait for another one: the longest chain in which each began after the one before had ended."""
+    count, ended = 0, float("-inf")
+    for request in sorted(requests, key=lambda request: request.ended):
+        if request.began >= ended:
+            count, ended = count + 1, request.ended
+    return count
+
+
+def repeated(requests: Sequence[Request]) -> list[str]:
+    """Requests that asked the same as another one."""
+    asked = Counter(f"{one.operation} {json.dumps(one.params, sort_keys=True)}" for one in requests)
+    return [text for text, count in asked.items() if count > 1]
+
+
+@pytest.fixture
+def large(world: World) -> World:
+    """One family, 50 services in one cluster, 10 rules of two targets each; v1 is live."""
+    services = [f"web-{number:02d}" for number in range(50)]
+    rules = [(f"rule-{number}", ("first", "second")) for number in range(10)]
+    world.write(spec(task(services=services, rules=rules)))
+    world.deploy("v1")
+    world.forget()
+    return world
+
+
+def test_a_plan_of_50_services_and_10_rules(large: World) -> None:
+    plan = large.plan("v2")
+    assert plan["summary"] == {"register": 1, "run": 0, "update": 50, "targets": 10, "deregister": 0}
+    operations = Counter(request.operation for request in large.aws.requests)
+    assert operations["GetCallerIdentity"] == 1
+    assert operations["DescribeServices"] == 5
+    assert operations["ListTargetsByRule"] == 10
+    assert operations["DescribeTaskDefinition"] + operations["ListTaskDefinitions"] == 2
+    assert len(large.aws.requests) == 1 + 2 + 5 + 10
+    assert repeated(large.aws.requests) == []
+
+
+def planned_again(world: World, latency: float) -> Sequence[Request]:
+    """The requests of a plan whose clients are made already: making them takes longer than some requests do, and would
+    pull apart what is sent at the same time."""
+    loaded = pipeline.load(world.file)
+    with world.site(loaded) as site:
+        pipeline.make_plan(site, loaded, "v1")
+        world.forget()
+        world.aws.latency = latency
+        pipeline.make_plan(site, loaded, "v2")
+    return world.aws.requests
+
+
+def test_a_plan_of_50_services_is_two_round_trips(large: World) -> None:
+    """The 8 threads take three turns for the first look; one more for the second, since a service is elsewhere."""
+    large.register()
+    requests = planned_again(large, 0.2)
+    assert repeated(requests) == []
+    assert len(requests) == 3 + 5 + 10
+    (second,) = [one for one in requests if str(one.params.get("taskDefinition")).endswith(":task-definition/web:1")]
+    assert all(one.ended <= second.began for one in requests if one is not second)
+    assert round_trips(requests) == 3 + 1
+
+
+def test_the_first_look_is_one_round_trip(world: World) -> None:
+    """With no more requests than threads, all of them are on their way at the same time."""
+    world.write(shop())
+    world.deploy("v1")
+    requests = planned_again(world, 0.3)
+    assert len(requests) == 2 + 1 + 1
+    assert round_trips(requests) == 1
+
+
+def test_the_second_look_is_the_last(world: World) -> None:
+    """Where the newest revision is not the one in use, that one is asked for once everything else is known."""
+    world.write(shop())
+    world.deploy("v1")
+    world.register()
+    requests = planned_again(world, 0.3)
+    assert len(requests) == 2 + 1 + 1 + 1
+    assert round_trips(requests) == 2
+
+
+@pytest.mark.parametrize("families", [1, 4])
+def test_requests_grow_with_families(world: World, families: int) -> None:
+    """1 + 2F + one per ten services of a cluster + R."""
+    tasks = [
+        task(f"f{number}", services=(f"a{number}", f"b{number}"), rules=((f"r{number}", ("x",)),))
+        for number in range(families)
+    ]
+    world.write(spec(*tasks))
+    world.plan("v1")
+    services = -(-2 * families // 10)
+    assert len(world.aws.requests) == 1 + 2 * families + services + families
+    assert repeated(world.aws.requests) == []
+
+
+def test_a_rule_of_two_tasks_is_asked_for_once(world: World) -> None:
+    world.write(
+        spec(
+            task("a", services=("a",), rules=(("both", ("x",)),)), task("b", services=("b",), rules=(("both", ("y",)),))
+        )
+    )
+    world.forget()
+    world.plan("v1")
+    assert world.asked().count("ListTargetsByRule") == 1
+    world.deploy("v1")
+    assert world.pointing("both") == {"x": "a:1", "y": "b:1"}
+
+
+def test_apply_looks_again_once(large: World) -> None:
+    large.ok("plan", "v2")
+    planned = len(large.aws.requests)
+    large.forget()
+    large.ok("apply")
+    requests = large.aws.requests
+    first = next(number for number, one in enumerate(requests) if one.operation == "RegisterTaskDefinition")
+    assert first == planned
+    assert Counter(large.sent()) == {"RegisterTaskDefinition": 1, "UpdateService": 50, "PutTargets": 10}
+    assert [one.operation for one in requests[first:]].count("DescribeServices") == 5
+
+
+def test_looking_at_the_journal_asks_nothing(large: World) -> None:
+    large.ok("history")
+    large.ok("history", "--format", "json")
+    large.ok("show", "1")
+    large.ok("render", "v1")
+    large.ok("validate")
+    assert not large.aws.requests

@@ -1,0 +1,224 @@
+"""A deployment that was cut off goes on where it was: forward, or back if it was putting things back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from ecsplan.errors import AwsError
+from ecsplan.journal import Began, Closed, Deployment, Done, Entry, Failed, Opened, Outcome
+from ecsplan.model import Plan
+from tests.unit.builders import AT, ORIGIN, plan, register, run, targets, task_definition_arn, update, whole
+from tests.unit.fakes import Rig, refusal, service, stopped
+
+NEW, OLD = task_definition_arn("web", 42), task_definition_arn("web", 41)
+OUTPUTS: dict[int, dict[str, str]] = {
+    1: {"arn": NEW},
+    2: {"tasks": "arn:aws:ecs:eu-west-1:123456789012:task/prod/1"},
+    3: {"deployment": "ecs-svc/web-1"},
+    4: {},
+    5: {"arn": task_definition_arn("web", 30)},
+}
+
+
+@pytest.fixture
+def rig() -> Rig:
+    """A world in which web:42 is registered and the service is on web:41."""
+    made = Rig()
+    made.aws.definitions = {OLD: {"family": "web"}, NEW: dict(register().call.params)}
+    made.aws.services["web"] = service("web")
+    return made
+
+
+def left(made: Plan, *entries: Any) -> Deployment:
+    return Deployment(opened=Opened(number=7, at=AT, origin=ORIGIN, plan=made), entries=entries)
+
+
+def began(*steps: int, undo: bool = False) -> list[Entry]:
+    return [Began(at=AT, step=step, undo=undo) for step in steps]
+
+
+def done(*steps: int, undo: bool = False) -> list[Entry]:
+    """Begun and done."""
+    pairs = [
+        (Began(at=AT, step=step, undo=undo), Done(at=AT, step=step, outputs=OUTPUTS[step], undo=undo)) for step in steps
+    ]
+    return [entry for pair in pairs for entry in pair]
+
+
+WHOLE = plan(
+    *(
+        msgspec.structs.replace(step, expect={**step.expect, "newest": 41}) if step.phase.value == "register" else step
+        for step in whole()
+    )
+)
+
+
+# --- forward ---
+
+
+def test_nothing_begun_is_the_whole_deployment(rig: Rig) -> None:
+    assert rig.resume(left(WHOLE)).outcome is Outcome.SUCCEEDED
+    assert len(rig.aws.sent) == 5
+
+
+def test_what_was_done_is_not_done_again(rig: Rig) -> None:
+    result = rig.resume(left(WHOLE, *done(1, 2)))
+    assert (result.outcome, result.number) == (Outcome.SUCCEEDED, 7)
+    assert rig.aws.operations == ["update_service", "put_targets", "deregister_task_definition"]
+
+
+def test_references_are_filled_from_the_journal(rig: Rig) -> None:
+    rig.resume(left(WHOLE, *done(1, 2)))
+    assert rig.aws.calls("update_service")[0]["taskDefinition"] == NEW
+
+
+def test_the_token_is_the_one_from_before(rig: Rig) -> None:
+    """So that a task that did start is not started a second time."""
+    rig.resume(left(WHOLE, *done(1), *began(2)))
+    first = Rig()
+    first.apply(WHOLE, number=7)
+    assert rig.aws.calls("run_task")[0]["clientToken"] == first.aws.calls("run_task")[0]["clientToken"]
+
+
+def test_a_registration_without_an_end_is_looked_for(rig: Rig) -> None:
+    assert rig.resume(left(WHOLE, *began(1))).outcome is Outcome.SUCCEEDED
+    assert rig.aws.calls("register_task_definition") == []
+    assert rig.log.entries[0] == Done(at=AT, step=1, outputs={"arn": NEW})
+    assert rig.aws.calls("update_service")[0]["taskDefinition"] == NEW
+
+
+def test_a_registration_that_never_arrived_is_sent(rig: Rig) -> None:
+    del rig.aws.definitions[NEW]
+    assert rig.resume(left(WHOLE, *began(1))).outcome is Outcome.SUCCEEDED
+    assert len(rig.aws.calls("register_task_definition")) == 1
+
+
+def test_a_registration_whose_end_was_unclear_is_looked_for_too(rig: Rig) -> None:
+    """Its answer was lost, and stopping was asked for: it may have been carried out."""
+    unclear = Failed(at=AT, step=1, error="lost", unclear=True)
+    rig.resume(left(WHOLE, *began(1), unclear, Closed(at=AT, outcome=Outcome.STOPPED)))
+    assert rig.aws.calls("register_task_definition") == []
+
+
+def test_what_was_refused_is_sent_again(rig: Rig) -> None:
+    refused = Failed(at=AT, step=3, error="no permission")
+    stop = Closed(at=AT, outcome=Outcome.STOPPED)
+    assert rig.resume(left(WHOLE, *done(1, 2), *began(3), refused, stop)).outcome is Outcome.SUCCEEDED
+    assert len(rig.aws.calls("update_service")) == 1
+
+
+def test_a_rollout_that_is_under_way_is_waited_for(rig: Rig) -> None:
+    rig.aws.do(msgspec.structs.replace(update().call, params={**update().call.params, "taskDefinition": NEW}))
+    rig.aws.sent.clear()
+    rig.aws.rollouts["web", 1] = [{"rolloutState": "IN_PROGRESS"}, {}]
+    late = Closed(at=AT, outcome=Outcome.UNFINISHED)
+    assert rig.resume(left(plan(register(), update(), targets()), *done(1), began(2)[0],
+                           Done(at=AT, step=2, outputs=OUTPUTS[3]), late)).outcome is Outcome.SUCCEEDED  # fmt: skip
+    assert rig.aws.operations == ["put_targets"]
+    assert rig.clock.slept == [0.5]
+
+
+def test_a_task_that_is_still_running_is_waited_for(rig: Rig) -> None:
+    rig.aws.tasks[1] = [{"lastStatus": "RUNNING"}, stopped(0)]
+    rig.resume(left(WHOLE, *done(1, 2)))
+    looks = [call.operation for calls in rig.aws.asked for call in calls]
+    assert looks.count("describe_tasks") == 2
+    assert rig.aws.calls("run_task") == []
+
+
+def test_a_task_that_ended_before_a_later_step_began_is_not_looked_at_again(rig: Rig) -> None:
+    """ECS forgets stopped tasks after an hour, and the journal knows that this one had succeeded."""
+    rig.aws.answers["describe_tasks"] = {"tasks": []}
+    result = rig.resume(left(WHOLE, *done(1, 2), *began(3)))
+    assert result.outcome is Outcome.SUCCEEDED
+
+
+def test_a_resumed_deployment_can_be_interrupted_again(rig: Rig) -> None:
+    rig.stop.set()
+    assert rig.resume(left(WHOLE, *done(1, 2))).outcome is Outcome.INTERRUPTED
+    assert rig.aws.sent == []
+
+
+@pytest.mark.parametrize(("policy", "outcome"), [("rollback", Outcome.PUT_BACK), ("stop", Outcome.STOPPED)])
+def test_a_failure_after_resuming_undoes_what_was_done_before_too(rig: Rig, policy: str, outcome: Outcome) -> None:
+    rig.aws.fail("put_targets", refusal(message="no"))
+    assert rig.resume(left(WHOLE, *done(1, 2)), on_failure=policy).outcome is outcome
+    undone = ["update_service", "deregister_task_definition"] if policy == "rollback" else []
+    assert rig.aws.operations == ["update_service", "put_targets", *undone]
+    if undone:
+        assert rig.aws.calls("deregister_task_definition") == [{"taskDefinition": NEW}]
+
+
+def test_only_the_rest_of_the_clean_up_is_done(rig: Rig) -> None:
+    rig.aws.services["web"]["taskDefinition"] = NEW
+    rig.resume(left(plan(register(), targets()), *done(1), *began(2)))
+    assert rig.aws.operations == ["put_targets"]
+
+
+# --- back ---
+
+
+def test_one_that_was_putting_things_back_goes_on_with_that(rig: Rig) -> None:
+    failed = Failed(at=AT, step=4, error="no")
+    going = left(WHOLE, *done(1, 2, 3), *began(4), failed, *began(3, undo=True))
+    result = rig.resume(going)
+    assert result.outcome is Outcome.PUT_BACK
+    assert rig.aws.operations == ["update_service", "deregister_task_definition"]
+    assert rig.aws.calls("update_service")[0]["taskDefinition"] == OLD
+
+
+def test_what_was_put_back_is_not_put_back_again(rig: Rig) -> None:
+    failed = Failed(at=AT, step=4, error="no")
+    going = left(WHOLE, *done(1, 2, 3), *began(4), failed, *done(3, undo=True))
+    assert rig.resume(going).outcome is Outcome.PUT_BACK
+    assert rig.aws.operations == ["deregister_task_definition"]
+
+
+def test_an_undo_that_failed_is_tried_again(rig: Rig) -> None:
+    failed, undo_failed = Failed(at=AT, step=4, error="no"), Failed(at=AT, step=3, error="no", undo=True)
+    stop = Closed(at=AT, outcome=Outcome.STOPPED)
+    going = left(WHOLE, *done(1, 2, 3), *began(4), failed, *began(3, undo=True), undo_failed, stop)
+    assert rig.resume(going).outcome is Outcome.PUT_BACK
+    assert rig.aws.operations == ["update_service", "deregister_task_definition"]
+
+
+def test_what_may_have_been_carried_out_is_put_back_too(rig: Rig) -> None:
+    unclear = Failed(at=AT, step=4, error="lost", unclear=True)
+    going = left(WHOLE, *done(1, 2, 3), *began(4), unclear, *began(4, undo=True))
+    assert rig.resume(going).outcome is Outcome.PUT_BACK
+    assert rig.aws.operations == ["put_targets", "update_service", "deregister_task_definition"]
+
+
+# --- what it goes by ---
+
+
+@pytest.mark.parametrize(
+    ("entries", "back"),
+    [
+        ([], False),
+        (done(1, 2), False),
+        ([*done(1, 2), Failed(at=AT, step=2, error="late"), *done(2, undo=True)], False),  # a late task was stopped
+        ([*done(1), *began(1, undo=True)], True),
+        ([*done(1), *done(1, undo=True)], True),
+    ],
+)
+def test_a_deployment_knows_whether_it_was_going_back(entries: list[Any], back: bool) -> None:
+    assert left(WHOLE, *entries).going_back is back
+
+
+def test_asking_that_fails_sends_nothing_twice(rig: Rig) -> None:
+    rig.aws.fail("list_task_definitions", AwsError("no way there", code="NoConnection"), for_all=True)
+    result = rig.resume(left(WHOLE, *began(1)), on_failure="stop")
+    assert (result.outcome, result.reason) == (Outcome.STOPPED, "no way there")
+    assert rig.aws.sent == []
+
+
+def test_a_task_is_run_once_however_often_it_is_resumed(rig: Rig) -> None:
+    made = plan(run())
+    rig.resume(left(made, *began(1)))
+    rig.resume(left(made, *began(1)))
+    first, second = rig.aws.calls("run_task")
+    assert first == second

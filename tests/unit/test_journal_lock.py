@@ -1,0 +1,155 @@
+"""One deployment at a time: the lock, who holds it, and that a dead process holds nothing."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ecsplan.errors import JournalError, LockedError
+from ecsplan.journal import Journal, Origin
+from tests.unit.builders import AT, IDENTITY, ORIGIN
+from tests.unit.fakes import child_environment
+
+OTHER = Origin(user="bob", host="laptop", pid=1, command="ecsplan apply")
+
+HOLD = """
+import sys
+from pathlib import Path
+from ecsplan.journal import Journal, Origin
+from ecsplan.model import Identity
+root, account, region = sys.argv[1:]
+origin = Origin(user="eve", host="ci-9", pid=99, command="ecsplan deploy v9")
+with Journal(Path(root), "shop", Identity(account=account, region=region)).locked(origin, "yesterday"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / ".ecsplan", "shop", IDENTITY)
+
+
+@contextmanager
+def held_elsewhere(journal: Journal) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lock until it is killed."""
+    command = [sys.executable, "-c", HOLD, str(journal.root), IDENTITY.account, IDENTITY.region]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=child_environment()
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_second_taker_is_told_who_holds_it(journal: Journal) -> None:
+    with journal.locked(ORIGIN, AT):
+        with pytest.raises(LockedError) as caught, journal.locked(OTHER, "later"):
+            pass
+        assert caught.value.message == (
+            f"another deployment of shop is running: ada@ci-7, process 4711, 'ecsplan deploy v42', since {AT}"
+        )
+        assert caught.value.state == "Nothing was changed."
+        assert caught.value.hint
+
+
+def test_it_is_free_again_afterwards(journal: Journal) -> None:
+    for _ in range(2):
+        with journal.locked(ORIGIN, AT):
+            pass
+    assert not (journal.folder / "holder.json").exists()
+
+
+def test_it_is_free_again_after_a_failure(journal: Journal) -> None:
+    with pytest.raises(RuntimeError, match="a fault"), journal.locked(ORIGIN, AT):
+        raise RuntimeError("a fault")
+    with journal.locked(OTHER, AT):
+        pass
+
+
+def test_another_app_or_region_has_a_lock_of_its_own(journal: Journal) -> None:
+    elsewhere = msgspec.structs.replace(IDENTITY, region="us-east-1")
+    with (
+        journal.locked(ORIGIN, AT),
+        Journal(journal.root, "blog", IDENTITY).locked(OTHER, AT),
+        Journal(journal.root, "shop", elsewhere).locked(OTHER, AT),
+    ):
+        pass
+
+
+def test_another_thread_is_kept_out_too(journal: Journal) -> None:
+    refused: list[LockedError] = []
+
+    def take() -> None:
+        try:
+            with Journal(journal.root, "shop", IDENTITY).locked(OTHER, AT):
+                pass
+        except LockedError as error:
+            refused.append(error)
+
+    with journal.locked(ORIGIN, AT):
+        thread = threading.Thread(target=take)
+        thread.start()
+        thread.join()
+    assert len(refused) == 1
+
+
+def test_another_process_is_kept_out_and_named(journal: Journal) -> None:
+    with held_elsewhere(journal), pytest.raises(LockedError) as caught, journal.locked(ORIGIN, AT):
+        pass
+    assert "eve@ci-9, process 99, 'ecsplan deploy v9', since yesterday" in caught.value.message
+
+
+def test_a_dead_holder_blocks_nobody(journal: Journal) -> None:
+    with held_elsewhere(journal) as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert (journal.folder / "holder.json").exists()  # it could not tidy up
+        with journal.locked(ORIGIN, AT):
+            holder = msgspec.json.decode((journal.folder / "holder.json").read_bytes())
+    assert holder["holder"]["user"] == "ada"
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"[]", b"nonsense", b'{"holder":{}}', b'{"since":"x","holder":{"user":1}}']
+)
+def test_a_holder_that_cannot_be_read_is_not_named(journal: Journal, content: bytes | None) -> None:
+    with journal.locked(ORIGIN, AT):
+        holder = journal.folder / "holder.json"
+        if content is None:
+            holder.unlink()
+        else:
+            holder.write_bytes(content)
+        with pytest.raises(LockedError) as caught, journal.locked(OTHER, AT):
+            pass
+    assert caught.value.message == "another deployment of shop is running"
+
+
+def test_a_lock_that_cannot_be_taken_is_an_error_of_the_journal(journal: Journal) -> None:
+    (journal.folder / "lock").mkdir(parents=True)
+    with pytest.raises(JournalError, match=r"^the lock .*lock cannot be taken: "), journal.locked(ORIGIN, AT):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_the_journal(journal: Journal) -> None:
+    journal.root.write_text("a file where a folder should be")
+    with pytest.raises(JournalError, match="cannot be written"), journal.locked(ORIGIN, AT):
+        pass
+
+
+def test_a_holder_that_cannot_be_written_is_an_error_of_the_journal(journal: Journal) -> None:
+    """As on a full disk: known, and no deployment begins."""
+    (journal.folder / "holder.json" / "in the way").mkdir(parents=True)
+    with pytest.raises(JournalError, match="cannot be written"), journal.locked(ORIGIN, AT):
+        pytest.fail("the deployment began")

@@ -1,0 +1,314 @@
+"""Targets of EventBridge rules: pointed at the revision, with everything else about them as it is live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ecsplan.errors import AwsError, RefusedError
+from ecsplan.kinds.base import Draft
+from ecsplan.model import Action, Address, Call, Doc, Live, Phase, Ref, Resource
+from tests.support.specs import spec, task
+from tests.unit.fakes_kinds import (
+    CLUSTER,
+    FakeAsk,
+    call,
+    candidate,
+    compiled,
+    delta_of,
+    kind,
+    live_of,
+    resource,
+    revision,
+    step_of,
+)
+
+KIND = kind("event_targets")
+NIGHTLY = "event_targets.nightly"
+ARN = Ref(address=Address("task_definition.web"), output="arn")
+OLD, NEW = revision("web:41"), revision("web:42")
+
+
+def ask_for(rule: str = "nightly", **more: Any) -> Call:
+    return call("list_targets_by_rule", "events", Rule=rule, **more)
+
+
+def target(name: str = "report", arn: str = OLD, **fields: Any) -> Doc:
+    """A target as it is live."""
+    ecs = {"TaskDefinitionArn": arn, "TaskCount": 1}
+    return {"Id": name, "Arn": CLUSTER, "RoleArn": "arn:r", "EcsParameters": ecs, "Input": '{"a":1}'} | fields
+
+
+def wanted(*targets: Doc, **more: Any) -> Resource:
+    return resource(NIGHTLY, {"Rule": "nightly", "Targets": list(targets)} | more)
+
+
+def on(name: str = "report", arn: Any = NEW, **fields: Any) -> Doc:
+    """A target as it is declared."""
+    return {"Id": name, "EcsParameters": {"TaskDefinitionArn": arn}} | fields
+
+
+def live(*targets: Doc) -> Live:
+    return live_of(NIGHTLY, candidate({"Rule": "nightly", "Targets": list(targets)}))
+
+
+def drafts(declared: Resource, found: Live) -> tuple[Draft, ...]:
+    return KIND.steps(delta_of(declared, found))
+
+
+def put(*targets: Doc) -> Call:
+    return call("put_targets", "events", Rule="nightly", Targets=list(targets))
+
+
+def remove(*names: str) -> Call:
+    return call("remove_targets", "events", Rule="nightly", Ids=list(names))
+
+
+# --- what is declared ---
+
+
+def test_each_target_is_put_on_the_revision_unless_it_declares_its_own() -> None:
+    targets: list[Doc] = [
+        {"Id": "report"},
+        {"Id": "clean", "EcsParameters": {"TaskCount": 2}},
+        {"Id": "other", "EcsParameters": {"TaskDefinitionArn": "arn:own"}},
+    ]
+    entry = {"Rule": "nightly", "Targets": targets}
+    (rule,) = [one for one in compiled(spec(task("web", services=(), events__put_targets=[entry]))).values()
+               if one.address.kind == "event_targets"]  # fmt: skip
+    assert rule.address == NIGHTLY
+    assert [one["EcsParameters"] for one in rule.doc["Targets"]] == [
+        {"TaskDefinitionArn": ARN},
+        {"TaskCount": 2, "TaskDefinitionArn": ARN},
+        {"TaskDefinitionArn": "arn:own"},
+    ]
+    moved = {"Rule": "nightly", "Targets": [on("report", ARN), on("clean", ARN)]}
+    assert KIND.revision_only(rule.doc, frozenset({ARN.address})) == moved
+    assert KIND.revision_only(rule.doc, frozenset()) == {"Rule": "nightly", "Targets": []}
+    assert KIND.names is not None
+    assert KIND.names(rule.doc) == {"Rule": "nightly", "Targets": []}
+
+
+@pytest.mark.parametrize(
+    ("bus", "address"),
+    [
+        ({}, "nightly"),
+        ({"EventBusName": "default"}, "nightly"),
+        ({"EventBusName": "shop"}, "shop/nightly"),
+        ({"EventBusName": "arn:aws:events:eu-west-1:123456789012:event-bus/shop"}, "shop/nightly"),
+    ],
+)
+def test_a_rule_is_named_with_its_bus(bus: Doc, address: str) -> None:
+    entry = {"Rule": "nightly", "Targets": [{"Id": "a"}]} | bus
+    found = compiled(spec(task("web", services=(), events__put_targets=[entry])))
+    assert Address.of("event_targets", address) in found
+
+
+def test_a_rule_of_two_tasks_is_one_resource() -> None:
+    data = spec(
+        task("web", services=(), rules=(("nightly", ("a",)), ("hourly", ("a",)))),
+        task("log", services=(), rules=(("nightly", ("b",)),)),
+    )
+    found = compiled(data)
+    assert [one.name for one in found if one.kind == "event_targets"] == ["nightly", "hourly"]
+    nightly = found[Address(NIGHTLY)]
+    log = Ref(address=Address("task_definition.log"), output="arn")
+    assert nightly.doc == {"Rule": "nightly", "Targets": [on("a", ARN), on("b", log)]}
+    assert nightly.task == "web"
+    assert KIND.revision_only(nightly.doc, frozenset({log.address}))["Targets"] == [on("b", log)]
+
+
+def test_a_call_concerns_its_rule() -> None:
+    assert KIND.concerns(put(target())) == "nightly"
+    assert KIND.concerns(call("remove_targets", "events", Rule="r", EventBusName="bus", Ids=[])) == "bus/r"
+
+
+# --- reading ---
+
+
+def test_all_rules_are_asked_for_at_once_and_every_page_is_read() -> None:
+    ask = (
+        FakeAsk()
+        .on(ask_for(), {"Targets": [target("a")], "NextToken": "2"})
+        .on(ask_for(NextToken="2"), {"Targets": [target("b")], "NextToken": "3"})
+        .on(ask_for(NextToken="3"), {"Targets": [target("a", NEW)]})
+        .on(ask_for("r", EventBusName="bus"), {"Targets": []})
+    )
+    other = resource("event_targets.bus/r", {"Rule": "r", "EventBusName": "bus", "Targets": []})
+    first, second = KIND.read(ask, [wanted(), other])
+    assert [len(asked) for asked in ask.rounds] == [2, 1, 1]
+    assert first.candidates[0].doc == {"Rule": "nightly", "Targets": [target("a", NEW), target("b")]}
+    assert second.candidates[0].doc == {"Rule": "r", "EventBusName": "bus", "Targets": []}
+
+
+def test_a_page_that_names_itself_ends_the_reading() -> None:
+    ask = FakeAsk().on(ask_for(), {"Targets": [target("a")], "NextToken": "x"})
+    ask.on(ask_for(NextToken="x"), {"Targets": [target("b")], "NextToken": "x"})
+    (found,) = KIND.read(ask, [wanted()])
+    assert [one["Id"] for one in found.candidates[0].doc["Targets"]] == ["a", "b"]
+
+
+def test_a_rule_that_is_not_there_and_one_that_may_not_be_seen() -> None:
+    (found,) = KIND.read(FakeAsk().refuse(ask_for(), "ResourceNotFoundException"), [wanted()])
+    assert (found.candidates, found.observed) == ((), "missing")
+    with pytest.raises(AwsError, match=r"^not you$"):
+        KIND.read(FakeAsk().refuse(ask_for(), "AccessDeniedException", "not you"), [wanted()])
+
+
+def test_what_is_observed_is_what_the_targets_say() -> None:
+    def observed(*targets: Doc) -> Any:
+        return KIND.read(FakeAsk().on(ask_for(), {"Targets": list(targets)}), [wanted()])[0].observed
+
+    assert observed(target("a"), target("b")) == observed(target("b"), target("a", Input='{"a": 1}'))
+    assert observed(target("a")) != observed(target("a", NEW))
+
+
+@pytest.mark.parametrize(
+    ("declared", "found", "said"),
+    [
+        (on(), live(target()), []),
+        (on("new", Arn=CLUSTER, RoleArn="arn:r"), live(target()), []),
+        (on(), live_of(NIGHTLY),
+         ["there is no such rule; rules are created elsewhere, ecsplan only sets their targets"]),
+        (on("new"), live(target()), ["there is no target new yet; to make one, declare its Arn and RoleArn too"]),
+        (on("new", Arn="x"), live(target()), ["there is no target new yet; to make one, declare its RoleArn too"]),
+        (on("fn"), live({"Id": "fn", "Arn": "arn:lambda"}), ["target fn does not run an ECS task, it is arn:lambda"]),
+        (on("fn", Arn=CLUSTER), live({"Id": "fn", "Arn": "arn:lambda"}), []),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_planned(declared: Doc, found: Live, said: list[str]) -> None:
+    assert list(KIND.plan_faults(wanted(declared), found)) == [f"{NIGHTLY}: {one}" for one in said]
+
+
+# --- changing ---
+
+
+def test_a_target_is_put_whole_with_its_revision_changed() -> None:
+    found = live(target("other"), target("report", RetryPolicy={"MaximumRetryAttempts": 1}))
+    (draft,) = drafts(wanted(on()), found)
+    sent = target("report", NEW, RetryPolicy={"MaximumRetryAttempts": 1})
+    assert draft.call == put(sent)
+    assert draft.undo == put(target("report", RetryPolicy={"MaximumRetryAttempts": 1}))
+    assert (draft.phase, draft.action, draft.note) == (Phase.TARGETS, Action.UPDATE, "report")
+    assert [field.path for field in draft.changes] == ["targets.report.EcsParameters.TaskDefinitionArn"]
+
+
+def test_targets_that_are_as_declared_are_not_sent() -> None:
+    (draft,) = drafts(wanted(on("a"), on("b")), live(target("a"), target("b", NEW)))
+    assert draft.call == put(target("a", NEW))
+
+
+def test_a_new_target_is_a_creation_that_removing_undoes() -> None:
+    new = on("new", Arn=CLUSTER, RoleArn="arn:r")
+    changed, created = drafts(wanted(on("a"), new), live(target("a")))
+    assert (changed.call, changed.undo) == (put(target("a", NEW)), put(target("a")))
+    assert (created.call, created.undo, created.action) == (put(new), remove("new"), Action.CREATE)
+    assert {field.path.split(".")[1] for field in created.changes} == {"new"}
+    assert {field.path.split(".")[1] for field in changed.changes} == {"a"}
+
+
+def test_ten_targets_per_call() -> None:
+    names = [f"t{i:02}" for i in range(12)]
+    sent = drafts(wanted(*map(on, names)), live(*map(target, names)))
+    assert [[one["Id"] for one in draft.call.params["Targets"]] for draft in sent] == [names[:10], names[10:]]
+    assert [draft.note for draft in sent] == [", ".join(names[:10]), ", ".join(names[10:])]
+    assert [len(draft.changes) for draft in sent] == [10, 2]
+
+
+def test_a_name_that_begins_like_another_keeps_its_differences_apart() -> None:
+    new = on("a", Arn=CLUSTER, RoleArn="arn:r")
+    changed, created = drafts(wanted(on("a-b"), new), live(target("a-b")))
+    assert [field.path for field in changed.changes] == ["targets.a-b.EcsParameters.TaskDefinitionArn"]
+    assert {field.path.split(".")[1] for field in created.changes} == {"a"}
+
+
+def test_what_a_rollback_takes_away() -> None:
+    back = wanted(on("a", OLD), absent=["new", "gone already"])
+    changed, gone = drafts(back, live(target("a", NEW), target("new", NEW), target("other")))
+    assert (changed.call, changed.undo) == (put(target("a")), put(target("a", NEW)))
+    assert (gone.call, gone.undo, gone.action) == (remove("new"), put(target("new", NEW)), Action.DELETE)
+
+
+def test_the_bus_goes_along() -> None:
+    declared = wanted(on(), EventBusName="bus")
+    (draft,) = drafts(declared, live_of(NIGHTLY, candidate({"Rule": "nightly", "Targets": [target()]})))
+    assert draft.call.params["EventBusName"] == "bus"
+
+
+# --- the document that puts back ---
+
+
+def before(found: list[Doc], declared: Resource) -> Doc:
+    document = {"Rule": "nightly", "Targets": found}
+    return KIND.before(document, KIND.merge(document, declared.doc), declared.doc)
+
+
+def test_only_what_changed_is_put_back() -> None:
+    declared = wanted(on("a", Input='{"a": 1}'), on("b", OLD), on("new"))
+    assert before([target("a"), target("b"), target("c")], declared) == {
+        "Rule": "nightly",
+        "Targets": [{"Id": "a", "EcsParameters": {"TaskDefinitionArn": OLD}}],
+        "absent": ["new"],
+    }
+
+
+def test_a_member_that_was_absent_is_put_back_as_absent() -> None:
+    found = before([target("a")], wanted(on("a", OLD, DeadLetterConfig={"Arn": "q"})))
+    assert found == {"Rule": "nightly", "Targets": [{"Id": "a", "DeadLetterConfig": None}]}
+    live_doc = {"Rule": "nightly", "Targets": [target("a", DeadLetterConfig={"Arn": "q"})]}
+    assert KIND.merge(live_doc, found)["Targets"] == [target("a")]
+
+
+def test_a_target_that_was_taken_away_is_put_back_whole() -> None:
+    assert before([target("new", NEW)], wanted(absent=["new", "gone"])) == {
+        "Rule": "nightly",
+        "Targets": [target("new", NEW)],
+    }
+
+
+RULE: Doc = {"Rule": "nightly"}
+
+
+@pytest.mark.parametrize(
+    ("newer", "older", "expected"),
+    [
+        ({"Targets": [on("a", NEW)]}, {"Targets": [on("a", OLD)]}, {"Targets": [on("a", OLD)]}),
+        ({"Targets": [on("a", NEW), on("b", NEW)]}, {"Targets": [on("a", OLD, Input="x")]},
+         {"Targets": [on("a", OLD, Input="x"), on("b", NEW)]}),
+        # made by the older deployment and changed by the newer one: to go
+        ({"Targets": [on("a", OLD)]}, {"Targets": [], "absent": ["a"]}, {"Targets": [], "absent": ["a"]}),
+        # made by the newer one only
+        ({"Targets": [], "absent": ["a"]}, {"Targets": [on("b")]}, {"Targets": [on("b")], "absent": ["a"]}),
+        # taken away by the older one (a rollback), made again by the newer
+        ({"Targets": [], "absent": ["a"]}, {"Targets": [target("a")]}, {"Targets": [target("a")]}),
+        # what had been absent stays so
+        ({"Targets": [on("a", NEW, Input="x")]}, {"Targets": [on("a", OLD, Input=None)]},
+         {"Targets": [on("a", OLD, Input=None)]}),
+    ],
+)  # fmt: skip
+def test_of_two_deployments_the_older_state_wins(newer: Doc, older: Doc, expected: Doc) -> None:
+    assert KIND.older(RULE | newer, RULE | older) == RULE | expected
+
+
+# --- what was answered ---
+
+
+def test_entries_that_failed_are_an_error_although_the_answer_is_200() -> None:
+    sent = put(target("a"), target("b"))
+    step = step_of(NIGHTLY, sent, action=Action.UPDATE)
+    assert KIND.accept(step, sent, {"FailedEntryCount": 0, "FailedEntries": []}) == {}
+    failed = {"TargetId": "b", "ErrorCode": "ConcurrentModificationException", "ErrorMessage": "busy"}
+    with pytest.raises(RefusedError) as caught:
+        KIND.accept(step, sent, {"FailedEntryCount": 1, "FailedEntries": [failed]})
+    assert caught.value.message == (
+        f"{NIGHTLY}: EventBridge did not take 1 of the targets: b: ConcurrentModificationException: busy"
+    )
+    assert caught.value.again == put(target("b"))
+
+
+def test_only_the_removals_that_failed_are_repeated() -> None:
+    step = step_of(NIGHTLY, remove("a", "b"), action=Action.DELETE)
+    with pytest.raises(RefusedError) as caught:
+        KIND.accept(step, step.call, {"FailedEntries": [{"TargetId": "a"}]})
+    assert caught.value.again == remove("a")

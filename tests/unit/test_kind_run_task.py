@@ -1,0 +1,201 @@
+"""One-off tasks: run on the new revision, and judged by the exit codes of essential containers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ecsplan.errors import RefusedError
+from ecsplan.kinds.base import Look, Progress, Waiting
+from ecsplan.model import Action, Address, Doc, Irreversible, Live, Phase, Ref, Settings
+from tests.support.specs import container, definition, migration, spec, task
+from tests.unit.fakes_kinds import ECS, FakeAsk, call, compiled, delta_of, kind, live_of, resource, step_of
+
+KIND = kind("run_task")
+MIGRATE = "run_task.web/migrate"
+RUN = call("run_task", cluster="prod", taskDefinition="web:42")
+
+
+# --- what is declared ---
+
+
+def test_each_entry_goes_through_in_file_order_with_the_revision() -> None:
+    entries = [migration("z", timeout="5m", when="always", wait=False, count=2), migration("a"), {"cluster": "batch"}]
+    found = compiled(spec(task("web", services=(), run_tasks=entries)))
+    runs = [one for one in found.values() if one.address.kind == "run_task"]
+    arn = Ref(address=Address("task_definition.web"), output="arn")
+    assert [one.address.name for one in runs] == ["web/z", "web/a", "web/task-3"]
+    assert runs[0].doc == {
+        "cluster": "prod",
+        "count": 2,
+        "taskDefinition": arn,
+        "overrides": {"containerOverrides": [{"name": "web", "command": ["./manage.py", "z"]}]},
+    }
+    assert runs[0].settings == Settings(timeout=300, when="always", wait=False)
+    assert runs[2].doc == {"cluster": "batch", "taskDefinition": arn}
+
+
+def test_numbers_in_variables_become_text() -> None:
+    variables = [{"name": name, "value": value} for name, value in [("A", 1), ("B", True), ("C", False), ("D", 0.5)]]
+    overrides = {"containerOverrides": [{"name": "web", "environment": variables}]}
+    found = compiled(spec(task("web", services=(), run_tasks=[{"name": "migrate", "overrides": overrides}])))
+    sent = found[Address(MIGRATE)].doc["overrides"]["containerOverrides"][0]["environment"]
+    assert [variable["value"] for variable in sent] == ["1", "true", "false", "0.5"]
+
+
+def test_which_containers_count_is_known_from_the_task_definition() -> None:
+    containers = [container("web"), container("log", essential=False), container("proxy", essential=True)]
+    data = spec({"task_definition": definition("web", *containers), "run_tasks": [migration()]})
+    assert compiled(data)[Address(MIGRATE)].facts == {"essential": ["web", "proxy"]}
+
+
+# --- the step ---
+
+
+def test_one_call_that_cannot_be_undone() -> None:
+    run = compiled(spec(task("web", services=(), runs=("migrate",))))[Address(MIGRATE)]
+    (draft,) = KIND.steps(_delta(run.doc, run.settings, run.facts))
+    assert (draft.phase, draft.action, draft.call) == (Phase.RUN, Action.RUN, call("run_task", **run.doc))
+    assert isinstance(draft.undo, Irreversible)
+    assert draft.expect == {"count": 1, "essential": ["web"]}
+    assert draft.note == "web: ./manage.py migrate"
+
+
+def _delta(doc: Doc, settings: Settings = Settings(when="always"), facts: Doc | None = None) -> Any:  # noqa: B008
+    always = Settings(when="always", timeout=settings.timeout)
+    return delta_of(resource(MIGRATE, doc, settings=always, facts=facts or {}), live_of(MIGRATE))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "note"),
+    [
+        ([], "the containers' own commands"),
+        ([{"name": "web"}], "the containers' own commands"),
+        ([{"name": "web", "command": ["a", "b"]}, {"name": "x", "cpu": 1}, {"command": ["c"]}], "web: a b; ?: c"),
+    ],
+)
+def test_the_note_says_what_will_run(overrides: list[Doc], note: str) -> None:
+    (draft,) = KIND.steps(_delta({"overrides": {"containerOverrides": overrides}, "count": 3}))
+    assert (draft.note, draft.expect) == (note, {"count": 3})
+
+
+def test_nothing_is_read_for_what_has_no_state() -> None:
+    run = resource(MIGRATE, {})
+    ask = FakeAsk()
+    assert KIND.read(ask, [run]) == (Live(address=run.address),)
+    assert KIND.reconcile(ask, step_of(MIGRATE, RUN, action=Action.RUN), RUN) is None
+    assert ask.rounds == []
+    assert KIND.token == "clientToken"
+
+
+# --- what was answered ---
+
+
+def started(*numbers: int) -> list[Doc]:
+    return [{"taskArn": f"{ECS}task/prod/{number}"} for number in numbers]
+
+
+def test_the_tasks_are_passed_on() -> None:
+    step = step_of(MIGRATE, RUN, action=Action.RUN, expect={"count": 2})
+    assert KIND.accept(step, RUN, {"tasks": started(1, 2), "failures": []}) == {
+        "tasks": f"{ECS}task/prod/1 {ECS}task/prod/2"
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "message", "state"),
+    [
+        ({}, "0 of 2 tasks could be placed: AWS gave no reason", ""),
+        ({"failures": [{"reason": "RESOURCE:MEMORY"}, {"reason": "AGENT", "detail": "gone"}]},
+         "0 of 2 tasks could be placed: AGENT (gone); RESOURCE:MEMORY", ""),
+        ({"tasks": started(7), "failures": [{}]}, "1 of 2 tasks could be placed: unknown reason",
+         "Started and left running: 7"),
+    ],
+)  # fmt: skip
+def test_fewer_tasks_than_asked_for_is_a_failure(answer: Doc, message: str, state: str) -> None:
+    step = step_of(MIGRATE, RUN, action=Action.RUN, expect={"count": 2})
+    with pytest.raises(RefusedError) as caught:
+        KIND.accept(step, RUN, answer)
+    assert (caught.value.message, caught.value.state) == (f"{MIGRATE}: {message}", state)
+
+
+# --- waiting ---
+
+
+def waiting(count: int = 1, essential: tuple[str, ...] = ("web",), **params: Any) -> Waiting:
+    step = step_of(MIGRATE, RUN, action=Action.RUN, expect={"count": count, "essential": list(essential)})
+    arns = " ".join(one["taskArn"] for one in started(*range(count)))
+    return Waiting(address=step.address, step=step, call=call("run_task", **params), outputs={"tasks": arns})
+
+
+def test_a_hundred_tasks_per_look() -> None:
+    assert KIND.watch is not None
+    arns = [one["taskArn"] for one in started(*range(101))]
+    assert KIND.watch([waiting(101, cluster="prod"), waiting()]) == (
+        Look(call=call("describe_tasks", cluster="prod", tasks=arns[:100]), addresses=(Address(MIGRATE),)),
+        Look(call=call("describe_tasks", cluster="prod", tasks=arns[100:]), addresses=(Address(MIGRATE),)),
+        Look(call=call("describe_tasks", tasks=arns[:1]), addresses=(Address(MIGRATE),)),
+    )
+
+
+def stopped(*containers: Doc, **fields: Any) -> Doc:
+    return {"lastStatus": "STOPPED", "containers": list(containers)} | fields
+
+
+WEB: Doc = {"name": "web", "exitCode": 0}
+WHY = {"stoppedReason": "Essential container in task exited."}
+
+
+@pytest.mark.parametrize(
+    ("tasks", "expected"),
+    [
+        ([{"lastStatus": "PENDING"}], Progress(done=False, note="pending")),
+        ([{}], Progress(done=False, note="unknown")),
+        ([stopped(WEB)], Progress(done=True, note="exit code 0")),
+        ([stopped(WEB, {"name": "log", "exitCode": 137})], Progress(done=True, note="exit code 0")),
+        ([], Progress(done=False, note="waiting for ECS to show the task")),
+        ([stopped({"name": "web", "exitCode": 1}, **WHY)],
+         Progress(done=True, ok=False,
+                  note="container web ended with exit code 1: Essential container in task exited")),
+        ([stopped({"name": "web", "exitCode": 137, "reason": "OutOfMemoryError"}, **WHY)],
+         Progress(done=True, ok=False, note="container web ended with exit code 137: OutOfMemoryError")),
+        ([stopped({"name": "web"}, stoppedReason="CannotPullContainerError")],
+         Progress(done=True, ok=False, note="container web never started: CannotPullContainerError")),
+        ([stopped({"name": "web", "reason": "no such image"}, **WHY)],
+         Progress(done=True, ok=False, note="container web never started: no such image")),
+        ([stopped({"name": "log", "exitCode": 0}, stopCode="TaskFailedToStart")],
+         Progress(done=True, ok=False, note="no essential container was seen: TaskFailedToStart")),
+        ([stopped()], Progress(done=True, ok=False, note="no essential container was seen: ECS gave no reason")),
+    ],
+)  # fmt: skip
+def test_the_exit_code_of_essential_containers_decides(tasks: list[Doc], expected: Progress) -> None:
+    assert KIND.progress(waiting(), [{"tasks": tasks}]) == expected
+
+
+def test_every_task_and_every_essential_container_counts() -> None:
+    pair = waiting(2, ("web", "proxy"))
+    proxy, broken = {"name": "proxy", "exitCode": 0}, {"name": "proxy", "exitCode": 3}
+    one, two = {"tasks": [stopped(WEB, proxy)]}, {"tasks": [stopped(WEB, broken, **WHY)]}
+    assert KIND.progress(pair, [one, one]).ok
+    assert not KIND.progress(pair, [one]).done
+    assert KIND.progress(pair, [one, two]) == Progress(
+        done=True, ok=False, note="container proxy ended with exit code 3: Essential container in task exited"
+    )
+    assert KIND.progress(pair, [two, two]).note.count("proxy") == 1
+    running = {"tasks": [{"lastStatus": "RUNNING"}]}
+    assert KIND.progress(pair, [two, running]) == Progress(done=False, note="running, stopped")
+
+
+def test_what_is_late_is_stopped() -> None:
+    late = waiting(2, cluster="prod")
+    first, second = late.outputs["tasks"].split()
+    reason = f"{MIGRATE} did not end in time"
+    assert KIND.abandon(late) == (
+        call("stop_task", cluster="prod", task=first, reason=reason),
+        call("stop_task", cluster="prod", task=second, reason=reason),
+    )
+    assert KIND.abandon(waiting())[0].params == {"task": first, "reason": reason}
+    stop = KIND.abandon(late)[0]
+    assert str(stop) in KIND.writes
+    assert KIND.accept(step_of(MIGRATE, RUN, action=Action.RUN), stop, {"task": {}}) == {}

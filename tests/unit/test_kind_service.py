@@ -1,0 +1,347 @@
+"""Services: what is declared, how they are read, and the one call that moves each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ecsplan.errors import AwsError, RefusedError
+from ecsplan.kinds.service import with_resets
+from ecsplan.model import Action, Call, Doc, Live, Ref, Settings, refs_in
+from ecsplan.normalize import normal
+from tests.support.specs import spec, task
+from tests.unit.fakes_kinds import (
+    ECS,
+    FakeAsk,
+    call,
+    candidate,
+    compiled,
+    delta_of,
+    kind,
+    live_of,
+    resource,
+    revision,
+    step_of,
+)
+
+KIND = kind("service")
+FACTS: Doc = {"status": "ACTIVE", "deployment": "ecs-svc/1"}
+WEB, NEW = "service.prod/web", revision("web:42")
+NAMES: Doc = {"cluster": "prod", "service": "web"}
+
+
+def described(name: str = "web", *deployments: Doc, **fields: Any) -> Doc:
+    """A service as DescribeServices answers it."""
+    first = {"id": "ecs-svc/1", "status": "PRIMARY", "rolloutState": "COMPLETED", "taskDefinition": revision("web:41")}
+    return {
+        "serviceArn": f"{ECS}service/prod/{name}",
+        "serviceName": name,
+        "status": "ACTIVE",
+        "desiredCount": 2,
+        "runningCount": 2,
+        "taskDefinition": revision("web:41"),
+        "deployments": list(deployments) or [first],
+        "events": [{"message": "steady"}],
+    } | fields
+
+
+def ask_for(*names: str, cluster: str | None = "prod") -> Call:
+    where = {"cluster": cluster} if cluster else {}
+    return call("describe_services", **where, services=list(names))
+
+
+def read(answer: Doc, declared: Doc | None = None) -> Live:
+    ask = FakeAsk().on(ask_for("web"), answer)
+    (live,) = KIND.read(ask, [resource(WEB, NAMES | (declared or {}))])
+    return live
+
+
+# --- what is declared ---
+
+
+def test_what_is_declared_goes_through_and_refers_to_the_revision() -> None:
+    entry = {"service": "web", "desiredCount": 0, "deploymentConfiguration": {"maximumPercent": 150}}
+    found = compiled(spec(task("web", services=(), update_services=[entry | {"timeout": "5m", "wait": False}])))
+    (web,) = [one for one in found.values() if one.address.kind == "service"]
+    arn = Ref(address=next(one for one in found if one.kind == "task_definition"), output="arn")
+    assert web.address == WEB
+    assert web.doc == entry | {"cluster": "prod", "taskDefinition": arn}
+    assert web.settings == Settings(timeout=300, wait=False)
+    assert web.task == "web"
+
+
+@pytest.mark.parametrize(
+    ("entry", "redeploy", "force"),
+    [({}, False, False), ({"forceNewDeployment": True}, False, True), ({}, True, True)],
+)
+def test_force_is_an_action_and_redeploy_makes_one_of_it(entry: Doc, redeploy: bool, force: bool) -> None:
+    data = spec(task("web", services=(), update_services=[{"service": "web"} | entry]))
+    web = next(one for one in compiled(data, redeploy=redeploy).values() if one.address == WEB)
+    assert (web.settings.force, web.settings.redeploy) == (force, redeploy)
+    assert "forceNewDeployment" not in web.doc
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"service": "web", "cluster": "blue"}, "service.blue/web"),
+        ({"service": f"{ECS}service/blue/web", "cluster": f"{ECS}cluster/blue"}, "service.blue/web"),
+        ({"service": "web", "cluster": "default"}, "service.default/web"),
+    ],
+)
+def test_an_address_is_by_names(params: Doc, expected: str) -> None:
+    assert expected in compiled(spec(task("web", services=(), update_services=[params])))
+
+
+def test_without_a_cluster_it_is_the_default_one() -> None:
+    data = spec(task("web"))
+    del data["cluster"]
+    assert "service.default/web" in compiled(data)
+
+
+# --- reading ---
+
+
+def test_ten_services_of_a_cluster_per_request_and_all_requests_at_once() -> None:
+    names = [f"s{i}" for i in range(12)]
+    declared = [resource(f"service.prod/{name}", {"cluster": "prod", "service": name}) for name in names]
+    declared.insert(5, resource("service.default/a", {"service": "a"}))
+    ask = (
+        FakeAsk()
+        .on(ask_for(*names[:10]), {"services": [described(name) for name in reversed(names[:10])]})
+        .on(ask_for(*names[10:]), {"services": [described(name) for name in names[10:]]})
+        .on(ask_for("a", cluster=None), {"services": [described("a")]})
+    )
+    lives = KIND.read(ask, declared)
+    assert [live.address for live in lives] == [one.address for one in declared]
+    assert [live.candidates[0].outputs["arn"].rpartition("/")[2] for live in lives] == [
+        one.doc["service"] for one in declared
+    ]
+    assert [len(asked) for asked in ask.rounds] == [3]
+
+
+def test_what_is_read_is_what_an_update_could_send() -> None:
+    primary = {
+        "id": "ecs-svc/2", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "taskDefinition": NEW,
+        "serviceConnectConfiguration": {"enabled": True}, "volumeConfigurations": [{"name": "a"}],
+    }  # fmt: skip
+    old = {"id": "ecs-svc/1", "status": "ACTIVE", "taskDefinition": revision("web:41")}
+    live = read({"services": [described("web", old, primary, taskDefinition=NEW, enableExecuteCommand=True)]})
+    (found,) = live.candidates
+    assert found.doc == NAMES | {
+        "desiredCount": 2,
+        "taskDefinition": NEW,
+        "enableExecuteCommand": True,
+        "serviceConnectConfiguration": {"enabled": True},
+        "volumeConfigurations": [{"name": "a"}],
+    }
+    assert live.facts == {
+        "status": "ACTIVE",
+        "controller": "ECS",
+        "deployment": "ecs-svc/2",
+        "rolling": True,
+        "uses": [revision("web:41")],
+    }
+
+
+def test_what_moves_by_itself_is_not_observed() -> None:
+    before = read({"services": [described()]})
+    moved = described(desiredCount=5, runningCount=3, events=[], createdAt=1)
+    assert read({"services": [moved]}).observed == before.observed
+    assert read({"services": [moved]}, {"desiredCount": 2}).observed != before.observed
+    assert read({"services": [described(taskDefinition=NEW)]}).observed != before.observed
+    assert read({"services": [described(status="DRAINING")]}).observed != before.observed
+
+
+def test_a_service_that_is_not_there() -> None:
+    missing = read({"services": [], "failures": [{"reason": "MISSING"}]})
+    assert (missing.candidates, missing.facts, missing.observed) == ((), {"status": "MISSING"}, "missing")
+
+
+def test_a_cluster_that_is_not_there_has_no_services_and_another_refusal_is_raised() -> None:
+    web = resource(WEB, NAMES)
+    (live,) = KIND.read(FakeAsk().refuse(ask_for("web"), "ClusterNotFoundException"), [web])
+    assert live.facts["status"] == "MISSING"
+    with pytest.raises(AwsError, match=r"^not you$"):
+        KIND.read(FakeAsk().refuse(ask_for("web"), "AccessDeniedException", "not you"), [web])
+
+
+def test_a_service_between_deployments_has_no_primary() -> None:
+    live = read({"services": [described("web", {"id": "ecs-svc/1", "status": "ACTIVE"})]})
+    assert (live.facts["deployment"], live.facts["rolling"], live.facts["uses"]) == ("", False, [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"services": [described()]}, None),
+        ({"services": [described(deploymentController={"type": "ECS"})]}, None),
+        ({"services": []}, "service.prod/web: there is no service web in cluster prod; services are created elsewhere"),
+        ({"services": [described(status="INACTIVE")]}, "service.prod/web: service web in cluster prod is INACTIVE"),
+        (
+            {"services": [described(deploymentController={"type": "CODE_DEPLOY"})]},
+            "service.prod/web: service web in cluster prod is deployed by CODE_DEPLOY, not by ECS itself",
+        ),
+    ],
+)
+def test_what_cannot_be_planned(answer: Doc, said: str | None) -> None:
+    faults = KIND.plan_faults(resource(WEB, NAMES), read(answer))
+    assert [fault[: len(said or "")] for fault in faults] == ([said] if said else [])
+
+
+# --- changing ---
+
+
+def moved(declared: Doc, live: Doc, **settings: Any) -> tuple[Doc, Doc]:
+    """What the step of a change sends, and what its undo sends, without the names."""
+    wanted = resource(WEB, NAMES | declared, settings=Settings(**settings))
+    found = live_of(WEB, candidate(NAMES | live, arn="x"), facts=FACTS)
+    delta = delta_of(wanted, found)
+    (draft,) = KIND.steps(delta)
+    assert (draft.call.operation, draft.action) == ("update_service", Action.UPDATE)
+    assert isinstance(draft.undo, Call)
+    assert draft.undo.operation == "update_service"
+    assert draft.changes == delta.change.fields
+    assert draft.settings == wanted.settings
+    for sent in (draft.call, draft.undo):
+        assert {field: sent.params[field] for field in NAMES} == NAMES
+    return _rest(draft.call.params), _rest(draft.undo.params)
+
+
+def _rest(params: Doc) -> Doc:
+    return {field: value for field, value in params.items() if field not in NAMES}
+
+
+ALL_OFF = {"alarmNames": [], "enable": False, "rollback": False}
+BREAKER = {"enable": True, "rollback": True, "resetOnHealthyTask": True, "thresholdConfiguration": {"value": 5}}
+
+
+@pytest.mark.parametrize(
+    ("declared", "live", "sent", "undone"),
+    [
+        ({"taskDefinition": NEW, "desiredCount": 2}, {"taskDefinition": "web:41", "desiredCount": 2},
+         {"taskDefinition": NEW, "desiredCount": 2}, {"taskDefinition": "web:41"}),
+        ({"healthCheckGracePeriodSeconds": 5}, {}, {"healthCheckGracePeriodSeconds": 5},
+         {"healthCheckGracePeriodSeconds": 0}),
+        ({"propagateTags": "SERVICE"}, {}, {"propagateTags": "SERVICE"}, {"propagateTags": "NONE"}),
+        ({"platformVersion": "1.4.0"}, {}, {"platformVersion": "1.4.0"}, {"platformVersion": "LATEST"}),
+        ({"loadBalancers": [{"targetGroupArn": "a"}]}, {}, {"loadBalancers": [{"targetGroupArn": "a"}]},
+         {"loadBalancers": []}),
+        ({"placementStrategy": []}, {"placementStrategy": [{"type": "random"}]}, {"placementStrategy": []},
+         {"placementStrategy": [{"type": "random"}]}),
+        ({"serviceConnectConfiguration": {"enabled": True}}, {}, {"serviceConnectConfiguration": {"enabled": True}},
+         {"serviceConnectConfiguration": {"enabled": False}}),
+        ({"availabilityZoneRebalancing": "ENABLED"}, {}, {"availabilityZoneRebalancing": "ENABLED"}, {}),
+        ({"networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "ENABLED"}}},
+         {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["a"], "securityGroups": ["s"]}}},
+         {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["a"], "securityGroups": ["s"],
+                                                           "assignPublicIp": "ENABLED"}}},
+         {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["a"], "securityGroups": ["s"],
+                                                           "assignPublicIp": "DISABLED"}}}),
+        ({"deploymentConfiguration": {"deploymentCircuitBreaker": {"thresholdConfiguration": {"value": 9}}}},
+         {"deploymentConfiguration": {"maximumPercent": 150, "deploymentCircuitBreaker": BREAKER}},
+         {"deploymentConfiguration": {"maximumPercent": 150, "deploymentCircuitBreaker":
+                                      BREAKER | {"thresholdConfiguration": {"value": 9}}}},
+         {"deploymentConfiguration": {"maximumPercent": 150, "deploymentCircuitBreaker": BREAKER}}),
+        ({"deploymentConfiguration": {"alarms": {"alarmNames": ["a"], "enable": True}}},
+         {"deploymentConfiguration": {"maximumPercent": 150}},
+         {"deploymentConfiguration": {"maximumPercent": 150, "alarms": {"alarmNames": ["a"], "enable": True}}},
+         {"deploymentConfiguration": {"maximumPercent": 150, "alarms": ALL_OFF}}),
+    ],
+)  # fmt: skip
+def test_one_call_with_what_is_declared_and_the_undo_beside_it(
+    declared: Doc, live: Doc, sent: Doc, undone: Doc
+) -> None:
+    assert moved(declared, live) == (sent, undone)
+
+
+def test_the_count_of_a_daemon_is_not_sent() -> None:
+    live = {"schedulingStrategy": "DAEMON", "desiredCount": 3, "enableExecuteCommand": False}
+    sent, undone = moved({"desiredCount": 1, "enableExecuteCommand": True}, live)
+    assert (sent, undone) == ({"enableExecuteCommand": True}, {"enableExecuteCommand": False})
+
+
+def test_forcing_is_said_in_the_call_only() -> None:
+    sent, undone = moved({"taskDefinition": NEW}, {"taskDefinition": "web:41"}, force=True)
+    assert sent == {"taskDefinition": NEW, "forceNewDeployment": True}
+    assert undone == {"taskDefinition": "web:41"}
+
+
+def test_a_redeployment_changes_nothing_but_is_sent() -> None:
+    sent, undone = moved({"taskDefinition": NEW}, {"taskDefinition": NEW}, force=True, redeploy=True)
+    assert sent == {"taskDefinition": NEW, "forceNewDeployment": True}
+    assert undone == {}
+
+
+def test_a_member_that_was_absent_is_never_sent_as_null() -> None:
+    """As in the document of a rollback, to before something was declared that AWS cannot reset."""
+    linear = {"strategy": "ROLLING", "linearConfiguration": None}
+    sent, undone = moved(
+        {"deploymentConfiguration": linear},
+        {"deploymentConfiguration": {"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 5.0}}},
+    )
+    assert sent["deploymentConfiguration"].get("linearConfiguration", "left out") == "left out"
+    assert sent["deploymentConfiguration"]["strategy"] == "ROLLING"
+    assert undone["deploymentConfiguration"]["linearConfiguration"] == {"stepPercent": 5.0}
+
+
+def test_a_rollback_takes_away_what_a_volume_did_not_have() -> None:
+    def volume(**fields: Any) -> Doc:
+        return NAMES | {"volumeConfigurations": [{"name": "a", "managedEBSVolume": {"roleArn": "r"} | fields}]}
+
+    live, change = volume(encrypted=True), volume(iops=4000)
+    after = KIND.merge(live, change)
+    assert after == volume(encrypted=True, iops=4000)
+    back = KIND.before(live, after, change)
+    assert normal(KIND.merge(after, back), KIND.rules) == normal(live, KIND.rules)
+
+
+def test_what_cannot_be_reset_is_left_out() -> None:
+    assert with_resets({"availabilityZoneRebalancing": None, "propagateTags": None, "desiredCount": 0}) == {
+        "propagateTags": "NONE",
+        "desiredCount": 0,
+    }
+
+
+def test_the_step_knows_what_was_there_before() -> None:
+    live = live_of(WEB, candidate(NAMES | {"taskDefinition": "web:41"}), facts=FACTS)
+    (draft,) = KIND.steps(delta_of(resource(WEB, NAMES | {"taskDefinition": NEW}), live))
+    assert draft.expect == {"deployment": "ecs-svc/1", "previous": "web:41"}
+
+
+def test_only_names_and_only_the_revision() -> None:
+    found = compiled(spec(task("web", services=(), update_services=[{"service": "web", "desiredCount": 1}])))
+    web = next(one for one in found.values() if one.address == WEB)
+    assert KIND.names is not None
+    assert KIND.names(web.doc) == NAMES
+    assert KIND.revision_only(web.doc, frozenset()) == NAMES | {"taskDefinition": next(refs_in(web.doc))}
+
+
+# --- what was answered ---
+
+
+def test_an_update_is_accepted_by_its_deployment() -> None:
+    step = step_of(WEB, call("update_service", **NAMES), action=Action.UPDATE)
+    primary = {"id": "ecs-svc/2", "status": "PRIMARY", "taskDefinition": NEW}
+    answer = {"service": described("web", {"id": "ecs-svc/1", "status": "ACTIVE"}, primary)}
+    assert KIND.accept(step, step.call, answer) == {"deployment": "ecs-svc/2"}
+    for wanted in (NEW, "web:42"):
+        assert KIND.accept(step, call("update_service", taskDefinition=wanted), answer) == {"deployment": "ecs-svc/2"}
+
+
+def test_an_answer_that_is_older_than_the_update_names_no_deployment() -> None:
+    step = step_of(WEB, call("update_service", **NAMES, taskDefinition=NEW), action=Action.UPDATE)
+    assert KIND.accept(step, step.call, {"service": described()}) == {"deployment": ""}
+
+
+def test_a_call_concerns_its_service() -> None:
+    assert KIND.concerns(call("update_service", **NAMES)) == "prod/web"
+    assert KIND.concerns(call("update_service", service=f"{ECS}service/prod/web")) == "default/web"
+
+
+@pytest.mark.parametrize("answer", [{}, {"service": described("web", {"id": "x", "status": "ACTIVE"})}])
+def test_an_update_without_a_deployment_is_refused(answer: Doc) -> None:
+    step = step_of(WEB, call("update_service", **NAMES), action=Action.UPDATE)
+    with pytest.raises(RefusedError, match=r"^service\.prod/web: ecs:update_service was answered without a PRIMARY"):
+        KIND.accept(step, step.call, answer)

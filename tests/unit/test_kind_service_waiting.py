@@ -1,0 +1,200 @@
+"""Rollouts: judged by our own deployment, never by the service looking stable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from ecsplan.kinds.base import Look, Progress, Waiting
+from ecsplan.model import Action, Doc
+from tests.unit.fakes_kinds import ECS, FakeAsk, call, kind, revision, step_of
+
+KIND = kind("service")
+OLD, NEW = revision("web:41"), revision("web:42")
+
+
+def waiting(
+    name: str = "web",
+    cluster: str | None = "prod",
+    ours: str = "ecs-svc/2",
+    wanted: str | None = NEW,
+    before: Mapping[str, str] = MappingProxyType({}),
+) -> Waiting:
+    where: Doc = {"cluster": cluster} if cluster else {}
+    moved: Doc = {"taskDefinition": wanted} if wanted else {}
+    sent = call("update_service", **where, service=name, **moved)
+    expect = {"deployment": "ecs-svc/1", "previous": OLD}
+    step = step_of(f"service.{cluster or 'default'}/{name}", sent, action=Action.UPDATE, expect=expect)
+    return Waiting(address=step.address, step=step, call=sent, outputs={"deployment": ours}, before=before)
+
+
+def deployment(number: int = 2, status: str = "PRIMARY", **fields: Any) -> Doc:
+    revisions = {1: OLD, 2: NEW}
+    return {
+        "id": f"ecs-svc/{number}", "status": status, "taskDefinition": revisions.get(number, OLD),
+        "desiredCount": 2, "runningCount": 2, "pendingCount": 0, "failedTasks": 0, "rolloutState": "IN_PROGRESS",
+    } | fields  # fmt: skip
+
+
+def look(*deployments: Doc, of: Waiting | None = None, **fields: Any) -> Progress:
+    service = {"serviceName": "web", "status": "ACTIVE", "deployments": list(deployments)} | fields
+    return KIND.progress(of or waiting(), [{"services": [{"serviceName": "other"}]}, {"services": [service]}])
+
+
+def draining(**fields: Any) -> Doc:
+    return deployment(1, "ACTIVE") | fields
+
+
+def under_way(note: str) -> Progress:
+    return Progress(done=False, note=note)
+
+
+def failed(note: str) -> Progress:
+    return Progress(done=True, ok=False, note=note)
+
+
+def taken(note: str) -> Progress:
+    return Progress(done=True, ok=False, note=note, taken=True)
+
+
+def test_ten_services_of_a_cluster_per_look() -> None:
+    names = [f"s{i}" for i in range(11)]
+    all_of_them = [*(waiting(name) for name in names), waiting("web", None)]
+    assert KIND.watch is not None
+    looks = KIND.watch(all_of_them)
+    assert looks == (
+        Look(call=call("describe_services", cluster="prod", services=names[:10]),
+             addresses=tuple(one.address for one in all_of_them[:10])),
+        Look(call=call("describe_services", cluster="prod", services=names[10:]), addresses=(all_of_them[10].address,)),
+        Look(call=call("describe_services", services=["web"]), addresses=(all_of_them[11].address,)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("counts", "note"),
+    [
+        ({"runningCount": 0}, "rolling out, 0/2 running"),
+        ({"runningCount": 1, "pendingCount": 1}, "rolling out, 1/2 running, 1 pending"),
+        ({"runningCount": 1, "failedTasks": 3}, "rolling out, 1/2 running, 3 failed"),
+        ({}, "rolling out, 2/2 running"),
+    ],
+)
+def test_under_way(counts: Doc, note: str) -> None:
+    assert look(deployment(**counts), draining()) == under_way(note)
+
+
+def test_completed() -> None:
+    done = Progress(done=True, note="rolled out, 2/2 running")
+    assert look(deployment(rolloutState="COMPLETED")) == done
+    assert look(deployment(rolloutState="COMPLETED"), draining()) == done
+
+
+def test_failed_in_place() -> None:
+    reason = "ECS deployment circuit breaker: tasks failed to start."
+    broken = deployment(rolloutState="FAILED", rolloutStateReason=reason, runningCount=0, failedTasks=3)
+    note = "the rollout failed: ECS deployment circuit breaker: tasks failed to start; 0/2 running, 3 failed"
+    assert look(broken, draining()) == failed(note)
+    assert look(deployment(rolloutState="FAILED")) == failed("the rollout failed: ECS gave no reason; 2/2 running")
+
+
+def test_rolled_back_by_ecs_while_ours_can_still_be_seen() -> None:
+    ours = deployment(2, "ACTIVE", rolloutState="FAILED", rolloutStateReason="the breaker.")
+    assert look(deployment(3), ours) == failed("ECS rolled the service back to web:41: the breaker")
+
+
+def test_rolled_back_by_ecs_and_ours_is_gone() -> None:
+    assert look(deployment(3)) == failed("ECS rolled the service back to web:41: ECS gave no reason")
+    texts = [
+        "(service web) deployment ecs-svc/2 completed.",
+        "(service web) deployment ecs-svc/2 deployment failed: x.",
+    ]
+    events = [{"message": text} for text in texts]
+    assert look(deployment(3), events=events) == failed(f"ECS rolled the service back to web:41: {texts[1][:-1]}")
+
+
+def test_superseded_by_somebody_else() -> None:
+    other = deployment(3, taskDefinition=revision("web:43"))
+    said = taken("superseded: another deployment put the service on web:43")
+    assert look(other) == said
+    assert look(other, deployment(2, "ACTIVE")) == said
+    nameless = taken("superseded: another deployment put the service on an unknown revision")
+    assert look(deployment(2, "ACTIVE")) == nameless
+
+
+def test_a_deployment_of_our_id_on_another_revision_is_not_ours() -> None:
+    assert look(deployment(2, taskDefinition=revision("web:43"), rolloutState="COMPLETED")).taken
+
+
+def test_an_answer_from_before_the_update_is_no_rollback() -> None:
+    stale = under_way("waiting for ECS to show the update")
+    assert look(deployment(1, rolloutState="COMPLETED")) == stale
+    # The update was answered late too, so its deployment is not known by its id.
+    unknown = waiting(ours="")
+    assert look(deployment(1, rolloutState="COMPLETED"), of=unknown) == stale
+    assert look(deployment(2, rolloutState="COMPLETED"), draining(), of=unknown).done
+
+
+def test_what_was_there_before_may_be_this_deployments_own_doing() -> None:
+    again = waiting(ours="ecs-svc/3", wanted=OLD, before={"deployment": "ecs-svc/2"})
+    assert look(deployment(2), of=again) == under_way("waiting for ECS to show the update")
+    assert look(deployment(3, rolloutState="COMPLETED"), of=again).ok
+
+
+@pytest.mark.parametrize("status", ["INACTIVE", None])
+def test_the_service_is_gone(status: str | None) -> None:
+    services = [{"serviceName": "web", "status": status, "deployments": []}] if status else []
+    assert KIND.progress(waiting(), [{"services": services}]) == taken("the service is gone")
+
+
+def test_a_service_is_found_by_its_arn_too() -> None:
+    service = {"serviceArn": f"{ECS}service/prod/web", "deployments": [deployment(rolloutState="COMPLETED")]}
+    assert KIND.progress(waiting(), [{"services": [service]}]).done
+
+
+def test_without_a_rollout_state_it_is_done_when_settled() -> None:
+    def classic(*more: Doc, **fields: Any) -> Progress:
+        own = deployment(**fields)
+        del own["rolloutState"]
+        return look(own, *more)
+
+    assert classic() == Progress(done=True, note="rolled out, 2/2 running")
+    assert classic(draining()) == under_way("rolling out, 2/2 running")
+    assert classic(deployment(1, "INACTIVE")).done
+    assert classic(runningCount=1) == under_way("rolling out, 1/2 running")
+
+
+def test_an_update_that_started_no_deployment_is_done_when_the_count_is() -> None:
+    same: Doc = {"rolloutState": "COMPLETED", "desiredCount": 5}
+    scaled = waiting(ours="ecs-svc/1", wanted=None)
+    assert look(deployment(1, **same), of=scaled) == under_way("rolling out, 2/5 running")
+    done = Progress(done=True, note="rolled out, 5/5 running")
+    assert look(deployment(1, **same | {"runningCount": 5}), of=scaled) == done
+
+
+@pytest.mark.parametrize(
+    ("deployments", "found"),
+    [
+        ([deployment(2)], "ecs-svc/2"),
+        ([deployment(1)], ""),
+        ([deployment(3)], ""),  # by somebody else, on another revision
+        ([deployment(2, "ACTIVE")], ""),
+        ([], ""),
+    ],
+)
+def test_an_update_whose_answer_was_lost_is_known_by_its_deployment(deployments: list[Doc], found: str) -> None:
+    lost = waiting()
+    asked = call("describe_services", cluster="prod", services=["web"])
+    ask = FakeAsk().on(asked, {"services": [{"serviceName": "web", "deployments": deployments}]})
+    assert KIND.reconcile(ask, lost.step, lost.call) == ({"deployment": found} if found else None)
+
+
+def test_an_update_that_moved_no_revision_cannot_be_known_by_one() -> None:
+    lost = waiting(wanted=None)
+    ask = FakeAsk().on(
+        call("describe_services", cluster="prod", services=["web"]),
+        {"services": [{"serviceName": "web", "deployments": [deployment(2)]}]},
+    )
+    assert KIND.reconcile(ask, lost.step, lost.call) is None

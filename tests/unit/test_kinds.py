@@ -1,0 +1,132 @@
+"""The contract of kinds: how they are found, what they need not say, and the documents that they share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ecsplan.diff import possible
+from ecsplan.errors import AwsError, Exit, PlanFileError
+from ecsplan.kinds import kind_of, kinds
+from ecsplan.kinds.base import Answer, Kind, Progress, Waiting, layered, overlay, replaced, short_arn, without_none
+from ecsplan.model import Action, Address, Call, Doc
+from tests.unit.fakes_kinds import FakeAsk, call, candidate, live_of, resource, step_of
+
+PLAIN = Kind(name="plain", rank=9, rules=(), writes=frozenset(), compile=lambda _task, _scope: (), accept=lambda *_: {},
+             steps=lambda _delta: ())  # fmt: skip
+
+
+def test_kinds_are_found_and_stand_in_reference_order() -> None:
+    assert [one.name for one in kinds()] == ["task_definition", "run_task", "service", "event_targets"]
+    assert [kind_of(Address.of(one.name, "x")) for one in kinds()] == list(kinds())
+
+
+def test_a_kind_that_is_not_there() -> None:
+    with pytest.raises(PlanFileError, match=r"^schedule\.x: there is no kind of that name$") as caught:
+        kind_of(Address("schedule.x"))
+    assert caught.value.exit_code == Exit.USAGE
+
+
+def test_what_a_kind_need_not_say() -> None:
+    sent = call("x")
+    step = step_of("plain.x", sent, action=Action.UPDATE)
+    one, ask = resource("plain.x", {"a": 1}), FakeAsk()
+    live = live_of("plain.x")
+    assert PLAIN.read(ask, [one]) == (live,)
+    assert PLAIN.read_used(ask, [live], {}) == (live,)
+    assert PLAIN.merge({"a": 1}, {"b": 2}) == {"b": 2}
+    assert PLAIN.before({"a": 1}, {"a": 2}, {}) == {"a": 1}
+    assert PLAIN.older({"a": 1, "b": 1}, {"a": None}) == {"a": None, "b": 1}
+    assert PLAIN.revision_only({"a": 1}, frozenset()) == {"a": 1}
+    assert PLAIN.plan_faults(one, live) == ()
+    assert PLAIN.progress(Waiting(address=one.address, step=step, call=sent, outputs={}), []) == Progress(done=True)
+    assert PLAIN.reconcile(ask, step, sent) is None
+    assert PLAIN.abandon(Waiting(address=one.address, step=step, call=sent, outputs={})) == ()
+    assert PLAIN.concerns(sent) == ""
+    assert ask.rounds == []
+
+
+def test_an_answer_is_its_data_or_raises_its_error() -> None:
+    asked = Call(service="ecs", operation="x", params={})
+    assert Answer(call=asked, data={"a": 1}).value() == {"a": 1}
+    with pytest.raises(AwsError, match=r"^no$"):
+        Answer(call=asked, error=AwsError("no")).value()
+
+
+@pytest.mark.parametrize(
+    ("live", "declared", "expected"),
+    [
+        ({"a": 1}, {}, {"a": 1}),
+        ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}}, {"a": {"b": 3, "c": 2}}),
+        ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
+        ({"a": 1, "b": {"c": 1, "d": 2}}, {"a": None, "b": {"c": None}}, {"b": {"d": 2}}),
+        ({"a": 1}, {"a": {"b": 1}}, {"a": {"b": 1}}),
+        ({"a": {"b": 1}}, {"a": "x"}, {"a": "x"}),
+        ("x", "y", "y"),
+    ],
+)
+def test_the_declared_document_is_laid_over_the_live_one(live: Any, declared: Any, expected: Any) -> None:
+    assert overlay(live, declared) == expected
+
+
+@pytest.mark.parametrize(
+    ("newer", "older", "expected"),
+    [
+        ({"a": 1, "b": 2}, {"a": 3}, {"a": 3, "b": 2}),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"b": None}}, {"a": {"b": None, "c": 2}}),
+        ({"a": {"b": 1}}, {"a": None}, {"a": None}),
+        ({"a": [1]}, {"a": [2]}, {"a": [2]}),
+    ],
+)
+def test_the_older_of_two_documents_wins_and_keeps_its_nulls(newer: Any, older: Any, expected: Any) -> None:
+    assert layered(newer, older) == expected
+
+
+def test_only_the_declared_places_that_differ_are_put_back() -> None:
+    found = {"a": 1, "b": {"c": 1, "d": 1}, "e": [1], "same": 1, "other": 1}
+    wanted = {"a": 2, "b": {"c": 2, "d": 1, "new": 1}, "e": [2], "same": 1, "other": 2, "made": 1}
+    declared = {"a": 2, "b": {"c": 2, "d": 1, "new": 1}, "e": [2], "same": 1, "made": 1}
+    assert replaced(found, wanted, declared, found) == {"a": 1, "b": {"c": 1, "new": None}, "e": [1], "made": None}
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ({"a": "1 vCPU", "b": {"c": "0"}}, {"a": "1 vCPU", "b": {"c": "0"}}),
+        ({}, {"a": "1024", "b": {"c": 0}}),
+        ({"b": "text"}, {"a": "1024", "b": {"c": 0}}),
+    ],
+)
+def test_what_aws_answered_is_put_back_as_it_was_answered(raw: Doc, expected: Doc) -> None:
+    found, wanted = {"a": "1024", "b": {"c": 0}}, {"a": "512", "b": {"c": 1}}
+    assert replaced(found, wanted, wanted, raw) == expected
+
+
+def test_nothing_is_sent_as_null() -> None:
+    assert without_none({"a": None, "b": [1], "e": {"f": None, "g": 0}}) == {"b": [1], "e": {"g": 0}}
+
+
+def test_what_people_call_an_arn() -> None:
+    assert short_arn("arn:aws:ecs:eu-west-1:1:task-definition/web:41") == "web:41"
+    assert short_arn("arn:aws:ecs:eu-west-1:1:service/prod/web") == "web"
+    assert short_arn("web") == "web"
+
+
+def test_what_is_optional_and_cannot_be_done_is_left_out_and_told() -> None:
+    gone = resource("event_targets.r", {"Rule": "r", "Targets": []}, optional=True)
+    there = resource("service.default/web", {"service": "web", "desiredCount": 1}, optional=True)
+    needed = resource("service.default/x", {"service": "x"})
+    lives = {
+        gone.address: live_of(gone.address),
+        there.address: live_of(there.address, facts={"status": "ACTIVE"}),
+        needed.address: live_of(needed.address, facts={"status": "MISSING"}),
+    }
+    left, said = possible([gone, there, needed], lives)
+    assert left == (there, needed)
+    draining = lives | {there.address: live_of(there.address, candidate({}), facts={"status": "DRAINING"})}
+    (kept, _), told = possible([there, needed], draining)
+    assert (kept.address, kept.doc) == (there.address, {"service": "web"})
+    assert told == ("left out: service.default/web: service web in cluster default is DRAINING",)
+    assert [one[: len("left out: event_targets.r:")] for one in said] == ["left out: event_targets.r:"]

@@ -1,0 +1,125 @@
+"""SNS after each call, without secrets, and never in the way."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from ecsplan import events
+from ecsplan.errors import AwsError
+from ecsplan.model import Action, Call, Doc, Notify, Step
+from ecsplan.notify import LEFT_OUT, MAX_BYTES, message, notifier
+from tests.support.specs import TOPIC
+from tests.unit.fakes_kinds import call, step_of
+
+REGISTER = call("register_task_definition", family="web")
+UPDATE = call("update_service", service="web", cluster="prod")
+
+
+def step(task: str = "web") -> Step:
+    return step_of("task_definition.web", REGISTER, action=Action.CREATE, task=task)
+
+
+def test_a_message_says_what_was_sent_and_what_was_answered() -> None:
+    answer = {
+        "at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        "day": date(2026, 1, 2),
+        "more": [{"odd": complex(1)}],
+    }
+    assert json.loads(message(step(), REGISTER, answer)) == {
+        "client": "ecs",
+        "method": "register_task_definition",
+        "input": {"family": "web"},
+        "result": {"at": "2026-01-02T03:04:05Z", "day": "2026-01-02", "more": [{"odd": "(1+0j)"}]},
+    }
+
+
+def test_secrets_are_masked_on_both_sides() -> None:
+    containers = [{"name": "web", "environment": [{"name": "TOKEN", "value": "hunter2"}]}]
+    sent = call("register_task_definition", containerDefinitions=containers)
+    text = message(step(), sent, {"taskDefinition": {"containerDefinitions": containers}})
+    assert "hunter2" not in text
+    assert text.count("(sensitive)") == 2
+
+
+@pytest.mark.parametrize(
+    ("sent", "answered", "left_out"),
+    [
+        (10, 10, set()),
+        (10, MAX_BYTES, {"result"}),
+        (MAX_BYTES, 10, {"result", "input"}),
+        (MAX_BYTES // 2, MAX_BYTES, {"result"}),
+        # letters outside ASCII are counted as bytes
+        (10, MAX_BYTES // 2, {"result"}),
+    ],
+)
+def test_a_message_is_never_too_large(sent: int, answered: int, left_out: set[str]) -> None:
+    letter = "ü" if (sent, answered) == (10, MAX_BYTES // 2) else "x"
+    text = message(step(), call("x", a="y" * sent), {"b": letter * answered})
+    assert len(text.encode()) <= MAX_BYTES
+    content = json.loads(text)
+    assert {name for name, value in content.items() if value == LEFT_OUT} == left_out
+    assert (content["client"], content["method"]) == ("ecs", "x")
+
+
+class Publishing:
+    """Keeps what was published, and what was said about it."""
+
+    def __init__(self, error: AwsError | None = None) -> None:
+        self.error = error
+        self.sent: list[Call] = []
+        self.said: list[events.Event] = []
+
+    def do(self, sent: Call) -> Doc:
+        self.sent.append(sent)
+        if self.error:
+            raise self.error
+        return {"MessageId": "1"}
+
+    def tell(self, asked: Call = UPDATE, task: str = "web", **topics: Notify) -> None:
+        notifier(topics, self.do, self.said.append)(step(task), asked, {"ok": True})
+
+
+def test_calls_of_a_task_with_a_topic_are_published() -> None:
+    sns = Publishing()
+    sns.tell(web=Notify(topic_arn=TOPIC))
+    (sent,) = sns.sent
+    assert (sent.service, sent.operation, sent.params["TargetArn"]) == ("sns", "publish", TOPIC)
+    assert json.loads(sent.params["Message"])["method"] == "update_service"
+    assert sns.said == []
+
+
+@pytest.mark.parametrize(
+    ("regex", "asked", "published"),
+    [
+        ("", UPDATE, True),
+        ("^$", UPDATE, True),
+        ("update", UPDATE, False),
+        ("service", UPDATE, True),
+        (".*service", UPDATE, False),
+        ("^describe_|get_|list_|.*register_task", UPDATE, True),
+        ("^describe_|get_|list_|.*register_task", REGISTER, False),
+        ("^describe_|get_|list_|.*register_task", call("deregister_task_definition"), False),
+    ],
+)
+def test_methods_on_the_blacklist_are_not(regex: str, asked: Call, published: bool) -> None:
+    sns = Publishing()
+    sns.tell(asked, web=Notify(topic_arn=TOPIC, blacklist_regex=regex))
+    assert bool(sns.sent) is published
+
+
+def test_each_task_has_its_own_topic_or_none() -> None:
+    sns = Publishing()
+    topics: dict[str, Any] = {"web": Notify(topic_arn=TOPIC), "log": Notify(topic_arn=f"{TOPIC}2")}
+    for task in ("web", "log", "other"):
+        sns.tell(task=task, **topics)
+    assert [sent.params["TargetArn"] for sent in sns.sent] == [TOPIC, f"{TOPIC}2"]
+
+
+def test_a_message_that_cannot_be_published_is_a_warning_and_nothing_more() -> None:
+    sns = Publishing(AwsError("no such topic", code="NotFound"))
+    sns.tell(web=Notify(topic_arn=TOPIC))
+    assert sns.said == [events.Warned(message="SNS was not told of ecs:update_service: no such topic")]

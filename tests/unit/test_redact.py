@@ -1,0 +1,262 @@
+"""Secrets are masked in the data, before anything shows it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from ecsplan import events
+from ecsplan.model import (
+    Action,
+    Address,
+    Call,
+    Change,
+    Doc,
+    FieldChange,
+    Identity,
+    Irreversible,
+    Plan,
+    Ref,
+    Step,
+    to_json,
+)
+from ecsplan.redact import (
+    CHANGED,
+    SENSITIVE,
+    cleaned,
+    mask_doc,
+    mask_field,
+    mask_plan,
+    mask_requests,
+    mask_step,
+    says_secret,
+    scrub,
+    secrets_of,
+)
+from tests.unit.fakes_kinds import call, step_of
+
+TASK, SERVICE, RULE, RUN = (
+    Address("task_definition.web"),
+    Address("service.prod/web"),
+    Address("event_targets.nightly"),
+    Address("run_task.web/migrate"),
+)
+URL = "postgres://ada:hunter2@db/shop"
+
+
+def pairs(**values: Any) -> list[Doc]:
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["DB_PASSWORD", "password", "dbPassword", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "API_KEY", "apiKey", "APIKEY",
+     "CREDENTIALS", "SENTRY_DSN", "DB_PASS", "REDIS_PWD", "my.auth", "splunk-token", "SECRET_KEY_BASE", "PRIVATE_PEM",
+     "SSH_KEYS", "Passphrase", "DB_PW", "basicAuth"],
+)  # fmt: skip
+def test_names_that_say_secret(name: str) -> None:
+    assert says_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["DEBUG", "KEYBOARD", "PASSENGERS", "AUTHOR", "DB_HOST", "COMPASS", "KEYWORDS_FILE", "", "BYPASS_CACHE", "PWDIR"],
+)
+def test_names_that_do_not(name: str) -> None:
+    assert not says_secret(name)
+
+
+@pytest.mark.parametrize(
+    ("address", "doc", "expected"),
+    [
+        (TASK, {"containerDefinitions": [{"environment": pairs(DB_PASSWORD="x", DEBUG="1", N=3, PIN_KEY=4)}]},
+         {"containerDefinitions": [{"environment": pairs(DB_PASSWORD=SENSITIVE, DEBUG="1", N=3, PIN_KEY=SENSITIVE)}]}),
+        (TASK, {"containerDefinitions": [{"logConfiguration": {"options": {"splunk-token": "x", "mode": "y"}}}]},
+         {"containerDefinitions": [{"logConfiguration": {"options": {"splunk-token": SENSITIVE, "mode": "y"}}}]}),
+        (TASK, {"containerDefinitions": [{"firelensConfiguration": {"options": {"api_key": "x"}}}]},
+         {"containerDefinitions": [{"firelensConfiguration": {"options": {"api_key": SENSITIVE}}}]}),
+        (TASK, {"containerDefinitions": [{"dockerLabels": {"datadog.token": "x", "a": URL}}]},
+         {"containerDefinitions": [{"dockerLabels": {"datadog.token": SENSITIVE, "a": SENSITIVE}}]}),
+        (TASK, {"containerDefinitions": [{"secrets": [{"name": "DB_PASSWORD", "valueFrom": "arn:aws:ssm:x"}]}]},
+         {"containerDefinitions": [{"secrets": [{"name": "DB_PASSWORD", "valueFrom": "arn:aws:ssm:x"}]}]}),
+        (TASK, {"containerDefinitions": [{"environment": pairs(DATABASE_URL=URL, HOME_URL="https://a/b")}]},
+         {"containerDefinitions": [{"environment": pairs(DATABASE_URL=SENSITIVE, HOME_URL="https://a/b")}]}),
+        (TASK, {"containerDefinitions": [{"command": ["psql", URL, "a:b@c"]}]},
+         {"containerDefinitions": [{"command": ["psql", SENSITIVE, "a:b@c"]}]}),
+        (TASK, {"tags": [{"key": "token", "value": "x"}]}, {"tags": [{"key": "token", "value": "x"}]}),
+        (RUN, {"overrides": {"containerOverrides": [{"name": "web", "environment": pairs(TOKEN="x")}]}},
+         {"overrides": {"containerOverrides": [{"name": "web", "environment": pairs(TOKEN=SENSITIVE)}]}}),
+        (SERVICE, {"serviceConnectConfiguration": {"logConfiguration": {"options": {"token": "x"}}}},
+         {"serviceConnectConfiguration": {"logConfiguration": {"options": {"token": SENSITIVE}}}}),
+        (SERVICE, {"taskDefinition": Ref(address=TASK, output="arn")},
+         {"taskDefinition": Ref(address=TASK, output="arn")}),
+        (RULE, {"Targets": [{"Input": json.dumps({"environment": pairs(TOKEN="x", A="1")})}]},
+         {"Targets": [{"Input": json.dumps({"environment": pairs(TOKEN=SENSITIVE, A="1")})}]}),
+        (RULE, {"Targets": [{"Input": f'  [{{"a": "{URL}"}}]'}]}, {"Targets": [{"Input": '[{"a": "(sensitive)"}]'}]}),
+        (RULE, {"Targets": [{"Input": '{ "a": 1 }'}, {"Input": "{no json"}, {"Input": "{" + URL}]},
+         {"Targets": [{"Input": '{ "a": 1 }'}, {"Input": "{no json"}, {"Input": SENSITIVE}]}),
+        (TASK, None, None),
+    ],
+)  # fmt: skip
+def test_documents(address: Address, doc: Any, expected: Any) -> None:
+    before = json.dumps(doc, default=repr)
+    assert mask_doc(address, doc) == expected
+    assert json.dumps(doc, default=repr) == before
+
+
+def test_the_values_of_options_of_a_command() -> None:
+    command = ["run", "--password", "x", "--token=y", "--port", "80", "-v", "--secret", "--debug", "--key"]
+    assert mask_doc(TASK, {"command": command})["command"] == [
+        "run", "--password", SENSITIVE, f"--token={SENSITIVE}", "--port", "80", "-v", "--secret", "--debug", "--key",
+    ]  # fmt: skip
+
+
+def test_a_text_nested_without_end_does_not_overflow() -> None:
+    assert mask_doc(TASK, {"a": "[" * 100_000}) == {"a": "[" * 100_000}
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "expected"),
+    [
+        ("containers.web.environment.DB_PASSWORD", "a", "b", (SENSITIVE, CHANGED)),
+        ("containers.web.environment.DB_PASSWORD", None, "b", (None, SENSITIVE)),
+        ("containers.web.environment.DB_PASSWORD", "a", None, (SENSITIVE, None)),
+        ("containers.web.environment.DB_PASSWORD#2", "a", "b", (SENSITIVE, CHANGED)),
+        ("containers.web.environment.my.token", "a", "b", (SENSITIVE, CHANGED)),
+        ("containers.web.environment.DEBUG", "0", "1", ("0", "1")),
+        ("containers.web.environment.DEBUG", URL, "1", (SENSITIVE, "1")),
+        ("containers.web.environment.DEBUG", URL, URL + "2", (SENSITIVE, CHANGED)),
+        ("containers.web.logConfiguration.options.splunk-token", "a", "b", (SENSITIVE, CHANGED)),
+        ("containers.web.dockerLabels.token", "a", "b", (SENSITIVE, CHANGED)),
+        ("containers.web.image", "web:1", "web:2", ("web:1", "web:2")),
+        ("containers.token.image", "web:1", "web:2", ("web:1", "web:2")),
+        ("containers.web.secrets.DB_PASSWORD", "arn:a", "arn:b", ("arn:a", "arn:b")),
+        ("tags.token", "a", "b", ("a", "b")),
+    ],
+)
+def test_differences(path: str, before: Any, after: Any, expected: tuple[Any, Any]) -> None:
+    found = mask_field(TASK, FieldChange(path=path, before=before, after=after))
+    assert (found.path, found.before, found.after) == (path, *expected)
+
+
+def test_differences_of_other_kinds() -> None:
+    one, two = (json.dumps({"environment": pairs(TOKEN=value)}) for value in ("a", "b"))
+    found = mask_field(RULE, FieldChange(path="targets.report.Input", before=one, after=two))
+    assert (json.loads(found.before)["environment"], found.after) == (pairs(TOKEN=SENSITIVE), CHANGED)
+    path = "serviceConnectConfiguration.logConfiguration.options.token"
+    assert mask_field(SERVICE, FieldChange(path=path, before="a", after="b")).after == CHANGED
+
+
+# --- plans ---
+
+SECRET = "hunter2!"
+
+
+def definition(value: str = SECRET) -> Doc:
+    return {
+        "family": "web",
+        "containerDefinitions": [{"name": "web", "environment": pairs(TOKEN=value, SHORT_KEY="abc")}],
+    }
+
+
+def plan() -> Plan:
+    register = call("register_task_definition", **definition())
+    undo = call("deregister_task_definition", taskDefinition=Ref(address=TASK, output="arn"), x=definition("old one"))
+    fields = (FieldChange(path="containers.web.environment.TOKEN", before="old one", after=SECRET),)
+    command = ["psql", URL, "-c", "select 1"]
+    run = call("run_task", overrides={"containerOverrides": [{"name": "web", "command": command}]})
+    return Plan(
+        app="shop",
+        tag="v42",
+        identity=Identity(account="1", region="x"),
+        changed=True,
+        observed={},
+        changes=(
+            Change(address=TASK, task="web", action=Action.CREATE, before=definition("old one"), after=definition(),
+                   fields=fields),
+        ),
+        steps=(
+            step_of(TASK, register, undo, action=Action.CREATE, changes=fields),
+            Step(index=2, phase=step_of(RUN, run, action=Action.RUN).phase, kind="run_task", address=RUN,
+                 action=Action.RUN, call=run, undo=Irreversible(reason="it has run"),
+                 note=f"web: {' '.join(command)}"),
+        ),
+        summary={},
+    )  # fmt: skip
+
+
+def test_nothing_of_a_masked_plan_tells_a_secret() -> None:
+    shown = mask_plan(plan())
+    text = to_json(shown).decode()
+    for secret in (SECRET, "old one", "hunter2", "abc"):
+        assert secret not in text
+    assert shown.changes[0].fields[0].after == CHANGED
+    assert shown.steps[1].note == f"web: psql postgres://{SENSITIVE}@db/shop -c select 1"
+    assert shown.steps[1].undo == Irreversible(reason="it has run")
+
+
+def test_a_plan_is_masked_in_its_values_only() -> None:
+    first, shown = plan(), mask_plan(plan())
+    assert [step.call.operation for step in shown.steps] == [step.call.operation for step in first.steps]
+    assert [field.path for field in shown.changes[0].fields] == [field.path for field in first.changes[0].fields]
+    assert isinstance(shown.steps[0].undo, Call)
+    assert shown.steps[0].undo.params["taskDefinition"] == Ref(address=TASK, output="arn")
+    assert plan() == first
+    assert mask_step(first.steps[0]) == shown.steps[0]
+
+
+def test_the_secrets_of_a_plan_are_those_that_are_long_enough_to_be_one() -> None:
+    assert secrets_of(plan()) == {SECRET, "old one", URL, "hunter2"}
+
+
+def test_secrets_inside_json_are_known_too() -> None:
+    text = json.dumps({"environment": pairs(TOKEN=SECRET, A="1"), "password": "swordfish", "other": [URL, 5, True]})
+    masked = mask_doc(RULE, {"Input": text})
+    assert json.loads(masked["Input"]) == {
+        "environment": pairs(TOKEN=SENSITIVE, A="1"), "password": SENSITIVE, "other": [SENSITIVE, 5, True],
+    }  # fmt: skip
+    put = call("put_targets", "events", Rule="r", Targets=[{"Id": "a", "Input": text}])
+    found = secrets_of(msgspec.structs.replace(plan(), steps=(step_of(RULE, put, action=Action.UPDATE),)))
+    assert {SECRET, "swordfish", URL, "hunter2"} <= found
+
+
+def test_scrubbing_takes_the_longer_secret_first() -> None:
+    secrets = frozenset({"hunter2", "hunter2!"})
+    assert scrub("no: hunter2! and hunter2", secrets) == f"no: {SENSITIVE} and {SENSITIVE}"
+    assert scrub("no", secrets) == "no"
+
+
+def test_a_listener_hears_events_with_what_was_said_cleaned() -> None:
+    heard: list[events.Event] = []
+    emit = cleaned(heard.append, lambda text: text.replace("hunter2", "***"))
+    started = events.DeploymentStarted(number=1, app="hunter2", tag="x", steps=1)
+    emit(started)
+    emit(events.Warned(message="a hunter2"))
+    emit(events.Progressed(address=SERVICE, note="b hunter2", done=False, ok=True, elapsed=1.0))
+    emit(events.UndoStarted(reason="c hunter2"))
+    assert heard == [
+        started,
+        events.Warned(message="a ***"),
+        events.Progressed(address=SERVICE, note="b ***", done=False, ok=True, elapsed=1.0),
+        events.UndoStarted(reason="c ***"),
+    ]
+
+
+def test_compiled_requests_are_masked_by_their_kind() -> None:
+    requests: dict[str, Doc] = {
+        "web": {
+            "task_definition": definition(),
+            "run_tasks": [{"overrides": {"containerOverrides": [{"environment": pairs(TOKEN=SECRET)}]}}],
+            "update_services": [{"service": "web", "serviceConnectConfiguration":
+                                 {"logConfiguration": {"options": {"token": SECRET}}}}],
+            "events__put_targets": [{"Rule": "r", "Targets": [{"Id": "a", "Input": f'{{"u": "{URL}"}}'}]}],
+        }
+    }  # fmt: skip
+    shown = mask_requests(requests)
+    assert list(shown["web"]) == list(requests["web"])
+    assert SECRET not in json.dumps(shown)
+    assert "hunter2" not in json.dumps(shown)
+    assert shown["web"]["update_services"][0]["service"] == "web"

@@ -1,0 +1,321 @@
+"""The way back by the journal: what the later deployments touched, as it was before the first of them."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from ecsplan.errors import UsageError
+from ecsplan.journal import Began, Closed, Deployment, Outcome
+from ecsplan.model import Action, Address, Change, Doc, Notify, Plan, Ref, Resource, Settings
+from ecsplan.rollback import Back, target, to_deployment
+from tests.unit.builders import (
+    AT,
+    deployment,
+    kept,
+    moved,
+    plan,
+    register,
+    revision,
+    run,
+    targets,
+    task_definition_arn,
+    update,
+)
+
+WEB, SERVICE = Address("task_definition.web"), Address("service.prod/web")
+
+
+def arn(number: int, family: str = "web") -> str:
+    return task_definition_arn(family, number)
+
+
+def to(number: int, *, old: int, **more: object) -> Plan:
+    """A plan that moves the service from revision `old` to `number`, and registers that."""
+    changes = (registered(old), moved(old=old))
+    return plan(register(), update(old=old), **{"tag": f"v{number}", "changes": changes, **more})
+
+
+def registered(old: int, family: str = "web") -> Change:
+    return Change(
+        address=Address(f"task_definition.{family}"),
+        task=family,
+        action=Action.CREATE,
+        before={"family": family, "image": f"{family}:v{old}"},
+        after={"family": family},
+        outputs={"arn": arn(old, family)},
+    )
+
+
+def one(number: int, made: Plan, **more: object) -> Deployment:
+    """Deployment `number`, whose plan's first step registered revision 40 + `number`."""
+    return deployment(number, made, outputs={1: {"arn": arn(40 + number)}}, **more)  # type: ignore[arg-type]
+
+
+def found(back: Back) -> dict[str, Resource]:
+    return {resource.address: resource for resource in back.resources}
+
+
+# Three deployments: web:40 -> 41 -> 42 -> 43.
+THREE = [one(n, to(40 + n, old=39 + n)) for n in (1, 2, 3)]
+
+
+# --- what is put back ---
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_the_service_goes_to_the_revision_from_before_the_first_of_them(number: int) -> None:
+    back = to_deployment(THREE, number, keep=False)
+    resources = found(back)
+    assert list(resources) == [WEB, SERVICE]
+    assert resources[WEB].pinned == arn(40 + number)
+    assert resources[SERVICE].doc == {"cluster": "prod", "service": "web", "taskDefinition": revision()}
+    assert back.undoes == tuple(range(number + 1, 4))
+    assert back.tag == (f"v{40 + number}" if number else "")
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_the_revisions_that_they_made_are_to_go(number: int) -> None:
+    made = tuple(arn(40 + n) for n in range(number + 1, 4))
+    assert found(to_deployment(THREE, number, keep=False))[WEB].retire == made
+    assert found(to_deployment(THREE, number, keep=True))[WEB].retire == ()
+
+
+def test_back_to_the_newest_changes_nothing() -> None:
+    assert to_deployment(THREE, 3, keep=False) == Back(resources=(), tag="v43", undoes=(), notify={})
+
+
+def test_the_revision_is_known_from_the_journal_should_ecs_not_know_it_any_more() -> None:
+    reused = plan(update(old=41), changes=(kept(number=40), moved(old=41)))
+    back = to_deployment([THREE[0], deployment(2, reused)], 1, keep=False)
+    assert (found(back)[WEB].pinned, found(back)[WEB].doc) == (arn(41), dict(register().call.params))
+    assert found(to_deployment(THREE, 0, keep=False))[WEB].doc == {"family": "web", "image": "web:v40"}
+
+
+def test_a_revision_that_the_journal_never_saw_is_only_pinned() -> None:
+    made = plan(update(old=30), changes=(kept(), moved(old=30)))
+    assert found(to_deployment([deployment(1, made)], 0, keep=False))[WEB].doc == {}
+
+
+def test_the_oldest_value_of_each_field_wins() -> None:
+    first = to(41, old=40, changes=(registered(40), moved(old=40, desiredCount=2)))
+    second = to(42, old=41, changes=(registered(41), moved(old=41, desiredCount=5, enableECSManagedTags=False)))
+    doc = found(to_deployment([one(1, first), one(2, second)], 0, keep=False))[SERVICE].doc
+    assert doc == {
+        "cluster": "prod",
+        "service": "web",
+        "taskDefinition": revision(),
+        "desiredCount": 2,
+        "enableECSManagedTags": False,
+    }
+
+
+def test_only_what_the_later_ones_touched_is_put_back() -> None:
+    other = plan(update("api"), changes=(kept(), moved("api")))
+    assert Address("service.prod/api") not in found(to_deployment([deployment(1, other), *THREE[1:]], 1, keep=False))
+
+
+def test_two_services_on_different_revisions_get_a_pin_each() -> None:
+    made = plan(register(), update("a"), update("b"), changes=(registered(40), moved("a", old=40), moved("b", old=39)))
+    resources = found(to_deployment([one(1, made)], 0, keep=False))
+    first, second = Address("task_definition.web:39"), Address("task_definition.web:40")
+    assert [resources[address].pinned for address in (first, second)] == [arn(39), arn(40)]
+    assert resources[Address("service.prod/a")].doc["taskDefinition"] == Ref(address=second, output="arn")
+    assert resources[Address("service.prod/b")].doc["taskDefinition"] == Ref(address=first, output="arn")
+    assert sorted(old for one in (first, second) for old in resources[one].retire) == [arn(41)]
+
+
+def test_a_revision_that_nothing_was_on_before_is_only_to_go() -> None:
+    """The service's count was changed and a revision registered: there is none to go back to."""
+    change = Change(
+        address=SERVICE,
+        task="web",
+        action=Action.UPDATE,
+        before={"cluster": "prod", "service": "web", "desiredCount": 1},
+        after={"cluster": "prod", "service": "web", "desiredCount": 2},
+    )
+    made = plan(register(), update(), changes=(registered(40), change))
+    resources = found(to_deployment([one(1, made)], 0, keep=False))
+    assert (resources[WEB].pinned, resources[WEB].retire, resources[WEB].doc) == ("", (arn(41),), {})
+    assert found(to_deployment([one(1, made)], 0, keep=True)).keys() == {SERVICE}
+
+
+def test_families_are_kept_apart() -> None:
+    made = plan(
+        register("web"), register("job"), update("web"), update("job", family="job"),
+        changes=(registered(40), registered(7, "job"), moved(old=40), moved("job", family="job", old=7)),
+    )  # fmt: skip
+    both = deployment(1, made, outputs={1: {"arn": arn(41)}, 2: {"arn": arn(8, "job")}})
+    resources = found(to_deployment([both], 0, keep=False))
+    job = Address("task_definition.job")
+    assert (resources[WEB].pinned, resources[WEB].retire) == (arn(40), (arn(41),))
+    assert (resources[job].pinned, resources[job].retire) == (arn(7, "job"), (arn(8, "job"),))
+    assert resources[Address("service.prod/job")].doc["taskDefinition"] == revision("job")
+    assert (resources[WEB].task, resources[job].task) == ("web", "job")
+
+
+def test_one_off_tasks_are_not_run_on_the_way_back() -> None:
+    ran = Change(address=Address("run_task.web/migrate"), task="web", action=Action.RUN, after={}, before={"a": 1})
+    made = to(41, old=40, changes=(registered(40), ran, moved(old=40)))
+    assert {address.kind for address in map(Address, found(to_deployment([one(1, made)], 0, keep=False)))} == {
+        "task_definition",
+        "service",
+    }
+    assert plan(run()).steps[0].address == ran.address
+
+
+def test_targets_that_were_made_are_to_be_absent_again() -> None:
+    before: Doc = {"Rule": "nightly", "Targets": [], "absent": ["report"]}
+    change = Change(
+        address=Address("event_targets.nightly"),
+        task="web",
+        action=Action.UPDATE,
+        before=before,
+        after={"Rule": "nightly"},
+    )
+    made = plan(register(), targets(), changes=(registered(40), change))
+    resources = found(to_deployment([one(1, made)], 0, keep=False))
+    assert resources[Address("event_targets.nightly")].doc == before
+
+
+def test_a_target_made_by_the_first_and_changed_by_the_second_is_absent_again() -> None:
+    def of(n: int, before: Doc) -> Deployment:
+        change = Change(
+            address=Address("event_targets.nightly"), task="web", action=Action.UPDATE, before=before, after={}
+        )
+        return one(n, plan(register(), targets(), changes=(registered(40), change)))
+
+    first = of(1, {"Rule": "nightly", "Targets": [], "absent": ["report"]})
+    second = of(2, {"Rule": "nightly", "Targets": [{"Id": "report", "EcsParameters": {"TaskDefinitionArn": arn(41)}}]})
+    resources = found(to_deployment([first, second], 0, keep=False))
+    doc = resources[Address("event_targets.nightly")].doc
+    assert doc == {"Rule": "nightly", "Targets": [], "absent": ["report"]}
+
+
+def test_settings_that_say_how_to_wait_are_kept_and_actions_are_not() -> None:
+    settings = Settings(wait=False, timeout=60, force=True, redeploy=True, when="always")
+    change = Change(
+        address=SERVICE, task="web", action=Action.UPDATE, before=moved().before, after={}, settings=settings
+    )
+    made = to(41, old=40, changes=(registered(40), change))
+    assert found(to_deployment([one(1, made)], 0, keep=False))[SERVICE].settings == Settings(wait=False, timeout=60)
+
+
+def test_what_is_referred_to_comes_first() -> None:
+    kinds = [Address(address).kind for address in found(to_deployment(THREE, 0, keep=False))]
+    assert kinds == ["task_definition", "service"]
+
+
+def test_what_may_be_gone_is_left_out_rather_than_refused() -> None:
+    resources = found(to_deployment(THREE, 0, keep=False))
+    assert [resources[address].optional for address in (WEB, SERVICE)] == [False, True]
+
+
+# --- what was only begun, or looked at ---
+
+
+def test_what_was_begun_counts_even_if_nobody_saw_its_end() -> None:
+    made = to(41, old=40)
+    cut = deployment(1, made, begun=[1], outputs={1: {"arn": arn(41)}}, outcome=None)
+    opened = Deployment(opened=cut.opened, entries=(*cut.entries, Began(at=AT, step=2)))
+    resources = found(to_deployment([opened], 0, keep=False))
+    assert (resources[WEB].pinned, resources[WEB].retire) == (arn(40), (arn(41),))
+    assert SERVICE in resources
+
+
+def test_what_was_never_begun_is_a_bystander_read_and_not_changed() -> None:
+    """So that no revision that it uses is deregistered."""
+    made = to(41, old=40)
+    cut = deployment(1, made, begun=[1], outputs={1: {"arn": arn(41)}}, outcome=Outcome.STOPPED)
+    resources = found(to_deployment([cut], 0, keep=False))
+    assert resources[SERVICE].doc == {"cluster": "prod", "service": "web"}
+    assert (resources[WEB].pinned, resources[WEB].retire) == ("", (arn(41),))
+
+
+def test_a_service_that_was_left_alone_is_a_bystander() -> None:
+    left = Change(
+        address=Address("service.prod/api"),
+        task="web",
+        action=Action.KEEP,
+        after={"cluster": "prod", "service": "api", "desiredCount": 3},
+    )
+    made = to(41, old=40, changes=(registered(40), moved(old=40), left))
+    resources = found(to_deployment([one(1, made)], 0, keep=False))
+    assert resources[left.address].doc == {"cluster": "prod", "service": "api"}
+
+
+def test_deployments_that_were_put_back_are_gone_over_but_undone_only_if_they_touched_something() -> None:
+    nothing = deployment(2, to(42, old=41), begun=[], outcome=Outcome.INTERRUPTED)
+    assert to_deployment([THREE[0], nothing, THREE[2]], 1, keep=False).undoes == (3,)
+
+
+# --- notices, tags, and numbers that there are not ---
+
+
+def test_notices_go_where_those_of_the_newest_deployment_went() -> None:
+    topic = {"web": Notify(topic_arn="arn:aws:sns:eu-west-1:123456789012:new")}
+    newest = one(2, to(42, old=41, notify=topic))
+    assert to_deployment([THREE[0], newest], 1, keep=False).notify == topic
+
+
+def test_the_tag_is_the_one_that_runs_there() -> None:
+    """Deployment 2 failed and was put back, so that what ran after it is what deployment 1 left."""
+    put_back = one(2, to(42, old=41), outcome=Outcome.PUT_BACK)
+    assert to_deployment([THREE[0], put_back, one(3, to(43, old=41))], 2, keep=False).tag == "v41"
+
+
+def test_a_number_that_there_is_not_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match=r"^there is no deployment 4 in the journal: it has 1 to 3$"):
+        to_deployment(THREE, 4, keep=False)
+    with pytest.raises(UsageError, match=r"^there is no deployment 1 in the journal: it is empty$"):
+        to_deployment([], 1, keep=False)
+
+
+def test_before_all_of_an_empty_journal_is_nothing() -> None:
+    assert to_deployment([], 0, keep=False) == Back(resources=(), tag="")
+
+
+# --- the deployment to go back from, where none is named ---
+
+
+def test_without_a_number_it_is_the_newest() -> None:
+    assert target(THREE) == 2
+    assert target(THREE[:1]) == 0
+
+
+@pytest.mark.parametrize("outcome", [Outcome.STOPPED, Outcome.INTERRUPTED, Outcome.UNFINISHED, None])
+def test_one_that_was_left_part_way_counts(outcome: Outcome | None) -> None:
+    assert target([THREE[0], one(2, to(42, old=41), outcome=outcome)]) == 1
+
+
+def test_a_rollback_that_was_left_part_way_is_gone_on_with() -> None:
+    """To undo it would bring back what it was undoing."""
+    back = one(3, to(41, old=42, undoes=(2,)), outcome=Outcome.STOPPED)
+    assert target([*THREE[:2], back]) == 1
+    assert target([*THREE[:2], one(3, to(41, old=42, undoes=(2,)))]) == 2
+
+
+def test_what_there_is_no_way_back_from_does_not_count() -> None:
+    """A one-off task ran, or a service was deployed anew without a difference."""
+    only_ran = deployment(2, plan(run(), changes=(kept(),)))
+    anew = msgspec.structs.replace(update(), changes=())
+    redeployed = deployment(3, plan(anew, changes=(moved(),)))
+    assert target([THREE[0], only_ran, redeployed]) == 0
+
+
+def test_one_that_was_put_back_or_touched_nothing_does_not_count() -> None:
+    put_back = one(2, to(42, old=41), outcome=Outcome.PUT_BACK)
+    nothing = deployment(3, to(43, old=41), begun=[], outcome=Outcome.INTERRUPTED)
+    assert target([THREE[0], put_back, nothing]) == 0
+
+
+@pytest.mark.parametrize("deployments", [[], [one(1, to(41, old=40), outcome=Outcome.PUT_BACK)]])
+def test_where_nothing_changed_there_is_nothing_to_roll_back(deployments: list[Deployment]) -> None:
+    with pytest.raises(UsageError, match=r"^there is nothing to roll back"):
+        target(deployments)
+
+
+def test_a_closed_deployment_is_told_by_its_last_word() -> None:
+    resumed = one(2, to(42, old=41), outcome=Outcome.STOPPED)
+    settled = Deployment(opened=resumed.opened, entries=(*resumed.entries, Closed(at=AT, outcome=Outcome.PUT_BACK)))
+    assert target([THREE[0], settled]) == 0

@@ -1,0 +1,144 @@
+"""The way back without a journal: by ECS's own revision history."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecsplan.errors import UsageError
+from ecsplan.model import Address, Candidate, Live, Resource, Settings
+from ecsplan.rollback import to_revision
+from tests.unit.builders import revision, task_definition_arn
+
+
+def arn(number: int, family: str = "web") -> str:
+    return task_definition_arn(family, number)
+
+
+def family(name: str = "web") -> Resource:
+    doc = {"family": name, "containerDefinitions": []}
+    return Resource(address=Address(f"task_definition.{name}"), task=name, doc=doc, keep=10)
+
+
+def service(name: str, of: str = "web", settings: Settings = Settings()) -> Resource:  # noqa: B008
+    doc = {"cluster": "prod", "service": name, "taskDefinition": revision(of), "desiredCount": 3}
+    return Resource(address=Address(f"service.prod/{name}"), task=of, doc=doc, settings=settings)
+
+
+def run() -> Resource:
+    doc = {"taskDefinition": revision()}
+    return Resource(address=Address("run_task.web/migrate"), task="web", doc=doc)
+
+
+def live(name: str = "web", in_use: int | None = 42, active: tuple[int, ...] = (42, 41, 40)) -> Live:
+    candidates = (Candidate(doc={}, outputs={"arn": arn(in_use, name)}),) if in_use is not None else ()
+    facts = {"family": name, "active": [arn(number, name) for number in active]}
+    return Live(address=Address(f"task_definition.{name}"), candidates=candidates, facts=facts)
+
+
+def test_it_goes_to_the_active_revision_before_the_one_in_use() -> None:
+    back = to_revision([family(), service("web")], {family().address: live()}, None, keep=False)
+    definition, web = back.resources
+    assert (definition.pinned, definition.retire, definition.doc, definition.keep) == (arn(41), (arn(42),), {}, None)
+    assert web.doc == {"cluster": "prod", "service": "web", "taskDefinition": revision()}
+    assert (back.tag, back.undoes) == ("", ())
+    assert back.notes == ("by ECS's own history: web:42 -> web:41",)
+
+
+def test_revisions_that_are_not_active_are_passed_over() -> None:
+    lives = {family().address: live(in_use=42, active=(50, 42, 38, 7))}
+    assert to_revision([family()], lives, None, keep=False).resources[0].pinned == arn(38)
+
+
+def test_numbers_are_compared_as_numbers() -> None:
+    lives = {family().address: live(in_use=100, active=(100, 99, 9))}
+    assert to_revision([family()], lives, None, keep=False).resources[0].pinned == arn(99)
+
+
+def test_a_named_revision_is_gone_to_even_forward() -> None:
+    lives = {family().address: live(in_use=40)}
+    (definition,) = to_revision([family()], lives, "web:42", keep=False).resources
+    assert (definition.pinned, definition.retire) == ("web:42", ())
+
+
+def test_what_is_gone_back_from_is_kept_if_asked() -> None:
+    lives = {family().address: live()}
+    assert to_revision([family()], lives, "web:40", keep=True).resources[0].retire == ()
+    assert to_revision([family()], lives, "web:40", keep=False).resources[0].retire == (arn(42),)
+
+
+def test_a_named_revision_moves_only_its_own_family() -> None:
+    declared = [family("web"), family("job"), service("web"), service("job", "job")]
+    lives = {family(name).address: live(name) for name in ("web", "job")}
+    addresses = [resource.address for resource in to_revision(declared, lives, "job:41", keep=False).resources]
+    assert addresses == ["task_definition.job", "service.prod/job"]
+
+
+def test_without_a_name_every_family_moves() -> None:
+    declared = [family("web"), service("web"), family("job"), service("job", "job")]
+    lives = {family("web").address: live("web"), family("job").address: live("job", 8, (8, 7))}
+    back = to_revision(declared, lives, None, keep=False)
+    assert [resource.address for resource in back.resources] == [
+        "task_definition.web",
+        "task_definition.job",
+        "service.prod/web",
+        "service.prod/job",
+    ]
+    assert back.notes == ("by ECS's own history: web:42 -> web:41", "by ECS's own history: job:8 -> job:7")
+
+
+def test_one_off_tasks_and_what_is_not_on_the_revision_stay() -> None:
+    fixed = Resource(address=Address("service.prod/fixed"), task="web", doc={"service": "fixed"})
+    targets = Resource(
+        address=Address("event_targets.nightly"),
+        task="web",
+        doc={
+            "Rule": "nightly",
+            "State": "x",
+            "Targets": [
+                {"Id": "a", "Input": "{}", "EcsParameters": {"TaskDefinitionArn": revision(), "TaskCount": 2}},
+                {"Id": "b", "EcsParameters": {"TaskDefinitionArn": arn(1, "other")}},
+            ],
+        },
+    )
+    back = to_revision([family(), run(), service("web"), fixed, targets], {family().address: live()}, None, keep=False)
+    assert [resource.address for resource in back.resources] == [
+        "task_definition.web",
+        "service.prod/web",
+        "event_targets.nightly",
+    ]
+    assert back.resources[2].doc == {
+        "Rule": "nightly",
+        "Targets": [{"Id": "a", "EcsParameters": {"TaskDefinitionArn": revision()}}],
+    }
+
+
+def test_settings_that_say_how_to_wait_are_kept_and_actions_are_not() -> None:
+    settings = Settings(wait=False, timeout=60, force=True, redeploy=True)
+    back = to_revision([family(), service("web", settings=settings)], {family().address: live()}, None, keep=False)
+    assert back.resources[1].settings == Settings(wait=False, timeout=60)
+
+
+def test_without_an_older_revision_one_has_to_be_named() -> None:
+    lives = {family().address: live(in_use=40, active=(42, 41, 40))}
+    with pytest.raises(UsageError, match=r"no ACTIVE revision before web:40 to go back to") as caught:
+        to_revision([family()], lives, None, keep=False)
+    assert caught.value.hint == "Name one with --to FAMILY:REV."
+
+
+def test_a_family_without_any_revision_has_none_to_go_back_to() -> None:
+    lives = {family().address: live(in_use=None, active=())}
+    with pytest.raises(UsageError, match="no ACTIVE revision before the first to go back to"):
+        to_revision([family()], lives, None, keep=False)
+
+
+def test_a_family_without_any_revision_can_still_be_sent_to_a_named_one() -> None:
+    lives = {family().address: live(in_use=None, active=())}
+    back = to_revision([family()], lives, "web:3", keep=False)
+    assert back.resources[0].pinned == "web:3"
+    assert back.notes == ("by ECS's own history: nothing -> web:3",)
+
+
+@pytest.mark.parametrize("wanted", ["job:3", ":3"])
+def test_a_family_that_the_spec_does_not_have_is_a_usage_error(wanted: str) -> None:
+    with pytest.raises(UsageError, match=rf"^{wanted}: no task of the spec has the family"):
+        to_revision([family()], {family().address: live()}, wanted, keep=False)

@@ -1,0 +1,280 @@
+"""Waiting: pauses, time limits, and which looks mean that something has failed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from ecsplan import events
+from ecsplan.errors import AwsError
+from ecsplan.kinds.base import Waiting
+from ecsplan.model import Call, Settings, Step
+from ecsplan.waiting import LateError, LostError, wait_for
+from tests.unit.builders import ecs, register, run, targets, task_definition_arn, update
+from tests.unit.fakes import FakeAws, FakeClock, refusal, service, stopped, throttled
+
+ROLLING, FAILED = {"rolloutState": "IN_PROGRESS"}, {"rolloutState": "FAILED", "rolloutStateReason": "it crashed"}
+
+
+class Looks:
+    """Services and tasks under way, and what was told of them."""
+
+    def __init__(self) -> None:
+        self.aws, self.clock, self.stop = FakeAws(), FakeClock(), threading.Event()
+        self.said: list[events.Event] = []
+
+    def service(self, name: str, *looks: dict[str, Any], settings: Settings = Settings()) -> Waiting:  # noqa: B008
+        """A service whose update was accepted."""
+        self.aws.services[name] = service(name)
+        self.aws.rollouts[name, 1] = list(looks)
+        step = update(name, settings=settings)
+        call = ecs("update_service", cluster="prod", service=name, taskDefinition=task_definition_arn("web", 42))
+        self.aws.do(call)
+        return Waiting(address=step.address, step=step, call=call, outputs={"deployment": f"ecs-svc/{name}-1"})
+
+    def task(self, number: int, *looks: dict[str, Any], settings: Settings = Settings()) -> Waiting:  # noqa: B008
+        self.aws.tasks[number] = list(looks)
+        return waiting(
+            run(f"run-{number}", settings=settings), {"tasks": f"arn:aws:ecs:eu-west-1:1:task/prod/{number}"}
+        )
+
+    def wait(self, *those: Waiting, timeout: int | None = None) -> None:
+        wait_for(those, self.aws, self.clock, self.said.append, self.stop, timeout)
+
+    @property
+    def progress(self) -> list[events.Progressed]:
+        return [event for event in self.said if isinstance(event, events.Progressed)]
+
+    @property
+    def asked(self) -> list[Call]:
+        return [call for calls in self.aws.asked for call in calls]
+
+
+def waiting(step: Step, outputs: dict[str, str]) -> Waiting:
+    return Waiting(address=step.address, step=step, call=step.call, outputs=outputs)
+
+
+@pytest.fixture
+def looks() -> Looks:
+    return Looks()
+
+
+def test_what_has_ended_already_takes_one_look_and_no_pause(looks: Looks) -> None:
+    looks.wait(looks.service("web", {}))
+    assert len(looks.asked) == 1
+    assert looks.clock.slept == []
+    assert looks.progress == [
+        events.Progressed(
+            address=update("web").address, note="rolled out, 1/1 running", done=True, ok=True, elapsed=0.0
+        )
+    ]
+
+
+def test_nothing_to_wait_for_is_no_look(looks: Looks) -> None:
+    looks.wait()
+    looks.wait(waiting(register(), {"arn": "x"}), waiting(targets(), {}))
+    assert looks.asked == []
+
+
+def test_pauses_grow_and_are_bounded(looks: Looks) -> None:
+    looks.wait(looks.service("web", *[ROLLING] * 12, {}))
+    slept = looks.clock.slept
+    assert slept[:3] == [0.5, 0.75, 1.125]
+    assert slept == sorted(slept)
+    assert slept[-4:] == [5.0] * 4
+    assert len(slept) == 12
+
+
+def test_each_look_tells_how_long_it_has_been(looks: Looks) -> None:
+    looks.wait(looks.service("web", ROLLING, ROLLING, {}))
+    assert [(event.elapsed, event.done) for event in looks.progress] == [(0.0, False), (0.5, False), (1.25, True)]
+
+
+def test_what_has_ended_is_not_looked_at_again(looks: Looks) -> None:
+    looks.wait(looks.service("a", {}), looks.service("b", ROLLING, ROLLING, {}))
+    assert [call.params["services"] for call in looks.asked] == [["a", "b"], ["b"], ["b"]]
+
+
+def test_services_and_tasks_are_looked_at_in_the_same_round(looks: Looks) -> None:
+    looks.wait(looks.service("web", ROLLING, {}), looks.task(1, {"lastStatus": "RUNNING"}, stopped(0)))
+    assert [call.operation for call in looks.asked] == ["describe_services", "describe_tasks"] * 2
+    assert looks.clock.slept == [0.5]
+
+
+# --- failing ---
+
+
+def test_the_first_look_that_shows_a_failure_ends_it(looks: Looks) -> None:
+    web = looks.service("web", ROLLING, FAILED)
+    with pytest.raises(LostError) as caught:
+        looks.wait(web, looks.service("other", ROLLING))
+    assert [(one, progress.note) for one, progress in caught.value.failed] == [
+        (web, "the rollout failed: it crashed; 1/1 running")
+    ]
+    assert caught.value.late == ()
+    assert str(caught.value) == "the rollout failed: it crashed; 1/1 running"
+    assert len(looks.asked) == 2
+
+
+def test_failures_of_one_look_are_told_together(looks: Looks) -> None:
+    first, second = looks.service("a", FAILED), looks.task(1, stopped(2))
+    with pytest.raises(LostError) as caught:
+        looks.wait(first, second)
+    assert [one for one, _ in caught.value.failed] == [first, second]
+    assert [(event.done, event.ok) for event in looks.progress] == [(True, False), (True, False)]
+
+
+def test_a_failed_task_is_told_with_its_exit_code(looks: Looks) -> None:
+    with pytest.raises(LostError, match=r"^container web ended with exit code 137: it ended$"):
+        looks.wait(looks.task(1, {"lastStatus": "RUNNING"}, stopped(137)))
+
+
+# --- too late ---
+
+
+def elapsed(looks: Looks) -> float:
+    return looks.clock.time - FakeClock().time
+
+
+@pytest.mark.parametrize(
+    ("declared", "given", "limit"), [(None, None, 900), (120, None, 120), (120, 60, 60), (None, 60, 60), (0, None, 0)]
+)
+def test_a_rollout_that_takes_too_long_is_only_not_finished(
+    looks: Looks, declared: int | None, given: int | None, limit: int
+) -> None:
+    web = looks.service("web", ROLLING, settings=Settings(timeout=declared))
+    with pytest.raises(LateError) as caught:
+        looks.wait(web, timeout=given)
+    assert limit <= elapsed(looks) <= limit + 5
+    assert caught.value.message == f"service.prod/web: not finished after {limit} s"
+    assert caught.value.hint == "ECS goes on with the rollout."
+
+
+@pytest.mark.parametrize(("declared", "given", "limit"), [(None, None, 1800), (120, None, 120), (120, 60, 60)])
+def test_a_task_that_takes_too_long_has_failed(
+    looks: Looks, declared: int | None, given: int | None, limit: int
+) -> None:
+    migrate = looks.task(1, {"lastStatus": "RUNNING"}, settings=Settings(timeout=declared))
+    with pytest.raises(LostError) as caught:
+        looks.wait(migrate, timeout=given)
+    assert limit <= elapsed(looks) <= limit + 5
+    assert [(one, progress.note) for one, progress in caught.value.failed] == [
+        (migrate, f"not finished after {limit} s")
+    ]
+    assert caught.value.late == (migrate,)
+
+
+def test_what_ends_at_the_last_look_is_not_too_late(looks: Looks) -> None:
+    looks.wait(looks.service("web", {}), timeout=0)
+    assert looks.progress[-1].ok
+
+
+def test_a_failure_counts_more_than_the_time(looks: Looks) -> None:
+    with pytest.raises(LostError, match="it crashed"):
+        looks.wait(looks.service("a", ROLLING), looks.service("b", FAILED), timeout=0)
+
+
+def test_all_that_are_late_are_named(looks: Looks) -> None:
+    with pytest.raises(LateError, match=r"^service\.prod/a, service\.prod/c: not finished after 0 s"):
+        looks.wait(looks.service("a", ROLLING), looks.service("b", {}), looks.service("c", ROLLING), timeout=0)
+
+
+def test_only_what_is_late_is_named(looks: Looks) -> None:
+    soon, later = Settings(timeout=10), Settings(timeout=100)
+    with pytest.raises(LateError, match=r"^service\.prod/a: not finished"):
+        looks.wait(looks.service("a", ROLLING, settings=soon), looks.service("b", ROLLING, settings=later))
+
+
+# --- looks that fail ---
+
+
+@pytest.mark.parametrize("error", [throttled(), refusal("ServerException", "an internal error")])
+def test_a_look_that_is_refused_is_no_failure(looks: Looks, error: AwsError) -> None:
+    looks.aws.fail("describe_services", error, times=3)
+    looks.wait(looks.service("web", {}))
+    assert len(looks.asked) == 4
+    assert len(looks.progress) == 1
+
+
+def test_a_look_that_cannot_be_sent_is_no_failure_and_is_told(looks: Looks) -> None:
+    looks.aws.fail("describe_services", refusal("NoConnection", "no way there"), for_all=True)
+    looks.wait(looks.service("web", {}))
+    assert looks.said[0] == events.Warned(message="could not look, will try again: no way there")
+    assert looks.progress[-1].ok
+
+
+def test_a_look_that_is_refused_is_told(looks: Looks) -> None:
+    """Otherwise nobody hears anything for as long as AWS refuses."""
+    looks.aws.fail("describe_services", refusal("ServerException", "an internal error"))
+    looks.wait(looks.service("web", {}))
+    assert looks.said[0] == events.Warned(message="could not look, will try again: an internal error")
+
+
+def test_credentials_that_have_expired_are_an_error(looks: Looks) -> None:
+    """The next look would be refused too, and so on until the time is over."""
+    expired = AwsError("the token has expired", code="ExpiredToken", locked_out=True)
+    looks.aws.fail("describe_services", expired, for_all=True)
+    with pytest.raises(AwsError, match="the token has expired"):
+        looks.wait(looks.service("web", {}))
+    assert len(looks.asked) == 1
+
+
+def test_looks_that_fail_until_the_time_is_over_are_late(looks: Looks) -> None:
+    looks.aws.fail("describe_services", refusal("NoConnection", "no way there"), for_all=True, times=1000)
+    with pytest.raises(LateError):
+        looks.wait(looks.service("web", {}), timeout=60)
+
+
+def test_one_of_several_looks_that_fails_holds_back_only_its_own(looks: Looks) -> None:
+    """The look at the eleventh service is refused twice; the ten others have ended meanwhile."""
+    looks.aws.fail("describe_services", throttled(), about="'s10'", times=2)
+    looks.wait(*(looks.service(f"s{n}", {}) for n in range(11)))
+    assert [len(call.params["services"]) for call in looks.asked] == [10, 1, 1, 1]
+
+
+def test_a_task_seen_in_two_looks_waits_until_both_are_answered(looks: Looks) -> None:
+    """Of more than a hundred tasks of one run, a part cannot be judged alone."""
+    arns = " ".join(f"arn:aws:ecs:eu-west-1:1:task/prod/{n}" for n in range(101))
+    step = run(count=101)
+    looks.aws.fail("describe_tasks", throttled(), about="prod/0'")
+    looks.wait(waiting(step, {"tasks": arns}))
+    assert [len(call.params["tasks"]) for call in looks.asked] == [100, 1, 100, 1]
+    assert len(looks.progress) == 1
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "AccessDenied"])
+def test_looks_that_are_not_permitted_are_an_error(looks: Looks, code: str) -> None:
+    looks.aws.fail("describe_services", refusal(code, "not authorized"))
+    with pytest.raises(AwsError, match="not authorized"):
+        looks.wait(looks.service("web", {}))
+
+
+# --- stopping ---
+
+
+def test_when_asked_to_stop_it_does_not_even_look(looks: Looks) -> None:
+    looks.stop.set()
+    looks.wait(looks.service("web", ROLLING))
+    assert looks.asked == []
+
+
+def test_a_request_to_stop_during_a_pause_ends_it(looks: Looks) -> None:
+    def on_sleep() -> None:
+        if len(looks.clock.slept) == 3:
+            looks.stop.set()
+
+    looks.clock.on_sleep = on_sleep
+    looks.wait(looks.service("web", ROLLING))
+    assert len(looks.asked) == 3
+
+
+def test_a_request_to_stop_during_a_look_does_not_hide_its_failure(looks: Looks) -> None:
+    def on_ask(_calls: Sequence[Call]) -> None:
+        looks.stop.set()
+
+    looks.aws.on_ask = on_ask
+    with pytest.raises(LostError):
+        looks.wait(looks.service("web", FAILED))
