@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from enum import Enum
@@ -18,9 +17,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
-from filelock import FileLock, Timeout
 
-from ecsplan.errors import JournalError, LockedError, NeverBegunError
+from ecsplan.errors import JournalError, NeverBegunError
+from ecsplan.files import make_folders, sync_folder, told
+from ecsplan.lock import Origin, hold, works
 from ecsplan.model import FORMAT_VERSION, Call, Identity, Plan, Value, from_data, to_json
 
 
@@ -32,22 +32,11 @@ class Outcome(Enum):
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
     UNFINISHED = "unfinished"
+    RUNNING = "running"
 
     @property
     def ended(self) -> bool:
         return self in (Outcome.SUCCEEDED, Outcome.PUT_BACK)
-
-
-class Origin(Value, frozen=True, kw_only=True):
-    """Who does this, from where, with which command."""
-
-    user: str
-    host: str
-    pid: int
-    command: str
-
-    def __str__(self) -> str:
-        return f"{self.user}@{self.host}, process {self.pid}, {self.command!r}"
 
 
 class Opened(Value, tag_field="entry", tag="opened", frozen=True, kw_only=True):
@@ -101,6 +90,8 @@ class Deployment(Value, frozen=True, kw_only=True):
 
     opened: Opened
     entries: tuple[Began | Done | Failed | Closed, ...] = ()
+    running: bool = False
+    """by another process, right now"""
 
     @property
     def number(self) -> int:
@@ -114,6 +105,8 @@ class Deployment(Value, frozen=True, kw_only=True):
     def outcome(self) -> Outcome:
         """A deployment without a last word was cut off."""
         closings = [entry for entry in self.entries if isinstance(entry, Closed)]
+        if self.running:
+            return Outcome.RUNNING
         return closings[-1].outcome if closings else Outcome.UNFINISHED
 
     @property
@@ -124,6 +117,8 @@ class Deployment(Value, frozen=True, kw_only=True):
     @property
     def reason(self) -> str:
         closings = [entry for entry in self.entries if isinstance(entry, Closed)]
+        if self.running:
+            return ""
         return closings[-1].reason if closings else "it was cut off"
 
     @property
@@ -191,7 +186,10 @@ class Journal:
 
     def read(self, number: int) -> Deployment:
         """Raises JournalError, with file and line, on anything but a torn last line."""
-        return read_file(self.path(number))
+        deployment = read_file(self.path(number))
+        if deployment.outcome.ended or number != self.numbers()[-1]:
+            return deployment
+        return msgspec.structs.replace(deployment, running=works(self.folder / "holder.json"))
 
     def all(self) -> list[Deployment | Damaged]:
         """Every deployment in order; a file that cannot be read takes its place and hides no other."""
@@ -216,7 +214,7 @@ class Journal:
         """A new deployment, with the next number. Call it while holding the lock."""
         number = (self.numbers() or [0])[-1] + 1
         opened = Opened(number=number, at=at, origin=origin, plan=plan)
-        with _told(f"the journal {self.folder} cannot be written"):
+        with told(f"the journal {self.folder} cannot be written"):
             make_folders(self.root, self.folder)
             handle = os.open(self.path(number), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         writer = Writer(number, self.path(number), handle)
@@ -226,43 +224,25 @@ class Journal:
             writer.close()
             self.path(number).unlink(missing_ok=True)
             raise
-        with _told(f"the journal {self.folder} cannot be written"):
-            _sync_folder(self.folder)
+        with told(f"the journal {self.folder} cannot be written"):
+            sync_folder(self.folder)
         return writer
 
     def reopen(self, number: int) -> Writer:
         """A deployment that goes on, without the line that was torn off. Call it while holding the lock."""
         path = self.path(number)
-        with _told(f"the journal {path} cannot be written"):
+        with told(f"the journal {path} cannot be written"):
             handle = os.open(path, os.O_WRONLY | os.O_APPEND)
             os.ftruncate(handle, path.read_bytes().rfind(b"\n") + 1)
         return Writer(number, path, handle)
 
     @contextlib.contextmanager
     def locked(self, origin: Origin, at: str) -> Iterator[None]:
-        """One deployment at a time; raises LockedError naming the holder. The OS lets go when a process dies."""
-        with _told(f"the journal {self.folder} cannot be written"):
+        """One deployment at a time; raises LockedError naming the holder."""
+        with told(f"the journal {self.folder} cannot be written"):
             make_folders(self.root, self.folder)
-        holder = self.folder / "holder.json"
-        lock = FileLock(self.folder / "lock", mode=0o600)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise LockedError(
-                f"another deployment of {self.app} is running{_held_by(holder)}",
-                state="Nothing was changed.",
-                hint="Wait for it to end, or look at it with `ecsplan history`.",
-            ) from None
-        except OSError as error:
-            raise JournalError(f"the lock {lock.lock_file} cannot be taken: {error.strerror}") from error
-        try:
-            with _told(f"the journal {self.folder} cannot be written"):
-                write_file(holder, to_json({"since": at, "holder": origin}))
+        with hold(self.folder, self.app, origin, at):
             yield
-            with contextlib.suppress(OSError):
-                holder.unlink()
-        finally:
-            lock.release()
 
 
 class Writer:
@@ -274,7 +254,7 @@ class Writer:
 
     def append(self, entry: Entry) -> None:
         line = to_json(entry) + b"\n"
-        with self._lock, _told(f"the journal {self.path} cannot be written"):
+        with self._lock, told(f"the journal {self.path} cannot be written"):
             if self._broken:
                 raise OSError(0, "an earlier entry could not be written")
             size = os.fstat(self._handle).st_size
@@ -295,7 +275,7 @@ class Writer:
 
 def read_file(path: Path) -> Deployment:
     """One deployment's file. A last line that was not written to its end is as if it had never been begun."""
-    with _told(f"the journal {path} cannot be read"):
+    with told(f"the journal {path} cannot be read"):
         lines = path.read_bytes().split(b"\n")
     complete = lines[:-1]  # what stands behind the last line feed was torn off while it was written
     if not complete:
@@ -343,57 +323,3 @@ def unfinished(deployments: Sequence[Deployment]) -> Deployment | None:
     undone = {n for d in deployments if d.outcome is Outcome.SUCCEEDED for n in d.plan.undoes}
     left = (d for d in reversed(deployments) if not d.outcome.ended and d.touched() and d.number not in undone)
     return next(left, None)
-
-
-# --- files ---
-
-
-def make_folders(root: Path, folder: Path) -> None:
-    """The folders, for their owner alone, and a .gitignore: plans and journals hold what the spec holds."""
-    missing = [path for path in (folder, *folder.parents) if path == root or root in path.parents]
-    for path in reversed(missing):
-        path.mkdir(mode=0o700, parents=path == root, exist_ok=True)
-    ignore = root / ".gitignore"
-    if not ignore.exists():
-        write_file(ignore, b"*\n")
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Whole or not at all, readable by its owner only."""
-    # A name that nobody can guess, and a file that nobody had open before: in a shared folder others may write too.
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _held_by(holder: Path) -> str:
-    try:
-        data = msgspec.json.decode(holder.read_bytes())
-        origin: Origin = from_data(data["holder"], Origin)
-        return f": {origin}, since {data['since']}"
-    except (OSError, msgspec.MsgspecError, KeyError, TypeError):
-        return ""
-
-
-@contextlib.contextmanager
-def _told(what: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise JournalError(f"{what}: {error.strerror or error}") from error

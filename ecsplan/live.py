@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ecsplan.kinds import kind_of
-from ecsplan.kinds.base import Ask, Kind
+from ecsplan.kinds import by_kind, kind_of
+from ecsplan.kinds.base import Ask
 from ecsplan.model import Address, Live, Ref, Resource, digest_of
 from ecsplan.normalize import normal, view
 
@@ -15,7 +15,7 @@ from ecsplan.normalize import normal, view
 def read(ask: Ask, resources: Sequence[Resource]) -> dict[Address, Live]:
     """What is live at each address. Two dependent round trips at most, however many resources (more only for further
     pages); raises AwsError for what AWS refuses."""
-    groups = _by_kind(resources)
+    groups = by_kind(resources, lambda resource: resource.address)
     with ThreadPoolExecutor(max_workers=max(1, len(groups)), thread_name_prefix="read") as pool:
         reads = [pool.submit(kind.read, ask, group) for kind, group in groups]
         lives = {live.address: live for read in reads for live in read.result()}
@@ -33,14 +33,6 @@ def observed(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> di
         for resource in resources
         if not kind_of(resource.address).ephemeral
     }
-
-
-def _by_kind(resources: Sequence[Resource]) -> list[tuple[Kind, list[Resource]]]:
-    groups: dict[str, tuple[Kind, list[Resource]]] = {}
-    for resource in resources:
-        kind = kind_of(resource.address)
-        groups.setdefault(kind.name, (kind, []))[1].append(resource)
-    return list(groups.values())
 
 
 def _used(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[Address, list[str]]:

@@ -31,7 +31,8 @@ from typing import TYPE_CHECKING
 
 from ecsplan import events
 from ecsplan.errors import AwsError, EcsplanError, JournalError, StaleError, UnfinishedError, UsageError
-from ecsplan.journal import Damaged, Deployment, Journal, Origin, Writer, unfinished
+from ecsplan.journal import Damaged, Deployment, Journal, Writer, unfinished
+from ecsplan.lock import Origin
 from ecsplan.model import Identity, Plan, Resource
 from ecsplan.spec import Spec
 from ecsplan.spec import load as _load

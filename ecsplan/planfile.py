@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from ecsplan.errors import EcsplanError, JournalError, PlanFileError
-from ecsplan.journal import check_version, make_folders, write_file
+from ecsplan.files import make_folders, write_file
+from ecsplan.journal import check_version
 from ecsplan.kinds import kind_of
 from ecsplan.model import Call, Plan, Step, digest_of, from_data, to_json
 from ecsplan.spec_checks import plain_name

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import msgspec
 
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.base import Delta, Draft
-from ecsplan.model import Action, Address, Identity, Notify, Phase, Plan, Step, digest_of, to_data
+from ecsplan.model import Action, Address, Identity, Notify, Phase, Plan, Step, digest_of, texts_in, to_data
 
 
 def plan_of(
@@ -97,16 +96,5 @@ def _used_afterwards(deltas: Sequence[Delta]) -> frozenset[str]:
         for delta in deltas
         for document in (delta.wanted, delta.live.facts.get("uses", ()))
         if not kind_of(delta.change.address).versioned
-        for text in _texts(document)
+        for text in texts_in(document)
     )
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)

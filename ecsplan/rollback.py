@@ -18,7 +18,21 @@ from ecsplan.journal import Deployment, Outcome
 from ecsplan.kinds import kind_of
 from ecsplan.kinds import task_definition as revisions
 from ecsplan.kinds.base import short_arn
-from ecsplan.model import Action, Address, Call, Change, Doc, Live, Notify, Ref, Resource, Settings, mapped, refs_in
+from ecsplan.model import (
+    Action,
+    Address,
+    Call,
+    Change,
+    Doc,
+    Live,
+    Notify,
+    Ref,
+    Resource,
+    Settings,
+    mapped,
+    refs_in,
+    texts_in,
+)
 
 PINNED = re.compile(r"arn:[^:]+:ecs:[^:]*:[^:]*:task-definition/[A-Za-z0-9_-]+:\d+")
 
@@ -138,7 +152,7 @@ def _resources(
     tasks: Mapping[Address, str],
     keep: bool,
 ) -> tuple[Resource, ...]:
-    arns = sorted({text for doc in befores.values() for text in _texts(doc) if PINNED.fullmatch(text)})
+    arns = sorted({text for doc in befores.values() for text in texts_in(doc) if PINNED.fullmatch(text)})
     families = [revisions.family_of(arn) for arn in arns]
     pins = {
         arn: Address.of(
@@ -177,17 +191,6 @@ def _referring(doc: Doc, pins: Mapping[str, Address]) -> Any:
     return mapped(
         doc, lambda leaf: Ref(address=pins[leaf], output="arn") if isinstance(leaf, str) and leaf in pins else leaf
     )
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
 
 
 # --- without a journal ---

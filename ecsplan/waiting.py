@@ -9,8 +9,8 @@ from typing import Protocol
 
 from ecsplan import events
 from ecsplan.errors import AwsError, EcsplanError
-from ecsplan.kinds import kind_of
-from ecsplan.kinds.base import Ask, Kind, Progress, Waiting
+from ecsplan.kinds import by_kind, kind_of
+from ecsplan.kinds.base import Ask, Progress, Waiting
 from ecsplan.model import Address, Doc
 
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 5.0, 1.5  # seconds between two looks
@@ -82,7 +82,7 @@ def wait_for(
 def _look(waiting: Sequence[Waiting], ask: Ask, emit: events.Listener) -> dict[Address, Progress]:
     """The progress of each that could be seen."""
     result: dict[Address, Progress] = {}
-    for kind, group in _by_kind(waiting):
+    for kind, group in by_kind(waiting, lambda one: one.address):
         looks = kind.watch(group) if kind.watch else ()
         try:
             answers = ask.many([look.call for look in looks])
@@ -108,14 +108,6 @@ def _look(waiting: Sequence[Waiting], ask: Ask, emit: events.Listener) -> dict[A
             if documents is not None:
                 result[one.address] = kind.progress(one, documents)
     return result
-
-
-def _by_kind(waiting: Sequence[Waiting]) -> list[tuple[Kind, list[Waiting]]]:
-    groups: dict[str, tuple[Kind, list[Waiting]]] = {}
-    for one in waiting:
-        kind = kind_of(one.address)
-        groups.setdefault(kind.name, (kind, []))[1].append(one)
-    return list(groups.values())
 
 
 def _limit(one: Waiting, timeout: int | None) -> int:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import TypeVar
 
 from ecsplan.errors import PlanFileError
 from ecsplan.kinds.base import Kind
 from ecsplan.model import Address
+
+T = TypeVar("T")
 
 
 @cache
@@ -16,6 +20,15 @@ def kinds() -> tuple[Kind, ...]:
     """All kinds, in reference order."""
     modules = (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__))
     return tuple(sorted((m.KIND for m in modules if hasattr(m, "KIND")), key=lambda kind: (kind.rank, kind.name)))
+
+
+def by_kind(items: Iterable[T], address_of: Callable[[T], Address]) -> list[tuple[Kind, list[T]]]:
+    """What has addresses, in groups of one kind each, so that a kind can deal with all of its own at once."""
+    groups: dict[str, tuple[Kind, list[T]]] = {}
+    for item in items:
+        kind = kind_of(address_of(item))
+        groups.setdefault(kind.name, (kind, []))[1].append(item)
+    return list(groups.values())
 
 
 def kind_of(address: Address) -> Kind:

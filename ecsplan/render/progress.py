@@ -79,6 +79,7 @@ def outcome_text(number: int, outcome: Outcome, reason: str) -> str:
         Outcome.STOPPED: f"Deployment {number} failed and stopped part-way{because}",
         Outcome.INTERRUPTED: f"Deployment {number} was interrupted{because}",
         Outcome.UNFINISHED: f"Deployment {number} is not finished{because}",
+        Outcome.RUNNING: f"Deployment {number} is running",
     }[outcome]
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ecsplan.journal import Journal, Origin
+from ecsplan.journal import Journal
+from ecsplan.lock import Origin
 from ecsplan.model import Identity
 from tests.support.specs import shop, spec
 from tests.support.world import ACCOUNT, REGION, World

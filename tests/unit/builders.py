@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from ecsplan.journal import Began, Closed, Deployment, Done, Opened, Origin, Outcome
+from ecsplan.journal import Began, Closed, Deployment, Done, Opened, Outcome
+from ecsplan.lock import Origin
 from ecsplan.model import (
     Action,
     Address,

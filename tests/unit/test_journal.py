@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from ecsplan.errors import JournalError
-from ecsplan.journal import Began, Closed, Damaged, Done, Entry, Failed, Journal, Opened, Origin, Outcome
+from ecsplan.journal import Began, Closed, Damaged, Done, Entry, Failed, Journal, Opened, Outcome
 from ecsplan.journal import read_file as read
+from ecsplan.lock import Origin
 from ecsplan.model import FORMAT_VERSION, Plan
 from tests.unit.builders import AT, IDENTITY, ORIGIN, plan, register, update, whole
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,8 +16,10 @@ import msgspec
 import pytest
 
 from ecsplan.errors import JournalError, LockedError
-from ecsplan.journal import Journal, Origin
-from tests.unit.builders import AT, IDENTITY, ORIGIN
+from ecsplan.journal import Journal, Outcome
+from ecsplan.lock import Origin
+from ecsplan.model import to_json
+from tests.unit.builders import AT, IDENTITY, ORIGIN, plan
 from tests.unit.fakes import child_environment
 
 OTHER = Origin(user="bob", host="laptop", pid=1, command="ecsplan apply")
@@ -23,7 +27,8 @@ OTHER = Origin(user="bob", host="laptop", pid=1, command="ecsplan apply")
 HOLD = """
 import sys
 from pathlib import Path
-from ecsplan.journal import Journal, Origin
+from ecsplan.journal import Journal
+from ecsplan.lock import Origin
 from ecsplan.model import Identity
 root, account, region = sys.argv[1:]
 origin = Origin(user="eve", host="ci-9", pid=99, command="ecsplan deploy v9")
@@ -153,3 +158,23 @@ def test_a_holder_that_cannot_be_written_is_an_error_of_the_journal(journal: Jou
     (journal.folder / "holder.json" / "in the way").mkdir(parents=True)
     with pytest.raises(JournalError, match="cannot be written"), journal.locked(ORIGIN, AT):
         pytest.fail("the deployment began")
+
+
+def test_the_newest_deployment_runs_while_another_process_holds_the_lock(journal: Journal, tmp_path: Path) -> None:
+    """Whoever looks meanwhile is not told that it was cut off; a dead holder, or we ourselves, run nothing."""
+    journal.open(plan(), ORIGIN, AT).close()
+    assert journal.read(1).outcome is Outcome.UNFINISHED
+    script = "import sys; print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        holder = msgspec.structs.replace(ORIGIN, host=socket.gethostname(), pid=other.pid)
+        (journal.folder / "holder.json").write_bytes(to_json({"since": AT, "holder": holder}))
+        assert (journal.read(1).outcome, journal.read(1).reason) == (Outcome.RUNNING, "")
+        assert other.stdin is not None
+        other.stdin.close()
+        other.wait()
+        assert journal.read(1).outcome is Outcome.UNFINISHED
+    ours = msgspec.structs.replace(holder, pid=os.getpid())
+    (journal.folder / "holder.json").write_bytes(to_json({"since": AT, "holder": ours}))
+    assert journal.read(1).outcome is Outcome.UNFINISHED

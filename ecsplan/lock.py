@@ -1,0 +1,88 @@
+"""One deployment at a time: a lock of the OS, which lets go when a process dies, and beside it who holds it.
+
+FOLDER/lock          held (flock) while a deployment runs
+FOLDER/holder.json   by whom; a dead holder's stays until the next one takes the lock
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from ecsplan.errors import JournalError, LockedError
+from ecsplan.files import told, write_file
+from ecsplan.model import Value, from_data, to_json
+
+
+class Origin(Value, frozen=True, kw_only=True):
+    """Who does this, from where, with which command."""
+
+    user: str
+    host: str
+    pid: int
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}, process {self.pid}, {self.command!r}"
+
+
+@contextlib.contextmanager
+def hold(folder: Path, app: str, origin: Origin, at: str) -> Iterator[None]:
+    """Hold the lock of a folder; raises LockedError naming the holder, and JournalError where it cannot be written."""
+    holder = folder / "holder.json"
+    lock = FileLock(folder / "lock", mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise LockedError(
+            f"another deployment of {app} is running{_held_by(holder)}",
+            state="Nothing was changed.",
+            hint="Wait for it to end, or look at it with `ecsplan history`.",
+        ) from None
+    except OSError as error:
+        raise JournalError(f"the lock {lock.lock_file} cannot be taken: {error.strerror}") from error
+    try:
+        with told(f"the journal {folder} cannot be written"):
+            write_file(holder, to_json({"since": at, "holder": origin}))
+        yield
+        with contextlib.suppress(OSError):
+            holder.unlink()
+    finally:
+        lock.release()
+
+
+def _holder(path: Path) -> tuple[Origin, str] | None:
+    """Who took the lock last and has not let it go, as it was written down, and since when."""
+    try:
+        data = msgspec.json.decode(path.read_bytes())
+        return from_data(data["holder"], Origin), str(data["since"])
+    except (OSError, msgspec.MsgspecError, KeyError, TypeError):
+        return None
+
+
+def _held_by(path: Path) -> str:
+    found = _holder(path)
+    return f": {found[0]}, since {found[1]}" if found else ""
+
+
+def works(path: Path) -> bool:
+    """Does another process of this machine hold the lock? Of other machines nobody can tell; a dead one leaves its
+    name."""
+    found = _holder(path)
+    if found is None or found[0].host != socket.gethostname() or found[0].pid == os.getpid():
+        return False
+    try:
+        os.kill(found[0].pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # it is there, and somebody else's
+    except OverflowError:
+        return False
+    return True
