@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from ecsplan import shapes
+from ecsplan import lint, shapes
 from ecsplan.model import Doc
 from ecsplan.shapes import MISSING, Check, Path, Problem, Request, dotted, entries_of, member, quoted, repeats
 
@@ -177,6 +177,7 @@ def _task_problems(name: str, task: Any, path: Path) -> Problems:
         yield Problem(path, shapes.want_table(path, task))
         return
     yield from _own_problems(task, path, TASK_KEYS, tuple(REQUESTS))
+    yield from lint.problems(task, path)
     if DEFINITION in task:
         yield from _definition_problems(task[DEFINITION], (*path, DEFINITION))
     else:

@@ -6,27 +6,13 @@ of the public Terraform AWS provider; the example outputs that the AWS CLI ships
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ecsplan.model import Doc
 from ecsplan.normalize import Canon, Default, Derive, Drop, Keyed, Rule, Secret, Unordered, is_empty
+from ecsplan.units import cpu_units, mebibytes
 
 C = "containerDefinitions.*"
-
-
-def cpu_units(value: Any) -> Any:
-    """`"1 vCPU"` as CPU units (`"1024"`); a number as text; anything else as it is."""
-    if match := re.fullmatch(r"\s*(\d*\.?\d+)\s*vcpu\s*", str(value), re.IGNORECASE):
-        return str(round(float(match[1]) * 1024))
-    return str(value).strip()
-
-
-def mebibytes(value: Any) -> Any:
-    """`"0.5 GB"` as MiB (`"512"`); a number as text; anything else as it is."""
-    if match := re.fullmatch(r"\s*(\d*\.?\d+)\s*gb\s*", str(value), re.IGNORECASE):
-        return str(round(float(match[1]) * 1024))
-    return str(value).strip()
 
 
 def role_name(value: Any) -> Any:

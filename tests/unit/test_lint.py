@@ -1,0 +1,179 @@
+"""What AWS would refuse half-way is found offline: each fault with path and sentence, and none in sound tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecsplan.lint import MAX_DEFINITION, MAX_OVERRIDES, problems
+from ecsplan.shapes import dotted
+from ecsplan.spec import load
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+DEFINITION = "task_definition"
+CONTAINERS = "task_definition.containerDefinitions"
+
+
+def task(*containers: dict[str, Any], entry: dict[str, Any] | None = None, **definition: Any) -> dict[str, Any]:
+    """A task of the spec: containers `c0`, `c1`, … with these members, and members of the task definition."""
+    declared = [{"name": f"c{i}", "image": "img", **container} for i, container in enumerate(containers or ({},))]
+    return {DEFINITION: {"family": "web", "containerDefinitions": declared, **definition}, **(entry or {})}
+
+
+def said(table: Any) -> list[tuple[str, str]]:
+    return [(dotted(problem.path), problem.message) for problem in problems(table, ())]
+
+
+def fargate(cpu: Any, memory: Any) -> dict[str, Any]:
+    sizes = {"cpu": cpu, "memory": memory}
+    return task(requiresCompatibilities=["FARGATE"], **{k: v for k, v in sizes.items() if v is not None})
+
+
+def balanced(port: int, name: str = "c0", **container: Any) -> dict[str, Any]:
+    balancer = {"targetGroupArn": "arn:tg", "containerName": name, "containerPort": port}
+    return task(container, entry={"update_services": [{"service": "web", "loadBalancers": [balancer]}]})
+
+
+def override(name: str, **more: Any) -> dict[str, Any]:
+    return task(entry={"run_tasks": [{"overrides": {"containerOverrides": [{"name": name, **more}]}}]})
+
+
+FAULTS = {
+    "a variable twice": (
+        task({"environment": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}),
+        f"{CONTAINERS}[0].environment[1].name",
+        f'"A" is the name of {CONTAINERS}[0].environment[0] too; declare the variable once',
+    ),
+    "a secret twice": (
+        task({"secrets": [{"name": "A", "valueFrom": "a"}, {"name": "A", "valueFrom": "b"}]}),
+        f"{CONTAINERS}[0].secrets[1].name",
+        f'"A" is the name of {CONTAINERS}[0].secrets[0] too; declare the secret once',
+    ),
+    "a name in both": (
+        task({"environment": [{"name": "A", "value": "1"}], "secrets": [{"name": "A", "valueFrom": "b"}]}),
+        f"{CONTAINERS}[0].secrets[0].name",
+        '"A" is a variable in environment too; ECS refuses a name in both',
+    ),
+    "a mount of no volume": (
+        task({"mountPoints": [{"sourceVolume": "dta", "containerPath": "/d"}]}, volumes=[{"name": "data"}]),
+        f"{CONTAINERS}[0].mountPoints[0].sourceVolume",
+        'there is no volume "dta"; there is data',
+    ),
+    "volumes from no container": (
+        task({"volumesFrom": [{"sourceContainer": "x"}]}, {}),
+        f"{CONTAINERS}[0].volumesFrom[0].sourceContainer",
+        'there is no container "x"; there is c0, c1',
+    ),
+    "waiting for no container": (
+        task({"dependsOn": [{"containerName": "x", "condition": "START"}]}),
+        f"{CONTAINERS}[0].dependsOn[0].containerName",
+        'there is no container "x"; there is c0',
+    ),
+    "waiting in a circle": (
+        task({"dependsOn": [{"containerName": "c1"}]}, {"dependsOn": [{"containerName": "c0"}]}, {}),
+        CONTAINERS,
+        "dependsOn goes in a circle, so that these never start: c0, c1",
+    ),
+    "waiting for itself": (
+        task({"dependsOn": [{"containerName": "c0"}]}),
+        CONTAINERS,
+        "dependsOn goes in a circle, so that these never start: c0",
+    ),
+    "nothing essential": (
+        task({"essential": False}, {"essential": False}),
+        CONTAINERS,
+        "at least one container must be essential",
+    ),
+    "fargate without memory": (fargate(256, None), DEFINITION, "Fargate needs both cpu and memory of the task"),
+    "fargate without cpu": (fargate(None, 512), DEFINITION, "Fargate needs both cpu and memory of the task"),
+    "fargate, no such cpu": (
+        fargate("3 vCPU", "8 GB"),
+        DEFINITION,
+        "Fargate has no cpu of 3072 units; it has 256, 512, 1024, 2048, 4096, 8192, 16384",
+    ),
+    "fargate, too much memory": (
+        fargate(256, 4096),
+        DEFINITION,
+        "Fargate has no memory of 4096 MiB for 256 CPU units; it has 512, 1024, 2048",
+    ),
+    "fargate, between two sizes": (
+        fargate("8 vCPU", "17 GB"),
+        DEFINITION,
+        "Fargate has no memory of 17408 MiB for 8192 CPU units; it has 16384 to 61440 in steps of 4096",
+    ),
+    "fargate, no number": (fargate("lots", "1 GB"), DEFINITION, "Fargate has no size of cpu lots and memory 1024"),
+    "a large definition": (
+        task({"command": ["x" * MAX_DEFINITION]}),
+        DEFINITION,
+        "larger than 65536 bytes, which is the most that ECS takes",
+    ),
+    "an override of no container": (
+        override("wbe"),
+        "run_tasks[0].overrides.containerOverrides[0].name",
+        'there is no container "wbe" in the task definition; there is c0',
+    ),
+    "long overrides": (
+        override("c0", command=["x" * MAX_OVERRIDES]),
+        "run_tasks[0].overrides",
+        "longer than 8192 characters, which is the most that ECS takes",
+    ),
+    "balancing to no container": (
+        balanced(80, name="x"),
+        "update_services[0].loadBalancers[0].containerName",
+        'there is no container "x" in the task definition; there is c0',
+    ),
+    "balancing to no port": (
+        balanced(81, portMappings=[{"containerPort": 80}, {"containerPortRange": "90-99"}]),
+        "update_services[0].loadBalancers[0].containerPort",
+        'container "c0" maps no port 81',
+    ),
+}
+
+
+@pytest.mark.parametrize(("table", "path", "message"), FAULTS.values(), ids=FAULTS)
+def test_what_aws_would_refuse_is_a_fault(table: dict[str, Any], path: str, message: str) -> None:
+    assert said(table) == [(path, message)]
+
+
+SOUND = {
+    "nothing special": task(),
+    "one essential of two": task({"essential": False}, {}),
+    "names of their own": task(
+        {"environment": [{"name": "A", "value": "1"}, {"name": "B"}], "secrets": [{"name": "C", "valueFrom": "x"}]},
+        {"environment": [{"name": "A", "value": "2"}]},
+    ),
+    "names that are there": task(
+        {"mountPoints": [{"sourceVolume": "data"}], "volumesFrom": [{"sourceContainer": "c1"}]},
+        {"dependsOn": [{"containerName": "c2"}]},
+        {"dependsOn": [{"containerName": "c0"}]},
+        volumes=[{"name": "data"}],
+    ),
+    "the smallest size": fargate(256, 512),
+    "sizes as people write them": fargate(".25 vCPU", "0.5 GB"),
+    "a size in steps": fargate(8192, 20480),
+    "the largest size": fargate("16 vCPU", "120GB"),
+    "no fargate, any size": task(cpu="3072", memory="17"),
+    "an override by name": override("c0"),
+    "an override of all": task(entry={"run_tasks": [{"overrides": {"cpu": "256"}}]}),
+    "balancing to a port": balanced(80, portMappings=[{"containerPort": 80}]),
+    "balancing to a range": balanced(95, portMappings=[{"containerPortRange": "90-99"}]),
+}
+
+
+@pytest.mark.parametrize("table", SOUND.values(), ids=SOUND)
+def test_what_aws_would_take_is_no_fault(table: dict[str, Any]) -> None:
+    assert said(table) == []
+
+
+@pytest.mark.parametrize(
+    "table", [None, 1, [], {}, {DEFINITION: 5}, {DEFINITION: {"containerDefinitions": [3, {"name": []}]}}]
+)
+def test_what_is_malformed_is_told_elsewhere(table: Any) -> None:
+    assert said(table) == []
+
+
+@pytest.mark.parametrize("example", sorted(path.parent.name for path in EXAMPLES.glob("*/ecsplan.toml")))
+def test_the_examples_have_none(example: str) -> None:
+    assert load(EXAMPLES / example / "ecsplan.toml").tasks
