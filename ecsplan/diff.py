@@ -41,12 +41,15 @@ def diff(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> tuple[
     faults = [
         fault
         for resource in resources
+        if not resource.optional  # `possible` has judged those
         for fault in kind_of(resource.address).plan_faults(resource, lives[resource.address])
     ]
     if faults:
         raise PlanningError(faults)
     outputs: dict[Address, dict[str, str]] = {}
     switched: set[str] = set()
+    # A rule can have targets of several tasks: what is switched is the task whose revision moves.
+    tasks = {resource.address: resource.task for resource in resources if kind_of(resource.address).versioned}
     deltas: dict[Address, Delta] = {}
     for resource in resources:
         if kind_of(resource.address).ephemeral:
@@ -55,8 +58,7 @@ def diff(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> tuple[
         deltas[resource.address] = delta
         if delta.change.action is Action.KEEP:
             outputs[resource.address] = delta.change.outputs
-        if _switches(delta):
-            switched.add(resource.task)
+        switched |= {tasks.get(address, resource.task) for address in _switches(delta)}
     for resource in resources:
         if kind_of(resource.address).ephemeral:
             deltas[resource.address] = _run(resource, lives[resource.address], switched, outputs)
@@ -131,19 +133,19 @@ def _change(resource: Resource, action: Action, **more: Any) -> Change:
     )
 
 
-def _switches(delta: Delta) -> bool:
-    """Does this move something to another revision? A new revision does, and so does a reference that will change."""
+def _switches(delta: Delta) -> set[Address]:
+    """The addresses whose revision this moves something to: its own if it is a new revision, and those of references
+    that will have another value."""
     kind = kind_of(delta.change.address)
     if delta.change.action is Action.KEEP:
-        return False
+        return set()
     if kind.versioned or delta.found is None:
-        return True
+        return {delta.change.address}
     declared = view(normal(kind.merge(delta.found.doc, delta.resource.doc), kind.rules), kind.rules)
     found = view(normal(delta.found.doc, kind.rules), kind.rules)
     wanted = view(normal(delta.wanted, kind.rules), kind.rules)
-    before = [value for _, value in ref_places(declared, found)]
-    after = [value for _, value in ref_places(declared, wanted)]
-    return before != after
+    pairs = zip(ref_places(declared, found), ref_places(declared, wanted), strict=True)
+    return {ref.address for (ref, before), (_, after) in pairs if before != after}
 
 
 # --- fields ---

@@ -141,7 +141,7 @@ class _Run:
         """Send the step's call, unless it was sent before this deployment was resumed."""
         call = self._filled(step.call)
         if step.index in self.made:
-            return Waiting(address=step.address, step=step, call=call, outputs=self.made[step.index])
+            return Waiting(address=step.address, step=step, call=call, outputs=self.made[step.index], old=True)
         if token := kind_of(step.address).token:
             params = {**call.params, token: self._token(step)}
             call = msgspec.structs.replace(call, params=params)
@@ -216,12 +216,11 @@ class _Run:
             raise StepError(_notes(lost)) from lost
 
     def _was_awaited(self, step: Step) -> bool:
-        """In a deployment that is resumed: had something begun that waits for this?"""
+        """In a deployment that is resumed: was this one-off task over when the next step began? Of rollouts, which
+        are not always waited for, another look tells."""
         if self.last is None or step.index not in self.made:
             return False
-        if step.phase is Phase.RUN and self.last.index > step.index:
-            return True
-        return self.last.phase.rank > step.phase.rank
+        return step.phase is Phase.RUN and self.last.index > step.index
 
     def _until(self, waiting: Sequence[Waiting]) -> None:
         ports, self.under_way = self.ports, tuple(waiting)

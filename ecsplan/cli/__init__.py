@@ -11,13 +11,14 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
 
 from ecsplan import __version__
 from ecsplan.cli import deploying, looking, rehearsing
-from ecsplan.cli.given import DEFAULT_FILE, Given
+from ecsplan.cli.given import DEFAULT_FILE, Given, quiet
 from ecsplan.errors import EcsplanError, Exit
 
 
@@ -78,7 +79,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if error.errno not in (errno.EPIPE, errno.ENOSPC):
             return surprise()
         # Whoever read our output has gone, or there is no room for it; what is still buffered must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        quiet(sys.stdout)
         if error.errno == errno.ENOSPC:
             click.echo("error: the output cannot be written: no space is left; nothing was changed", err=True)
         return Exit.ERROR
@@ -108,6 +109,7 @@ def main() -> NoReturn:
     """The `ecsplan` command."""
     code = run()
     # Freeing botocore's models takes longer than some commands; everything that matters is flushed and closed by now.
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
     os._exit(code)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name, applying
+from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name, applying, quiet
 from ecsplan.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -156,10 +156,9 @@ def carry_out(given: Given, site: Site, made: Plan, *, form: str, quiet: bool = 
         if form == "text" and not quiet:
             click.echo(NO_CHANGES)
         return Exit.OK
-    with suppress(BrokenPipeError):
-        if not made.steps:
-            click.echo("Nothing had to be changed; this only settles what was left part-way.", err=True)
-        tell_outcome(given, result, form)
+    if not made.steps:
+        Saying(err=True)("Nothing had to be changed; this only settles what was left part-way.")
+    tell_outcome(given, result, form)
     return exit_code(result)
 
 
@@ -182,19 +181,21 @@ def listener(given: Given, form: str) -> Callable[[Event], None]:
 
 
 def tell_outcome(given: Given, result: Result, form: str) -> None:
+    """How it ended; that nobody reads it does not change how it ended."""
     from ecsplan.journal import Outcome
     from ecsplan.render.progress import outcome_text
 
     text = outcome_text(result.number, result.outcome, result.reason)
     if result.outcome is Outcome.SUCCEEDED:
-        click.echo(given.paint(sys.stdout)(text, "green"), err=form == "jsonl")
+        Saying(err=form == "jsonl")(given.paint(sys.stdout)(text, "green"))
         return
-    click.echo(given.paint(sys.stderr)(text, "red"), err=True)
+    say = Saying(err=True)
+    say(given.paint(sys.stderr)(text, "red"))
     hints = [result.state, result.hint]
     if not result.outcome.ended:
         hints.append("Go on with `ecsplan resume`, or back with `ecsplan rollback`.")
     for hint in filter(None, hints):
-        click.echo(hint, err=True)
+        say(hint)
 
 
 def exit_code(result: Result) -> Exit:
@@ -238,6 +239,7 @@ class Saying:
                 click.echo(line, err=self._err)
             except OSError:
                 self._heard = False
+                quiet(sys.stderr if self._err else sys.stdout)
 
 
 @contextmanager
@@ -246,10 +248,11 @@ def stopping(site: Site) -> Iterator[None]:
 
     def on_signal(number: int, frame: object) -> None:
         if site.stop.is_set():
-            os.write(2, b"\nstopped at once; `ecsplan show` tells how far it came\n")
+            with suppress(OSError):
+                os.write(2, b"\nstopped at once; `ecsplan show` tells how far it came\n")
             os._exit(Exit.INTERRUPTED)
         site.stop.set()
-        click.echo("stopping after the running call; once more to stop at once", err=True)
+        Saying(err=True)("stopping after the running call; once more to stop at once")
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -112,3 +113,9 @@ def app_name(given: Given, spec: Spec | None) -> str:
         return apps[0]
     known = f"{root} knows several apps: {', '.join(apps)}" if apps else f"there is no journal at {root} either"
     raise UsageError(f"there is no {DEFAULT_FILE} here, and {known}", hint="Name the spec with -f FILE.")
+
+
+def quiet(stream: TextIO) -> None:
+    """Nobody reads this stream any more: what is still buffered for it goes nowhere, and must not fail again."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -101,6 +101,8 @@ class Waiting:
     call: Call
     outputs: Mapping[str, str]
     before: Mapping[str, str] = field(default_factory=dict)
+    old: bool = False
+    """sent before the deployment was resumed, perhaps long ago"""
 
 
 @dataclass(frozen=True, kw_only=True)

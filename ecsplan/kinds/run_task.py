@@ -118,6 +118,8 @@ def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
     tasks = [task for data in answers for task in data.get("tasks", ())]
     wanted = len(waiting.outputs["tasks"].split())
     if len(tasks) < wanted:
+        if waiting.old:
+            return Progress(done=True, ok=False, note="ECS no longer knows the task, nor how it ended")
         # A stopped task is described for an hour, so one that is not there is one that ECS does not show yet.
         return Progress(done=False, note="waiting for ECS to show the task")
     states = [str(task.get("lastStatus", "UNKNOWN")) for task in tasks]

@@ -281,7 +281,13 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     primary = primary_of(answer.get("service", {}))
     if not primary.get("id"):
         raise RefusedError(f"{step.address}: {call} was answered without a PRIMARY deployment")
-    return {"deployment": str(primary["id"]) if _on_revision(primary, call) else ""}
+    known = _on_revision(primary, call) and not _is_before(primary, call, step.expect.get("deployment"))
+    return {"deployment": str(primary["id"]) if known else ""}
+
+
+def _is_before(primary: Doc, call: Call, before: object) -> bool:
+    """Is it the deployment from before an update that starts a new one whatever else it says?"""
+    return bool(call.params.get("forceNewDeployment")) and primary.get("id") == before
 
 
 def _on_revision(deployment: Doc, call: Call) -> bool:
@@ -324,9 +330,10 @@ def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
     if service is None or service.get("status") == "INACTIVE":
         return Progress(done=True, ok=False, note="the service is gone", taken=True)
     primary, before = primary_of(service), waiting.before.get("deployment") or waiting.step.expect.get("deployment")
-    ours = waiting.outputs["deployment"] or (primary.get("id") if _on_revision(primary, waiting.call) else "")
+    unknown = not _on_revision(primary, waiting.call) or _is_before(primary, waiting.call, before)
+    ours = waiting.outputs["deployment"] or ("" if unknown else str(primary.get("id")))
     shown = {deployment.get("id") for deployment in service.get("deployments", ())}
-    if not ours or (primary.get("id") == before and ours not in shown):
+    if primary.get("id") == before and ours not in shown and not _event(ours, service):
         # ECS answers from several places: this one has not heard of the update yet. A rollback has an id of its own.
         return Progress(done=False, note="waiting for ECS to show the update")
     if primary.get("id") != ours or not _on_revision(primary, waiting.call):
@@ -348,7 +355,10 @@ def _taken_over(waiting: Waiting, service: Doc, ours: str) -> Progress:
     primary = primary_of(service)
     mine: Doc = next((d for d in service.get("deployments", ()) if d.get("id") == ours), {})
     on = short_arn(primary.get("taskDefinition", "an unknown revision"))
-    if on == short_arn(waiting.step.expect.get("previous", "")):
+    # ECS goes back to the last revision that was rolled out to the end, which is not always the one from before.
+    failed = mine.get("rolloutState") == "FAILED" or bool(_event(ours, service))
+    going_back = "roll" in _reason(primary) and "back" in _reason(primary)
+    if on == short_arn(waiting.step.expect.get("previous", "")) or failed or going_back:
         reason = _reason(mine or _event(ours, service))
         return Progress(done=True, ok=False, note=f"ECS rolled the service back to {on}: {reason}")
     return Progress(done=True, ok=False, note=f"superseded: another deployment put the service on {on}", taken=True)
@@ -357,7 +367,7 @@ def _taken_over(waiting: Waiting, service: Doc, ours: str) -> Progress:
 def _event(ours: str, service: Doc) -> Doc:
     """What the service's newest event about our deployment says, once the deployment itself has drained away."""
     texts = [str(event.get("message", "")) for event in service.get("events", ())]
-    about = [text for text in texts if ours in text and "fail" in text]
+    about = [text for text in texts if ours and ours in text and "fail" in text]
     return {"rolloutStateReason": about[0]} if about else {}
 
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import boto3
 import pytest
@@ -179,3 +180,16 @@ def test_sandbox_on_a_port_that_is_taken(world: World) -> None:
     assert ran.code in (1, 3)
     assert str(port) in ran.err
     assert ran.err.startswith("error: ")
+
+
+def test_a_disk_that_is_full_behind_stdout_changes_no_outcome(world: World) -> None:
+    world.write(shop())
+    world.ok("plan", "v1")
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "ecsplan", "apply"],
+            env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (ran.returncode, world.history()[-1]["outcome"]) == (0, "succeeded")
+    assert "nothing was changed" not in ran.stderr
+    assert "Traceback" not in ran.stderr

@@ -250,3 +250,28 @@ def test_waits_for_the_way_back(deployed: World) -> None:
     assert deployed.on("web") == deployed.on("admin") == "web:2"
     assert deployed.statuses()["web:2"] == "ACTIVE"
     assert deployed.history()[2]["outcome"] == "put back"
+
+
+def test_a_service_that_was_deleted_meanwhile_is_left_out(deployed: World) -> None:
+    """What would be put back may be gone; that is told, and hinders nothing else."""
+    deployed.client("ecs").delete_service(cluster="prod", service="admin", force=True)
+    ran = deployed.ok("rollback", "--yes")
+    assert "left out: service.prod/admin" in ran.out
+    assert deployed.on("web") == "web:1"
+    assert deployed.pointing("nightly") == {"report": "web:1", "clean": "web:1"}
+
+
+@pytest.mark.parametrize("drifted", [False, True])
+def test_of_two_tasks_on_one_rule_only_the_one_that_moves_runs_its_migration(world: World, drifted: bool) -> None:
+    still = task("a", services=(), runs=("migrate",), rules=(("nightly", ("one",)),))
+    still["task_definition"]["containerDefinitions"][0]["image"] = "fixed:1"
+    moving = task("b", services=(), runs=("migrate",), rules=(("nightly", ("two",)),))
+    world.write(spec(still, moving))
+    world.deploy("v1")
+    if drifted:
+        before = [*world.targets("nightly").values()]
+        world.deploy("v2")
+        world.client("events").put_targets(Rule="nightly", Targets=before)
+    steps = [(step["phase"], step["address"]) for step in world.plan("v2")["steps"]]
+    assert ("run", "run_task.b/migrate") in steps
+    assert ("run", "run_task.a/migrate") not in steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -198,3 +199,40 @@ def test_an_update_that_moved_no_revision_cannot_be_known_by_one() -> None:
         {"services": [{"serviceName": "web", "deployments": [deployment(2)]}]},
     )
     assert KIND.reconcile(ask, lost.step, lost.call) is None
+
+
+def test_ecs_goes_back_to_the_last_revision_that_was_rolled_out_to_the_end() -> None:
+    reason = "ECS circuit breaker: tasks failed to start."
+    failed = deployment(2, "ACTIVE", rolloutState="FAILED", rolloutStateReason=reason)
+    failed = deployment(
+        2, "ACTIVE", rolloutState="FAILED", rolloutStateReason="ECS circuit breaker: tasks failed to start."
+    )
+    older = {**deployment(3, rolloutState="IN_PROGRESS"), "taskDefinition": revision("web:40")}
+    seen = look(older, failed)
+    assert (seen.done, seen.ok, seen.taken) == (True, False, False)
+    assert seen.note == "ECS rolled the service back to web:40: ECS circuit breaker: tasks failed to start"
+
+
+def test_a_deployment_that_failed_and_drained_away_is_told_by_the_events() -> None:
+    """Also where the PRIMARY one has the id from before again, which else means that the update is not shown yet."""
+    events = [{"message": "(service web) (deployment ecs-svc/2) deployment failed: tasks failed to start."}]
+    seen = look(deployment(1, "PRIMARY", rolloutState="COMPLETED"), events=events)
+    assert (seen.done, seen.ok, seen.taken) == (True, False, False)
+    assert "tasks failed to start" in seen.note
+
+
+def test_a_rollback_is_seen_though_the_updates_answer_was_stale() -> None:
+    seen = look(deployment(3, "PRIMARY", rolloutState="COMPLETED"), of=waiting(ours=""))
+    assert (seen.done, seen.ok) == (True, False)
+    assert seen.note.startswith("ECS rolled the service back to web:41")
+
+
+def test_a_forced_deployment_on_the_same_revision_is_not_the_one_from_before() -> None:
+    forced = call("update_service", cluster="prod", service="web", taskDefinition=OLD, forceNewDeployment=True)
+    stale = {"service": {"deployments": [deployment(1, rolloutState="COMPLETED")]}}
+    one = waiting(wanted=OLD)
+    assert KIND.accept(one.step, forced, stale) == {"deployment": ""}
+    unknown = dataclasses.replace(waiting(wanted=OLD, ours=""), call=forced)
+    assert not look(deployment(1, "PRIMARY", rolloutState="COMPLETED"), of=unknown).done
+    new = {**deployment(2, rolloutState="COMPLETED"), "taskDefinition": OLD}
+    assert look(new, of=unknown).ok
