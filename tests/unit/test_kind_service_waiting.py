@@ -202,11 +202,9 @@ def test_an_update_that_moved_no_revision_cannot_be_known_by_one() -> None:
 
 
 def test_ecs_goes_back_to_the_last_revision_that_was_rolled_out_to_the_end() -> None:
+    """Not to the one from before, if that never got so far: it is a rollback all the same, and nobody else's doing."""
     reason = "ECS circuit breaker: tasks failed to start."
     failed = deployment(2, "ACTIVE", rolloutState="FAILED", rolloutStateReason=reason)
-    failed = deployment(
-        2, "ACTIVE", rolloutState="FAILED", rolloutStateReason="ECS circuit breaker: tasks failed to start."
-    )
     older = {**deployment(3, rolloutState="IN_PROGRESS"), "taskDefinition": revision("web:40")}
     seen = look(older, failed)
     assert (seen.done, seen.ok, seen.taken) == (True, False, False)
