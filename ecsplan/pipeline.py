@@ -16,12 +16,10 @@ from __future__ import annotations
 
 import getpass
 import os
-import random
 import re
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +28,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ecsplan import events
+from ecsplan.clock import SystemClock
 from ecsplan.errors import AwsError, EcsplanError, JournalError, StaleError, UnfinishedError, UsageError
 from ecsplan.journal import Damaged, Deployment, Journal, Writer, unfinished
 from ecsplan.lock import Origin
@@ -50,22 +49,6 @@ __all__ = [
 ]  # fmt: skip
 
 DEFAULT_FOLDER = ".ecsplan"
-
-
-class SystemClock:
-    """The machine's time. A sleep ends early when `stop` is set."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-
-    def now(self) -> float:
-        return time.time()
-
-    def sleep(self, seconds: float) -> None:
-        self._stop.wait(seconds)
-
-    def random(self) -> float:
-        return random.random()  # noqa: S311  jitter, not a secret
 
 
 @dataclass(frozen=True, kw_only=True)

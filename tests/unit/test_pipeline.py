@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from ecsplan import pipeline
+from ecsplan.clock import SystemClock
 from ecsplan.errors import AwsError, EcsplanError, JournalError, PlanningError, SpecError, UsageError
 from ecsplan.journal import Damaged, Journal, Outcome
 from ecsplan.model import Identity
-from ecsplan.pipeline import Site, SystemClock
+from ecsplan.pipeline import Site
 from ecsplan.spec import Spec
 from tests.unit.builders import ACCOUNT, IDENTITY, ORIGIN, REGION, plan, task_definition_arn, update
 from tests.unit.fakes import FakeAws, FakeClock, gateway_to, refusal, service
