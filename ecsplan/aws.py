@@ -55,6 +55,7 @@ class Gateway:
         self._session: Any = None
         self._clients: dict[tuple[str, bool], Any] = {}
         self._lock = threading.RLock()
+        self._closed = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="aws")
         self._identity: Future[Identity] | None = None
 
@@ -65,6 +66,7 @@ class Gateway:
         self.close()
 
     def close(self) -> None:
+        self._closed.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
         for client in self._clients.values():
             client.close()
@@ -106,7 +108,10 @@ class Gateway:
 
         once = str(call) in ONCE
         try:
-            answer = getattr(self._client(call.service, once), call.operation)(**call.params)
+            send = getattr(self._client(call.service, once), call.operation)
+            if self._closed.is_set():  # by a command that has failed meanwhile
+                raise AwsError(f"{call}: not sent any more", service=call.service, operation=call.operation)
+            answer = send(**call.params)
         except ClientError as error:
             raise _refused(call, error) from error
         except ResponseParserError as error:  # the page of a proxy, for example

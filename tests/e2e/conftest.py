@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -74,4 +75,8 @@ def world(
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     yield World(aws, clock, tmp_path, client)
+    # A command that has failed leaves without waiting for its other reads; none of them is to end in the next test.
+    for thread in threading.enumerate():
+        if thread.name.startswith("aws"):
+            thread.join(timeout=20)
     aws.reset()
