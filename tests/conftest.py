@@ -14,7 +14,7 @@ class Golden(Protocol):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="rewrite the expected plans of tests/cases")
+    parser.addoption("--update-golden", action="store_true", help="rewrite the expected texts that are files")
 
 
 @pytest.fixture
@@ -24,6 +24,8 @@ def golden(request: pytest.FixtureRequest) -> Golden:
     def check(path: Path, text: str) -> None:
         if update:
             path.write_text(text, encoding="utf-8")
-        assert text == path.read_text(encoding="utf-8"), f"{path.parent.name}: see `pytest tests/cases --update-golden`"
+        assert text == path.read_text(encoding="utf-8"), (
+            f"{path.parent.name}/{path.name}: if it is meant, run pytest with --update-golden"
+        )
 
     return check
