@@ -61,8 +61,19 @@ def diff(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> tuple[
         switched |= {tasks.get(address, resource.task) for address in _switches(delta)}
     for resource in resources:
         if kind_of(resource.address).ephemeral:
-            deltas[resource.address] = _run(resource, lives[resource.address], switched, outputs)
+            deltas[resource.address] = _run(resource, lives[resource.address], switched, outputs, deltas)
+    # Of what is optional, `planner.cautions` tells it: half a way back is better than none.
+    asked_for = [delta for delta in deltas.values() if not delta.resource.optional]
+    if faults := [fault for delta in asked_for for fault in conflicts(delta, deltas)]:
+        raise PlanningError(faults)
     return tuple(deltas[resource.address] for resource in resources)
+
+
+def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
+    """Why AWS would refuse this change although it would take it alone; of what is kept, nothing is asked."""
+    if delta.change.action is Action.KEEP:
+        return ()
+    return kind_of(delta.change.address).conflicts(delta, others)
 
 
 def _delta(kind: Kind, resource: Resource, live: Live, outputs: Mapping[Address, Mapping[str, str]]) -> Delta:
@@ -111,11 +122,17 @@ def _kept(kind: Kind, resource: Resource, live: Live, found: Candidate, desired:
     return Delta(change=change, resource=resource, live=live, found=found, desired=desired, wanted=wanted)
 
 
-def _run(resource: Resource, live: Live, switched: set[str], outputs: Mapping[Address, Mapping[str, str]]) -> Delta:
+def _run(
+    resource: Resource,
+    live: Live,
+    switched: set[str],
+    outputs: Mapping[Address, Mapping[str, str]],
+    others: Mapping[Address, Delta],
+) -> Delta:
     """Something without a live state: it runs when its task is switched to another revision, or always."""
     runs = resource.settings.when == "always" or resource.task in switched
-    change = _change(resource, Action.RUN if runs else Action.KEEP, after=resource.doc)
-    desired = filled(resource.doc, outputs)
+    desired, note = kind_of(resource.address).complete(resource, filled(resource.doc, outputs), others)
+    change = _change(resource, Action.RUN if runs else Action.KEEP, after=resource.doc, note=note)
     return Delta(change=change, resource=resource, live=live, found=None, desired=desired, wanted=desired)
 
 

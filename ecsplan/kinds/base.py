@@ -157,6 +157,14 @@ def _no_faults(resource: Resource, live: Live) -> tuple[str, ...]:
     return ()
 
 
+def _complete_already(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) -> tuple[Doc, str]:
+    return desired, ""
+
+
+def _no_conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
+    return ()
+
+
 def _no_retirement(delta: Delta, used: frozenset[str]) -> tuple[Draft, ...]:
     return ()
 
@@ -186,6 +194,8 @@ class Kind:
     names           the document that names a resource and declares nothing of it
     revision_only   a declared document with nothing left but its names and the revisions of these addresses
     plan_faults     reasons why a difference cannot be carried out, each a sentence
+    complete        of an ephemeral kind: the declared document with what it leaves out and the others tell, and a note
+    conflicts       reasons why what will be live does not go with what the others will be, each a sentence
     steps           the calls that make a change, each with its undo
     retire          the calls that clean up after a deployment, given every revision that is used then
     accept          the outputs of an answer; raises RefusedError, because a 200 is not success
@@ -217,6 +227,8 @@ class Kind:
     names: Callable[[Doc], Doc] | None = None
     revision_only: Callable[[Doc, frozenset[Address]], Doc] = lambda doc, _addresses: doc
     plan_faults: Callable[[Resource, Live], tuple[str, ...]] = _no_faults
+    complete: Callable[[Resource, Doc, Mapping[Address, Delta]], tuple[Doc, str]] = _complete_already
+    conflicts: Callable[[Delta, Mapping[Address, Delta]], tuple[str, ...]] = _no_conflicts
     retire: Callable[[Delta, frozenset[str]], tuple[Draft, ...]] = _no_retirement
     watch: Callable[[Sequence[Waiting]], tuple[Look, ...]] | None = None
     progress: Callable[[Waiting, Sequence[Doc]], Progress] = _at_once

@@ -20,6 +20,7 @@ from ecsplan.kinds.base import (
     without_none,
 )
 from ecsplan.kinds.service_answers import batches, by_name, describe, primary_of
+from ecsplan.kinds.service_fit import conflicts
 from ecsplan.kinds.service_rollout import accept, progress, reconcile, watch
 from ecsplan.kinds.service_rules import KEPT, RESET, RESET_MEMBERS, RULES
 from ecsplan.kinds.task_definition import arn_of
@@ -201,6 +202,12 @@ def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
         return (f"{resource.address}: {where} is {status}",)
     if controller != "ECS":
         return (f"{resource.address}: {where} is deployed by {controller}, not by ECS itself; ecsplan cannot move it",)
+    wanted = resource.doc.get("deploymentController", {}).get("type", controller)
+    if wanted != controller:
+        return (
+            f"{resource.address}: {where} is deployed by {controller} itself; a deployment cannot hand it to {wanted}, "
+            "so leave deploymentController out",
+        )
     return ()
 
 
@@ -254,6 +261,7 @@ KIND = Kind(
     revision_only=lambda doc, _addresses: {**names(doc), "taskDefinition": doc["taskDefinition"]},
     concerns=lambda call: address(call.params).name,
     plan_faults=plan_faults,
+    conflicts=conflicts,
     steps=steps,
     accept=accept,
     reconcile=reconcile,
