@@ -21,7 +21,7 @@ from ecsplan.kinds.base import (
 )
 from ecsplan.kinds.service_answers import batches, by_name, describe, primary_of
 from ecsplan.kinds.service_rollout import accept, progress, reconcile, watch
-from ecsplan.kinds.service_rules import KEPT, RESET, RESET_MEMBERS, RULES
+from ecsplan.kinds.service_rules import KEPT, RESET, RESET_MEMBERS, RULES, other_form_of_namespace
 from ecsplan.kinds.task_definition import arn_of
 from ecsplan.model import Action, Address, Call, Candidate, Doc, Live, Phase, Resource, copied
 from ecsplan.normalize import normal
@@ -250,6 +250,7 @@ KIND = Kind(
     read=read,
     merge=merge,
     before=before,
+    doubtful=other_form_of_namespace,
     names=names,
     revision_only=lambda doc, _addresses: {**names(doc), "taskDefinition": doc["taskDefinition"]},
     concerns=lambda call: address(call.params).name,
