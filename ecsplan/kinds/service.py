@@ -30,6 +30,9 @@ from ecsplan.spec import Task
 NAME = "service"
 CHOSEN = ("encrypted", "iops")  # of a volume, by AWS, where they are left out
 
+# Refused on Fargate even where they are empty, so that [] is sent only where there is something to take away.
+NOT_ON_FARGATE = ("placementConstraints", "placementStrategy")
+
 # Not on the service but on its PRIMARY deployment (ECS API reference, Deployment).
 ON_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
 
@@ -210,7 +213,11 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     found = delta.found
     assert found is not None
     declared, restore = delta.desired, delta.change.before or {}
-    params = {field: _whole(field, value, delta.wanted) for field, value in declared.items()}
+    params = {
+        field: _whole(field, value, delta.wanted)
+        for field, value in declared.items()
+        if value or found.doc.get(field) or field not in NOT_ON_FARGATE
+    }
     if found.doc.get("schedulingStrategy") == "DAEMON":
         params.pop("desiredCount", None)
     undo = {f: overlay(found.doc.get(f, {}), value) if f in KEPT else value for f, value in restore.items()}
