@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from ecsplan.model import Doc
+from ecsplan.normalize import normal
 from tests.unit.fakes_kinds import CLUSTER, kind, paths, revision, same
 
 KIND = kind("event_targets")
@@ -42,6 +43,8 @@ ROWS: list[Row] = [
     ("TaskCount", ecs(TaskCount=1), ecs(), ecs(TaskCount=2), f"{E}.TaskCount"),
     ("LaunchType", ecs(), ecs(LaunchType="FARGATE"), ecs(LaunchType="EC2"), f"{E}.LaunchType"),
     ("EnableECSManagedTags", ecs(), ecs(EnableECSManagedTags=False), ecs(EnableECSManagedTags=True),
+     f"{E}.EnableECSManagedTags"),
+    ("EnableECSManagedTags not answered", ecs(EnableECSManagedTags=False), ecs(), ecs(EnableECSManagedTags=True),
      f"{E}.EnableECSManagedTags"),
     ("EnableExecuteCommand", ecs(EnableExecuteCommand=False), ecs(), ecs(EnableExecuteCommand=True),
      f"{E}.EnableExecuteCommand"),
@@ -130,6 +133,13 @@ def test_targets_are_compared_by_id() -> None:
     assert same(KIND, rule(one, two), rule(two, one))
     assert paths(KIND, rule(one), rule(two)) == ["targets.two.Arn"]
     assert paths(KIND, rule(one), rule({"Id": "three"})) == ["targets.three"]
+
+
+def test_the_targets_that_a_rollback_takes_away_are_no_state() -> None:
+    live, gone = rule(LIVE, {"Id": "new", "Arn": "x"}), rule({"Id": "report"}) | {"absent": ["new", "old"]}
+    assert same(KIND, rule(LIVE), gone)
+    assert normal(gone, KIND.rules) == normal(rule({"Id": "report"}), KIND.rules)
+    assert paths(KIND, live, gone) == ["targets.new.Arn"]
 
 
 def test_which_rule_it_is_is_no_state() -> None:

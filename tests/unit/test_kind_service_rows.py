@@ -93,6 +93,24 @@ CONFIGURATION_ROWS: list[Row] = [
     ("alarms, one other", how(alarms={"alarmNames": ["a"], "enable": True, "rollback": True}),
      how(alarms={"alarmNames": ["a"], "enable": True, "rollback": True}),
      how(alarms={"alarmNames": ["a"], "enable": True, "rollback": False}), f"{D}.alarms.rollback"),
+    ("linear, not answered", how(linearConfiguration={"stepPercent": 10, "stepBakeTimeInMinutes": 6}), {D: ROLLING},
+     how(linearConfiguration={"stepPercent": 10, "stepBakeTimeInMinutes": 7}),
+     f"{D}.linearConfiguration.stepBakeTimeInMinutes"),
+    ("linear, answered without the time", how(linearConfiguration={"stepPercent": 20, "stepBakeTimeInMinutes": 6}),
+     how(linearConfiguration={"stepPercent": 20.0}), how(linearConfiguration={"stepPercent": 21}),
+     f"{D}.linearConfiguration.stepPercent"),
+    ("linear, answered without the share", how(linearConfiguration={"stepPercent": 10, "stepBakeTimeInMinutes": 7}),
+     how(linearConfiguration={"stepBakeTimeInMinutes": 7}), how(linearConfiguration={"stepPercent": 21}),
+     f"{D}.linearConfiguration.stepPercent"),
+    ("canary, not answered", how(canaryConfiguration={"canaryPercent": 5, "canaryBakeTimeInMinutes": 10}), {D: ROLLING},
+     how(canaryConfiguration={"canaryPercent": 6, "canaryBakeTimeInMinutes": 10}),
+     f"{D}.canaryConfiguration.canaryPercent"),
+    ("canary, answered without the time", how(canaryConfiguration={"canaryPercent": 6, "canaryBakeTimeInMinutes": 10}),
+     how(canaryConfiguration={"canaryPercent": 6.0}), how(canaryConfiguration={"canaryPercent": 7}),
+     f"{D}.canaryConfiguration.canaryPercent"),
+    ("canary, answered without the share", how(canaryConfiguration={"canaryPercent": 5, "canaryBakeTimeInMinutes": 1}),
+     how(canaryConfiguration={"canaryBakeTimeInMinutes": 1}), how(canaryConfiguration={"canaryPercent": 7}),
+     f"{D}.canaryConfiguration.canaryPercent"),
     ("linear, partial", how(linearConfiguration={"stepPercent": 10}),
      how(linearConfiguration={"stepPercent": 10.0, "stepBakeTimeInMinutes": 6}),
      how(linearConfiguration={"stepPercent": 10.5}), f"{D}.linearConfiguration.stepPercent"),
@@ -112,6 +130,9 @@ CONFIGURATION_ROWS: list[Row] = [
     ("hook timeout, partial", how(lifecycleHooks=[hook(timeoutConfiguration={"timeoutInMinutes": 5})]),
      how(lifecycleHooks=[hook(timeoutConfiguration={"action": "ROLLBACK", "timeoutInMinutes": 5})]),
      how(lifecycleHooks=[hook(timeoutConfiguration={"timeoutInMinutes": 6})]), f"{D}.lifecycleHooks"),
+    ("hook timeout, its action", how(lifecycleHooks=[hook(timeoutConfiguration={"action": "CONTINUE"})]),
+     how(lifecycleHooks=[hook(timeoutConfiguration={"action": "CONTINUE", "timeoutInMinutes": 1440})]),
+     how(lifecycleHooks=[hook(timeoutConfiguration={"timeoutInMinutes": 1440})]), f"{D}.lifecycleHooks"),
     ("hook stages in any order", how(lifecycleHooks=[hook(lifecycleStages=["B", "A"]), hook()]),
      how(lifecycleHooks=[hook(), hook(lifecycleStages=["A", "B"])]),
      how(lifecycleHooks=[hook(), hook(lifecycleStages=["A"])]), f"{D}.lifecycleHooks"),
@@ -153,6 +174,8 @@ SERVICE_ROWS: list[Row] = [
     ("enableECSManagedTags", {"enableECSManagedTags": False}, {}, {"enableECSManagedTags": True},
      "enableECSManagedTags"),
     ("enableExecuteCommand", {}, {"enableExecuteCommand": False}, {"enableExecuteCommand": True},
+     "enableExecuteCommand"),
+    ("enableExecuteCommand not answered", {"enableExecuteCommand": False}, {}, {"enableExecuteCommand": True},
      "enableExecuteCommand"),
     ("propagateTags", {"propagateTags": "NONE"}, {}, {"propagateTags": "SERVICE"}, "propagateTags"),
     ("availabilityZoneRebalancing", {}, {"availabilityZoneRebalancing": "ENABLED"},
@@ -252,6 +275,13 @@ def test_a_daemons_count_is_that_of_its_instances() -> None:
     live = {"service": "web", "schedulingStrategy": "DAEMON", "desiredCount": 0}
     assert same(KIND, live, {"service": "web", "desiredCount": 1})
     assert not same(KIND, live, {"service": "web", "enableExecuteCommand": True})
+
+
+def test_a_service_is_a_replica_unless_it_says_so() -> None:
+    """No update can change it, but what was read and what is read again is compared too."""
+    answered = [normal({"service": "web", **more}, KIND.rules) for more in
+                ({}, {"schedulingStrategy": "REPLICA"}, {"schedulingStrategy": "DAEMON"})]  # fmt: skip
+    assert answered[0] == answered[1] != answered[2]
 
 
 def test_early_success_that_is_off_has_no_other_settings() -> None:

@@ -153,6 +153,8 @@ ROWS: list[Row] = [
      linux(tmpfs=[{"containerPath": "/b", "size": 2}, {"containerPath": "/a", "size": 1}]), f"{L}.tmpfs./b.size"),
     ("capabilities filled in", linux(), linux(capabilities={"add": [], "drop": []}),
      linux(capabilities={"add": ["SYS_PTRACE"]}), f"{L}.capabilities.add"),
+    ("capabilities added in any order", linux(capabilities={"add": ["B", "A"]}),
+     linux(capabilities={"add": ["A", "B"], "drop": []}), linux(capabilities={"add": ["B"]}), f"{L}.capabilities.add"),
     ("capabilities in any order", linux(capabilities={"drop": ["B", "A"]}),
      linux(capabilities={"add": [], "drop": ["A", "B"]}), linux(capabilities={"drop": ["A"]}),
      f"{L}.capabilities.drop"),
