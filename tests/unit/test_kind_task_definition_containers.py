@@ -29,6 +29,10 @@ def keyed(key: str, value: str, **values: Any) -> list[Doc]:
     return [{key: name, value: item} for name, item in values.items()]
 
 
+def ulimits(**soft: int) -> Doc:
+    return {"ulimits": [{"name": name, "softLimit": limit, "hardLimit": 9} for name, limit in soft.items()]}
+
+
 def linux(**fields: Any) -> Doc:
     return {"linuxParameters": {"maxSwap": 1} | fields}
 
@@ -46,7 +50,11 @@ def check(**fields: Any) -> Doc:
 
 
 def log(**fields: Any) -> Doc:
-    return {"logConfiguration": {"logDriver": "awslogs"} | fields}
+    return {"logConfiguration": {"logDriver": "fluentd"} | fields}
+
+
+def awslogs(**options: str) -> Doc:
+    return log(logDriver="awslogs", options={"awslogs-group": "g", "awslogs-region": "r"} | options)
 
 
 L = "linuxParameters"
@@ -124,9 +132,8 @@ ROWS: list[Row] = [
     ("ulimits, the hard one", {"ulimits": [{"name": "nofile", "softLimit": 1, "hardLimit": 2}]},
      {"ulimits": [{"name": "nofile", "softLimit": 1, "hardLimit": 2}]},
      {"ulimits": [{"name": "nofile", "softLimit": 1, "hardLimit": 3}]}, "ulimits.nofile.hardLimit"),
-    ("ulimits", {"ulimits": [{"name": "nofile", "softLimit": 1}, {"name": "core", "softLimit": 2}]},
-     {"ulimits": [{"name": "core", "softLimit": 2}, {"name": "nofile", "softLimit": 1}]},
-     {"ulimits": [{"name": "nofile", "softLimit": 3}, {"name": "core", "softLimit": 2}]}, "ulimits.nofile.softLimit"),
+    ("ulimits", ulimits(nofile=1, core=2), ulimits(core=2, nofile=1), ulimits(nofile=3, core=2),
+     "ulimits.nofile.softLimit"),
     ("command in order", {"command": ["a", "b"]}, {"command": ["a", "b"]}, {"command": ["b", "a"]}, "command"),
     ("entryPoint in order", {"entryPoint": ["sh", "-c"]}, {"entryPoint": ["sh", "-c"]}, {"entryPoint": ["-c", "sh"]},
      "entryPoint"),
@@ -165,8 +172,7 @@ ROWS: list[Row] = [
      tmpfs(mountOptions=["ro"]), f"{L}.tmpfs./t.mountOptions"),
     ("tmpfs defaults", tmpfs(), tmpfs(mountOptions=["defaults"]), tmpfs(size=2), f"{L}.tmpfs./t.size"),
     ("logDriver", log(), log(), log(logDriver="json-file"), "logConfiguration.logDriver"),
-    ("awslogs-create-group is not added", log(options={"awslogs-group": "g"}), log(options={"awslogs-group": "g"}),
-     log(options={"awslogs-group": "g", "awslogs-create-group": "true"}),
+    ("awslogs-create-group is not added", awslogs(), awslogs(), awslogs(**{"awslogs-create-group": "true"}),
      "logConfiguration.options.awslogs-create-group"),
     ("max-buffer-size is not added", log(options={"mode": "non-blocking"}), log(options={"mode": "non-blocking"}),
      log(options={"mode": "non-blocking", "max-buffer-size": "10m"}), "logConfiguration.options.max-buffer-size"),
@@ -203,9 +209,9 @@ ROWS: list[Row] = [
     ("dockerLabels", {}, {"dockerLabels": {}}, {"dockerLabels": {"a": ""}}, "dockerLabels.a"),
     ("dockerLabels verbatim", {"dockerLabels": {"A": ""}}, {"dockerLabels": {"A": ""}}, {"dockerLabels": {}},
      "dockerLabels.A"),
-    ("resourceRequirements", {"resourceRequirements": keyed("value", "type", b="X", a="X")},
-     {"resourceRequirements": keyed("value", "type", a="X", b="X")},
-     {"resourceRequirements": keyed("value", "type", a="X", b="Y")}, "resourceRequirements"),
+    ("resourceRequirements", {"resourceRequirements": keyed("value", "type", b="GPU", a="GPU")},
+     {"resourceRequirements": keyed("value", "type", a="GPU", b="GPU")},
+     {"resourceRequirements": keyed("value", "type", a="GPU", b="InferenceAccelerator")}, "resourceRequirements"),
     ("credentialSpecs", {"credentialSpecs": ["b", "a"]}, {"credentialSpecs": ["a", "b"]}, {"credentialSpecs": ["a"]},
      "credentialSpecs"),
 ]  # fmt: skip
