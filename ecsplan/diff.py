@@ -79,10 +79,9 @@ def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
 def _delta(kind: Kind, resource: Resource, live: Live, outputs: Mapping[Address, Mapping[str, str]]) -> Delta:
     desired = filled(live.wanted if live.wanted is not None else resource.doc, outputs)
     base = live.candidates[0] if live.candidates else None
-    for found in live.candidates:
-        wanted = kind.merge(found.doc, desired)
-        if found.reusable and normal(wanted, kind.rules) == normal(found.doc, kind.rules):
-            return _kept(kind, resource, live, found, desired)
+    equal, doubts = _equal(kind, live, desired)
+    if equal is not None:
+        return _kept(kind, resource, live, equal, desired, doubts)
     if base is None and not desired:  # nothing there, and nothing asked for
         return Delta(
             change=_change(resource, Action.KEEP), resource=resource, live=live, found=None, desired={}, wanted={}
@@ -104,7 +103,23 @@ def _delta(kind: Kind, resource: Resource, live: Live, outputs: Mapping[Address,
     return Delta(change=change, resource=resource, live=live, found=base, desired=desired, wanted=wanted)
 
 
-def _kept(kind: Kind, resource: Resource, live: Live, found: Candidate, desired: Doc) -> Delta:
+def _equal(kind: Kind, live: Live, desired: Doc) -> tuple[Candidate | None, tuple[str, ...]]:
+    """The candidate that is as declared. Without one, what is in use counts as equal where it is so but for what AWS
+    may have dropped; never another candidate, so that nothing is moved to what is in doubt."""
+    for found in live.candidates:
+        wanted = kind.merge(found.doc, desired)
+        if found.reusable and normal(wanted, kind.rules) == normal(found.doc, kind.rules):
+            return found, ()
+    if live.candidates and live.candidates[0].reusable and live.wanted is None:
+        found = live.candidates[0]
+        wanted = kind.merge(found.doc, desired)
+        assumed, doubts = kind.doubtful(found.doc, wanted)
+        if doubts and normal(wanted, kind.rules) == normal(assumed, kind.rules):
+            return found, doubts
+    return None, ()
+
+
+def _kept(kind: Kind, resource: Resource, live: Live, found: Candidate, desired: Doc, doubts: tuple[str, ...]) -> Delta:
     """Equal: kept. Where the equal one is not what is in use, the differences between those two are told."""
     base = live.candidates[0]
     fields = _fields(kind, base.doc, found.doc) if found is not base else ()
@@ -119,7 +134,9 @@ def _kept(kind: Kind, resource: Resource, live: Live, found: Candidate, desired:
         note="redeploy" if action is Action.UPDATE else "",
     )
     wanted = kind.merge(found.doc, desired)
-    return Delta(change=change, resource=resource, live=live, found=found, desired=desired, wanted=wanted)
+    return Delta(
+        change=change, resource=resource, live=live, found=found, desired=desired, wanted=wanted, doubts=doubts
+    )
 
 
 def _run(

@@ -73,6 +73,8 @@ def cautions(deltas: Sequence[Delta]) -> Iterator[str]:
         if delta.change.action is Action.CREATE and found is not None and not found.reusable:
             arn = found.outputs.get("arn", "").rpartition("/")[2]
             yield f"{arn}, which is in use, is INACTIVE: ECS will not take it back if this deployment fails"
+        for doubt in delta.doubts:
+            yield f"{address}: {doubt}"
 
 
 def _step(number: int, delta: Delta, draft: Draft) -> Step:

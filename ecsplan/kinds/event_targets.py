@@ -169,7 +169,8 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     names = _names(delta.resource.doc)
 
     def put(ids: Sequence[str], targets: Mapping[str, Doc]) -> Call:
-        return Call(service="events", operation="put_targets", params={**names, "Targets": [targets[i] for i in ids]})
+        params = {**names, "Targets": [_sendable(targets[i]) for i in ids]}
+        return Call(service="events", operation="put_targets", params=params)
 
     def remove(ids: Sequence[str]) -> Call:
         return Call(service="events", operation="remove_targets", params={**names, "Ids": list(ids)})
@@ -182,6 +183,14 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     for ids in _batches(gone):
         drafts.append(_draft(delta, Action.DELETE, ids, remove(ids), put(ids, raw)))
     return tuple(drafts)
+
+
+def _sendable(target: Doc) -> Doc:
+    """The target without an empty PropagateTags: it says that nothing is propagated, and EventBridge refuses it."""
+    parameters = target.get("EcsParameters", {})
+    if parameters.get("PropagateTags") != "":
+        return target
+    return {**target, "EcsParameters": {k: v for k, v in parameters.items() if k != "PropagateTags"}}
 
 
 def _batches(ids: Sequence[str]) -> list[Sequence[str]]:

@@ -22,7 +22,7 @@ from ecsplan.kinds.base import (
 from ecsplan.kinds.service_answers import batches, by_name, describe, primary_of
 from ecsplan.kinds.service_fit import conflicts
 from ecsplan.kinds.service_rollout import accept, progress, reconcile, watch
-from ecsplan.kinds.service_rules import KEPT, RESET, RESET_MEMBERS, RULES
+from ecsplan.kinds.service_rules import KEPT, RESET, RESET_MEMBERS, RULES, other_form_of_namespace
 from ecsplan.kinds.task_definition import arn_of
 from ecsplan.model import Action, Address, Call, Candidate, Doc, Live, Phase, Resource, copied
 from ecsplan.normalize import normal
@@ -30,6 +30,9 @@ from ecsplan.spec import Task
 
 NAME = "service"
 CHOSEN = ("encrypted", "iops")  # of a volume, by AWS, where they are left out
+
+# Refused on Fargate even where they are empty, so that [] is sent only where there is something to take away.
+NOT_ON_FARGATE = ("placementConstraints", "placementStrategy")
 
 # Not on the service but on its PRIMARY deployment (ECS API reference, Deployment).
 ON_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
@@ -217,7 +220,11 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     found = delta.found
     assert found is not None
     declared, restore = delta.desired, delta.change.before or {}
-    params = {field: _whole(field, value, delta.wanted) for field, value in declared.items()}
+    params = {
+        field: _whole(field, value, delta.wanted)
+        for field, value in declared.items()
+        if value or found.doc.get(field) or field not in NOT_ON_FARGATE
+    }
     if found.doc.get("schedulingStrategy") == "DAEMON":
         params.pop("desiredCount", None)
     undo = {f: overlay(found.doc.get(f, {}), value) if f in KEPT else value for f, value in restore.items()}
@@ -257,6 +264,7 @@ KIND = Kind(
     read=read,
     merge=merge,
     before=before,
+    doubtful=other_form_of_namespace,
     names=names,
     revision_only=lambda doc, _addresses: {**names(doc), "taskDefinition": doc["taskDefinition"]},
     concerns=lambda call: address(call.params).name,

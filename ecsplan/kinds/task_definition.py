@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ecsplan.errors import RefusedError
 from ecsplan.kinds.base import Answer, Ask, Delta, Draft, Kind, Scope, short_arn
-from ecsplan.kinds.task_definition_rules import RULES
+from ecsplan.kinds.task_definition_rules import RULES, blank_variables
 from ecsplan.model import (
     Action,
     Address,
@@ -304,10 +304,14 @@ def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
         for arn in sorted(listed, key=revision_of)
         if same_family(arn, call.params["family"]) and revision_of(arn) > step.expect.get("newest", 0)
     ]
-    for answer in ask.many([_describe(arn) for arn in newer]) if newer else ():
-        found = _candidate(answer)
-        if found and found.reusable and normal(merge(found.doc, call.params), RULES) == normal(found.doc, RULES):
-            return dict(found.outputs)
+    described = ask.many([_describe(arn) for arn in newer]) if newer else ()
+    usable = [found for answer in described if (found := _candidate(answer)) and found.reusable]
+    # An exactly equal one first; else one that is equal but for variables that ECS may have dropped.
+    for assume in (lambda doc, wanted: doc, lambda doc, wanted: blank_variables(doc, wanted)[0]):
+        for found in usable:
+            wanted = merge(found.doc, call.params)
+            if normal(wanted, RULES) == normal(assume(found.doc, wanted), RULES):
+                return dict(found.outputs)
     return None
 
 
@@ -326,6 +330,7 @@ KIND = Kind(
     read=read,
     read_used=read_used,
     merge=merge,
+    doubtful=blank_variables,
     plan_faults=plan_faults,
     steps=steps,
     retire=retire,

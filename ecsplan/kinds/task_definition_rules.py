@@ -55,6 +55,29 @@ def blank(value: Any) -> bool:
     return bool(value == "")
 
 
+def blank_variables(found: Doc, wanted: Doc) -> tuple[Doc, tuple[str, ...]]:
+    """The live document with the variables that are declared as "" and that it does not have: whether ECS keeps such
+    a variable is not known, reports disagree."""
+    declared = {container.get("name"): container for container in wanted.get("containerDefinitions") or ()}
+    containers, doubts = [], []
+    for container in found.get("containerDefinitions") or ():
+        variables = container.get("environment") or []
+        there = {variable.get("name") for variable in variables}
+        blanks = [
+            variable
+            for variable in declared.get(container.get("name"), {}).get("environment") or ()
+            if variable and variable.get("name") not in there and variable.get("value") == ""
+        ]
+        containers.append({**container, "environment": [*variables, *blanks]} if blanks else container)
+        if blanks:
+            names = ", ".join(f"containers.{container['name']}.environment.{variable['name']}" for variable in blanks)
+            doubts.append(
+                f'the live revision does not have {names}, declared as "": ECS may drop a variable with an empty '
+                "value, so that alone is no change"
+            )
+    return {**found, "containerDefinitions": containers}, tuple(doubts)
+
+
 def _off(*fields: str) -> tuple[Rule, ...]:
     return tuple(Default(path=f"{C}.{f}", value=False, reason="absent is off; false is echoed if sent") for f in fields)
 

@@ -194,6 +194,16 @@ def test_a_target_is_put_whole_with_its_revision_changed() -> None:
     assert [field.path for field in draft.changes] == ["targets.report.EcsParameters.TaskDefinitionArn"]
 
 
+def test_tags_that_are_no_longer_propagated_are_left_out_and_not_sent_as_nothing() -> None:
+    def one(arn: str, **fields: Any) -> Doc:
+        return target(EcsParameters={"TaskDefinitionArn": arn, "TaskCount": 1} | fields)
+
+    declared = on(EcsParameters={"TaskDefinitionArn": NEW, "PropagateTags": ""})
+    (draft,) = drafts(wanted(declared), live(one(OLD, PropagateTags="TASK_DEFINITION")))
+    assert draft.call == put(one(NEW))
+    assert draft.undo == put(one(OLD, PropagateTags="TASK_DEFINITION"))
+
+
 def test_targets_that_are_as_declared_are_not_sent() -> None:
     (draft,) = drafts(wanted(on("a"), on("b")), live(target("a"), target("b", NEW)))
     assert draft.call == put(target("a", NEW))
