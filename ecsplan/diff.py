@@ -32,8 +32,11 @@ def possible(
     return tuple(left), tuple(told)
 
 
-def diff(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> tuple[Delta, ...]:
-    """A delta per resource, in reference order, those that are kept included.
+def diff(
+    resources: Sequence[Resource], lives: Mapping[Address, Live], sent: Mapping[str, Doc] | None = None
+) -> tuple[Delta, ...]:
+    """A delta per resource, in reference order, those that are kept included. `sent` is, by ARN, the request that made
+    something live, where the journal knows it.
 
     A kept resource's outputs fill the references to it; other references stay and are `(known after apply)`. Raises
     PlanningError with everything that cannot be carried out.
@@ -54,7 +57,7 @@ def diff(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> tuple[
     for resource in resources:
         if kind_of(resource.address).ephemeral:
             continue
-        delta = _delta(kind_of(resource.address), resource, lives[resource.address], outputs)
+        delta = _delta(kind_of(resource.address), resource, lives[resource.address], outputs, sent or {})
         deltas[resource.address] = delta
         if delta.change.action is Action.KEEP:
             outputs[resource.address] = delta.change.outputs
@@ -76,10 +79,16 @@ def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
     return kind_of(delta.change.address).conflicts(delta, others)
 
 
-def _delta(kind: Kind, resource: Resource, live: Live, outputs: Mapping[Address, Mapping[str, str]]) -> Delta:
+def _delta(
+    kind: Kind,
+    resource: Resource,
+    live: Live,
+    outputs: Mapping[Address, Mapping[str, str]],
+    sent: Mapping[str, Doc],
+) -> Delta:
     desired = filled(live.wanted if live.wanted is not None else resource.doc, outputs)
     base = live.candidates[0] if live.candidates else None
-    equal, doubts = _equal(kind, live, desired)
+    equal, doubts = _equal(kind, live, desired, sent)
     if equal is not None:
         return _kept(kind, resource, live, equal, desired, doubts)
     if base is None and not desired:  # nothing there, and nothing asked for
@@ -103,7 +112,7 @@ def _delta(kind: Kind, resource: Resource, live: Live, outputs: Mapping[Address,
     return Delta(change=change, resource=resource, live=live, found=base, desired=desired, wanted=wanted)
 
 
-def _equal(kind: Kind, live: Live, desired: Doc) -> tuple[Candidate | None, tuple[str, ...]]:
+def _equal(kind: Kind, live: Live, desired: Doc, sent: Mapping[str, Doc]) -> tuple[Candidate | None, tuple[str, ...]]:
     """The candidate that is as declared. Without one, what is in use counts as equal where it is so but for what AWS
     may have dropped; never another candidate, so that nothing is moved to what is in doubt."""
     for found in live.candidates:
@@ -113,7 +122,7 @@ def _equal(kind: Kind, live: Live, desired: Doc) -> tuple[Candidate | None, tupl
     if live.candidates and live.candidates[0].reusable and live.wanted is None:
         found = live.candidates[0]
         wanted = kind.merge(found.doc, desired)
-        assumed, doubts = kind.doubtful(found.doc, wanted)
+        assumed, doubts = kind.doubtful(found.doc, wanted, sent.get(found.outputs.get("arn", ""), {}))
         if doubts and normal(wanted, kind.rules) == normal(assumed, kind.rules):
             return found, doubts
     return None, ()

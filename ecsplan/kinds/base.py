@@ -155,7 +155,7 @@ def _whole(found: Doc, wanted: Doc, declared: Doc) -> Doc:
     return found
 
 
-def _no_doubts(found: Doc, wanted: Doc) -> tuple[Doc, tuple[str, ...]]:
+def _no_doubts(found: Doc, wanted: Doc, sent: Doc) -> tuple[Doc, tuple[str, ...]]:
     return found, ()
 
 
@@ -199,7 +199,8 @@ class Kind:
     older           two documents of `before` as one: the older deployment's values win
     names           the document that names a resource and declares nothing of it
     revision_only   a declared document with nothing left but its names and the revisions of these addresses
-    doubtful        the live document as if AWS had answered what nobody knows that it answers, and a sentence on each
+    doubtful        the live document as if AWS had answered what nobody knows that it answers, and a sentence on each;
+                    given what is live, what is wanted, and the request that made what is live ({} if not known)
                     such thing: where only that is left of a difference, it is a warning
     plan_faults     reasons why a difference cannot be carried out, each a sentence
     complete        of an ephemeral kind: the declared document with what it leaves out and the others tell, and a note
@@ -232,7 +233,7 @@ class Kind:
     merge: Callable[[Doc, Doc], Doc] = _as_declared
     before: Callable[[Doc, Doc, Doc], Doc] = _whole
     older: Callable[[Doc, Doc], Doc] = _older
-    doubtful: Callable[[Doc, Doc], tuple[Doc, tuple[str, ...]]] = _no_doubts
+    doubtful: Callable[[Doc, Doc, Doc], tuple[Doc, tuple[str, ...]]] = _no_doubts
     names: Callable[[Doc], Doc] | None = None
     revision_only: Callable[[Doc, frozenset[Address]], Doc] = lambda doc, _addresses: doc
     plan_faults: Callable[[Resource, Live], tuple[str, ...]] = _no_faults

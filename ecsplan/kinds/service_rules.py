@@ -56,7 +56,7 @@ def client_aliases(doc: Doc, service: Doc) -> Any:
     return [alias if alias.get("dnsName") else {**alias, "dnsName": f"{name}.{namespace}"} for alias in aliases]
 
 
-def other_form_of_namespace(found: Doc, wanted: Doc) -> tuple[Doc, tuple[str, ...]]:
+def other_form_of_namespace(found: Doc, wanted: Doc, sent: Doc) -> tuple[Doc, tuple[str, ...]]:
     """The live document with the namespace as it is declared, where one is a name and the other an ARN: the ARN has
     the namespace's id and not its name, and which of the two ECS answers is not known."""
     field = "serviceConnectConfiguration"

@@ -307,7 +307,7 @@ def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
     described = ask.many([_describe(arn) for arn in newer]) if newer else ()
     usable = [found for answer in described if (found := _candidate(answer)) and found.reusable]
     # An exactly equal one first; else one that is equal but for variables that ECS may have dropped.
-    for assume in (lambda doc, wanted: doc, lambda doc, wanted: blank_variables(doc, wanted)[0]):
+    for assume in (lambda doc, wanted: doc, lambda doc, wanted: blank_variables(doc, wanted, wanted)[0]):
         for found in usable:
             wanted = merge(found.doc, call.params)
             if normal(wanted, RULES) == normal(assume(found.doc, wanted), RULES):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ecsplan.diff import diff
 from ecsplan.kinds.base import Delta
 from ecsplan.model import Action, Address, Candidate, Doc, Live, Ref
 from ecsplan.planner import cautions
@@ -27,8 +28,8 @@ from tests.unit.fakes_kinds import (
 TASK, SERVICE = "task_definition.web", "service.prod/web"
 BLANK = {"name": "X", "value": ""}
 WARNED = (
-    f'{TASK}: the live revision does not have containers.web.environment.X, declared as "": ECS may drop a variable '
-    "with an empty value, so that alone is no change"
+    f'{TASK}: the live revision was registered with containers.web.environment.X = "", and does not have it: ECS seems '
+    "to drop a variable with an empty value, so that alone is no change"
 )
 
 
@@ -44,15 +45,26 @@ def found(number: int, *variables: Doc, **more: Any) -> Candidate:
     return candidate(definition(*variables), arn=revision(f"web:{number}"), **more)
 
 
-def against(declared: Doc, *candidates: Candidate, **more: Any) -> Delta:
-    return delta_of(resource(TASK, declared), live_of(TASK, *candidates, **more))
+def against(declared: Doc, *candidates: Candidate, sent: Doc | None = None, **more: Any) -> Delta:
+    """The delta of a task definition whose revision 1 was registered as `sent`, or as it is declared now."""
+    asked, live = resource(TASK, declared), live_of(TASK, *candidates, **more)
+    (delta,) = diff([asked], {asked.address: live}, {revision("web:1"): declared if sent is None else sent})
+    return delta
 
 
-def test_an_empty_variable_that_is_not_live_is_a_warning() -> None:
+def test_an_empty_variable_that_was_sent_and_is_not_live_is_a_warning() -> None:
     delta = against(definition(BLANK), found(1))
     assert (delta.change.action, delta.change.fields) == (Action.KEEP, ())
     assert delta.change.outputs == {"arn": revision("web:1")}
     assert list(cautions([delta])) == [WARNED]
+
+
+def test_one_that_was_never_sent_is_a_difference() -> None:
+    """Nothing is hidden that has not been tried."""
+    for sent in ({}, definition(), definition({"name": "X", "value": "x"}), definition({"name": "Y", "value": ""})):
+        delta = against(definition(BLANK), found(1), sent=sent)
+        assert delta.change.action is Action.CREATE
+        assert [(one.path, one.after) for one in delta.change.fields] == [("containers.web.environment.X", "")]
 
 
 def test_several_are_named_container_by_container() -> None:
@@ -195,12 +207,11 @@ def test_a_namespace_in_doubt_hides_nothing_else() -> None:
 
 
 def test_what_is_in_doubt_still_fills_the_references_to_it() -> None:
-    from ecsplan.diff import diff
-
     on: Doc = {"service": "web", "taskDefinition": Ref(address=Address(TASK), output="arn")}
     task, web = resource(TASK, definition(BLANK)), resource(SERVICE, on)
     live = live_of(
         SERVICE, candidate({"service": "web", "taskDefinition": revision("web:1")}), facts={"status": "ACTIVE"}
     )
-    deltas = diff([task, web], {task.address: live_of(TASK, found(1)), web.address: live})
+    lives = {task.address: live_of(TASK, found(1)), web.address: live}
+    deltas = diff([task, web], lives, {revision("web:1"): definition(BLANK)})
     assert [delta.change.action for delta in deltas] == [Action.KEEP, Action.KEEP]
