@@ -10,7 +10,7 @@ from ecsplan.kinds.base import Answer, Ask, Delta, Draft, Kind, Scope, layered, 
 from ecsplan.kinds.event_targets_rules import RULES
 from ecsplan.kinds.task_definition import arn_of
 from ecsplan.model import Action, Address, Call, Candidate, Doc, FieldChange, Live, Phase, Ref, Resource, Step, copied
-from ecsplan.normalize import normal
+from ecsplan.normalize import is_empty, normal
 from ecsplan.spec import Task
 
 NAME = "event_targets"
@@ -91,14 +91,32 @@ def _all_pages(ask: Ask, answer: Answer) -> list[Doc]:
 
 # --- comparing and changing ---
 
+# Of these EventBridge takes one at most (EventBridge API reference, Target and EcsParameters).
+INPUTS = frozenset({"Input", "InputPath", "InputTransformer"})
+CAPACITY = frozenset({"LaunchType", "CapacityProviderStrategy"})
+
 
 def merge(live: Doc, declared: Doc) -> Doc:
-    """PutTargets replaces a target whole: the declared members over the live ones, and other targets as they are."""
+    """PutTargets replaces a target whole: the declared members over the live ones, less what these exclude, and other
+    targets as they are."""
     gone = set(declared.get(ABSENT, ()))
     targets = {target["Id"]: target for target in live.get("Targets", ()) if target["Id"] not in gone}
     for target in declared["Targets"]:
-        targets[target["Id"]] = overlay(targets.get(target["Id"], {}), target)
+        targets[target["Id"]] = overlay(targets.get(target["Id"], {}), _instead(target))
     return {**_names(declared), "Targets": list(targets.values())}
+
+
+def _instead(declared: Doc) -> Doc:
+    """What is declared of a target, with None for every member that it excludes."""
+    result = _only_one(declared, INPUTS)
+    if isinstance(parameters := result.get("EcsParameters"), Mapping):
+        result["EcsParameters"] = _only_one(parameters, CAPACITY)
+    return result
+
+
+def _only_one(declared: Mapping[str, Any], group: frozenset[str]) -> Doc:
+    given = {name for name in group if not is_empty(declared.get(name))}
+    return {**dict.fromkeys(group if given else ()), **declared}
 
 
 def before(found: Doc, wanted: Doc, declared: Doc) -> Doc:
@@ -107,7 +125,7 @@ def before(found: Doc, wanted: Doc, declared: Doc) -> Doc:
     targets = []
     for target in declared["Targets"]:
         name = target["Id"]
-        if name in old and (values := replaced(old[name], new[name], target, raw[name])):
+        if name in old and (values := replaced(old[name], new[name], _instead(target), raw[name])):
             targets.append({"Id": name, **values})
     targets += [raw[name] for name in declared.get(ABSENT, ()) if name in raw]
     created = [target["Id"] for target in declared["Targets"] if target["Id"] not in old]

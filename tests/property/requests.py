@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from hypothesis import strategies as st
@@ -145,7 +146,7 @@ TASK_DEFINITIONS = Strategies(
     rules=kind("task_definition").rules,
     fields=TASK_DEFINITION_FIELDS,
     always=frozenset({f"{C}.name", f"{C}.image", "tags[].value"}),
-    least={"containerDefinitions": 1, "tags": 1},
+    least={"containerDefinitions": 1, "tags": 1, f"{C}.healthCheck.command": 1},
     exclusive={"volumes[]": volume_parts, f"{C}.portMappings[]": port_parts},
     sound=sound_task_definition,
 )
@@ -182,8 +183,11 @@ SERVICES = Strategies(
     shape=request("ecs", "UpdateService"),
     rules=kind("service").rules,
     fields=SERVICE_FIELDS,
-    always=frozenset({"cluster", "taskDefinition", "networkConfiguration.awsvpcConfiguration"}),
-    least={"networkConfiguration.awsvpcConfiguration.subnets": 1},
+    always=frozenset(
+        {"cluster", "taskDefinition", "networkConfiguration.awsvpcConfiguration", f"{D}.lifecycleHooks[].hookTargetArn"}
+    ),
+    # Without a strategy a service is on a launch type again, which decides what else it may have.
+    least={"networkConfiguration.awsvpcConfiguration.subnets": 1, "capacityProviderStrategy": 1},
     exclusive={"loadBalancers[]": balancer_parts},
 )
 
@@ -214,7 +218,9 @@ def target_parts(names: Sequence[str]) -> Parts:
 
 def sound_targets(doc: Doc) -> Doc:
     doc = copied(doc)
+    numbers = {"job": count(), "queue": count()}  # of few names, because a rule has five targets at most
     for target in doc["Targets"]:
+        target["Id"] = (name := "job" if "EcsParameters" in target else "queue") + f"-{next(numbers[name])}"
         parameters: dict[str, Any] | None = target.get("EcsParameters")
         if parameters is None:
             target["Arn"] = "arn:aws:sqs:eu-west-1:123456789012:queue"
