@@ -8,6 +8,7 @@ from typing import Any
 from ecsplan.errors import RefusedError
 from ecsplan.kinds.base import Answer, Ask, Delta, Draft, Kind, Scope, layered, overlay, replaced
 from ecsplan.kinds.event_targets_rules import RULES
+from ecsplan.kinds.newer import beyond, known
 from ecsplan.kinds.task_definition import arn_of
 from ecsplan.model import Action, Address, Call, Candidate, Doc, FieldChange, Live, Phase, Ref, Resource, Step, copied
 from ecsplan.normalize import is_empty, normal
@@ -68,7 +69,8 @@ def _live(ask: Ask, resource: Resource, first: Answer) -> Live:
     if first.error and first.error.code == "ResourceNotFoundException":
         return Live(address=resource.address, observed="missing")
     targets = _all_pages(ask, first)
-    doc = {**_names(resource.doc), "Targets": targets}
+    request = ("events", "put_targets")
+    doc = known(*request, {**_names(resource.doc), "Targets": targets}, beyond(*request, resource.doc))
     return Live(address=resource.address, candidates=(Candidate(doc=doc, outputs={}),), observed=normal(doc, RULES))
 
 
