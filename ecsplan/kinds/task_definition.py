@@ -102,7 +102,10 @@ def read_used(ask: Ask, lives: Sequence[Live], used: Mapping[Address, Sequence[s
 
 def _in_order(live: Live, more: Sequence[Answer], in_use: set[str]) -> Live:
     """The revisions in use first, which differences are shown against; then the pinned one, then the newest."""
-    found = [*live.candidates, *(candidate for answer in more if (candidate := _candidate(answer, live.facts.get("beyond", frozenset()))))]
+    found = [
+        *live.candidates,
+        *(candidate for answer in more if (candidate := _candidate(answer, live.facts.get("beyond", frozenset())))),
+    ]
     pinned = live.facts["pinned"]
     found.sort(key=lambda one: (one.outputs["arn"] not in in_use, short_arn(one.outputs["arn"]) != short_arn(pinned)))
     statuses = {short_arn(one.outputs["arn"]): one.reusable for one in found}

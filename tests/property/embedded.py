@@ -32,8 +32,13 @@ def _no_logs(*_: object) -> None:
     """Nothing here writes any."""
 
 
+def _name(call: Call) -> str:
+    """AWS's own name of the operation."""
+    return "".join(part.title() for part in call.operation.split("_"))
+
+
 class Embedded:
-    """A region of its own. `seen` is what becomes of an answer on its way."""
+    """A region of its own. `seen` is what becomes of an operation's answer on its way to whoever asks."""
 
     def __init__(self) -> None:
         region = Region("eu-west-1", Ids(), Outcomes(), _no_logs)
@@ -41,22 +46,21 @@ class Embedded:
             "ecs": Ecs(region, Clock(), INPUTS["ecs"]),
             "events": Events("eu-west-1", INPUTS["events"]),
         }
-        self.seen: Callable[[Doc], Doc] = lambda answer: answer
+        self.seen: Callable[[str, Doc], Doc] = lambda _, answer: answer
 
     def many(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
         return tuple(self._answer(call) for call in calls)
 
     def _answer(self, call: Call) -> Answer:
         try:
-            return Answer(call=call, data=self.seen(self.do(call)))
+            return Answer(call=call, data=self.seen(_name(call), self.do(call)))
         except errors.AwsError as error:
             return Answer(call=call, error=AwsError(error.message, code=error.code))
 
     def do(self, call: Call) -> Doc:
         """Carried out, as JSON there and back. Raises the refusal of the embedded AWS."""
-        operation = "".join(part.title() for part in call.operation.split("_"))
         answer: Doc = json.loads(
-            json.dumps(self._services[call.service].call(operation, json.loads(json.dumps(call.params))))
+            json.dumps(self._services[call.service].call(_name(call), json.loads(json.dumps(call.params))))
         )
         return answer
 
@@ -71,9 +75,7 @@ def seeded(name: str) -> Embedded:
         ports = [{"containerPort": 80}, {"containerPort": 8080}]
         app = {"name": "app", "image": "app:1", "memory": 64, "portMappings": ports}
         for _ in range(2):
-            aws.send(
-                "ecs", "register_task_definition", family="web", networkMode="awsvpc", containerDefinitions=[app]
-            )
+            aws.send("ecs", "register_task_definition", family="web", networkMode="awsvpc", containerDefinitions=[app])
         aws.send("ecs", "create_cluster", clusterName="prod")
         network = {"awsvpcConfiguration": {"subnets": ["first"]}}
         names = {"cluster": "prod", "serviceName": "web", "taskDefinition": "web:1"}

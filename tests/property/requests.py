@@ -131,7 +131,9 @@ def _referring(container: Doc, containers: Sequence[Doc]) -> None:
         elif not other.get("healthCheck"):
             entry["condition"] = "START"
     if "links" in container:
-        container["links"] = [f"{other['name']}:{link}" for link, other in zip(container["links"], others, strict=False)]
+        container["links"] = [
+            f"{other['name']}:{link}" for link, other in zip(container["links"], others, strict=False)
+        ]
 
 
 def _mounted(container: Doc, doc: Doc) -> None:
@@ -170,7 +172,9 @@ SERVICE_FIELDS: Mapping[str, Values] = {
     "loadBalancers[].containerPort": st.sampled_from([80, 8080]),
     "serviceRegistries[].containerName": st.just("app"),
     "serviceRegistries[].containerPort": st.sampled_from([80, 8080]),
-    "serviceConnectConfiguration.namespace": st.sampled_from(["shop", "arn:aws:servicediscovery:eu-west-1:1:namespace/n"]),
+    "serviceConnectConfiguration.namespace": st.sampled_from(
+        ["shop", "arn:aws:servicediscovery:eu-west-1:1:namespace/n"]
+    ),
 }
 
 

@@ -79,7 +79,9 @@ class Strategies:
             return self.fields[at]
         match shape.type_name:
             case "structure" if getattr(shape, "is_document_type", False):
-                return st.dictionaries(st.sampled_from(TEXTS), st.sampled_from([*TEXTS, 1, True]), min_size=1, max_size=2)
+                return st.dictionaries(
+                    st.sampled_from(TEXTS), st.sampled_from([*TEXTS, 1, True]), min_size=1, max_size=2
+                )
             case "structure":
                 return self._structure(cast("StructureShape", shape), at, whole)
             case "list":
@@ -191,7 +193,9 @@ def patterns_in(value: Any, shape: Shape, at: str = "") -> Iterator[str]:
     match shape.type_name:
         case "structure":
             for name, item in value.items() if not getattr(shape, "is_document_type", False) else ():
-                yield from patterns_in(item, cast("StructureShape", shape).members[name], f"{at}.{name}" if at else name)
+                yield from patterns_in(
+                    item, cast("StructureShape", shape).members[name], f"{at}.{name}" if at else name
+                )
         case "list":
             for item in value:
                 yield from patterns_in(item, cast("ListShape", shape).member, f"{at}[]")
