@@ -93,6 +93,8 @@ def others(leaf: Leaf) -> list[Any]:
         return [not leaf.value]
     if isinstance(leaf.value, int | float):
         return [leaf.value + 1000]
+    if leaf.pattern.endswith("].ulimits[].name"):  # any other known one may be another limit's
+        return [f"{leaf.value}-x"]
     known = [value for value in getattr(cast("StringShape", leaf.shape), "enum", None) or () if value != leaf.value]
     # A value that AWS has added to an enumeration, or any other text; "" is a value too where it is not none at all.
     return [*known[:2], f"{leaf.value}-x"]

@@ -23,7 +23,7 @@ OPERATIONS = {
 # A failure names the field; to make such documents smaller first would take minutes.
 few = settings(
     deadline=None,
-    max_examples=25,
+    max_examples=12,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
