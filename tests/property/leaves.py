@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
+from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from ecsplan.model import Doc, copied
 from ecsplan.normalize import Keyed, Rule
@@ -95,7 +95,7 @@ def others(leaf: Leaf) -> list[Any]:
         return [leaf.value + 1000]
     if leaf.pattern.endswith("].ulimits[].name"):  # any other known one may be another limit's
         return [f"{leaf.value}-x"]
-    known = [value for value in getattr(cast("StringShape", leaf.shape), "enum", None) or () if value != leaf.value]
+    known = [value for value in getattr(leaf.shape, "enum", None) or () if value != leaf.value]
     # A value that AWS has added to an enumeration, or any other text; "" is a value too where it is not none at all.
     return [*known[:2], f"{leaf.value}-x"]
 

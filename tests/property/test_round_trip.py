@@ -97,7 +97,8 @@ def older(doc: Doc, rules: Sequence[Rule], chance: random.Random) -> None:
         for parent, field in places(doc, rule.path):
             value = parent.pop(field, None)
             filled = rule.value if isinstance(rule, Default) else rule.of(doc, parent)
-            if value is not None and (value != filled or chance.random() < 0.3):
+            # A block of nothing but defaults was sent, and is answered.
+            if value is not None and (value != filled or not parent or chance.random() < 0.3):
                 parent[field] = value
 
 
