@@ -137,7 +137,7 @@ def _linux(sent: Doc) -> Doc:
 
 def _volume(sent: Doc) -> Doc:
     """A volume of no particular kind is a bind mount; an EFS root is "/" unless an access point decides it."""
-    doc = {k: v for k, v in sent.items() if v != {} or k == "host"}  # R1: an empty block is none
+    doc = {k: v for k, v in sent.items() if not _empty(v) or k == "host"}  # R1: an empty block is none
     if not any(key.endswith("Configuration") for key in doc) and not doc.get("configuredAtLaunch"):
         doc.setdefault("host", {})
     for name in ("efsVolumeConfiguration", "s3filesVolumeConfiguration"):
@@ -146,6 +146,13 @@ def _volume(sent: Doc) -> Doc:
     if "dockerVolumeConfiguration" in doc:
         doc["dockerVolumeConfiguration"] = {"scope": "task"} | doc["dockerVolumeConfiguration"]
     return doc
+
+
+def _empty(value: Any) -> bool:
+    """Nothing but empty blocks and lists."""
+    if isinstance(value, dict):
+        return all(_empty(item) for item in value.values())
+    return isinstance(value, list) and all(_empty(item) for item in value)
 
 
 def _access_point(configuration: Doc) -> bool:

@@ -55,6 +55,19 @@ def changed(doc: Doc, leaf: Leaf, value: Any) -> Doc:
     return result
 
 
+def switched_on(doc: Doc) -> Doc:
+    """With everything on that can be off and then has no settings."""
+    result: Doc = copied(doc)
+    for block, switch in ((result.get("serviceConnectConfiguration"), "enabled"), (early_success(result), "enable")):
+        if block:
+            block[switch] = True
+    return result
+
+
+def early_success(doc: Doc) -> Any:
+    return doc.get(D, {}).get("earlySuccessCriteria")
+
+
 # --- another value ---
 
 UNITS = {"cpu": "vcpu", "memory": "gb"}
@@ -100,6 +113,18 @@ def others(leaf: Leaf) -> list[Any]:
     return [*known[:2], f"{leaf.value}-x"]
 
 
+# Lists of scalars and of entries whose order means something (aws-semantics, order column: list).
+ORDERED: Mapping[str, Sequence[str]] = {
+    "task_definition": [
+        f"containerDefinitions[].{name}"
+        for name in ("command", "entryPoint", "environmentFiles", "dnsServers", "dnsSearchDomains")
+    ]
+    + ["containerDefinitions[].healthCheck.command"],
+    "service": ["placementStrategy"],
+    "event_targets": ["Targets[].EcsParameters.PlacementStrategy"],
+}
+
+
 # --- what never differs ---
 
 EXCEPTED: Mapping[str, str] = {
@@ -120,8 +145,7 @@ def never_differs(doc: Doc, leaf: Leaf, value: Any) -> str:
         return reason
     if leaf.pattern.endswith("].environment[].name") and "value" not in item_at(doc, inside):
         return "an entry without a value is dropped"
-    early = f"{D}.earlySuccessCriteria"
-    if leaf.pattern.startswith(early) and name != "enable" and not doc[D]["earlySuccessCriteria"]["enable"]:
+    if "earlySuccessCriteria" in leaf.keys and name != "enable" and not early_success(doc)["enable"]:
         return "settings of what is off"
     if leaf.pattern.startswith("serviceConnectConfiguration.") and name != "enabled":
         return "" if doc["serviceConnectConfiguration"]["enabled"] else "settings of what is off"

@@ -240,6 +240,7 @@ TARGETS = Strategies(
     rules=kind("event_targets").rules,
     fields=TARGET_FIELDS,
     always=frozenset({f"{T}.RoleArn"}),
+    least={f"{E}.NetworkConfiguration.awsvpcConfiguration.Subnets": 1},
     exclusive={T: target_parts},
     sound=sound_targets,
 )

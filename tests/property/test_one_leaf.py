@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
+import pytest
 from botocore.model import StructureShape
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,18 @@ from hypothesis import strategies as st
 from ecsplan.diff import diff
 from ecsplan.model import Doc, Live
 from tests.property.embedded import applied, declared, live, seeded
-from tests.property.leaves import EXCEPTED, Leaf, changed, leaves, named, never_differs, others
+from tests.property.leaves import (
+    EXCEPTED,
+    ORDERED,
+    Leaf,
+    changed,
+    item_at,
+    leaves,
+    named,
+    never_differs,
+    others,
+    switched_on,
+)
 from tests.property.requests import REQUESTS, documents
 from tests.property.shaped import model
 from tests.property.test_every_field import few, for_all_kinds
@@ -73,7 +85,7 @@ def alone(name: str, doc: Doc, leaf: Leaf) -> bool:
 @given(data=st.data())
 def test_any_field_that_differs_is_seen(name: str, data: st.DataObject) -> None:
     """Every field of AWS's request, each at one of its places; some at a time, to save time."""
-    doc = data.draw(documents(name, True))
+    doc = switched_on(data.draw(documents(name, True)))
     found = deployed(name, doc)
     one = {leaf.pattern: leaf for leaf in leaves(doc, REQUESTS[name].shape)}
     picks = [(leaf, data.draw(st.sampled_from(others(leaf)))) for leaf in one.values()]
@@ -97,6 +109,24 @@ def test_one_leaf_that_differs_is_seen(name: str, data: st.DataObject) -> None:
     found = deployed(name, doc)
     leaf = data.draw(st.sampled_from(list(leaves(doc, REQUESTS[name].shape))))
     check(name, found, doc, [(leaf, data.draw(st.sampled_from(others(leaf))))])
+
+
+@pytest.mark.parametrize(("name", "pattern"), [(name, pattern) for name, all_ in ORDERED.items() for pattern in all_])
+@settings(parent=few, max_examples=3)
+@given(data=st.data())
+def test_an_order_that_means_something_is_seen(name: str, pattern: str, data: st.DataObject) -> None:
+    doc = data.draw(documents(name, True))
+    texts = (leaf for leaf in leaves(doc, REQUESTS[name].shape) if not getattr(leaf.shape, "enum", None))
+    leaf = next(leaf for leaf in texts if leaf.pattern.startswith(f"{pattern}[]"))
+    place = leaf.keys[: pattern.count(".") + pattern.count("[]") + 1]
+    item = place + leaf.keys[len(place) : len(place) + 1]
+    items = item_at(doc, place)
+    # Two items that differ in that text.
+    items[:] = [item_at(doc, item), item_at(changed(doc, leaf, others(leaf)[0]), item)]
+    found = deployed(name, doc)
+    items.reverse()
+    path, _ = named(doc, leaf.keys, kind(name).rules)
+    assert seen(name, found, doc) == [path]
 
 
 def test_what_never_differs_is_short() -> None:

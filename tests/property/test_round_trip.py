@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecsplan.model import Action, Doc
-from ecsplan.normalize import Default, Derive, Rule, normal, places
+from ecsplan.normalize import Default, Derive, Rule, normal, places, pruned
 from tests.property.embedded import applied, declared, live, planned, seeded
 from tests.property.requests import documents
 from tests.property.shaped import model
@@ -98,7 +98,7 @@ def older(doc: Doc, rules: Sequence[Rule], chance: random.Random) -> None:
             value = parent.pop(field, None)
             filled = rule.value if isinstance(rule, Default) else rule.of(doc, parent)
             # A block of nothing but defaults was sent, and is answered.
-            if value is not None and (value != filled or not parent or chance.random() < 0.3):
+            if value is not None and (value != filled or not pruned(parent) or chance.random() < 0.3):
                 parent[field] = value
 
 

@@ -54,6 +54,8 @@ TOP_ROWS: Final[list[tuple[str, Doc, Doc]]] = [
         {"volumes": [{"name": "v", "dockerVolumeConfiguration": {"labels": {"L": ""}}}]},
         {"volumes": [{"name": "v", "dockerVolumeConfiguration": {"scope": "task", "labels": {"L": ""}}}]},
     ),
+    ("a block of empty ones is none", {"volumes": [{"name": "v", "dockerVolumeConfiguration": {"labels": {}}}]},
+     {"volumes": [{"name": "v", "host": {}}]}),
     ("an empty block is none", {"volumes": [{"name": "v", "dockerVolumeConfiguration": {}}]},
      {"volumes": [{"name": "v", "host": {}}]}),
     ("what no row knows", {"trustedExecutionConfiguration": {"isolationMode": "SHARED"}},
