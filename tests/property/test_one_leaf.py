@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
@@ -12,14 +13,17 @@ from hypothesis import strategies as st
 
 from ecsplan.diff import diff
 from ecsplan.model import Doc, Live
+from ecsplan.normalize import normal
 from tests.property.embedded import applied, declared, live, seeded
 from tests.property.leaves import (
     EXCEPTED,
     ORDERED,
+    VALUES,
     Leaf,
     changed,
     item_at,
     leaves,
+    meaning,
     named,
     never_differs,
     others,
@@ -109,6 +113,17 @@ def test_one_leaf_that_differs_is_seen(name: str, data: st.DataObject) -> None:
     found = deployed(name, doc)
     leaf = data.draw(st.sampled_from(list(leaves(doc, REQUESTS[name].shape))))
     check(name, found, doc, [(leaf, data.draw(st.sampled_from(others(leaf))))])
+
+
+@for_all_kinds
+@settings(parent=few, max_examples=1)
+@given(data=st.data())
+def test_two_spellings_differ_exactly_if_aws_takes_them_for_two_values(name: str, data: st.DataObject) -> None:
+    of, doc = kind(name), data.draw(documents(name, True))
+    for leaf in {leaf.pattern: leaf for leaf in leaves(doc, REQUESTS[name].shape) if leaf.pattern in VALUES}.values():
+        forms = [(value, normal(changed(doc, leaf, value), of.rules)) for value in VALUES[leaf.pattern]]
+        for (one, first), (two, second) in itertools.combinations(forms, 2):
+            assert (first == second) is (meaning(leaf.pattern, one) == meaning(leaf.pattern, two)), (one, two)
 
 
 @pytest.mark.parametrize(("name", "pattern"), [(name, pattern) for name, all_ in ORDERED.items() for pattern in all_])
