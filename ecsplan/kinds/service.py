@@ -19,6 +19,7 @@ from ecsplan.kinds.base import (
     short_arn,
     without_none,
 )
+from ecsplan.kinds.newer import beyond, known
 from ecsplan.kinds.service_answers import batches, by_name, describe, primary_of
 from ecsplan.kinds.service_fit import conflicts
 from ecsplan.kinds.service_rollout import accept, progress, reconcile, watch
@@ -108,7 +109,8 @@ def _live(resource: Resource, service: Doc | None) -> Live:
     doc = {k: v for k, v in service.items() if k not in READ_ONLY}
     primary = primary_of(service)
     doc |= {field: primary[field] for field in ON_DEPLOYMENT if field in primary}
-    doc |= names(resource.doc)
+    request = ("ecs", "update_service")
+    doc = known(*request, doc, beyond(*request, resource.doc), top=False) | names(resource.doc)
     observed = normal(doc, RULES)
     if "desiredCount" not in resource.doc:
         observed.pop("desiredCount", None)  # moved by autoscaling; only a declared count is ours

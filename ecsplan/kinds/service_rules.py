@@ -138,6 +138,8 @@ RULES: tuple[Rule, ...] = (
     Default(path=f"{D}.lifecycleHooks.*.timeoutConfiguration.timeoutInMinutes", value=1440, reason="the default"),
     Unordered(path=f"{D}.lifecycleHooks.*.lifecycleStages", reason="a set"),
     Unordered(path=f"{D}.lifecycleHooks", reason="hooks by target and stages, in any order"),
+    Default(path=f"{D}.earlySuccessCriteria.healthyPercent", value=100, reason="filled in"),
+    Default(path=f"{D}.earlySuccessCriteria.sourceServiceRevisionCleanup", value="BLOCKING", reason="filled in"),
     Drop(path=f"{D}.earlySuccessCriteria", when=not_enable, reason="filled in as disabled"),
     Keyed(path="capacityProviderStrategy", by=("capacityProvider",), reason="shares by provider"),
     Default(path="capacityProviderStrategy.*.base", value=0, reason="filled in"),

@@ -222,6 +222,15 @@ def test_some_blocks_are_reset_where_they_are_partial(service: Any) -> None:
     assert linear == {"stepPercent": 20.0, "stepBakeTimeInMinutes": 6}
 
 
+def test_what_a_hook_is_told_is_any_json(service: Any) -> None:
+    details = {"a": [1, {"b": True}], "c": "d"}
+    hook = {"hookTargetArn": "a", "lifecycleStages": ["PRE_SCALE_UP"], "hookDetails": details}
+    (answer,) = update(service, deploymentConfiguration={"lifecycleHooks": [hook]})["deploymentConfiguration"][
+        "lifecycleHooks"
+    ]
+    assert answer["hookDetails"] == details
+
+
 def test_hooks_are_replaced(service: Any) -> None:
     for arn in ("a", "b"):
         hook = {"hookTargetArn": arn, "lifecycleStages": ["PRE_SCALE_UP"]}

@@ -270,6 +270,25 @@ def test_a_member_that_was_absent_is_put_back_as_absent() -> None:
     assert KIND.merge(live_doc, found)["Targets"] == [target("a")]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"Input": "{}"}, {"InputPath": "$.a"}),
+        ({"InputPath": "$.a"}, {"InputTransformer": {"InputTemplate": "x"}}),
+        (
+            {"EcsParameters": {"LaunchType": "FARGATE"}},
+            {"EcsParameters": {"CapacityProviderStrategy": [{"capacityProvider": "a"}]}},
+        ),
+    ],
+)
+def test_what_eventbridge_takes_one_of_takes_the_others_place_and_gives_it_back(one: Doc, other: Doc) -> None:
+    for old, new in ((one, other), (other, one)):
+        found, declared = {"Rule": "nightly", "Targets": [{"Id": "a", **old}]}, {"Targets": [{"Id": "a", **new}]}
+        after = KIND.merge(found, declared)
+        assert after["Targets"] == declared["Targets"]
+        assert KIND.merge(after, KIND.before(found, after, declared))["Targets"] == found["Targets"]
+
+
 def test_a_target_that_was_taken_away_is_put_back_whole() -> None:
     assert before([target("new", NEW)], wanted(absent=["new", "gone"])) == {
         "Rule": "nightly",

@@ -137,7 +137,7 @@ CONFIGURATION_ROWS: list[Row] = [
      how(lifecycleHooks=[hook(), hook(lifecycleStages=["A", "B"])]),
      how(lifecycleHooks=[hook(), hook(lifecycleStages=["A"])]), f"{D}.lifecycleHooks"),
     ("early success switched off", how(earlySuccessCriteria={"enable": False}), {D: ROLLING},
-     how(earlySuccessCriteria={"enable": True}), f"{D}.earlySuccessCriteria.enable"),
+     how(earlySuccessCriteria={"enable": False}, bakeTimeInMinutes=1), f"{D}.bakeTimeInMinutes"),
     ("early success filled in", how(earlySuccessCriteria={"enable": True}),
      how(earlySuccessCriteria={"enable": True, "healthyPercent": 100, "sourceServiceRevisionCleanup": "BLOCKING"}),
      how(earlySuccessCriteria={"healthyPercent": 50}), f"{D}.earlySuccessCriteria.healthyPercent"),
@@ -287,6 +287,8 @@ def test_a_service_is_a_replica_unless_it_says_so() -> None:
 def test_early_success_that_is_off_has_no_other_settings() -> None:
     off = {"enable": False, "healthyPercent": 100, "sourceServiceRevisionCleanup": "BLOCKING"}
     assert normal({"service": "web"}, KIND.rules) == normal({D: {"earlySuccessCriteria": off}}, KIND.rules)
+    on = how(earlySuccessCriteria={"enable": True})
+    assert paths(KIND, {"service": "web", D: ROLLING}, on) == [f"{D}.earlySuccessCriteria.{field}" for field in off]
 
 
 @pytest.mark.parametrize(
