@@ -34,7 +34,7 @@ class End:
 
 
 def end(kind: str, *, task: str, image: str, port: int, target_group: str) -> End:
-    """A task that fails as one of KINDS; ``task`` is its id, ``image`` that of its first container."""
+    """A task that fails as one of KINDS; ``task`` is its id, ``image`` that of the container that fails."""
     if kind == OUT_OF_MEMORY:
         reason = "OutOfMemoryError: Container killed due to memory usage"
         text = "Essential container in task exited"

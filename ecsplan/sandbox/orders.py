@@ -110,7 +110,7 @@ class Orders:
     ) -> None:
         """Say what the Lambda functions of lifecycle hooks answer from now on, SUCCEEDED or FAILED, after ``seconds``.
 
-        ``target`` (the hook's hookTargetArn), ``stage`` and ``service`` are globs. The newest fitting rule wins.
+        ``target`` (the hook's hookTargetArn) and ``service`` are globs. The newest fitting rule wins.
         """
         rule = HookRule(answer=answer, seconds=seconds, target=target, stage=stage, service=service)
         with self._lock:

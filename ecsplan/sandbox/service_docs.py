@@ -35,7 +35,7 @@ def describe(region: Region, service: Service) -> Doc:
     if service.rollouts and service.status == "ACTIVE":
         doc["currentServiceDeployment"] = service.rollouts[-1].arn
         doc["currentServiceRevisions"] = [
-            _counts(d.rollout, d.revision.arn, shown) for d, shown in zip(service.deployments, deployments, strict=True)
+            _counts(d.revision.arn, shown) for d, shown in zip(service.deployments, deployments, strict=True)
         ]
     return doc
 
@@ -75,14 +75,18 @@ def _carried(region: Region, revision: ServiceRevision) -> Doc:
     return doc
 
 
-def _counts(rollout: Rollout, arn: str, shown: Doc) -> Doc:
-    """A service revision's tasks, and its share of the traffic where the strategy shifts it."""
-    doc = {
+def _counts(arn: str, shown: Doc) -> Doc:
+    return {
         "arn": arn,
         "requestedTaskCount": shown["desiredCount"],
         "runningTaskCount": shown["runningCount"],
         "pendingTaskCount": shown["pendingCount"],
     }
+
+
+def _summary(rollout: Rollout, arn: str, shown: Doc) -> Doc:
+    """A service revision's tasks, and its share of the traffic where the strategy shifts it."""
+    doc = _counts(arn, shown)
     if rollout.production:
         doc["requestedTestTrafficWeight"] = rollout.test.get(arn, 0.0)
         doc["requestedProductionTrafficWeight"] = rollout.production.get(arn, 0.0)
@@ -93,7 +97,7 @@ def rollout(region: Region, service: Service, rollout: Rollout) -> Doc:
     """A service deployment as DescribeServiceDeployments answers it."""
     shown = {d.revision.arn: _deployment(region, d, rolling=True) for d in reversed(service.deployments)}
     none = {"desiredCount": 0, "runningCount": 0, "pendingCount": 0}
-    counts = {r.arn: _counts(rollout, r.arn, shown.get(r.arn, none)) for r in (*rollout.sources, rollout.target)}
+    counts = {r.arn: _summary(rollout, r.arn, shown.get(r.arn, none)) for r in (*rollout.sources, rollout.target)}
     breaker = rollout.configuration["deploymentCircuitBreaker"]["enable"] or rollout.breaker == "TRIGGERED"
     doc = brief(region, service, rollout)
     del doc["targetServiceRevisionArn"]

@@ -101,13 +101,14 @@ def end(task: Task, rule: TaskRule, when: float, balancers: Sequence[Doc] = ()) 
 
 def _end(task: Task, rule: TaskRule, balancers: Sequence[Doc]) -> End:
     first = next((b for b in balancers if "targetGroupArn" in b), {})
+    images = {c["name"]: c["image"] for c in _containers(task.revision)}
     kind = rule.failure or (None if rule.started else failures.IMAGE_PULL)
     if kind is None:
         return End(stop_code=failures.EXITED, stopped_reason="Essential container in task exited")
     return failures.end(
         kind,
         task=task.id,
-        image=_containers(task.revision)[0]["image"],
+        image=images[failing_container(task.revision, rule)],
         port=first.get("containerPort", 80),
         target_group=first.get("targetGroupArn", NO_TARGET_GROUP),
     )
