@@ -192,6 +192,7 @@ def delete(region: Region, params: Doc) -> Doc:
         for task in deployment.alive(region.now):
             why = {"stopCode": failures.BY_SCHEDULER, "stoppedReason": "Service was deleted."}
             task_docs.halt(task, region.now, region.now, why, 0)
+    rollouts.supersede(service, region.now)  # what is rolling out does not go on
     service.status, service.deployments = "INACTIVE", []
     return {"service": service_docs.describe(region, service)}
 

@@ -46,11 +46,10 @@ def make(
     )
     region.tasks[arn] = task
     for container in _containers(revision):
-        logging = container.get("logConfiguration", {})
-        if logging.get("logDriver") == "awslogs" and task.running_at is not None:
-            name = container["name"]
-            stream = region.logs.open(region.name, logging["options"], name, task.id, task.running_at)
-            task.streams[name] = stream
+        logging, name = container.get("logConfiguration", {}), container["name"]
+        options = logging.get("options", {})
+        if logging.get("logDriver") == "awslogs" and "awslogs-group" in options and task.running_at is not None:
+            task.streams[name] = region.logs.open(region.name, options, name, task.id, task.running_at)
     return task
 
 

@@ -27,8 +27,7 @@ def misfits(operation: str, answer: Any, service: str = "ecs") -> list[str]:
 
 
 def _misfits(shape: Shape, value: Any, path: str) -> Iterator[str]:
-    allowed = _TYPES[shape.type_name]
-    if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+    if not _is(shape, value):
         yield f"{path}: {value!r} is no {shape.type_name}"
     elif isinstance(shape, StructureShape):
         for name, member in value.items():
@@ -45,3 +44,8 @@ def _misfits(shape: Shape, value: Any, path: str) -> Iterator[str]:
             yield from _misfits(shape.value, item, f"{path}.{key}")
     elif isinstance(shape, StringShape) and shape.enum and value not in (*shape.enum, *_UNLISTED):
         yield f"{path}: {value!r} is none of {', '.join(shape.enum)}"
+
+
+def _is(shape: Shape, value: object) -> bool:
+    allowed = _TYPES[shape.type_name]
+    return isinstance(value, allowed) and (not isinstance(value, bool) or bool in allowed)

@@ -286,3 +286,14 @@ def test_superseded_by_another(service: Any, aws: Sandbox, clock: Clock) -> None
     assert shown[:2] == [(primary(second)["id"], "PRIMARY"), (primary(first)["id"], "ACTIVE")]
     assert [status for _, status in shown[1:]] == ["ACTIVE", "ACTIVE"]
     assert len(detail(service)["sourceServiceRevisions"]) == 2
+
+
+def test_what_is_rolling_out_ends_with_its_service(service: Any, aws: Sandbox, clock: Clock) -> None:
+    aws.rollout_seconds = 10
+    arn = update(service, forceNewDeployment=True)["currentServiceDeployment"]
+    clock.tick(1)
+    service.delete_service(cluster="prod", service="web", force=True)
+    clock.tick(100)
+    assert detail(service, arn)["status"] == "STOPPED"
+    assert (service_of(service)["status"], service_of(service)["deployments"]) == ("INACTIVE", [])
+    assert service.list_tasks(cluster="prod")["taskArns"] == []
