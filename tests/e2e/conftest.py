@@ -59,11 +59,11 @@ def world(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[World]:
-    """Rollouts and tasks end at once here: the first look at them is the last."""
+    """Rollouts, bake times and tasks end at once here: the first look at them is the last."""
     aws, clock = served
     clock.time = EPOCH
     clock.slept.clear()
-    aws.rollout_seconds = aws.task_seconds = 0.0
+    aws.rollout_seconds = aws.task_seconds = aws.minute_seconds = 0.0
     for name in [name for name in os.environ if name.startswith(("AWS_", "BOTO_", "ECSPLAN_"))]:
         monkeypatch.delenv(name)
     nowhere = {

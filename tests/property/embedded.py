@@ -14,6 +14,7 @@ from ecsplan.sandbox import errors
 from ecsplan.sandbox.ecs import Ecs
 from ecsplan.sandbox.events import Events
 from ecsplan.sandbox.inputs import Inputs
+from ecsplan.sandbox.logs import Logs
 from ecsplan.sandbox.names import Ids
 from ecsplan.sandbox.outcomes import Outcomes
 from ecsplan.sandbox.state import Region
@@ -28,10 +29,6 @@ ADDRESSES = {
 }
 
 
-def _no_logs(*_: object) -> None:
-    """Nothing here writes any."""
-
-
 def _name(call: Call) -> str:
     """AWS's own name of the operation."""
     return "".join(part.title() for part in call.operation.split("_"))
@@ -41,7 +38,7 @@ class Embedded:
     """A region of its own. `seen` is what becomes of an operation's answer on its way to whoever asks."""
 
     def __init__(self) -> None:
-        region = Region("eu-west-1", Ids(), Outcomes(), _no_logs)
+        region = Region("eu-west-1", Ids(), Outcomes(), Logs())
         self._services: dict[str, Ecs | Events] = {
             "ecs": Ecs(region, Clock(), INPUTS["ecs"]),
             "events": Events("eu-west-1", INPUTS["events"]),
@@ -72,7 +69,7 @@ def seeded(name: str) -> Embedded:
     """What a resource of that kind needs before it can be deployed to."""
     aws = Embedded()
     if name == "service":
-        ports = [{"containerPort": 80}, {"containerPort": 8080}]
+        ports = [{"containerPort": 80, "name": "http"}, {"containerPort": 8080, "name": "admin"}]
         app = {"name": "app", "image": "app:1", "memory": 64, "portMappings": ports}
         for _ in range(2):
             aws.send("ecs", "register_task_definition", family="web", networkMode="awsvpc", containerDefinitions=[app])

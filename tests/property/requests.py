@@ -172,15 +172,27 @@ SERVICE_FIELDS: Mapping[str, Values] = {
     "loadBalancers[].containerPort": st.sampled_from([80, 8080]),
     "serviceRegistries[].containerName": st.just("app"),
     "serviceRegistries[].containerPort": st.sampled_from([80, 8080]),
-    "serviceConnectConfiguration.namespace": st.sampled_from(
-        ["shop", "arn:aws:servicediscovery:eu-west-1:1:namespace/n"]
-    ),
+    "serviceConnectConfiguration.services[].portName": st.sampled_from(["http", "admin"]),
+    # Of one form: a name and an ARN cannot be compared, which is a warning of its own.
+    "serviceConnectConfiguration.namespace": st.sampled_from(["shop", "wiki"]),
 }
 
 
 def balancer_parts(_: Sequence[str]) -> Parts:
     """Only target groups come in pairs."""
     return frozenset({"targetGroupArn", "advancedConfiguration"}), frozenset({"loadBalancerName"})
+
+
+def sound_service(doc: Doc) -> Doc:
+    """Nothing can be paused in the stages in which the traffic shifts."""
+    doc = copied(doc)
+    for hook in doc.get(D, {}).get("lifecycleHooks", ()):
+        if hook.get("targetType") == "PAUSE" and "lifecycleStages" in hook:
+            kept = [
+                stage for stage in hook["lifecycleStages"] if not stage.endswith("TRAFFIC_SHIFT") or "POST" in stage
+            ]
+            hook["lifecycleStages"] = kept or ["POST_SCALE_UP"]
+    return doc
 
 
 SERVICES = Strategies(
@@ -193,6 +205,7 @@ SERVICES = Strategies(
     # Without a strategy a service is on a launch type again, which decides what else it may have.
     least={"networkConfiguration.awsvpcConfiguration.subnets": 1, "capacityProviderStrategy": 1},
     exclusive={"loadBalancers[]": balancer_parts},
+    sound=sound_service,
 )
 
 # --- targets ---

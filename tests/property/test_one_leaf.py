@@ -12,6 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ecsplan.diff import diff
+from ecsplan.errors import PlanningError
 from ecsplan.model import Doc, Live
 from ecsplan.normalize import normal
 from tests.property.embedded import applied, declared, live, seeded
@@ -44,6 +45,9 @@ WIDER = frozenset(
     }
 )
 
+# What a live service cannot be changed to: no plan, and the reason.
+REFUSED = frozenset({"deploymentController.type"})
+
 Pick: TypeAlias = tuple[Leaf, Any]  # and another value for it
 
 
@@ -61,6 +65,11 @@ def seen(name: str, found: Live, doc: Doc) -> list[str]:
 
 def check(name: str, found: Live, doc: Doc, picks: Sequence[Pick]) -> None:
     """The changes of these leaves show, each at its path; that of an item's identity as an item that has come."""
+    for leaf, value in picks:
+        if leaf.pattern in REFUSED:
+            with pytest.raises(PlanningError, match=str(leaf.keys[0])):
+                seen(name, found, changed(doc, leaf, value))
+    picks = [pick for pick in picks if pick[0].pattern not in REFUSED]
     other = doc
     for leaf, value in picks:
         other = changed(other, leaf, value)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ecsplan.kinds.task_definition import READ_ONLY
 from ecsplan.model import Doc
 from ecsplan.sandbox import Sandbox
+from ecsplan.shapes import members
 from tests.unit import test_kind_event_targets_rows as targets
 from tests.unit import test_kind_task_definition_containers as containers
 from tests.unit import test_kind_task_definition_rows as tasks
@@ -44,7 +44,11 @@ def registered(aws: Sandbox, sent: Doc) -> Doc:
     """The task definition as it is read."""
     aws.ecs().call("RegisterTaskDefinition", copy.deepcopy(sent))
     answer = aws.ecs().call("DescribeTaskDefinition", {"taskDefinition": sent["family"], "include": ["TAGS"]})
-    found = {name: value for name, value in answer["taskDefinition"].items() if name not in READ_ONLY}
+    found = {
+        name: value
+        for name, value in answer["taskDefinition"].items()
+        if name in members("ecs", "register_task_definition")
+    }
     return found | ({"tags": answer["tags"]} if answer["tags"] else {})
 
 

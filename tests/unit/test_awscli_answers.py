@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from ecsplan.kinds.service import ON_DEPLOYMENT
-from ecsplan.kinds.task_definition import READ_ONLY
 from ecsplan.model import Action, Doc, Live, mapped
 from ecsplan.normalize import pruned
 from ecsplan.shapes import members
@@ -66,7 +65,7 @@ def live_task(answer: Doc) -> Live:
 
 
 def declared_task(answer: Doc) -> Doc:
-    return {name: value for name, value in answer.items() if name not in READ_ONLY}
+    return {name: value for name, value in answer.items() if name in members("ecs", "register_task_definition")}
 
 
 def by_hand(answer: Doc) -> Doc:
