@@ -1,10 +1,11 @@
-"""The embedded AWS without HTTP, as a value that can be copied, and a way to it that breaks at a request of one's choice.
+"""The embedded AWS without HTTP, as a value that can be copied, and a way to it that breaks at a request of choice.
 
 For tests that run the same deployment thousands of times. Everything but botocore and the network is what a user runs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import threading
@@ -26,7 +27,7 @@ from ecsplan.sandbox.outcomes import Outcomes
 from ecsplan.sandbox.seed import seed
 from ecsplan.sandbox.state import Region
 from ecsplan.spec import Spec
-from tests.support.world import ACCOUNT, EPOCH, REGION, Clock, short
+from tests.support.world import ACCOUNT, REGION, Clock, short
 
 INPUTS = {"ecs": Inputs("ecs"), "events": Inputs("events")}
 SETTLED = 600.0  # seconds after which nothing is on its way any more
@@ -125,6 +126,19 @@ class Point:
     def __str__(self) -> str:
         return f"{self.request} #{self.number}"
 
+    @property
+    def operation(self) -> str:
+        return self.request.partition(" ")[0]
+
+    @property
+    def reads(self) -> bool:
+        return self.operation.partition(":")[2].startswith(READS)
+
+    @property
+    def repeatable(self) -> bool:
+        """Does botocore send it again by itself?"""
+        return self.operation not in ONCE
+
 
 #: What happens at a point. `repeated`: carried out, the answer lost, and sent again by botocore itself.
 TROUBLES = ("killed before", "killed after", "lost before", "lost after", "repeated")
@@ -169,10 +183,8 @@ class Wire(Gateway):
             raise self._broken(call)
 
     def _try(self, call: Call) -> None:
-        try:
+        with contextlib.suppress(AwsError):  # nobody sees that answer either
             self._carried_out(call)
-        except AwsError:
-            pass  # nobody sees that answer either
 
     def _carried_out(self, call: Call) -> Doc:
         if self.refused(call):
@@ -190,12 +202,6 @@ class _Session:
     region_name = REGION
 
 
-def repeatable(point: Point) -> bool:
-    """Does botocore send this one again by itself, and is it more than a question?"""
-    operation = point.request.partition(" ")[0]
-    return operation not in ONCE and not operation.partition(":")[2].startswith(READS)
-
-
 def named(call: Call) -> str:
     """What a request asks for, without what differs from run to run."""
     params: Mapping[str, Any] = call.params
@@ -203,6 +209,3 @@ def named(call: Call) -> str:
         params = {"method": json.loads(params["Message"])["method"]}
     kept = {k: v for k, v in params.items() if k not in ("clientToken", "startedBy", "tasks", "nextToken")}
     return f"{call} {json.dumps(kept, sort_keys=True)}"
-
-
-__all__ = ["EPOCH", "TROUBLES", "Clock", "Cloud", "Killed", "Point", "Wire", "named", "repeatable"]
