@@ -94,7 +94,7 @@ def _wanted(name: str, value: object) -> str:
         fits, words = _is_integer(value) or (isinstance(value, float) and value >= 0), "a number, 0 or more"
     elif name in _INTEGERS:
         fits, words = _is_integer(value), "a whole number, 0 or more"
-    elif name == "started":
+    elif name in ("started", "drop"):
         fits, words = isinstance(value, bool), "true or false"
     elif name == "log_lines":
         fits, words = isinstance(value, list) and all(isinstance(line, str) for line in value), "a list of texts"

@@ -146,9 +146,9 @@ class Sandbox:
         fault = Fault(operation=operation, kind=kind, code=code, message=message, status=status, match=match)
         self._faults.order(fault, times=times, skip=skip)
 
-    def release(self) -> None:
-        """Let the requests that are being held go on."""
-        self._gate.release()
+    def release(self, drop: bool = False) -> None:
+        """Let the requests that are being held go on; with ``drop`` close their connections and carry out none."""
+        self._gate.release(abandon=drop)
 
     @property
     def holding(self) -> int:

@@ -105,11 +105,11 @@ class Stage:
         with self.site(wire) as site:
             return pipeline.run_plan(site, plan)
 
-    def go_on(self, wire: Wire) -> Result | None:
+    def go_on(self) -> Result | None:
         """What a person does after a command that was cut off: `resume`, or the command again."""
         if unfinished(self.journal().deployments()) is None:
-            return self.apply(wire, self.plan(wire, self.story.tag))
-        with self.site(wire) as site:
+            return self.apply(self.wire(), self.plan(self.wire(), self.story.tag))
+        with self.site(self.wire()) as site:
             return pipeline.resume(site)
 
     def copied(self, folder: Path) -> Stage:
@@ -168,7 +168,7 @@ def finished(stage: Stage) -> list[str]:
     """Whatever it takes until the story is over; how each command ended."""
     said = []
     for _ in range(ROUNDS):
-        result = stage.go_on(stage.wire())
+        result = stage.go_on()
         said.append(f"{result.outcome.value}: {result.reason}" if result else "nothing")
         if result is None or result.outcome.ended:
             break
