@@ -43,14 +43,17 @@ class Cloud:
         self.ecs = Ecs(Region(REGION, Ids(), self.outcomes, lambda *_: None), clock, INPUTS["ecs"])
         self.events = Events(REGION, INPUTS["events"])
         self.published: list[str] = []
+        self._settled = 0.0
 
     def seed(self, spec: Spec) -> None:
         seed(self.ecs, self.events, requests(spec, "sandbox"), spec.cluster or "default")
 
     def copied(self) -> Cloud:
         """The same account, some minutes later, with a clock of its own. What was on its way has ended by then."""
-        self.clock.sleep(SETTLED)
-        self.ecs.settle()
+        if self.clock.time != self._settled:  # not once more for each copy
+            self.clock.sleep(SETTLED)
+            self.ecs.settle()
+            self._settled = self.clock.time
         clock = Clock()
         clock.time = self.clock.time
         memo = {id(one): one for one in INPUTS.values()} | {id(self.clock): clock}
