@@ -6,10 +6,13 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.errors import AwsError
+from ecsplan.cli import deploying
+from ecsplan.cli.given import Given
+from ecsplan.errors import AwsError, Exit
 from ecsplan.executor import Options, Result
 from ecsplan.journal import Deployment, Outcome
 from ecsplan.model import Call
@@ -144,6 +147,34 @@ def test_a_mark_that_the_spec_declares_is_kept_and_the_token_has_to_do(tmp_path:
     assert ran.doc["startedBy"] == "ci"
     assert resumed(stage).outcome is Outcome.SUCCEEDED
     assert stage.cloud.state()["ran"] == ["shop-web:1"]
+
+
+class Here(Given):
+    """A command line that leads to a stage."""
+
+    stage: Stage
+
+    def site(self, *_: object) -> pipeline.Site:
+        return self.stage.site(self.stage.wire())
+
+
+def test_the_command_line_says_what_to_do_and_takes_the_answer(
+    django: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = Here(file=django.spec.file, journal=None, region=None, profile=None, color="never", verbose=False)
+    here.__dict__["stage"] = django
+
+    def resume(*arguments: str) -> int:
+        return int(deploying.resume.main(args=list(arguments), obj=here, standalone_mode=False))
+
+    killed(django, "ecs:run_task")
+    django.cloud.clock.sleep(TWO_HOURS)
+    assert resume() == Exit.STOPPED
+    assert "ecsplan resume --unclear done" in capsys.readouterr().err
+    with pytest.raises(click.BadParameter):
+        resume("--unclear", "perhaps")
+    assert resume("--unclear", "done") == Exit.OK
+    assert django.cloud.state()["ran"] == ["shop-web:1"]
 
 
 # --- reads that are refused ---
