@@ -249,7 +249,8 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
             hint=f"Finish it with `ecsplan resume`, or go back with `ecsplan rollback --to {left.back_to}`.",
         )
     for deployment in deployments:
-        if deployment.plan.digest == plan.digest:
+        # One that was cut off before its first call has applied nothing.
+        if deployment.plan.digest == plan.digest and (deployment.touched() or deployment.outcome.ended):
             raise StaleError(
                 f"this plan was applied already: it was deployment {deployment.number}, "
                 f"which ended {deployment.outcome.value}",

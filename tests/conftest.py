@@ -1,7 +1,9 @@
-"""`--update-golden` writes what is compared otherwise."""
+"""`--update-golden` writes what is compared otherwise; figures that tests have recorded are summed up at the end of a
+run, also where it is spread over several workers."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Protocol
 
@@ -29,3 +31,14 @@ def golden(request: pytest.FixtureRequest) -> Golden:
         )
 
     return check
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """`record_property(name, number)` in a test adds to the figure of that name."""
+    figures: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "teardown":
+                figures.update({name: value for name, value in report.user_properties if isinstance(value, int)})
+    for name, number in sorted(figures.items()):
+        terminalreporter.write_line(f"{name}: {number:,}")

@@ -97,9 +97,14 @@ def deploy(given: Given, /, tag: str, yes: bool, **how: Any) -> int:
 
 
 @click.command()
+@click.option(
+    "--unclear",
+    type=click.Choice(["done", "run"]),
+    help="What to do about a one-off task of which AWS no longer tells whether it ran: take it for done, or run it.",
+)
 @applying
 @click.pass_obj
-def resume(given: Given, /, form: str, **how: Any) -> int:
+def resume(given: Given, /, form: str, unclear: str | None, **how: Any) -> int:
     """Finish a deployment that was cut off.
 
     Steps that were done are not done again. Without a deployment that was left part-way there is nothing to do.
@@ -108,7 +113,8 @@ def resume(given: Given, /, form: str, **how: Any) -> int:
 
     spec = given.spec_if_there()
     with given.site(spec, None if spec else app_name(given, spec)) as site, stopping(site):
-        result = pipeline.resume(site, options=options_of(**how), emit=listener(given, form))
+        options = options_of(unclear=unclear or "", **how)
+        result = pipeline.resume(site, options=options, emit=listener(given, form))
     if result is None:
         click.echo("Nothing to resume: no deployment was left part-way.")
         return Exit.OK
@@ -170,10 +176,10 @@ def carry_out(given: Given, site: Site, made: Plan, *, form: str, quiet: bool = 
     return exit_code(result)
 
 
-def options_of(*, on_failure: str, no_wait: bool, timeout: int | None) -> Options:
+def options_of(*, on_failure: str, no_wait: bool, timeout: int | None, unclear: str = "") -> Options:
     from ecsplan.executor import Options
 
-    return Options(on_failure=on_failure, wait=not no_wait, timeout=timeout)
+    return Options(on_failure=on_failure, wait=not no_wait, timeout=timeout, unclear=unclear)
 
 
 def listener(given: Given, form: str) -> Callable[[Event], None]:

@@ -118,12 +118,14 @@ class Look:
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """`note` is one line for people: the state while under way, the outcome when done, the reason when not ok. `taken`
-    where it failed because somebody else has changed it since: it is theirs, and not to be put back."""
+    where it failed because somebody else has changed it since: it is theirs, and not to be put back. `forgotten`
+    where it has ended, and AWS no longer tells how: neither ok nor failed."""
 
     done: bool
     ok: bool = True
     note: str = ""
     taken: bool = False
+    forgotten: bool = False
 
 
 def _nothing_read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
@@ -211,9 +213,12 @@ class Kind:
     watch           which requests tell how those waited for are doing; None where there is nothing to wait for
     progress        what their answers (in order) mean for one address
     reconcile       was this call carried out although nobody saw the answer? its outputs, or None
+    kept            seconds for which AWS certainly shows what a call did, and takes the same token for the same call;
+                    after that, not finding it proves nothing. None where it is shown for good
     versioned       a difference makes a new one beside the old, and does not change the old one
     ephemeral       it has no live state: it runs when something of its task is switched to another revision
     token           the parameter that makes a repeated call harmless; the executor fills it in
+    mark            the parameter by which `reconcile` knows what a step made; filled in where the spec declares none
     late_is_failure whether it has failed when the time is over, or is only not finished yet
     abandon         the calls that stop what has failed by being late
     concerns        the name, in addresses of this kind, of what a call changes; "" where the call alone does not tell
@@ -246,6 +251,8 @@ class Kind:
     versioned: bool = False
     ephemeral: bool = False
     token: str = ""
+    mark: str = ""
+    kept: int | None = None
     late_is_failure: bool = False
     abandon: Callable[[Waiting], tuple[Call, ...]] = lambda _waiting: ()
     concerns: Callable[[Call], str] = lambda _call: ""

@@ -248,6 +248,19 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     )
 
 
+def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
+    """Are all targets of a PutTargets live as it would leave them, or all of a RemoveTargets gone?"""
+    (first,) = ask.many([_list(call.params)])
+    if first.error and first.error.code == "ResourceNotFoundException":
+        return None  # the rule itself is gone
+    live = _by_id({"Targets": _all_pages(ask, first)})
+    if "Targets" not in call.params:
+        return None if live.keys() & set(call.params["Ids"]) else {}
+    put = _by_id(normal({"Targets": call.params["Targets"]}, RULES))
+    now = _by_id(normal({"Targets": [target for name, target in live.items() if name in put]}, RULES))
+    return {} if now == put else None
+
+
 def _only(call: Call, ids: set[Any]) -> Call:
     """The same call with only those targets."""
     params = dict(call.params)
@@ -275,4 +288,5 @@ KIND = Kind(
     plan_faults=plan_faults,
     steps=steps,
     accept=accept,
+    reconcile=reconcile,
 )

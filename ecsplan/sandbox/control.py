@@ -103,7 +103,7 @@ def _wanted(name: str, value: object) -> str:
         fits, words = _is_number(value), "a number, 0 or more"
     elif name in _INTEGERS:
         fits, words = _is_integer(value), "a whole number, 0 or more"
-    elif name == "started":
+    elif name in ("started", "drop"):
         fits, words = isinstance(value, bool), "true or false"
     elif name == "log_lines":
         fits = isinstance(value, list) and all(_is_line(line) for line in value)

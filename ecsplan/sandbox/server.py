@@ -129,9 +129,9 @@ class Sandbox(Orders):
 
     # -- ordering what is under way; the rest of it is in Orders ---------------------------------------------------
 
-    def release(self) -> None:
-        """Let the requests that are being held go on."""
-        self._gate.release()
+    def release(self, drop: bool = False) -> None:
+        """Let the requests that are being held go on; with ``drop`` close their connections and carry out none."""
+        self._gate.release(abandon=drop)
 
     @property
     def holding(self) -> int:

@@ -341,3 +341,24 @@ def test_only_the_removals_that_failed_are_repeated() -> None:
     with pytest.raises(RefusedError) as caught:
         KIND.accept(step, step.call, {"FailedEntries": [{"TargetId": "a"}]})
     assert caught.value.again == remove("a")
+
+
+# --- was it carried out, although nobody saw the answer? ---
+
+
+@pytest.mark.parametrize(("sent", "found", "done"), [
+    (put(target(arn=NEW)), [target(arn=NEW), target("other")], True),
+    (put(target(arn=NEW)), [target(arn=OLD)], False),
+    (put(target(arn=NEW), target("second", arn=NEW)), [target(arn=NEW)], False),
+    (put(target(arn=NEW)), [], False),
+    (remove("report"), [target("other")], True),
+    (remove("report"), [target()], False),
+])  # fmt: skip
+def test_targets_tell_whether_they_were_set(sent: Call, found: list[Doc], done: bool) -> None:
+    ask = FakeAsk().on(ask_for(), {"Targets": found})
+    assert KIND.reconcile(ask, step_of(NIGHTLY, sent, action=Action.UPDATE), sent) == ({} if done else None)
+
+
+def test_targets_of_a_rule_that_is_gone_were_not_set() -> None:
+    ask = FakeAsk().refuse(ask_for(), "ResourceNotFoundException")
+    assert KIND.reconcile(ask, step_of(NIGHTLY, put(target()), action=Action.UPDATE), put(target())) is None
