@@ -18,8 +18,12 @@ CONTAINERS = "task_definition.containerDefinitions"
 
 def task(*containers: dict[str, Any], entry: dict[str, Any] | None = None, **definition: Any) -> dict[str, Any]:
     """A task of the spec: containers `c0`, `c1`, … with these members, and members of the task definition."""
-    declared = [{"name": f"c{i}", "image": "img", **container} for i, container in enumerate(containers or ({},))]
-    return {DEFINITION: {"family": "web", "containerDefinitions": declared, **definition}, **(entry or {})}
+    declared = [
+        {"name": f"c{i}", "image": "img", "memory": 64, **container} for i, container in enumerate(containers or ({},))
+    ]
+    role = "arn:aws:iam::123456789012:role/execution"
+    made = {"family": "web", "executionRoleArn": role, "containerDefinitions": declared, **definition}
+    return {DEFINITION: made, **(entry or {})}
 
 
 def said(table: Any) -> list[tuple[str, str]]:
@@ -28,7 +32,8 @@ def said(table: Any) -> list[tuple[str, str]]:
 
 def fargate(cpu: Any, memory: Any) -> dict[str, Any]:
     sizes = {"cpu": cpu, "memory": memory}
-    return task(requiresCompatibilities=["FARGATE"], **{k: v for k, v in sizes.items() if v is not None})
+    given = {k: v for k, v in sizes.items() if v is not None}
+    return task(requiresCompatibilities=["FARGATE"], networkMode="awsvpc", **given)
 
 
 def balanced(port: int, name: str = "c0", **container: Any) -> dict[str, Any]:
@@ -154,7 +159,7 @@ SOUND = {
     "sizes as people write them": fargate(".25 vCPU", "0.5 GB"),
     "a size in steps": fargate(8192, 20480),
     "the largest size": fargate("16 vCPU", "120GB"),
-    "no fargate, any size": task(cpu="3072", memory="17"),
+    "no fargate, any size": task({"memory": 16}, cpu="3072", memory="17"),
     "an override by name": override("c0"),
     "an override of all": task(entry={"run_tasks": [{"overrides": {"cpu": "256"}}]}),
     "balancing to a port": balanced(80, portMappings=[{"containerPort": 80}]),
@@ -168,7 +173,7 @@ def test_what_aws_would_take_is_no_fault(table: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [None, 1, [], {}, {DEFINITION: 5}, {DEFINITION: {"containerDefinitions": [3, {"name": []}]}}]
+    "table", [None, 1, [], {}, {DEFINITION: 5}, {DEFINITION: {"containerDefinitions": [3, {"name": [], "memory": 64}]}}]
 )
 def test_what_is_malformed_is_told_elsewhere(table: Any) -> None:
     assert said(table) == []
