@@ -7,33 +7,12 @@ from typing import Any
 
 import pytest
 
-from ecsplan.lint import MAX_DEFINITION, MAX_OVERRIDES, problems
-from ecsplan.shapes import dotted
+from ecsplan.lint import MAX_DEFINITION, MAX_OVERRIDES
 from ecsplan.spec import load
 
+from .lint_tables import CONTAINERS, DEFINITION, fargate, said, task
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
-DEFINITION = "task_definition"
-CONTAINERS = "task_definition.containerDefinitions"
-
-
-def task(*containers: dict[str, Any], entry: dict[str, Any] | None = None, **definition: Any) -> dict[str, Any]:
-    """A task of the spec: containers `c0`, `c1`, … with these members, and members of the task definition."""
-    declared = [
-        {"name": f"c{i}", "image": "img", "memory": 64, **container} for i, container in enumerate(containers or ({},))
-    ]
-    role = "arn:aws:iam::123456789012:role/execution"
-    made = {"family": "web", "executionRoleArn": role, "containerDefinitions": declared, **definition}
-    return {DEFINITION: made, **(entry or {})}
-
-
-def said(table: Any) -> list[tuple[str, str]]:
-    return [(dotted(problem.path), problem.message) for problem in problems(table, ())]
-
-
-def fargate(cpu: Any, memory: Any) -> dict[str, Any]:
-    sizes = {"cpu": cpu, "memory": memory}
-    given = {k: v for k, v in sizes.items() if v is not None}
-    return task(requiresCompatibilities=["FARGATE"], networkMode="awsvpc", **given)
 
 
 def balanced(port: int, name: str = "c0", **container: Any) -> dict[str, Any]:
