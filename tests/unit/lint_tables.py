@@ -6,6 +6,7 @@ from typing import Any
 
 from ecsplan import lint
 from ecsplan.shapes import dotted
+from tests.support.specs import ROLE
 
 DEFINITION = "task_definition"
 CONTAINERS = "task_definition.containerDefinitions"
@@ -16,8 +17,7 @@ def task(*containers: dict[str, Any], entry: dict[str, Any] | None = None, **def
     declared = [
         {"name": f"c{i}", "image": "img", "memory": 64, **container} for i, container in enumerate(containers or ({},))
     ]
-    role = "arn:aws:iam::123456789012:role/execution"
-    made = {"family": "web", "executionRoleArn": role, "containerDefinitions": declared, **definition}
+    made = {"family": "web", "executionRoleArn": ROLE, "containerDefinitions": declared, **definition}
     return {DEFINITION: made, **(entry or {})}
 
 

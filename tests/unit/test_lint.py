@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import datetime
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ecsplan.lint import MAX_DEFINITION, MAX_OVERRIDES
+from ecsplan.lint import MAX_DEFINITION, MAX_OVERRIDES, cautions, problems
 from ecsplan.spec import load
 
 from .lint_tables import CONTAINERS, DEFINITION, fargate, said, task
@@ -87,6 +92,11 @@ FAULTS = {
         DEFINITION,
         "Fargate has no memory of 17408 MiB for 8192 CPU units; it has 16384 to 61440 in steps of 4096",
     ),
+    "fargate, no number in digits": (
+        fargate("²", "512"),
+        DEFINITION,
+        "Fargate has no size of cpu ² and memory 512",
+    ),
     "fargate, no number": (fargate("lots", "1 GB"), DEFINITION, "Fargate has no size of cpu lots and memory 1024"),
     "a large definition": (
         task({"command": ["x" * MAX_DEFINITION]}),
@@ -123,6 +133,7 @@ def test_what_aws_would_refuse_is_a_fault(table: dict[str, Any], path: str, mess
 
 SOUND = {
     "nothing special": task(),
+    "a range that is none": task({"portMappings": [{"containerPortRange": "²-³"}]}),
     "one essential of two": task({"essential": False}, {}),
     "names of their own": task(
         {"environment": [{"name": "A", "value": "1"}, {"name": "B"}], "secrets": [{"name": "C", "valueFrom": "x"}]},
@@ -156,6 +167,101 @@ def test_what_aws_would_take_is_no_fault(table: dict[str, Any]) -> None:
 )
 def test_what_is_malformed_is_told_elsewhere(table: Any) -> None:
     assert said(table) == []
+
+
+# A member of every name that lint asks for, so that each can be replaced.
+EVERYTHING = task(
+    {
+        "memoryReservation": 32,
+        "cpu": 10,
+        "essential": True,
+        "environment": [{"name": "A", "value": "1"}],
+        "secrets": [{"name": "B", "valueFrom": "b"}],
+        "portMappings": [
+            {"containerPort": 80, "hostPort": 80, "protocol": "tcp"},
+            {"containerPortRange": "90-99"},
+        ],
+        "mountPoints": [{"sourceVolume": "data"}],
+        "volumesFrom": [{"sourceContainer": "c1"}],
+        "links": ["c1:cache"],
+        "dependsOn": [{"containerName": "c1", "condition": "HEALTHY"}],
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {"awslogs-group": "g", "awslogs-region": "r"},
+            "secretOptions": [{"name": "a", "valueFrom": "b"}],
+        },
+        "repositoryCredentials": {"credentialsParameter": "x"},
+        "linuxParameters": {"swappiness": 1, "maxSwap": 1},
+    },
+    {"healthCheck": {"command": ["CMD", "true"]}},
+    cpu="1 vCPU",
+    memory="2 GB",
+    networkMode="awsvpc",
+    requiresCompatibilities=["FARGATE"],
+    placementConstraints=[{"type": "memberOf", "expression": "x"}],
+    ephemeralStorage={"sizeInGiB": 30},
+    tags=[{"key": "a", "value": "b"}],
+    volumes=[{"name": "data", "host": {"sourcePath": "/d"}}],
+    entry={
+        "run_tasks": [
+            {
+                "launchType": "FARGATE",
+                "capacityProviderStrategy": [{"capacityProvider": "FARGATE"}],
+                "placementStrategy": [{"type": "random"}],
+                "propagateTags": "SERVICE",
+                "startedBy": "x",
+                "tags": [{"key": "a", "value": "b"}],
+                "overrides": {"containerOverrides": [{"name": "c0"}], "ephemeralStorage": {"sizeInGiB": 30}},
+            }
+        ],
+        "update_services": [{"service": "web", "loadBalancers": [{"containerName": "c0", "containerPort": 95}]}],
+        "events__put_targets": [
+            {
+                "Rule": "r",
+                "Targets": [
+                    {
+                        "Id": "a",
+                        "Input": "{}",
+                        "InputPath": "$",
+                        "RetryPolicy": {"MaximumRetryAttempts": 1, "MaximumEventAgeInSeconds": 60},
+                        "EcsParameters": {"LaunchType": "EC2", "PropagateTags": "TASK_DEFINITION", "Group": "g"},
+                    }
+                ],
+            }
+        ],
+    },
+)
+VALUES: list[Any] = [
+    True, 0, -1, 2**80, 1.5, float("nan"), float("inf"), datetime.date(1979, 5, 27), "", "x", "²-³", "9" * 5000,
+    "9" * 5000 + " GB", "1-" + "9" * 5000, "[" * 5000, [], [[]], [{}], [1], ["x"], {}, {"a": {}}, {"name": ["x"]},
+]  # fmt: skip
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Each container in the table with each key or index in it."""
+    keys = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    return [(value, key) for key in keys] + [place for key in keys for place in places(value[key])]
+
+
+@settings(deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(1, 3))
+def test_any_value_anywhere_is_looked_at_without_an_error(rng: random.Random, times: int) -> None:
+    table = copy.deepcopy(EVERYTHING)
+    for _ in range(times):
+        table_or_list, key = rng.choice(places(table))
+        table_or_list[key] = copy.deepcopy(rng.choice(VALUES))
+    for found in (*problems(table, ("tasks",)), *cautions(table, ("tasks",))):
+        assert found.path[0] == "tasks"
+        assert found.message
+
+
+def test_each_value_at_each_place_is_looked_at_without_an_error() -> None:
+    for number in range(len(places(EVERYTHING))):
+        for value in VALUES:
+            table = copy.deepcopy(EVERYTHING)
+            holder, key = places(table)[number]
+            holder[key] = copy.deepcopy(value)
+            assert all(found.message for found in (*problems(table, ()), *cautions(table, ())))
 
 
 @pytest.mark.parametrize("example", sorted(path.parent.name for path in EXAMPLES.glob("*/ecsplan.toml")))

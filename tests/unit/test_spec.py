@@ -135,6 +135,12 @@ def test_a_name_that_toml_quotes_is_quoted_in_paths() -> None:
         + '[[tasks.web.update_services]]\nservice = "web"\ncluster = "blue"\n',
         # the same name of a one-off task in another task
         HEAD + OTHER + '[[tasks.web.run_tasks]]\nname = "m"\n[[tasks.other.run_tasks]]\nname = "m"\n',
+        # as many targets as a rule can have, and one of another bus
+        HEAD
+        + '[[tasks.web.events__put_targets]]\nRule = "r"\nTargets = [{ Id = "a" }, { Id = "b" }, { Id = "c" }]\n'
+        + OTHER
+        + '[[tasks.other.events__put_targets]]\nRule = "r"\nTargets = [{ Id = "d" }, { Id = "e" }]\n'
+        + '[[tasks.other.events__put_targets]]\nRule = "r"\nEventBusName = "bus"\nTargets = [{ Id = "f" }]\n',
         # partial: nested members that the model demands of a whole request
         HEAD + '[[tasks.web.update_services]]\nservice = "web"\nnetworkConfiguration.awsvpcConfiguration = {}\n',
         "[tasks.web]\nrun_tasks = []\n" + HEAD,
