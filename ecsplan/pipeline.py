@@ -83,6 +83,7 @@ def _plan(
     from ecsplan.diff import diff, possible
     from ecsplan.live import observed, read
     from ecsplan.planner import cautions, plan_of
+    from ecsplan.rollback import known_definitions
 
     site.gateway.identity()  # asked for at the same time as everything else
     failure: AwsError | None = None
@@ -94,10 +95,11 @@ def _plan(
     if failure is not None:
         raise failure
     journal = site.journal(identity)
-    left = unfinished(journal.deployments())
+    deployments = journal.deployments()
+    left = unfinished(deployments)
     open_ones = [f"deployment {left.number} was left part-way: {left.reason}"] if left and not undoes else []
     resources, left_out = possible(resources, lives)
-    deltas = diff(resources, lives)
+    deltas = diff(resources, lives, known_definitions(deployments))
     plan = plan_of(
         deltas,
         app=site.app,

@@ -3,12 +3,13 @@ code."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ecsplan.errors import RefusedError
 from ecsplan.kinds.base import Delta, Draft, Kind, Look, Progress, Scope, Waiting, short_arn
+from ecsplan.kinds.service import NAME as SERVICE
 from ecsplan.kinds.task_definition import arn_of, stringify_environment
-from ecsplan.model import Action, Address, Call, Doc, Irreversible, Phase, Resource, Step, copied
+from ecsplan.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Resource, Step, copied
 from ecsplan.normalize import Rule, Secret
 from ecsplan.spec import Task
 
@@ -43,6 +44,41 @@ def _essential(task_definition: Doc) -> list[str]:
     return [c["name"] for c in task_definition["containerDefinitions"] if c.get("essential", True)]
 
 
+def complete(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) -> tuple[Doc, str]:
+    """Without a network of its own, a task that needs one gets that of a declared service of the same cluster: one of
+    its own task of the spec, else the first."""
+    if desired.get("networkConfiguration") or not _needs_network(resource, others):
+        return desired, ""
+    cluster = short_arn(desired.get("cluster") or "default")
+    services = [
+        other
+        for other in others.values()
+        if other.change.address.startswith(f"{SERVICE}.{cluster}/") and other.wanted.get("networkConfiguration")
+    ]
+    services.sort(key=lambda other: other.change.task != resource.task)
+    if not services:
+        return desired, ""
+    network = services[0].wanted["networkConfiguration"]
+    return {**desired, "networkConfiguration": network}, f"with the network of {services[0].change.address}"
+
+
+def _needs_network(resource: Resource, others: Mapping[Address, Delta]) -> bool:
+    ref = resource.doc.get("taskDefinition")
+    definition = others[ref.address].wanted if isinstance(ref, Ref) and ref.address in others else {}
+    return definition.get("networkMode") == "awsvpc"
+
+
+def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
+    """RunTask refuses an awsvpc task without a network."""
+    if delta.desired.get("networkConfiguration") or not _needs_network(delta.resource, others):
+        return ()
+    cluster = short_arn(delta.desired.get("cluster") or "default")
+    return (
+        f"{delta.change.address}: the task definition's network mode is awsvpc, so it needs a networkConfiguration, "
+        f"and the spec declares no service of cluster {cluster} that has one to take",
+    )
+
+
 def steps(delta: Delta) -> tuple[Draft, ...]:
     return (
         Draft(
@@ -51,7 +87,7 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
             call=Call(service="ecs", operation="run_task", params=delta.desired),
             undo=Irreversible(reason="what a task has done cannot be undone by running something else"),
             settings=delta.resource.settings,
-            note=_command(delta.desired),
+            note="; ".join(filter(None, (_command(delta.desired), delta.change.note))),
             expect={"count": delta.desired.get("count", 1), **delta.resource.facts},
         ),
     )
@@ -152,6 +188,8 @@ KIND = Kind(
     rules=RULES,
     writes=frozenset({"ecs:run_task", "ecs:stop_task"}),
     compile=compile_,
+    complete=complete,
+    conflicts=conflicts,
     steps=steps,
     accept=accept,
     watch=watch,

@@ -40,10 +40,10 @@ class Ecs:
         """The state itself, for tests and for seeding."""
         return self._region
 
-    def call(self, operation: str, params: object, unplaced: Doc | None = None) -> Doc:
+    def call(self, operation: str, params: object, unplaced: Doc | None = None, unplaced_count: int = 1) -> Doc:
         """The answer of ``operation`` as AWS's JSON, with times in epoch seconds. Raises AwsError.
 
-        ``unplaced`` is an ordered failure of RunTask, ``{"reason": ..., "detail": ...}``, for one of its tasks.
+        ``unplaced`` is an ordered failure of RunTask, ``{"reason": ..., "detail": ...}``, for so many of its tasks.
         """
         handler = self._operations.get(operation)
         if handler is None:
@@ -51,10 +51,15 @@ class Ecs:
         checked = self._inputs.check(operation, params)
         self.settle()
         if unplaced and operation == "RunTask":
-            return tasks.run(self._region, checked, unplaced)
+            return tasks.run(self._region, checked, unplaced, unplaced_count)
         return handler(self._region, checked)
 
     def settle(self) -> None:
         """Let everything happen that is due by the clock."""
-        self._region.now = self._clock.now()
-        self._region.agenda.settle(self._region.now)
+        now = self._clock.now()
+
+        def happen(when: float) -> None:
+            self._region.now = when
+
+        self._region.agenda.settle(now, happen)
+        self._region.now = now

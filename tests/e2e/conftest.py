@@ -15,6 +15,7 @@ import botocore.session
 import pytest
 
 from ecsplan.sandbox import Sandbox
+from tests.support.processes import PATIENCE
 from tests.support.world import EPOCH, Clock, World
 
 
@@ -78,5 +79,5 @@ def world(
     # A command that has failed leaves without waiting for its other reads; none of them is to end in the next test.
     for thread in threading.enumerate():
         if thread.name.startswith("aws"):
-            thread.join(timeout=20)
+            thread.join(timeout=PATIENCE)
     aws.reset()

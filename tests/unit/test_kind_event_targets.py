@@ -194,6 +194,16 @@ def test_a_target_is_put_whole_with_its_revision_changed() -> None:
     assert [field.path for field in draft.changes] == ["targets.report.EcsParameters.TaskDefinitionArn"]
 
 
+def test_tags_that_are_no_longer_propagated_are_left_out_and_not_sent_as_nothing() -> None:
+    def one(arn: str, **fields: Any) -> Doc:
+        return target(EcsParameters={"TaskDefinitionArn": arn, "TaskCount": 1} | fields)
+
+    declared = on(EcsParameters={"TaskDefinitionArn": NEW, "PropagateTags": ""})
+    (draft,) = drafts(wanted(declared), live(one(OLD, PropagateTags="TASK_DEFINITION")))
+    assert draft.call == put(one(NEW))
+    assert draft.undo == put(one(OLD, PropagateTags="TASK_DEFINITION"))
+
+
 def test_targets_that_are_as_declared_are_not_sent() -> None:
     (draft,) = drafts(wanted(on("a"), on("b")), live(target("a"), target("b", NEW)))
     assert draft.call == put(target("a", NEW))
@@ -258,6 +268,25 @@ def test_a_member_that_was_absent_is_put_back_as_absent() -> None:
     assert found == {"Rule": "nightly", "Targets": [{"Id": "a", "DeadLetterConfig": None}]}
     live_doc = {"Rule": "nightly", "Targets": [target("a", DeadLetterConfig={"Arn": "q"})]}
     assert KIND.merge(live_doc, found)["Targets"] == [target("a")]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"Input": "{}"}, {"InputPath": "$.a"}),
+        ({"InputPath": "$.a"}, {"InputTransformer": {"InputTemplate": "x"}}),
+        (
+            {"EcsParameters": {"LaunchType": "FARGATE"}},
+            {"EcsParameters": {"CapacityProviderStrategy": [{"capacityProvider": "a"}]}},
+        ),
+    ],
+)
+def test_what_eventbridge_takes_one_of_takes_the_others_place_and_gives_it_back(one: Doc, other: Doc) -> None:
+    for old, new in ((one, other), (other, one)):
+        found, declared = {"Rule": "nightly", "Targets": [{"Id": "a", **old}]}, {"Targets": [{"Id": "a", **new}]}
+        after = KIND.merge(found, declared)
+        assert after["Targets"] == declared["Targets"]
+        assert KIND.merge(after, KIND.before(found, after, declared))["Targets"] == found["Targets"]
 
 
 def test_a_target_that_was_taken_away_is_put_back_whole() -> None:
