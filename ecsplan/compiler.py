@@ -8,15 +8,21 @@ from typing import Any
 
 import msgspec
 
+from ecsplan import lint
 from ecsplan.errors import UsageError
 from ecsplan.kinds import kind_of, kinds
 from ecsplan.kinds.base import Scope
 from ecsplan.model import UNKNOWN, Address, Doc, Notify, Ref, Resource, mapped
+from ecsplan.redact import says_secret
+from ecsplan.shapes import dotted, quoted
 from ecsplan.spec import Spec, Task
+from ecsplan.spec_checks import DEFINITION, RUN
 
 PLACEHOLDER = "{image_tag}"
 # What may stand behind the colon of an image, or behind its @ (the OCI distribution specification's tags and digests).
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}")
+SHORTEST = 8  # characters of what is taken for a secret
+NO_SECRET = re.compile("arn:.*|[./~].*|[0-9. ]+|[A-Za-z]+", re.DOTALL)
 
 
 def check_tag(tag: str) -> str:
@@ -44,6 +50,39 @@ def compile_spec(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resou
 def _parts(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resource, ...]:
     scope = Scope(tag=check_tag(tag), redeploy=redeploy)
     return tuple(resource for kind in kinds() for task in spec.tasks for resource in kind.compile(task, scope))
+
+
+def warnings_of(spec: Spec, tag: str) -> tuple[str, ...]:
+    """What AWS would take, and a person would want to know before anything is sent; without any value of a variable."""
+    cautions = (problem for task in spec.tasks for problem in lint.cautions(_table(task), ("tasks", task.name)))
+    return (
+        *tag_warnings(spec, tag),
+        *(f"{dotted(path)}: {message}" for path, message in cautions),
+        *(warning for task in spec.tasks for warning in _written_secrets(task)),
+    )
+
+
+def _table(task: Task) -> Doc:
+    return {DEFINITION: task.task_definition, RUN: [entry.params for entry in task.run_tasks]}
+
+
+def _written_secrets(task: Task) -> Iterator[str]:
+    """A warning per container whose variables hold what looks like secrets: named so, and of no other kind."""
+    for number, container in enumerate(task.task_definition["containerDefinitions"]):
+        found = [
+            quoted(variable["name"])
+            for variable in container.get("environment", ())
+            if says_secret(variable.get("name", "")) and _may_be_secret(variable.get("value"))
+        ]
+        if found:
+            place = f"{task.path}.{DEFINITION}.containerDefinitions[{number}]"
+            said = "can be read by whoever may describe the task definition; declare it in secrets instead"
+            yield f"{place}.environment: {', '.join(found)} {said}"
+
+
+def _may_be_secret(value: Any) -> bool:
+    """Names such as TOKEN_SECONDS, SECRET_ARN or KEY_FILE say secret too; numbers, words, ARNs and paths are none."""
+    return isinstance(value, str) and len(value) >= SHORTEST and not NO_SECRET.fullmatch(value)
 
 
 def tag_warnings(spec: Spec, tag: str) -> tuple[str, ...]:

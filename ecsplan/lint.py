@@ -10,9 +10,10 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ecsplan import lint_definition, lint_ports, lint_requests
 from ecsplan.model import Doc
 from ecsplan.shapes import Path, Problem, dotted, entries_of, member, quoted, repeats
-from ecsplan.units import cpu_units, mebibytes
+from ecsplan.units import cpu_units, mebibytes, whole
 
 MAX_OVERRIDES = 8192  # characters of JSON (ECS API reference, RunTask)
 MAX_DEFINITION = 64 * 1024  # bytes of JSON (ECS quotas)
@@ -35,11 +36,22 @@ def problems(task: Any, path: Path) -> Iterator[Problem]:
     at = (*path, "task_definition")
     if isinstance(definition, dict):
         yield from _definition(definition, at)
+        yield from lint_definition.problems(definition, at)
+    yield from lint_requests.problems(task, path)
     names = _names(definition)
     for index, entry in enumerate(entries_of(task, "run_tasks")):
         yield from _overrides(entry, names, (*path, "run_tasks", index))
     for index, entry in enumerate(entries_of(task, "update_services")):
         yield from _load_balancers(entry, definition, (*path, "update_services", index))
+
+
+def cautions(task: Any, path: Path) -> Iterator[Problem]:
+    """What AWS would take and a person would want to know, each with its path."""
+    definition = member(task, "task_definition")
+    if isinstance(definition, dict):
+        yield from lint_definition.cautions(definition, (*path, "task_definition"))
+        yield from lint_ports.cautions(definition, (*path, "task_definition"))
+    yield from lint_requests.cautions(task, path)
 
 
 def _definition(definition: Doc, path: Path) -> Iterator[Problem]:
@@ -108,11 +120,11 @@ def _fargate(definition: Doc) -> str:
     cpu, memory = definition.get("cpu"), definition.get("memory")
     if cpu is None or memory is None:
         return "Fargate needs both cpu and memory of the task"
-    units, size = cpu_units(cpu), mebibytes(memory)
-    if not (units.isdigit() and size.isdigit()):
-        return f"Fargate has no size of cpu {units} and memory {size}"
-    sizes = SMALLEST if units == "256" else FARGATE.get(int(units), ())
-    if int(size) in sizes:
+    units, size = whole(cpu_units(cpu)), whole(mebibytes(memory))
+    if units is None or size is None:
+        return f"Fargate has no size of cpu {cpu_units(cpu)} and memory {mebibytes(memory)}"
+    sizes = SMALLEST if units == 256 else FARGATE.get(units, ())
+    if size in sizes:
         return ""
     if not sizes:
         return f"Fargate has no cpu of {units} units; it has 256, {_listed(FARGATE)}"
@@ -163,7 +175,7 @@ def maps_port(container: Doc, port: int) -> bool:
     for mapping in entries_of(container, "portMappings"):
         low, _, high = str(member(mapping, "containerPortRange") or "").partition("-")
         if member(mapping, "containerPort") == port or (
-            low.isdigit() and high.isdigit() and int(low) <= port <= int(high)
+            (first := whole(low)) is not None and (last := whole(high)) is not None and first <= port <= last
         ):
             return True
     return False

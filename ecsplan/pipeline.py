@@ -65,10 +65,10 @@ def explained_plan(site: Site, spec: Spec, tag: str, *, redeploy: bool = False) 
 
 
 def _planned(site: Site, spec: Spec, tag: str, *, redeploy: bool) -> tuple[Plan, tuple[Delta, ...]]:
-    from ecsplan.compiler import compile_spec, notifications, tag_warnings
+    from ecsplan.compiler import compile_spec, notifications, warnings_of
 
     resources = compile_spec(spec, tag, redeploy=redeploy)
-    return _plan(site, resources, tag=tag, warnings=tag_warnings(spec, tag), notify=notifications(spec))
+    return _plan(site, resources, tag=tag, warnings=warnings_of(spec, tag), notify=notifications(spec))
 
 
 def _plan(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -16,6 +17,7 @@ ACTIVE_TASK_COUNT = 10
 BLACKLIST_REGEX = "^describe_|get_|list_|.*register_task"
 LONGEST = 30 * 86400  # seconds
 _DURATION = re.compile("([0-9]{1,9})|(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")
+MAX_TARGETS = 5  # of a rule (EventBridge quotas)
 NO_TASKS = "a spec needs at least one task, [tasks.NAME.task_definition]"
 
 
@@ -105,6 +107,11 @@ def parse_duration(text: str | int) -> int:
 _CONTAINER = frozenset({"containerDefinitions[].name", "containerDefinitions[].image"})
 _SCALAR = (int, float, bool)
 _BY_ECSPLAN = {"taskDefinition": "set by ecsplan to the task's own revision; leave it out"}
+_UNCHANGED = {
+    "launchType": "a live service keeps its launch type; leave it out, or declare capacityProviderStrategy",
+    "role": "a live service keeps its role; leave it out",
+    "schedulingStrategy": "a live service keeps its scheduling strategy; leave it out",
+}  # in CreateService, and not in UpdateService
 _TOKEN = {"clientToken": "set by ecsplan, so that a retry never runs the task twice; leave it out"}
 
 DEFINITION, RUN, UPDATE, TARGETS = "task_definition", "run_tasks", "update_services", "events__put_targets"
@@ -131,7 +138,7 @@ REQUESTS: Mapping[str, Request] = {
         operation="update_service",
         partial=True,
         required=frozenset({"service"}),
-        supplied=_BY_ECSPLAN,
+        supplied=_BY_ECSPLAN | _UNCHANGED,
         filled=frozenset({"cluster", "service"}),
         own=tuple(UPDATE_KEYS),
     ),
@@ -229,12 +236,20 @@ def _clashes(tasks: Doc, cluster: Any) -> Problems:
 
 def _targets_clash(tasks: Doc) -> Problems:
     rules, targets = [], []
+    counts: Counter[tuple[str, Any]] = Counter()
     for path, entry in entries(tasks, TARGETS):
         bus = str(entry.get("EventBusName", "default")).rpartition("event-bus/")[2]
         rule = entry.get("Rule")
         rules.append(((path[1], bus, rule), (*path, "Rule")))
         for index, target in enumerate(entries_of(entry, "Targets")):
             targets.append(((bus, rule, member(target, "Id")), (*path, "Targets", index, "Id")))
+        if not isinstance(rule, str):
+            continue
+        fitted = counts[bus, rule] <= MAX_TARGETS
+        counts[bus, rule] += len(entries_of(entry, "Targets"))
+        if fitted and counts[bus, rule] > MAX_TARGETS:
+            said = f"more than {MAX_TARGETS} targets of {quoted(rule)}, which is the most that a rule can have"
+            yield Problem((*path, "Targets"), said)
     for (_, _, rule), again, first in repeats(rules):
         yield Problem(again, f"{quoted(rule)} is the rule of {dotted(first[:-1])} too; put both targets in one entry")
     for (_, rule, name), again, first in repeats(targets):

@@ -16,7 +16,13 @@ def mebibytes(value: object) -> str:
     return _scaled(value, "gb")
 
 
+def whole(text: str) -> int | None:
+    """A number of up to nine digits; None for anything else, which is no size of a task or port."""
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
+
+
 def _scaled(value: object, unit: str) -> str:
-    if match := re.fullmatch(rf"\s*(\d*\.?\d+)\s*{unit}\s*", str(value), re.IGNORECASE):
+    # Digits that end: a float has no room for more than some hundred.
+    if match := re.fullmatch(rf"\s*([0-9]{{0,9}}\.?[0-9]{{1,9}})\s*{unit}\s*", str(value), re.IGNORECASE):
         return str(round(float(match[1]) * 1024))
     return str(value).strip()

@@ -93,11 +93,11 @@ def render(given: Given, tag: str, unmask: bool) -> int:
 @click.pass_obj
 def validate(given: Given) -> int:
     """Check the spec, offline."""
-    from ecsplan.compiler import compile_spec, tag_warnings
+    from ecsplan.compiler import compile_spec, warnings_of
 
     spec = given.spec()
     resources = compile_spec(spec, "TAG")
-    for warning in tag_warnings(spec, "TAG"):
+    for warning in warnings_of(spec, "TAG"):
         click.echo(f"warning: {warning}", err=True)
     click.echo(f"{spec.file}: app {spec.app}, {len(spec.tasks)} task(s), {len(resources)} resources; no faults")
     return Exit.OK

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ecsplan.compiler import compile_spec, notifications, tag_warnings
+from ecsplan.compiler import compile_spec, notifications, warnings_of
 from ecsplan.diff import diff, possible
 from ecsplan.errors import AwsError, PlanningError
 from ecsplan.kinds.base import Answer
@@ -67,7 +67,7 @@ def planned(folder: Path) -> tuple[Plan, Recorded]:
         tag=tag,
         identity=Identity(account="123456789012", region="eu-west-1"),
         observed=observed(resources, lives),
-        warnings=(*tag_warnings(spec, tag), *left_out, *cautions(deltas)),
+        warnings=(*warnings_of(spec, tag), *left_out, *cautions(deltas)),
         notify=notifications(spec),
     )
     return plan, ask

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ecsplan import pipeline
-from tests.support.specs import container, definition, shop, spec, task
+from tests.support.specs import ROLE, container, definition, shop, spec, task
 from tests.support.world import World
 
 
@@ -28,7 +28,7 @@ def test_the_first_plan_shows_everything_that_is_declared(world: World) -> None:
         environment=[{"name": "MODE", "value": "live"}],
         secrets=[{"name": "DSN", "valueFrom": "arn:aws:ssm:eu-west-1:123456789012:parameter/dsn"}],
     )
-    world.write(spec(task(task_definition=definition("web", one, volumes=[{"name": "data"}]))))
+    world.write(spec(task(task_definition=definition("web", one, executionRoleArn=ROLE, volumes=[{"name": "data"}]))))
     text = world.ok("plan", "v1").out
     for what in ("8080", "/data", 'MODE = "live"', "parameter/dsn"):
         assert what in text, what

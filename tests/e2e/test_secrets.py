@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.specs import TOPIC, container, definition, migration, spec, task
+from tests.support.specs import ROLE, TOPIC, container, definition, migration, spec, task
 from tests.support.toml import Doc
 from tests.support.world import World
 
@@ -215,7 +215,7 @@ def test_secrets_of_aws_are_no_secrets(world: World) -> None:
     """`valueFrom` names a secret, it does not hold one."""
     arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf"
     one = container(secrets=[{"name": "DB_PASSWORD", "valueFrom": arn}])
-    world.write(spec(task(task_definition=definition("web", one))))
+    world.write(spec(task(task_definition=definition("web", one, executionRoleArn=ROLE))))
     assert arn in world.ok("plan", "v1").out
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from tests.support.toml import Doc
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:deploys"
+ROLE = "arn:aws:iam::123456789012:role/execution"
 BREAKER: Doc = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
 
 

@@ -27,7 +27,7 @@ executionRoleArn = "arn:aws:iam::123456789012:role/web-exec"
 [[tasks.web.task_definition.containerDefinitions]]
 name = "web"
 image = "my_image:{{image_tag}}"
-cpu = 1024
+cpu = 128
 portMappings = [{{ containerPort = 8080 }}]
 environment = [{{ name = "DEBUG", value = true }}, {{ name = "RATE", value = 0.5 }}, {{ name = "N", value = 3 }}]
 
@@ -60,18 +60,18 @@ Targets = [
 [tasks.worker]
 active_task_count = 2
 sns_notification_topic_arn = ""
-task_definition = {{ family = "worker", containerDefinitions = [{{ name = "w", image = "w:1" }}] }}
+task_definition = {{ family = "worker", containerDefinitions = [{{ name = "w", image = "w:1", memory = 64 }}] }}
 """
 
 HEAD = """\
 [tasks.web.task_definition]
 family = "web"
-containerDefinitions = [{ name = "web", image = "web:1" }]
+containerDefinitions = [{ name = "web", image = "web:1", memory = 64 }]
 """
 OTHER = """\
 [tasks.other.task_definition]
 family = "other"
-containerDefinitions = [{ name = "web", image = "web:1" }]
+containerDefinitions = [{ name = "web", image = "web:1", memory = 64 }]
 """
 
 RUNS, SERVICES, RULES = (

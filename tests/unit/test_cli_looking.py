@@ -213,7 +213,15 @@ def test_a_spec_without_faults_says_so(capsys: Output, spec: Path) -> None:
     assert run(["validate"]) == 0
     captured = capsys.readouterr()
     assert captured.out == "ecsplan.toml: app shop, 1 task(s), 3 resources; no faults\n"
-    assert captured.err == ""
+    (line,) = captured.err.splitlines()
+    assert line.startswith('warning: tasks.web.task_definition.containerDefinitions[0].environment: "DB_PASSWORD" can')
+    assert "hunter2" not in line
+
+
+def test_a_spec_without_faults_and_warnings_says_no_more(capsys: Output, spec: Path) -> None:
+    spec.write_text(SPEC.replace("DB_PASSWORD", "DB_HOST"))
+    assert run(["validate"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_warnings_of_a_spec_go_to_stderr(capsys: Output, spec: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ecsplan.compiler import check_tag, compile_spec, notifications, requests, tag_warnings
+from ecsplan.compiler import check_tag, compile_spec, notifications, requests, tag_warnings, warnings_of
 from ecsplan.errors import Exit, UsageError
 from ecsplan.model import Notify
 from tests.support.specs import TOPIC, container, definition, shop, spec, task
@@ -68,6 +68,43 @@ def test_what_a_person_would_want_to_know_about_images(images: list[str], warnin
     containers = [container(f"c{number}", image=image) for number, image in enumerate(images)]
     loaded = spec_of(spec({"task_definition": definition("web", *containers)}))
     assert list(tag_warnings(loaded, "v1")) == warnings
+
+
+def test_what_lint_would_want_to_know_is_a_warning_with_its_place() -> None:
+    one = container("web", image="web:{image_tag}", linuxParameters={"swappiness": 1})
+    fargate = {"requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": 256, "memory": 512}
+    run = {"name": "migrate"}
+    loaded = spec_of(spec({"task_definition": definition("web", one, **fargate), "run_tasks": [run]}))
+    swap, launch = warnings_of(loaded, "v1")
+    assert swap == (
+        "tasks.web.task_definition.containerDefinitions[0].linuxParameters.swappiness: ECS ignores it without maxSwap"
+    )
+    assert launch.startswith("tasks.web.run_tasks[0]: neither launchType nor capacityProviderStrategy is declared")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "warned"),
+    [
+        ("DB_PASSWORD", "hunter2-hunter2", True),
+        ("API_TOKEN", "abcdef01", True),
+        ("DB_PASSWORD", "hunter2", False),  # too short to be sure
+        ("DB_HOST", "hunter2-hunter2", False),
+        ("TOKEN_SECONDS", 86400000, False),
+        ("TOKEN_SECONDS", "86400000", False),
+        ("TOKENIZERS_PARALLELISM", "disabled", False),
+        ("SECRET_ARN", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db", False),
+        ("PRIVATE_KEY_FILE", "/run/secrets/key.pem", False),
+        ("API_TOKEN", "", False),
+    ],
+)
+def test_a_secret_in_clear_is_warned_of_without_its_value(name: str, value: str | int, warned: bool) -> None:
+    one = container("web", image="web:{image_tag}", environment=[{"name": name, "value": value}])
+    loaded = spec_of(spec({"task_definition": definition("web", one)}))
+    expected = (
+        f'tasks.web.task_definition.containerDefinitions[0].environment: "{name}" can be read by whoever may describe '
+        "the task definition; declare it in secrets instead"
+    )
+    assert warnings_of(loaded, "v1") == ((expected,) if warned else ())
 
 
 def test_where_calls_are_published() -> None:

@@ -35,7 +35,7 @@ OWN = Ref(address=Address(WEB), output="arn")
 
 
 def doc(image: str = "web:41", **fields: Any) -> Doc:
-    return {"family": "web", "containerDefinitions": [{"name": "web", "image": image}]} | fields
+    return {"family": "web", "containerDefinitions": [{"name": "web", "image": image, "memory": 64}]} | fields
 
 
 def web(**more: Any) -> Resource:

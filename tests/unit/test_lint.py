@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+import datetime
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ecsplan.lint import MAX_DEFINITION, MAX_OVERRIDES, problems
-from ecsplan.shapes import dotted
+from ecsplan.lint import MAX_DEFINITION, MAX_OVERRIDES, cautions, problems
 from ecsplan.spec import load
 
+from .lint_tables import CONTAINERS, DEFINITION, fargate, said, task
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
-DEFINITION = "task_definition"
-CONTAINERS = "task_definition.containerDefinitions"
-
-
-def task(*containers: dict[str, Any], entry: dict[str, Any] | None = None, **definition: Any) -> dict[str, Any]:
-    """A task of the spec: containers `c0`, `c1`, … with these members, and members of the task definition."""
-    declared = [{"name": f"c{i}", "image": "img", **container} for i, container in enumerate(containers or ({},))]
-    return {DEFINITION: {"family": "web", "containerDefinitions": declared, **definition}, **(entry or {})}
-
-
-def said(table: Any) -> list[tuple[str, str]]:
-    return [(dotted(problem.path), problem.message) for problem in problems(table, ())]
-
-
-def fargate(cpu: Any, memory: Any) -> dict[str, Any]:
-    sizes = {"cpu": cpu, "memory": memory}
-    return task(requiresCompatibilities=["FARGATE"], **{k: v for k, v in sizes.items() if v is not None})
 
 
 def balanced(port: int, name: str = "c0", **container: Any) -> dict[str, Any]:
@@ -103,6 +92,11 @@ FAULTS = {
         DEFINITION,
         "Fargate has no memory of 17408 MiB for 8192 CPU units; it has 16384 to 61440 in steps of 4096",
     ),
+    "fargate, no number in digits": (
+        fargate("²", "512"),
+        DEFINITION,
+        "Fargate has no size of cpu ² and memory 512",
+    ),
     "fargate, no number": (fargate("lots", "1 GB"), DEFINITION, "Fargate has no size of cpu lots and memory 1024"),
     "a large definition": (
         task({"command": ["x" * MAX_DEFINITION]}),
@@ -139,6 +133,7 @@ def test_what_aws_would_refuse_is_a_fault(table: dict[str, Any], path: str, mess
 
 SOUND = {
     "nothing special": task(),
+    "a range that is none": task({"portMappings": [{"containerPortRange": "²-³"}]}),
     "one essential of two": task({"essential": False}, {}),
     "names of their own": task(
         {"environment": [{"name": "A", "value": "1"}, {"name": "B"}], "secrets": [{"name": "C", "valueFrom": "x"}]},
@@ -154,7 +149,7 @@ SOUND = {
     "sizes as people write them": fargate(".25 vCPU", "0.5 GB"),
     "a size in steps": fargate(8192, 20480),
     "the largest size": fargate("16 vCPU", "120GB"),
-    "no fargate, any size": task(cpu="3072", memory="17"),
+    "no fargate, any size": task({"memory": 16}, cpu="3072", memory="17"),
     "an override by name": override("c0"),
     "an override of all": task(entry={"run_tasks": [{"overrides": {"cpu": "256"}}]}),
     "balancing to a port": balanced(80, portMappings=[{"containerPort": 80}]),
@@ -168,10 +163,105 @@ def test_what_aws_would_take_is_no_fault(table: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [None, 1, [], {}, {DEFINITION: 5}, {DEFINITION: {"containerDefinitions": [3, {"name": []}]}}]
+    "table", [None, 1, [], {}, {DEFINITION: 5}, {DEFINITION: {"containerDefinitions": [3, {"name": [], "memory": 64}]}}]
 )
 def test_what_is_malformed_is_told_elsewhere(table: Any) -> None:
     assert said(table) == []
+
+
+# A member of every name that lint asks for, so that each can be replaced.
+EVERYTHING = task(
+    {
+        "memoryReservation": 32,
+        "cpu": 10,
+        "essential": True,
+        "environment": [{"name": "A", "value": "1"}],
+        "secrets": [{"name": "B", "valueFrom": "b"}],
+        "portMappings": [
+            {"containerPort": 80, "hostPort": 80, "protocol": "tcp"},
+            {"containerPortRange": "90-99"},
+        ],
+        "mountPoints": [{"sourceVolume": "data"}],
+        "volumesFrom": [{"sourceContainer": "c1"}],
+        "links": ["c1:cache"],
+        "dependsOn": [{"containerName": "c1", "condition": "HEALTHY"}],
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {"awslogs-group": "g", "awslogs-region": "r"},
+            "secretOptions": [{"name": "a", "valueFrom": "b"}],
+        },
+        "repositoryCredentials": {"credentialsParameter": "x"},
+        "linuxParameters": {"swappiness": 1, "maxSwap": 1},
+    },
+    {"healthCheck": {"command": ["CMD", "true"]}},
+    cpu="1 vCPU",
+    memory="2 GB",
+    networkMode="awsvpc",
+    requiresCompatibilities=["FARGATE"],
+    placementConstraints=[{"type": "memberOf", "expression": "x"}],
+    ephemeralStorage={"sizeInGiB": 30},
+    tags=[{"key": "a", "value": "b"}],
+    volumes=[{"name": "data", "host": {"sourcePath": "/d"}}],
+    entry={
+        "run_tasks": [
+            {
+                "launchType": "FARGATE",
+                "capacityProviderStrategy": [{"capacityProvider": "FARGATE"}],
+                "placementStrategy": [{"type": "random"}],
+                "propagateTags": "SERVICE",
+                "startedBy": "x",
+                "tags": [{"key": "a", "value": "b"}],
+                "overrides": {"containerOverrides": [{"name": "c0"}], "ephemeralStorage": {"sizeInGiB": 30}},
+            }
+        ],
+        "update_services": [{"service": "web", "loadBalancers": [{"containerName": "c0", "containerPort": 95}]}],
+        "events__put_targets": [
+            {
+                "Rule": "r",
+                "Targets": [
+                    {
+                        "Id": "a",
+                        "Input": "{}",
+                        "InputPath": "$",
+                        "RetryPolicy": {"MaximumRetryAttempts": 1, "MaximumEventAgeInSeconds": 60},
+                        "EcsParameters": {"LaunchType": "EC2", "PropagateTags": "TASK_DEFINITION", "Group": "g"},
+                    }
+                ],
+            }
+        ],
+    },
+)
+VALUES: list[Any] = [
+    True, 0, -1, 2**80, 1.5, float("nan"), float("inf"), datetime.date(1979, 5, 27), "", "x", "²-³", "9" * 5000,
+    "9" * 5000 + " GB", "1-" + "9" * 5000, "[" * 5000, [], [[]], [{}], [1], ["x"], {}, {"a": {}}, {"name": ["x"]},
+]  # fmt: skip
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Each container in the table with each key or index in it."""
+    keys = list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    return [(value, key) for key in keys] + [place for key in keys for place in places(value[key])]
+
+
+@settings(deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(1, 3))
+def test_any_value_anywhere_is_looked_at_without_an_error(rng: random.Random, times: int) -> None:
+    table = copy.deepcopy(EVERYTHING)
+    for _ in range(times):
+        table_or_list, key = rng.choice(places(table))
+        table_or_list[key] = copy.deepcopy(rng.choice(VALUES))
+    for found in (*problems(table, ("tasks",)), *cautions(table, ("tasks",))):
+        assert found.path[0] == "tasks"
+        assert found.message
+
+
+def test_each_value_at_each_place_is_looked_at_without_an_error() -> None:
+    for number in range(len(places(EVERYTHING))):
+        for value in VALUES:
+            table = copy.deepcopy(EVERYTHING)
+            holder, key = places(table)[number]
+            holder[key] = copy.deepcopy(value)
+            assert all(found.message for found in (*problems(table, ()), *cautions(table, ())))
 
 
 @pytest.mark.parametrize("example", sorted(path.parent.name for path in EXAMPLES.glob("*/ecsplan.toml")))

@@ -17,6 +17,10 @@ TOP_NAMES = (
 )
 
 
+def targets(first: int, last: int) -> str:
+    return ", ".join(f"{{ Id = 't{number}' }}" for number in range(first, last + 1))
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -104,14 +108,14 @@ def test_faults_at_the_top(line: str, expected: str) -> None:
          'must be 1 to 255 letters, digits, \'_\' and \'-\', not "a b"'),
         (OTHER.replace('"other"', '""'), "tasks.other.task_definition.family: must not be empty"),
         (OTHER.replace('"other"', "1"), "tasks.other.task_definition.family: must be a string, not an integer"),
-        (OTHER.replace('[{ name = "web", image = "web:1" }]', "[]"),
+        (OTHER.replace('[{ name = "web", image = "web:1", memory = 64 }]', "[]"),
          "tasks.other.task_definition.containerDefinitions: must not be empty"),
         (OTHER.replace("image =", "imge = 'x', image ="),
          'tasks.other.task_definition.containerDefinitions[0].imge: unknown key; did you mean "image"?'),
         (OTHER.replace(', image = "web:1"', ""),
          "tasks.other.task_definition.containerDefinitions[0].image: required, but missing"),
         (OTHER.replace("web:1", ""), "tasks.other.task_definition.containerDefinitions[0].image: must not be empty"),
-        (OTHER.replace("}]", '}, { name = "web", image = "x" }]'),
+        (OTHER.replace("}]", '}, { name = "web", image = "x", memory = 64 }]'),
          'tasks.other.task_definition.containerDefinitions[1].name: "web" is the name of '
          "tasks.other.task_definition.containerDefinitions[0] too"),
         (OTHER + "cpu = 0.5", "tasks.other.task_definition.cpu: must be a string, not a float"),
@@ -154,6 +158,20 @@ def test_faults_at_the_top(line: str, expected: str) -> None:
         (SERVICES + 'service = "web"\n' + SERVICES + 'service = "web"',
          'tasks.web.update_services[1].service: "web" in cluster "default" is updated by '
          "tasks.web.update_services[0] too; declare it once"),
+        (SERVICES + 'service = "web"\nlaunchType = "FARGATE"', "tasks.web.update_services[0].launchType: "
+         "a live service keeps its launch type; leave it out, or declare capacityProviderStrategy"),
+        (SERVICES + 'service = "web"\nschedulingStrategy = "DAEMON"', "tasks.web.update_services[0]."
+         "schedulingStrategy: a live service keeps its scheduling strategy; leave it out"),
+        (SERVICES + 'service = "web"\nrole = "x"',
+         "tasks.web.update_services[0].role: a live service keeps its role; leave it out"),
+        (SERVICES + 'service = "web"\nlaunch = "x"', "tasks.web.update_services[0].launch: unknown key; "
+         f"boto3's ecs.update_service has none of that name (botocore {botocore.__version__})"),
+        (RULES + f"Rule = 'r'\nTargets = [{targets(1, 6)}]", "tasks.web.events__put_targets[0].Targets: "
+         'more than 5 targets of "r", which is the most that a rule can have'),
+        (RULES + f"Rule = 'r'\nTargets = [{targets(1, 5)}]\n" + OTHER
+         + f"[[tasks.other.events__put_targets]]\nRule = 'r'\nTargets = [{targets(6, 7)}]",
+         'tasks.other.events__put_targets[0].Targets: more than 5 targets of "r", which is the most that a rule can '
+         "have"),
         (RULES + "Targets = [{ Id = 'a' }]", "tasks.web.events__put_targets[0].Rule: required, but missing"),
         (RULES + "Rule = 'r'", "tasks.web.events__put_targets[0].Targets: required, but missing"),
         (RULES + "Rule = 'r'\nTargets = []", "tasks.web.events__put_targets[0].Targets: must not be empty"),

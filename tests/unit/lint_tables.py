@@ -1,0 +1,40 @@
+"""Tables of a task that lint is tested with: sound where a test does not say otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ecsplan import lint
+from ecsplan.shapes import dotted
+from tests.support.specs import ROLE
+
+DEFINITION = "task_definition"
+CONTAINERS = "task_definition.containerDefinitions"
+
+
+def task(*containers: dict[str, Any], entry: dict[str, Any] | None = None, **definition: Any) -> dict[str, Any]:
+    """A task of the spec: containers `c0`, `c1`, … with these members, and members of the task definition."""
+    declared = [
+        {"name": f"c{i}", "image": "img", "memory": 64, **container} for i, container in enumerate(containers or ({},))
+    ]
+    made = {"family": "web", "executionRoleArn": ROLE, "containerDefinitions": declared, **definition}
+    return {DEFINITION: made, **(entry or {})}
+
+
+def said(table: Any) -> list[tuple[str, str]]:
+    """The faults in it, as path and sentence."""
+    return [(dotted(problem.path), problem.message) for problem in lint.problems(table, ())]
+
+
+def warned(table: Any) -> list[tuple[str, str]]:
+    """The cautions about it, as path and sentence; it has no fault."""
+    assert said(table) == []
+    return [(dotted(problem.path), problem.message) for problem in lint.cautions(table, ())]
+
+
+def fargate(cpu: Any, memory: Any, *containers: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A task that asks for Fargate; None leaves a size out."""
+    sizes = {"cpu": cpu, "memory": memory}
+    given = {"requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc"}
+    given |= {k: v for k, v in sizes.items() if v is not None}
+    return task(*containers, **given | more)
