@@ -200,6 +200,9 @@ def storage(table: Any, path: Path) -> Iterator[Problem]:
 def cautions(definition: Doc, path: Path) -> Iterator[Problem]:
     """What AWS takes, and a person would want to know, each with its path."""
     for container, at in tables(definition, "containerDefinitions", path):
+        for variable, where in tables(container, "environment", at):
+            if member(variable, "name") is not None and member(variable, "value") is None:  # seen by aws-actions
+                yield Problem(where, 'ECS drops a variable without a value; give it one, if only ""')
         linux = member(container, "linuxParameters")
         if member(linux, "swappiness") is not None and member(linux, "maxSwap") is None:  # BC LinuxParameters
             yield Problem((*at, "linuxParameters", "swappiness"), "ECS ignores it without maxSwap")

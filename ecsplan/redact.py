@@ -23,6 +23,7 @@ SENSITIVE, CHANGED = "(sensitive)", "(sensitive, changed)"
 
 _WORD = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY|PRIVATE|KEYS?$|PGPASS|PWD$")
 _PARTS = frozenset({"KEY", "KEYS", "PASS", "PWD", "PW", "AUTH", "DSN", "JWT"})
+_QUOTED = re.compile(r'"([^"\\]{1,100})"')
 _URL = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")  # a search that stays linear on long values
 
 
@@ -151,7 +152,9 @@ def _masked_text(text: str) -> str:
         try:
             data = json.loads(text)
         except (ValueError, RecursionError):
-            return SENSITIVE if _URL.search(text) else text
+            # A template, for example: what stands where cannot be told, so nothing of it is shown.
+            named = any(says_secret(name) for name in _QUOTED.findall(text))
+            return SENSITIVE if named or _URL.search(text) else text
         masked = _masked_json(data)
         return text if masked == data else json.dumps(masked)
     return SENSITIVE if _URL.search(text) else text
@@ -168,7 +171,7 @@ def _masked_json(value: Any) -> Any:
             for k, v in value.items()
         }
     if isinstance(value, list):
-        return [_masked_json(item) for item in value]
+        return _masked_arguments([_masked_json(item) for item in value])
     return _masked_text(value) if isinstance(value, str) else value
 
 

@@ -6,7 +6,7 @@ data: documents, differences, calls. Only the executor is given the means to wri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -140,11 +140,11 @@ def _as_declared(live: Doc, declared: Doc) -> Doc:
     return declared
 
 
-def layered(newer: Any, older: Any) -> Any:
+def layered(newer: Any, older: Any, maps: Collection[str] = ()) -> Any:
     """Two documents that put things back, as one: the older one's values win, also where it says that there was
     none."""
     if isinstance(newer, Mapping) and isinstance(older, Mapping):
-        return {**newer, **{k: layered(newer.get(k), v) for k, v in older.items()}}
+        return {**newer, **{k: v if k in maps else layered(newer.get(k), v, maps) for k, v in older.items()}}
     return older
 
 
@@ -260,11 +260,12 @@ class Kind:
     timeout: int = 900
 
 
-def overlay(live: Any, declared: Any) -> Any:
-    """The live document with the declared one over it: maps field by field, everything else replaced; None removes."""
+def overlay(live: Any, declared: Any, maps: Collection[str] = ()) -> Any:
+    """The live document with the declared one over it: structures field by field, everything else replaced, also the
+    members that are free-form maps (`maps`); None removes."""
     if isinstance(live, Mapping) and isinstance(declared, Mapping):
-        merged = {**live, **{k: overlay(live.get(k), v) for k, v in declared.items()}}
-        return {k: v for k, v in merged.items() if v is not None}
+        over = {k: v if k in maps else overlay(live.get(k), v, maps) for k, v in declared.items()}
+        return {k: v for k, v in {**live, **over}.items() if v is not None}
     return declared
 
 
@@ -277,7 +278,7 @@ def without_none(value: Any) -> Any:
     return value
 
 
-def replaced(found: Doc, wanted: Doc, declared: Doc, raw: Doc) -> Doc:
+def replaced(found: Doc, wanted: Doc, declared: Doc, raw: Doc, maps: Collection[str] = ()) -> Doc:
     """The live values at the declared places where `wanted` differs from `found`; None where nothing is live.
 
     `found` and `wanted` are normal documents, so that a default that AWS filled in is there to be put back; where `raw`
@@ -287,10 +288,9 @@ def replaced(found: Doc, wanted: Doc, declared: Doc, raw: Doc) -> Doc:
     for name, value in declared.items():
         old, new = found.get(name), wanted.get(name)
         as_answered = old if is_empty(raw.get(name)) else raw[name]
-        if isinstance(value, Mapping) and isinstance(old, Mapping) and isinstance(new, Mapping):
-            if inner := replaced(
-                dict(old), dict(new), dict(value), as_answered if isinstance(as_answered, dict) else {}
-            ):
+        if name not in maps and isinstance(value, Mapping) and isinstance(old, Mapping) and isinstance(new, Mapping):
+            answered = as_answered if isinstance(as_answered, dict) else {}
+            if inner := replaced(dict(old), dict(new), dict(value), answered, maps):
                 result[name] = inner
         elif old != new:
             result[name] = as_answered

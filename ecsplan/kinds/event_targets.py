@@ -8,7 +8,7 @@ from typing import Any
 from ecsplan.errors import RefusedError
 from ecsplan.kinds.base import Answer, Ask, Delta, Draft, Kind, Scope, layered, overlay, replaced
 from ecsplan.kinds.event_targets_rules import RULES
-from ecsplan.kinds.newer import beyond, known
+from ecsplan.kinds.newer import beyond, free_form, known
 from ecsplan.kinds.task_definition import arn_of
 from ecsplan.model import Action, Address, Call, Candidate, Doc, FieldChange, Live, Phase, Ref, Resource, Step, copied
 from ecsplan.normalize import is_empty, normal
@@ -104,7 +104,7 @@ def merge(live: Doc, declared: Doc) -> Doc:
     gone = set(declared.get(ABSENT, ()))
     targets = {target["Id"]: target for target in live.get("Targets", ()) if target["Id"] not in gone}
     for target in declared["Targets"]:
-        targets[target["Id"]] = overlay(targets.get(target["Id"], {}), _instead(target))
+        targets[target["Id"]] = overlay(targets.get(target["Id"], {}), _instead(target), _maps())
     return {**_names(declared), "Targets": list(targets.values())}
 
 
@@ -121,13 +121,17 @@ def _only_one(declared: Mapping[str, Any], group: frozenset[str]) -> Doc:
     return {**dict.fromkeys(group if given else ()), **declared}
 
 
+def _maps() -> frozenset[str]:
+    return free_form("events", "put_targets")
+
+
 def before(found: Doc, wanted: Doc, declared: Doc) -> Doc:
     """The declared members of changed targets at their live values, and the Ids of targets that are not there yet."""
     old, new, raw = _by_id(normal(found, RULES)), _by_id(normal(wanted, RULES)), _by_id(found)
     targets = []
     for target in declared["Targets"]:
         name = target["Id"]
-        if name in old and (values := replaced(old[name], new[name], _instead(target), raw[name])):
+        if name in old and (values := replaced(old[name], new[name], _instead(target), raw[name], _maps())):
             targets.append({"Id": name, **values})
     targets += [raw[name] for name in declared.get(ABSENT, ()) if name in raw]
     created = [target["Id"] for target in declared["Targets"] if target["Id"] not in old]
@@ -142,7 +146,7 @@ def older(newer: Doc, older: Doc) -> Doc:
     """Of two documents that put targets back, both: the older one wins, also on whether a target was there at all."""
     targets = _by_id(newer)
     for target in older["Targets"]:
-        targets[target["Id"]] = layered(targets.get(target["Id"], {}), target)
+        targets[target["Id"]] = layered(targets.get(target["Id"], {}), target, _maps())
     gone = set(older.get(ABSENT, ()))
     gone |= {name for name in newer.get(ABSENT, ()) if name not in _by_id(older)}
     kept = [target for name, target in targets.items() if name not in gone]

@@ -64,6 +64,9 @@ def complete(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) 
     if not services:
         return desired, ""
     network = services[0].wanted["networkConfiguration"]
+    if desired.get("launchType", "FARGATE") != "FARGATE":  # a public address goes with Fargate only
+        inner = network.get("awsvpcConfiguration", {})
+        network = {"awsvpcConfiguration": {k: v for k, v in inner.items() if k != "assignPublicIp"}}
     return {**desired, "networkConfiguration": network}, f"with the network of {services[0].change.address}"
 
 

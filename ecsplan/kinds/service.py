@@ -14,12 +14,13 @@ from ecsplan.kinds.base import (
     Draft,
     Kind,
     Scope,
+    layered,
     overlay,
     replaced,
     short_arn,
     without_none,
 )
-from ecsplan.kinds.newer import beyond, known
+from ecsplan.kinds.newer import beyond, free_form, known
 from ecsplan.kinds.service_answers import batches, by_name, describe, primary_of
 from ecsplan.kinds.service_fit import conflicts
 from ecsplan.kinds.service_rollout import accept, progress, reconcile, watch
@@ -138,7 +139,7 @@ def _live(resource: Resource, service: Doc | None) -> Live:
 
 def merge(live: Doc, declared: Doc) -> Doc:
     """UpdateService is a merge: what is not declared stays."""
-    merged: Doc = overlay(live, declared)
+    merged: Doc = overlay(live, declared, _maps())
     if volumes := declared.get("volumeConfigurations"):
         old = {volume["name"]: volume for volume in live.get("volumeConfigurations", ())}
         merged["volumeConfigurations"] = [_volume(volume, old.get(volume["name"], {})) for volume in volumes]
@@ -147,6 +148,16 @@ def merge(live: Doc, declared: Doc) -> Doc:
     if declared.get("platformVersion") == "LATEST" and live.get("platformVersion"):
         merged["platformVersion"] = live["platformVersion"]  # LATEST was resolved when it was deployed
     return merged
+
+
+def older(newer: Doc, older: Doc) -> Doc:
+    """Of two documents that put a service back, both: the older one wins."""
+    merged: Doc = layered(newer, older, _maps())
+    return merged
+
+
+def _maps() -> frozenset[str]:
+    return free_form("ecs", "update_service")
 
 
 def _volume(declared: Doc, live: Doc) -> Doc:
@@ -161,7 +172,7 @@ def _volume(declared: Doc, live: Doc) -> Doc:
 
 def before(found: Doc, wanted: Doc, declared: Doc) -> Doc:
     """UpdateService's parameters that put back what differs, each field that AWS can reset at its reset value."""
-    old = replaced(normal(found, RULES), normal(wanted, RULES), _without_names(declared), found)
+    old = replaced(normal(found, RULES), normal(wanted, RULES), _without_names(declared), found, _maps())
     if old.get("volumeConfigurations"):
         old["volumeConfigurations"] = [_volume_before(volume) for volume in old["volumeConfigurations"]]
     return {**names(declared), **with_resets(old)}
@@ -229,7 +240,7 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     }
     if found.doc.get("schedulingStrategy") == "DAEMON":
         params.pop("desiredCount", None)
-    undo = {f: overlay(found.doc.get(f, {}), value) if f in KEPT else value for f, value in restore.items()}
+    undo = {f: overlay(found.doc.get(f, {}), value, _maps()) if f in KEPT else value for f, value in restore.items()}
     undo = without_none(undo)
     if delta.resource.settings.force:
         params["forceNewDeployment"] = True
@@ -266,6 +277,7 @@ KIND = Kind(
     read=read,
     merge=merge,
     before=before,
+    older=older,
     doubtful=other_form_of_namespace,
     names=names,
     revision_only=lambda doc, _addresses: {**names(doc), "taskDefinition": doc["taskDefinition"]},

@@ -70,6 +70,7 @@ def _place(service: Doc, definition: Doc) -> Iterator[str]:
             "it has an awsvpc network, which ECS does not take away from a service, and the task definition's network "
             f"mode is {definition.get('networkMode') or 'bridge'}"
         )
+    # What requires EC2 or EXTERNAL may be compatible with more, as ECS computes it; FARGATE has to be asked for there.
     launch, wanted = service.get("launchType"), definition.get("requiresCompatibilities")
-    if launch and wanted and launch not in wanted and not service.get("capacityProviderStrategy"):
+    if launch == "FARGATE" and wanted and launch not in wanted and not service.get("capacityProviderStrategy"):
         yield f"its launch type is {launch}, and the task definition is for {', '.join(wanted)} only"

@@ -237,6 +237,8 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     own = Ref(address=delta.resource.address, output="arn")
     known = [*delta.live.facts.get("active", ()), *_arns(delta.live)]
     newest = max(known, key=revision_of, default="")
+    in_use = delta.found.outputs["arn"] if delta.found else ""
+    than = f", compared with {short_arn(in_use)}" if in_use and in_use != newest else ""
     return (
         Draft(
             phase=Phase.REGISTER,
@@ -244,7 +246,7 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
             call=Call(service="ecs", operation="register_task_definition", params=delta.wanted),
             undo=Call(service="ecs", operation="deregister_task_definition", params={"taskDefinition": own}),
             changes=delta.change.fields,
-            note=f"a new revision, after {short_arn(newest)}" if newest else "the first revision",
+            note=f"a new revision, after {short_arn(newest)}{than}" if newest else "the first revision",
             expect={"newest": revision_of(newest)},
         ),
     )

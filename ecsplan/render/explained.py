@@ -45,13 +45,13 @@ def _equal(field: FieldChange, paint: Paint) -> Iterator[str]:
     """Written in two ways: as it is live, then as it is declared."""
     values = [value_text(value) if value is not None else "(absent)" for value in (field.before, field.after)]
     head = f"    {paint('=', 'dim')} {field.path}"
-    line = f"{head}  {values[0]} is {values[1]}"
-    if 6 + len(field.path) + 2 + sum(map(len, values)) + 4 <= WIDTH:
-        yield line
+    line = f"live {values[0]}, declared {values[1]}"
+    if 6 + len(field.path) + 2 + len(line) <= WIDTH:
+        yield f"{head}  {line}"
     else:
         yield head
-        yield f"        {values[0]}"
-        yield f"     is {values[1]}"
+        yield f"            live {values[0]}"
+        yield f"        declared {values[1]}"
 
 
 def _reason(one: Explanation) -> list[str]:

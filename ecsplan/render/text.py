@@ -22,7 +22,11 @@ SUMMARY = {
 def plan_text(plan: Plan, paint: Paint = plain) -> str:
     """A block per task, then the summary. The plan is masked already."""
     tag = f" {plan.tag}" if plan.tag else ""
-    lines = [paint(f"{plan.app}{tag}", "bold") + f"  account {plan.identity.account}, {plan.identity.region}", ""]
+    lines = [paint(f"{plan.app}{tag}", "bold") + f"  account {plan.identity.account}, {plan.identity.region}"]
+    if plan.undoes:
+        word = "deployments" if len(plan.undoes) > 1 else "deployment"
+        lines.append(f"goes back, undoing {word} {', '.join(map(str, plan.undoes))}; what one-off tasks did stays")
+    lines.append("")
     for task in dict.fromkeys(change.task for change in plan.changes):
         block = list(_task(plan, task, paint))
         if block:
@@ -47,7 +51,7 @@ def _task(plan: Plan, task: str, paint: Paint) -> Iterator[str]:
 def _reused(change: Change, paint: Paint) -> Iterator[str]:
     """A revision that is there already and equal, but not in use yet."""
     arn = change.outputs.get("arn", "").rpartition("/")[2]
-    yield f"    {paint('=', 'dim')} {change.address}  {arn} is equal and is used again"
+    yield f"    {paint('=', 'dim')} {change.address}  {arn} is as declared and is used again"
     for field in change.fields:
         yield from field_lines(field, 8, paint)
 

@@ -23,7 +23,7 @@ def test_what_is_equal_is_explained_too(world: World) -> None:
     world.deploy("v1")
     ran = world.ok("plan", "v1", "--explain")
     assert "No changes." in ran.out
-    assert "= containers.web.cpu  0 is (absent)" in ran.out
+    assert "= containers.web.cpu  live 0, declared (absent)" in ran.out
     assert "desiredCount" in ran.out
 
 

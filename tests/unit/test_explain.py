@@ -12,7 +12,15 @@ from ecsplan.normalize import Canon, Default, Drop, Keep, Keyed, Rule, Secret, U
 from ecsplan.render.explained import NOTHING, explained_text
 from tests.unit.fakes_kinds import candidate, delta_of, live_of, resource, revision
 
-TARGET: Doc = {"Id": "a", "Input": '{"password":"hunter25"}', "EcsParameters": {"TaskDefinitionArn": "web:41"}}
+TEMPLATE: Doc = {"InputTemplate": '{"environment":[{"name":"DB_PASSWORD","value":"hunter26"}],"at":<time>}'}
+INPUT = '{"password":"hunter25","command":["x","--password","hunter27"]}'
+ON: Doc = {"TaskDefinitionArn": "web:41"}
+TARGET: Doc = {"Id": "a", "Input": INPUT, "InputTransformer": TEMPLATE, "EcsParameters": ON}
+    "Id": "a",
+    "Input": '{"password":"hunter25","command":["x","--password","hunter27"]}',
+    "InputTransformer": TEMPLATE,
+    "EcsParameters": {"TaskDefinitionArn": "web:41"},
+}
 SERVICE, TASK, RULE = "service.prod/web", "task_definition.web", "event_targets.nightly"
 
 
@@ -199,11 +207,13 @@ def test_text_at_80_columns() -> None:
         "\n\nservice.prod/web\n    ~ enableExecuteCommand  false -> true\n        enableExecuteCommand: absent is false"
         in text
     )
-    assert '    = platformVersion  "1.4.0" is "LATEST"\n' in text
+    assert '    = platformVersion  live "1.4.0", declared "LATEST"\n' in text
     assert json.dumps(text)
 
 
 def test_long_values_that_are_equal_have_lines_of_their_own() -> None:
     arn = "arn:aws:iam::123456789012:role/a-rather-long-path/with-more-of-it/web-execution"
     one = found(TASK, definition() | {"executionRoleArn": arn}, definition() | {"executionRoleArn": "web-execution"})
-    assert f'    = executionRoleArn\n        "{arn}"\n     is "web-execution"' in explained_text(list(one.values()))
+    assert f'    = executionRoleArn\n            live "{arn}"\n        declared "web-execution"' in explained_text(
+        list(one.values())
+    )

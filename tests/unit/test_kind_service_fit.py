@@ -99,6 +99,10 @@ FITTING = {
     ),
     "a network": ({"networkConfiguration": SUBNETS}, definition(networkMode="awsvpc")),
     "the launch type": ({"launchType": "FARGATE"}, definition(requiresCompatibilities=["EC2", "FARGATE"])),
+    "a launch type that ECS finds compatible by itself": (
+        {"launchType": "EC2"},
+        definition(requiresCompatibilities=["FARGATE"]),
+    ),
     "capacity providers": (
         {"launchType": "EC2", "capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]},
         definition(requiresCompatibilities=["FARGATE"]),
@@ -196,6 +200,13 @@ def test_or_that_of_another_task_of_the_same_cluster() -> None:
     params, note = params_of(run(definition(networkMode="awsvpc"), {}, *services))
     assert params["networkConfiguration"] == OTHERS
     assert note.endswith("with the network of service.prod/other")
+
+
+def test_a_task_on_instances_gets_no_public_address() -> None:
+    public = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "assignPublicIp": "ENABLED"}}
+    entry = {"launchType": "EC2"}
+    params, _ = params_of(run(definition(networkMode="awsvpc"), entry, ("service.prod/web", "web", public)))
+    assert params["networkConfiguration"] == {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
 
 
 def test_its_own_network_stays() -> None:

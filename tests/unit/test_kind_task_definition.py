@@ -229,13 +229,19 @@ def test_parts_of_arns() -> None:
 
 
 def test_one_registration_and_its_undo() -> None:
-    live = live_of(WEB, candidate(doc("web:40"), arn="x"), facts={"active": active(40, 39)})
+    live = live_of(WEB, candidate(doc("web:40"), arn=revision("web:40")), facts={"active": active(40, 39)})
     (draft,) = KIND.steps(delta_of(web(), live))
     assert (draft.phase, draft.action) == (Phase.REGISTER, Action.CREATE)
     assert draft.call == call("register_task_definition", **doc())
     assert draft.undo == call("deregister_task_definition", taskDefinition=OWN)
     assert [field.path for field in draft.changes] == ["containers.web.image"]
     assert (draft.note, draft.expect) == ("a new revision, after web:40", {"newest": 40})
+
+
+def test_what_a_new_revision_is_compared_with_is_named_where_it_is_not_the_newest() -> None:
+    live = live_of(WEB, candidate(doc("web:38"), arn=revision("web:38")), facts={"active": active(40, 39)})
+    (draft,) = KIND.steps(delta_of(web(), live))
+    assert draft.note == "a new revision, after web:40, compared with web:38"
 
 
 def test_tags_that_others_put_there_are_sent_again() -> None:

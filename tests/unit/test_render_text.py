@@ -100,7 +100,7 @@ def test_a_revision_that_is_used_again_is_told_with_what_differs() -> None:
     reused = msgspec.structs.replace(kept(number=40), fields=(IMAGE,))
     lines = plan_text(for_tasks(update(), changes=(reused, *for_tasks(update()).changes))).splitlines()
     assert lines[3:5] == [
-        "    = task_definition.web  web:40 is equal and is used again",
+        "    = task_definition.web  web:40 is as declared and is used again",
         '        ~ containers.web.image  "web:v41" -> "web:v42"',
     ]
 

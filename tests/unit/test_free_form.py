@@ -1,0 +1,44 @@
+"""Free-form maps are declared, compared and put back as a whole: a name that is no longer declared is taken away."""
+
+from __future__ import annotations
+
+from ecsplan.model import Doc
+from tests.unit.fakes_kinds import kind, paths, same
+
+SERVICE, RULE = kind("service"), kind("event_targets")
+
+
+def logging(**options: str) -> Doc:
+    return {"serviceConnectConfiguration": {"enabled": True, "logConfiguration": {"options": options}}}
+
+
+def transformed(**names: str) -> Doc:
+    transformer = {"InputPathsMap": names, "InputTemplate": "<a>"}
+    return {"Rule": "nightly", "Targets": [{"Id": "one", "InputTransformer": transformer}]}
+
+
+def test_an_option_that_is_no_longer_declared_is_a_change() -> None:
+    live, declared = logging(mode="blocking", tag="x"), logging(tag="x")
+    assert paths(SERVICE, live, declared) == ["serviceConnectConfiguration.logConfiguration.options.mode"]
+    back = SERVICE.before(live, SERVICE.merge(live, declared), declared)
+    assert same(SERVICE, SERVICE.merge(SERVICE.merge(live, declared), back), live)
+    assert SERVICE.merge(SERVICE.merge(live, declared), back) == live
+
+
+def test_a_path_of_an_input_that_is_no_longer_declared_is_a_change() -> None:
+    live, declared = transformed(a="$.a", b="$.b"), transformed(a="$.a")
+    assert paths(RULE, live, declared) == ["targets.one.InputTransformer.InputPathsMap.b"]
+    back = RULE.before(live, RULE.merge(live, declared), declared)
+    assert RULE.merge(RULE.merge(live, declared), back) == live
+
+
+def test_of_two_ways_back_the_older_map_wins_whole() -> None:
+    newer, older = logging(mode="blocking", tag="x"), logging(tag="y")
+    assert SERVICE.older(newer, older) == older
+    merged = RULE.older(transformed(a="1", b="2"), transformed(a="0"))
+    assert merged == transformed(a="0")
+
+
+def test_what_is_not_declared_of_a_block_stays() -> None:
+    live, declared = logging(mode="blocking"), {"serviceConnectConfiguration": {"enabled": True}}
+    assert same(SERVICE, live, declared)
