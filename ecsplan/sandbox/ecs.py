@@ -43,7 +43,8 @@ class Ecs:
     def call(self, operation: str, params: object, unplaced: Doc | None = None) -> Doc:
         """The answer of ``operation`` as AWS's JSON, with times in epoch seconds. Raises AwsError.
 
-        ``unplaced`` is an ordered failure of RunTask, ``{"reason": ..., "detail": ...}``, for one of its tasks.
+        ``unplaced`` is an ordered failure, ``{"reason": ..., "detail": ...}``, of one of RunTask's tasks, or of the first
+        of what DescribeTasks or DescribeServices would have shown.
         """
         handler = self._operations.get(operation)
         if handler is None:
@@ -52,9 +53,18 @@ class Ecs:
         self.settle()
         if unplaced and operation == "RunTask":
             return tasks.run(self._region, checked, unplaced)
-        return handler(self._region, checked)
+        answer = handler(self._region, checked)
+        return _without_first(answer, unplaced) if unplaced else answer
 
     def settle(self) -> None:
         """Let everything happen that is due by the clock."""
         self._region.now = self._clock.now()
         self._region.agenda.settle(self._region.now)
+
+
+def _without_first(answer: Doc, failure: Doc) -> Doc:
+    """The same, as if the first thing in it could not be found."""
+    kind, arn = ("tasks", "taskArn") if "tasks" in answer else ("services", "serviceArn")
+    found = answer[kind]
+    failures = [*answer["failures"], *({"arn": one[arn]} | failure for one in found[:1])]
+    return {**answer, kind: found[1:], "failures": failures}

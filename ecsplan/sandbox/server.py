@@ -141,10 +141,14 @@ class Sandbox:
         match: Mapping[str, Any] | None = None,
     ) -> None:
         """Have requests meet a fault: the ``times`` after the first ``skip`` of those of ``operation`` ("*": any) whose
-        parameters equal those of ``match``. Kinds: throttle, error, drop_before, drop_after, hold, failures (RunTask),
-        failed_entries (PutTargets). Raises ValueError for an unknown kind."""
+        parameters equal those of ``match``. Kinds: throttle, error, drop_before, drop_after, hold, failures (RunTask and what
+        describes tasks and services), failed_entries (PutTargets, RemoveTargets). Raises ValueError for an unknown kind."""
         fault = Fault(operation=operation, kind=kind, code=code, message=message, status=status, match=match)
         self._faults.order(fault, times=times, skip=skip)
+
+    def clear_faults(self) -> None:
+        """Forget the faults that were ordered and have not happened yet."""
+        self._faults.clear()
 
     def release(self) -> None:
         """Let the requests that are being held go on."""
@@ -304,7 +308,8 @@ class Sandbox:
         partial = fault if fault and fault.kind in ("failures", "failed_entries") else None
         try:
             if incoming.service == "ecs":
-                unplaced = {"reason": partial.code or "RESOURCE:MEMORY", "detail": partial.message} if partial else None
+                usual = "RESOURCE:MEMORY" if operation == "RunTask" else "MISSING"
+                unplaced = {"reason": partial.code or usual, "detail": partial.message} if partial else None
                 with self._lock:
                     return success(self._ecs_of(incoming.region).call(operation, params, unplaced))
             if incoming.service == "events":
