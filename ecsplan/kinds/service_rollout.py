@@ -59,7 +59,10 @@ def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
     """Judged by our own deployment's id and revision, never by the service looking stable: it does after a rollback."""
     services = {name: service for data in answers for name, service in by_name(data).items()}
     service = services.get(short_arn(waiting.call.params["service"]))
-    if service is None or service.get("status") == "INACTIVE":
+    if service is None:
+        # A deleted service is shown as INACTIVE for long; of one that is not shown at all the next look will tell.
+        return Progress(done=False, note="waiting for ECS to show the service")
+    if service.get("status") == "INACTIVE":
         return Progress(done=True, ok=False, note="the service is gone", taken=True)
     primary, before = primary_of(service), waiting.before.get("deployment") or waiting.step.expect.get("deployment")
     unknown = not _on_revision(primary, waiting.call) or _is_before(primary, waiting.call, before)

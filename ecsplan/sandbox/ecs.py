@@ -43,8 +43,8 @@ class Ecs:
     def call(self, operation: str, params: object, unplaced: Doc | None = None) -> Doc:
         """The answer of ``operation`` as AWS's JSON, with times in epoch seconds. Raises AwsError.
 
-        ``unplaced`` is an ordered failure, ``{"reason": ..., "detail": ...}``, of one of RunTask's tasks, or of the first
-        of what DescribeTasks or DescribeServices would have shown.
+        ``unplaced`` is an ordered failure, ``{"reason": ..., "detail": ...}``, of one of RunTask's tasks, or of the
+        first of what DescribeTasks or DescribeServices would have shown.
         """
         handler = self._operations.get(operation)
         if handler is None:

@@ -58,8 +58,8 @@ class Events:
         self._buses.rules.setdefault(name, {})
 
     def call(self, operation: str, params: object, failed: Doc | None = None) -> Doc:
-        """The answer of ``operation``; raises AwsError. ``failed`` is an ordered failure of the first entry of PutTargets
-        or RemoveTargets."""
+        """The answer of ``operation``; raises AwsError. ``failed`` is an ordered failure of the first entry of
+        PutTargets or RemoveTargets."""
         handler = _OPERATIONS.get(operation)
         if handler is None:
             raise errors.AwsError("UnknownOperationException", f"The sandbox does not simulate events:{operation}.")

@@ -312,3 +312,14 @@ def test_only_the_removals_that_failed_are_repeated() -> None:
     with pytest.raises(RefusedError) as caught:
         KIND.accept(step, step.call, {"FailedEntries": [{"TargetId": "a"}]})
     assert caught.value.again == remove("a")
+
+
+def test_a_target_that_was_to_go_and_is_not_there_has_not_failed() -> None:
+    """So it looks when a request whose answer was lost is sent again."""
+    step = step_of(NIGHTLY, remove("a", "b"), action=Action.DELETE)
+    gone = {"TargetId": "a", "ErrorCode": "ResourceNotFoundException", "ErrorMessage": "no target a"}
+    assert KIND.accept(step, step.call, {"FailedEntryCount": 1, "FailedEntries": [gone]}) == {}
+    busy = {"TargetId": "b", "ErrorCode": "ConcurrentModificationException", "ErrorMessage": "busy"}
+    with pytest.raises(RefusedError, match="did not take 1 of the targets: b") as caught:
+        KIND.accept(step, step.call, {"FailedEntryCount": 2, "FailedEntries": [gone, busy]})
+    assert caught.value.again == remove("b")

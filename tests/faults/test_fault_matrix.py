@@ -1,0 +1,380 @@
+"""Each operation that ecsplan sends, each way in which it can go wrong: the outcome that docs/reliability.md promises.
+
+The table is read from there. AWS and the journal are looked at after each cell, and after 7 the way out is taken too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecsplan import events, pipeline
+from ecsplan.aws import Gateway
+from ecsplan.cli.deploying import exit_code
+from ecsplan.errors import EcsplanError
+from ecsplan.executor import Options, Result
+from ecsplan.journal import Closed, Deployment, Outcome
+from ecsplan.model import Address, Plan
+from tests.support.specs import TOPIC, shop
+from tests.support.toml import Doc
+from tests.support.world import World
+
+TABLE = Path(__file__).parents[2] / "docs" / "reliability.md"
+FAULTS = ("throttled", "500", "denied", "expired", "lost", "lost 5", "failures")
+FOR_EVER = 10_000
+
+
+@functools.cache
+def rows() -> dict[tuple[str, str], list[str]]:
+    """By command and request: what is promised for each fault."""
+    found = {}
+    for line in TABLE.read_text(encoding="utf-8").splitlines():
+        row = [part.strip() for part in line.strip("|").split("|")]
+        if len(row) == len(FAULTS) + 2 and row[0] in ("plan", "apply", "rollback", "resume"):
+            found[row[0], row[1]] = row[2:]
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """How a command ended, and what it warned of."""
+
+    code: int
+    said: str
+    warnings: list[str]
+
+
+class Kept:
+    """A gateway that outlives its site: making clients takes longer than most cells of the table."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._gateway, name)
+
+    def close(self) -> None:
+        """Not yet."""
+
+
+class Story:
+    """One row of the table: the same command again and again, each time with the next tag and another fault."""
+
+    def __init__(self, world: World, command: str, request: str) -> None:
+        self.world, self.name, self.request = world, command, request
+        self.operation, _, self.stage = request.partition(", ")
+        self.options = Options()
+        self.warnings: list[str] = []
+        self.number = 1
+        self.gateway: Gateway | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """What is there before the first cell."""
+        self.write(shop(active_task_count=1))
+        self.made()
+
+    def prepare(self) -> None:
+        """What is done before the command of each cell."""
+
+    def command(self, site: pipeline.Site) -> Result | None:
+        raise NotImplementedError
+
+    def afterwards(self, code: int) -> None:
+        """The cause is gone: the next command works, whatever happened."""
+
+    # --- means ---
+
+    @property
+    def tag(self) -> str:
+        return f"v{self.number}"
+
+    def write(self, made: Doc, *, seed: bool = True) -> None:
+        self.world.write(made, seed=seed)
+        self.spec = pipeline.load(self.world.file)
+
+    def site(self) -> pipeline.Site:
+        site = self.world.site(self.spec)
+        if self.operation == "GetCallerIdentity":  # asked for once by each gateway
+            return site
+        if self.gateway is None:
+            self.gateway = site.gateway
+        return dataclasses.replace(site, gateway=Kept(self.gateway))  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        if self.gateway is not None:
+            self.gateway.close()
+
+    def hear(self, event: events.Event) -> None:
+        if isinstance(event, events.Warned) and "trying again" not in event.message:
+            self.warnings.append(event.message)
+
+    def run(self, command: Callable[[pipeline.Site], Result | None] | None = None) -> Heard:
+        """Only a known error may come out of a command: everything else is a traceback to whoever runs it."""
+        self.warnings.clear()
+        try:
+            with self.site() as site:
+                result = (command or self.command)(site)
+        except EcsplanError as error:
+            return Heard(code=int(error.exit_code), said=str(error), warnings=list(self.warnings))
+        code, said = (int(exit_code(result)), f"{result.reason} {result.state}") if result else (0, "")
+        return Heard(code=code, said=said, warnings=list(self.warnings))
+
+    def resume(self, site: pipeline.Site) -> Result | None:
+        return pipeline.resume(site, options=self.options, emit=self.hear)
+
+    def deploy(self, site: pipeline.Site) -> Result | None:
+        return self.apply(site, pipeline.make_plan(site, self.spec, self.tag))
+
+    def apply(self, site: pipeline.Site, plan: Plan) -> Result | None:
+        return pipeline.run_plan(site, plan, options=self.options, emit=self.hear)
+
+    def made(self) -> None:
+        heard = self.run(self.deploy)
+        assert heard.code == 0, heard.said
+
+    def journal(self) -> tuple[Deployment, ...]:
+        with self.site() as site:
+            return tuple(site.journal(site.identity()).deployments())
+
+
+class Planning(Story):
+    def command(self, site: pipeline.Site) -> Result | None:
+        assert pipeline.make_plan(site, self.spec, self.tag).changed
+        return None
+
+
+class Applying(Story):
+    def begin(self) -> None:
+        topic = {"sns_notification_topic_arn": TOPIC, "notification_method_blacklist_regex": "(?!put_targets)"}
+        self.write(shop(active_task_count=1, **(topic if self.operation == "Publish" else {})))
+        self.made()
+        if self.stage == "putting back":
+            if self.operation == "UpdateService":
+                self.world.aws.rollout("FAILED", image="*-bad")
+            else:
+                self.world.aws.task(exit_code=1, image="*-bad")
+        if self.operation == "StopTask":
+            self.world.aws.task_seconds = 3600.0
+            self.options = Options(timeout=60)
+
+    @property
+    def tag(self) -> str:
+        return f"v{self.number}-bad" if self.stage == "putting back" and self.number > 1 else f"v{self.number}"
+
+    def prepare(self) -> None:
+        with self.site() as site:
+            self.plan = pipeline.make_plan(site, self.spec, self.tag)
+
+    def command(self, site: pipeline.Site) -> Result | None:
+        return self.apply(site, self.plan)
+
+
+class RollingBack(Story):
+    """What is rolled back has made a target, and its clean-up has deregistered the revision to go back to."""
+
+    def begin(self) -> None:
+        super().begin()
+        report = self.world.targets("nightly")["report"]
+        made = shop(active_task_count=1)
+        extra = {"Id": "extra", "Arn": report["Arn"], "RoleArn": report["RoleArn"]}
+        made["tasks"]["web"]["events__put_targets"][0]["Targets"].append(extra)
+        self.write(made, seed=False)
+
+    def prepare(self) -> None:
+        self.to = self.journal()[-1].number
+        self.made()
+
+    def command(self, site: pipeline.Site) -> Result | None:
+        plan = pipeline.undo(site, self.spec, to=str(self.to))
+        self.warnings += [one for one in plan.warnings if "there is no service" in one]
+        return self.apply(site, plan)
+
+    def afterwards(self, code: int) -> None:
+        if code or self.warnings:
+            heard = self.run()
+            assert heard.code == 0, heard.said
+
+
+class Resuming(Story):
+    """The deployment was refused at its first call, and stopped there."""
+
+    def prepare(self) -> None:
+        self.world.aws.fault("RegisterTaskDefinition", "error", code="AccessDeniedException")
+        self.options = Options(on_failure="stop")
+        assert self.run(self.deploy).code == 7
+        self.options = Options()
+
+    def command(self, site: pipeline.Site) -> Result | None:
+        return self.resume(site)
+
+    def afterwards(self, code: int) -> None:
+        if code == 1:
+            assert self.run().code == 0
+
+
+STORIES = {"plan": Planning, "apply": Applying, "rollback": RollingBack, "resume": Resuming}
+#: How many requests of the operation the command sends before the one that the row is about.
+EARLIER = {
+    ("apply", "DescribeServices, waiting"): 1,
+    ("apply", "UpdateService, putting back"): 2,
+    ("rollback", "DescribeServices, waiting"): 2,
+}
+
+
+def order(story: Story, fault: str, undisturbed: list[str]) -> None:
+    operation, skip = story.operation, EARLIER.get((story.name, story.request), 0)
+    have = story.world.aws.fault
+    match fault:
+        case "throttled":
+            have(operation, "throttle", times=3, skip=skip)
+        case "500":
+            have(operation, "error", times=2, skip=skip, code="ServerException", status=500)
+        case "denied":
+            have(operation, "error", times=FOR_EVER, skip=skip, code="AccessDeniedException", message="No.")
+        case "expired":
+            before = [at for at, name in enumerate(undisturbed) if name == operation][skip]
+            have("*", "error", times=FOR_EVER, skip=before, code="ExpiredTokenException", message="Too late.")
+        case "lost":
+            have(operation, "drop_after", skip=skip)
+        case "lost 5":
+            # Several looks may be under way at once, each of which is sent five times.
+            times = 20 if operation.startswith(("Describe", "List", "Get")) else 5
+            have(operation, "drop_after", times=times, skip=skip)
+        case "failures":
+            have(operation, "failed_entries" if "Targets" in operation else "failures", skip=skip)
+
+
+def state(world: World) -> Doc:
+    """All that a deployment changes."""
+    return {
+        "services": {name: world.on(name) for name in ("web", "admin")},
+        "targets": world.pointing("nightly"),
+        "active": world.active(),
+    }
+
+
+def play(story: Story, fault: str, expected: str, undisturbed: list[str]) -> list[str]:
+    """One cell; the operations that its command asked for."""
+    world, code = story.world, int(expected[0])
+    story.number += 1
+    first = state(world)
+    story.prepare()
+    before, journal = state(world), story.journal()
+    world.forget()
+    order(story, fault, undisturbed)
+    heard = story.run()
+    sent = [request.operation for request in world.aws.requests]
+    world.aws.clear_faults()
+    assert heard.code == code, heard.said
+    assert bool(heard.warnings) >= ("!" in expected)
+    if code in (1, 4):
+        assert (world.sent(), state(world), story.journal()) == ([], before, journal)
+    if code == 7:
+        assert story.journal()[-1].outcome in (Outcome.STOPPED, Outcome.INTERRUPTED)
+        heard = story.run(story.resume)
+        assert heard.code == int(expected[-1]), heard.said
+    if code in (6, 7):
+        assert state(world) == before
+        assert story.journal()[-1].outcome is Outcome.PUT_BACK
+    if code == 0 and story.name != "plan":
+        assert story.journal()[-1].outcome is Outcome.SUCCEEDED
+        succeeded(story, fault, first)
+    story.afterwards(code)
+    return sent
+
+
+def succeeded(story: Story, fault: str, first: Doc) -> None:
+    world, now = story.world, state(story.world)
+    revision = now["services"]["admin"]
+    if story.name == "rollback":
+        assert world.image(revision) == world.image(first["services"]["admin"])
+    else:
+        assert world.image(revision) == f"web:{story.tag}"
+        with story.site() as site:
+            assert not pipeline.make_plan(site, story.spec, story.tag).changed
+    assert now["targets"] == dict.fromkeys(("report", "clean"), revision)
+    seen = (story.name, story.request, fault) != ("rollback", "DescribeServices", "failures")
+    assert (now["services"]["web"] == revision) is seen  # a service that is not there is left out, with a warning
+    if story.operation != "DeregisterTaskDefinition" and fault != "expired":
+        assert now["active"] == [revision]
+
+
+@pytest.mark.parametrize(("command", "request_"), list(rows()), ids=lambda name: name.replace(" ", "-"))
+def test_the_promised_outcomes(world: World, command: str, request_: str, paused: list[float]) -> None:
+    story = STORIES[command](world, command, request_)
+    usual = "6" if story.stage in ("putting back", "of a task that is late") else "0"
+    try:
+        undisturbed = play(story, "", usual, [])
+        for fault, expected in zip(FAULTS, rows()[command, request_], strict=True):
+            if expected != "-":
+                try:
+                    play(story, fault, expected, undisturbed)
+                except AssertionError as error:
+                    raise AssertionError(f"{command}: {request_}: {fault}: not {expected}: {error}") from error
+        truthful(world, story.journal())
+    finally:
+        story.close()
+
+
+def truthful(world: World, deployments: tuple[Deployment, ...]) -> None:
+    """What the journal says was done is what AWS has: registered revisions exist once, tasks ran once, and whoever was
+    moved last is where it was moved to."""
+    registered = [
+        outputs["arn"].rpartition("/")[2]
+        for deployment in deployments
+        for step in deployment.plan.steps
+        if step.call.operation == "register_task_definition"
+        and (outputs := deployment.outputs().get(step.index)) is not None
+    ]
+    assert sorted(registered) == sorted(world.statuses())
+    for deployment in deployments:
+        assert isinstance(deployment.entries[-1], Closed)
+        assert all(re.fullmatch(r"done|failed|planned|undone|undo failed", one) for one in deployment.states().values())
+    started = {
+        arn
+        for deployment in deployments
+        for step in deployment.plan.steps
+        if step.address.kind == "run_task"
+        for arn in deployment.outputs().get(step.index, {}).get("tasks", "").split()
+    }
+    found = {
+        arn
+        for status in ("RUNNING", "STOPPED")
+        for arn in world.ecs("ListTasks", cluster="prod", family="web", desiredStatus=status)["taskArns"]
+    }
+    one_off = [
+        task["taskArn"]
+        for task in (world.ecs("DescribeTasks", cluster="prod", tasks=sorted(found))["tasks"] if found else ())
+        if task["group"] == "family:web"
+    ]
+    assert sorted(one_off) == sorted(started)
+
+
+def operations() -> set[str]:
+    return {request.partition(",")[0] for _, request in rows()}
+
+
+def test_the_table_has_every_operation_that_is_sent() -> None:
+    """What kinds may write, and what they read."""
+    assert operations() == {
+        "GetCallerIdentity", "DescribeTaskDefinition", "ListTaskDefinitions", "RegisterTaskDefinition", "RunTask",
+        "DescribeTasks", "StopTask", "UpdateService", "DescribeServices", "ListTargetsByRule", "PutTargets",
+        "RemoveTargets", "DeregisterTaskDefinition", "Publish",
+    }  # fmt: skip
+
+
+def test_the_operations_that_kinds_write_are_in_the_table() -> None:
+    from ecsplan.kinds import kind_of
+
+    names = ("task_definition", "run_task", "service", "event_targets")
+    writes = {call for name in names for call in kind_of(Address.of(name, "any")).writes}
+    listed = {re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower() for operation in operations()}
+    assert {call.partition(":")[2] for call in writes} <= listed
