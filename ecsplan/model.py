@@ -331,6 +331,8 @@ def _encode(value: Any) -> Any:
 
 def _decode(wanted: type, value: Any) -> Any:
     if wanted is Address:
+        if not isinstance(value, str):
+            raise ValueError(f"not an address: {value!r:.80}")
         return Address(value)
     raise TypeError(f"cannot be read from JSON: {wanted.__name__}")
 
