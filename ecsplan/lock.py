@@ -19,8 +19,7 @@ from ecsplan.errors import JournalError, LockedError
 from ecsplan.files import told, write_file
 from ecsplan.model import Value, from_data, to_json
 
-
-# Seconds for whoever has just taken the lock to write down who it is; until then the last holder's name may stand there.
+# Seconds for whoever has just taken the lock to write down who it is; until then the last holder's name may be there.
 GRACE = 0.5
 
 

@@ -141,8 +141,8 @@ class Sandbox:
         match: Mapping[str, Any] | None = None,
     ) -> None:
         """Have requests meet a fault: the ``times`` after the first ``skip`` of those of ``operation`` ("*": any) whose
-        parameters equal those of ``match``. Kinds: throttle, error, drop_before, drop_after, hold, failures (RunTask and
-        what describes tasks and services), failed_entries (PutTargets, RemoveTargets). Raises ValueError for an unknown
+        parameters equal those of ``match``. Kinds: throttle, error, drop_before, drop_after, hold, failures (RunTask,
+        DescribeTasks, DescribeServices), failed_entries (PutTargets, RemoveTargets). Raises ValueError for an unknown
         kind."""
         fault = Fault(operation=operation, kind=kind, code=code, message=message, status=status, match=match)
         self._faults.order(fault, times=times, skip=skip)

@@ -23,13 +23,13 @@ from ecsplan import pipeline, planfile, rehearsal
 from ecsplan.compiler import compile_spec, requests, tag_warnings
 from ecsplan.errors import EcsplanError, Exit
 from ecsplan.journal import Damaged
-from ecsplan.model import digest_of, to_data, to_json
+from ecsplan.model import Plan, digest_of, to_data, to_json
 from ecsplan.redact import mask_plan, mask_requests
 from ecsplan.render.json import dumps, history_json, plan_json
 from ecsplan.render.text import history_text, plan_text
 from ecsplan.sandbox import Sandbox
 from tests.support import toml
-from tests.support.amounts import amount
+from tests.support.amounts import amount, figure
 from tests.support.direct import Direct, site
 from tests.support.mutations import changed, lines_changed, torn
 from tests.support.specs import TOPIC, shop
@@ -62,14 +62,16 @@ def in_time() -> Iterator[None]:
 
 def known(act: Callable[[], object]) -> bool:
     """Did it end well? A known error has a text, an exit code, and can be printed; anything else is raised."""
+    said = None
     try:
         act()
     except EcsplanError as error:
-        assert error.message
-        assert error.exit_code in tuple(Exit)
-        str(error).encode("utf-8", "backslashreplace")
-        return False
-    return True
+        said = error
+    if said is not None:
+        assert said.message
+        assert said.exit_code in tuple(Exit)
+        str(said).encode("utf-8", "backslashreplace")
+    return said is None
 
 
 class Fuzz:
@@ -140,7 +142,7 @@ class Fuzz:
     def play_plan(self, content: bytes) -> bool:
         path = self.root / "shop" / "plan.json"
         path.write_bytes(content)
-        made: list[pipeline.Plan] = []
+        made: list[Plan] = []
         if not known(lambda: made.append(planfile.load(path))):
             return False
         masked = mask_plan(made[0])
@@ -201,11 +203,13 @@ def input_of(fuzz: Fuzz, kind: str, number: int) -> bytes:
                     data.pop("digest", None)
             return json.dumps(data).encode()
         case _:
+            begun = fuzz.second.splitlines(keepends=True)
+            text = b"".join(begun[: chance.randint(1, len(begun))])  # as far as it came
             if number % 3 == 0:
-                return torn(fuzz.second, chance)
+                return torn(text, chance)
             if number % 3 == 1:
-                return lines_changed(fuzz.second, chance)
-            lines: list[Any] = [json.loads(line) for line in fuzz.second.splitlines()]
+                return lines_changed(text, chance)
+            lines: list[Any] = [json.loads(line) for line in text.splitlines()]
             lines = changed(lines, chance)
             return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
@@ -224,7 +228,7 @@ def test_inputs_that_nobody_meant(fuzz: Fuzz, kind: str, tmp_path_factory: pytes
             what = f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}: {str(error)[:200]}"
             failed.append(f"{kind} {number}: {what}")
             fuzz.afresh()
-    print(f"\n{len(numbers(kind))} {kind} inputs: {well} ended well, {len(failed)} failed")
+    figure(f"{len(numbers(kind))} {kind} inputs: {well} ended well, {len(failed)} failed")
     assert not failed, f"{len(failed)} inputs, which are in {kept}:\n" + "\n".join(failed[:20])
     assert fuzz.listed() == fuzz.outside
     assert 0 < well < len(numbers(kind))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ecsplan.journal import Closed, Deployment, Outcome, read_file
-from tests.support.amounts import amount
+from ecsplan.journal import Began, Closed, Deployment, Outcome, read_file
+from tests.support.amounts import amount, figure
 from tests.support.forking import Raced, Starter, starter
 from tests.support.specs import shop
 from tests.support.world import World
@@ -39,7 +39,7 @@ def whole(deployment: Deployment) -> None:
     *steps, last = deployment.entries
     assert isinstance(last, Closed)
     assert deployment.outcome is Outcome.SUCCEEDED
-    assert sorted(deployment.states()) == sorted(entry.step for entry in steps if type(entry).__name__ == "Began")
+    assert sorted(deployment.states()) == sorted(entry.step for entry in steps if isinstance(entry, Began))
     assert len(steps) == 2 * len(deployment.plan.steps)
     assert set(deployment.states().values()) == {"done"}
 
@@ -74,7 +74,7 @@ def test_of_one_plan(start: Starter, world: World) -> None:
         assert len(deployments) == number + 1
         whole(deployments[-1])
         assert deployments[-1].opened.origin.pid == winner.pid
-    print(f"\n{ROUNDS} rounds of one plan: {codes.count(5)} refused by the lock, {codes.count(4)} as applied already")
+    figure(f"{ROUNDS} rounds of one plan: {codes.count(5)} refused by the lock, {codes.count(4)} as applied already")
     assert 5 in codes
 
 
@@ -97,7 +97,7 @@ def test_of_two_tags(start: Starter, world: World) -> None:
         assert {d.opened.origin.pid for d in deployments[before:]} == {one.pid for one in succeeded}
         assert world.image(world.on("web")) == world.image(world.on("admin")) == f"web:{deployments[-1].plan.tag}"
         ended.append(tuple(one.code for one in both))
-    print(f"\n{len(ended)} rounds of two tags, exit codes {sorted(set(ended))}")
+    figure(f"{len(ended)} rounds of two tags, exit codes {sorted(set(ended))}")
 
 
 def refused_by(loser: Raced, winner: Raced, command: list[str]) -> None:

@@ -10,15 +10,16 @@ from typing import Any
 Data = Any
 
 BYTES = (
-    b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\r\n", b"\n", b"\xc0\x80", b"\xed\xa0\x80", b"'''", b'"""', b"=", b"[[", b"]]",
-    b"[" * 3000, b"{\"a\":" * 3000, b"a." * 3000, b"{", b"}", b'"', b"\\ud800", b"\\u0000", b"nan", b"inf", b"1e999", b"9" * 400, b"#", b".", b",", b"\xe2\x80\xae",
+    b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\r\n", b"\n", b"\xc0\x80", b"\xed\xa0\x80", b"\xe2\x80\xae",
+    b"'''", b'"""', b"=", b"[[", b"]]", b"{", b"}", b'"', b"#", b".", b",", b"\\ud800", b"\\u0000",
+    b"nan", b"inf", b"1e999", b"9" * 400, b"[" * 3000, b'{"a":' * 3000, b"a." * 3000,
 )  # fmt: skip
 TEXTS = (
-    "", " ", "\x00", "a" * 300, "../../etc", "/", ".", "..", "{image_tag}", "{", "$(x)", "é", "\ud800", "\u202e", "a\nb", "-x",
-    "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:1", "$ref", "ECSPLAN", "%s", "9" * 50, "task_definition.", "service.",
-    "run_task.x/y", "nothing.web", "ecs:delete_cluster", "(((", "a{99999999}",
+    "", " ", "\x00", "a" * 300, "../../etc", "/", ".", "..", "{image_tag}", "{", "$(x)", "é", "\ud800", "\u202e", "a\nb",
+    "-x", "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:1", "$ref", "ECSPLAN", "%s", "9" * 50,
+    "task_definition.", "service.", "run_task.x/y", "nothing.web", "ecs:delete_cluster", "(((", "a{99999999}",
 )  # fmt: skip
-SCALARS = (
+SCALARS: tuple[Data, ...] = (
     None, True, False, 0, 1, -1, 2**31, 2**63, 2**64, 10**400, -(2**70), 0.5, -0.0, 1e308, float("inf"), float("nan"),
     [], {}, [[]], [None], {"": ""}, {"$ref": "output"}, {"$ref": "output", "address": "a.b", "output": "arn"},
     {"$ref": "output", "address": "no address", "output": "arn"}, {"$ref": 1},
