@@ -158,7 +158,7 @@ def make_plan(site: Site, spec: Spec, tag: str, *, redeploy: bool = False) -> Pl
 
 def _plan(site: Site, resources: Sequence[Resource], *, tag: str, warnings: Sequence[str] = (), **more: object) -> Plan:
     from ecsplan.diff import diff, possible
-    from ecsplan.live import observed, read
+    from ecsplan.live import observed, read, seen
     from ecsplan.planner import cautions, plan_of
 
     site.gateway.identity()  # asked for at the same time as everything else
@@ -182,6 +182,7 @@ def _plan(site: Site, resources: Sequence[Resource], *, tag: str, warnings: Sequ
         tag=tag,
         identity=identity,
         observed=observed(resources, lives),
+        seen=seen(resources, lives),
         base=(journal.numbers() or [0])[-1],
         warnings=(*warnings, *open_ones, *left_out, *cautions(deltas)),
         **more,  # type: ignore[arg-type]  # notify and undoes, as plan_of takes them
@@ -335,17 +336,12 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
 
 def _check_fresh(site: Site, plan: Plan) -> None:
     """Read the same things again: if one has moved, nothing of the plan is carried out."""
-    from ecsplan.live import observed, read
+    from ecsplan.live import read
+    from ecsplan.staleness import stale
 
     resources = [change.resource for change in plan.changes]
-    now = observed(resources, read(site.gateway.reader(), resources))
-    moved = sorted(address for address in plan.observed | now if plan.observed.get(address) != now.get(address))
-    if moved:
-        raise StaleError(
-            f"the plan is stale: since it was made, this has changed: {', '.join(moved)}",
-            state="Nothing was changed.",
-            hint="Make the plan again and look at it: ecsplan plan TAG",
-        )
+    if error := stale(plan, resources, read(site.gateway.reader(), resources)):
+        raise error
 
 
 # --- looking ---

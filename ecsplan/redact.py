@@ -58,6 +58,7 @@ def mask_plan(plan: Plan) -> Plan:
         plan,
         changes=tuple(_mask_change(change) for change in plan.changes),
         steps=tuple(mask_step(step) for step in plan.steps),
+        seen={},  # what is not shown needs no masks
     )
 
 

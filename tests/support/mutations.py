@@ -15,8 +15,8 @@ BYTES = (
     b"nan", b"inf", b"1e999", b"9" * 400, b"[" * 3000, b'{"a":' * 3000, b"a." * 3000,
 )  # fmt: skip
 TEXTS = (
-    "", " ", "\x00", "a" * 300, "../../etc", "/", ".", "..", "{image_tag}", "{", "$(x)", "é", "\ud800", "\u202e", "a\nb",
-    "-x", "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:1", "$ref", "ECSPLAN", "%s", "9" * 50,
+    "", " ", "\x00", "a" * 300, "../../etc", "/", ".", "..", "{image_tag}", "{", "$(x)", "é", "\ud800", "\u202e",
+    "a\nb", "-x", "arn:aws:ecs:eu-west-1:123456789012:task-definition/web:1", "$ref", "ECSPLAN", "%s", "9" * 50,
     "task_definition.", "service.", "run_task.x/y", "nothing.web", "ecs:delete_cluster", "(((", "a{99999999}",
 )  # fmt: skip
 SCALARS: tuple[Data, ...] = (
