@@ -156,7 +156,16 @@ def make_plan(site: Site, spec: Spec, tag: str, *, redeploy: bool = False) -> Pl
     return _plan(site, resources, tag=tag, warnings=tag_warnings(spec, tag), notify=notifications(spec))
 
 
-def _plan(site: Site, resources: Sequence[Resource], *, tag: str, warnings: Sequence[str] = (), **more: object) -> Plan:
+def _plan(site: Site, resources: Sequence[Resource], **more: object) -> Plan:
+    from ecsplan.redact import hiding, secrets_in
+
+    with hiding(secrets_in(resources)):
+        return _planned(site, resources, **more)  # type: ignore[arg-type]
+
+
+def _planned(
+    site: Site, resources: Sequence[Resource], *, tag: str, warnings: Sequence[str] = (), **more: object
+) -> Plan:
     from ecsplan.diff import diff, possible
     from ecsplan.live import observed, read, seen
     from ecsplan.planner import cautions, plan_of
@@ -244,6 +253,7 @@ def run_plan(
     deployment itself went is in the result.
     """
     from ecsplan import executor
+    from ecsplan.redact import hiding, secrets_of
     from ecsplan.sending import timestamp
 
     identity = site.identity()
@@ -255,7 +265,7 @@ def run_plan(
         )
     journal = site.journal(identity)
     at = timestamp(site.clock)
-    with journal.locked(site.origin, at):
+    with hiding(secrets_of(plan)), journal.locked(site.origin, at):
         left = _check_history(journal, plan)
         _check_fresh(site, plan)
         # A rollback that finds everything in place already still settles the deployment that was left part-way.
@@ -278,6 +288,7 @@ def resume(
     out. A deployment that was putting things back goes on with that. Raises LockedError while a deployment runs.
     """
     from ecsplan import executor
+    from ecsplan.redact import hiding, secrets_of
     from ecsplan.sending import timestamp
 
     journal = site.journal(site.identity())
@@ -287,7 +298,8 @@ def resume(
             return None
         writer = journal.reopen(left.number)
         try:
-            return executor.resume(left, _ports(site, left.plan, writer, emit), options or executor.Options())
+            with hiding(secrets_of(left.plan)):
+                return executor.resume(left, _ports(site, left.plan, writer, emit), options or executor.Options())
         finally:
             writer.close()
 

@@ -44,12 +44,32 @@ def _told(address: Address, before: Any, after: Any) -> Iterator[str]:
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
         yield f"  {address}: {'it is missing now' if after == 'missing' else 'it was missing'}"
         return
-    rules = kind_of(address).rules
-    for change in field_changes(view(to_data(before), rules), view(to_data(after), rules)):
-        masked = mask_field(address, change)
-        yield f"  {address}: {change.path} {_short(masked.before)} -> {_short(masked.after)}"
+    rules = kind_of(Address(address)).rules
+    try:
+        old = view(to_data(before), rules)
+    except (KeyError, TypeError, AttributeError):  # a plan file may hold anything there
+        return
+    for change in field_changes(old, view(to_data(after), rules)):
+        masked = mask_field(Address(address), change)
+        yield f"  {address}: {change.path} {_difference(masked.before, masked.after)}"
+
+
+def _difference(before: Any, after: Any) -> str:
+    """Of lists of names, which have come and gone."""
+    if _names(before) and _names(after) and set(before) != set(after):
+        changes = [f"+{name}" for name in after if name not in before]
+        changes += [f"-{name}" for name in before if name not in after]
+        return _cut(" ".join(changes))
+    return f"{_short(before)} -> {_short(after)}"
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _short(value: Any) -> str:
-    text = "none" if value is None else value_text(value)
+    return _cut("none" if value is None else value_text(value))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
