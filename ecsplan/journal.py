@@ -194,9 +194,13 @@ class Journal:
         return msgspec.structs.replace(deployment, running=works(self.folder / "holder.json"))
 
     def all(self) -> list[Deployment | Damaged]:
-        """Every deployment in order; a file that cannot be read takes its place and hides no other."""
+        """Every deployment in order; a file that cannot be read, or is missing, takes its place and hides no other."""
         result: list[Deployment | Damaged] = []
-        for number in self.numbers():
+        numbers = self.numbers()
+        for number in range(numbers[0], numbers[-1] + 1) if numbers else ():
+            if number not in numbers:
+                result.append(Damaged(number=number, error=f"{self.path(number)} is missing"))
+                continue
             try:
                 result.append(self.read(number))
             except JournalError as error:

@@ -36,7 +36,7 @@ from tests.support.specs import TOPIC, shop
 from tests.support.world import EPOCH, READS, Clock
 
 INPUTS = amount("INPUTS", 2000)
-SHARES = {"spec": 0.5, "plan": 0.25, "journal": 0.25}
+SHARES = {"spec": 0.6, "plan": 0.2, "journal": 0.2}
 PATIENCE = 20  # seconds for one input; only one that hangs takes them
 ONCE_FAILED = Path(__file__).parent / "once_failed"
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/ecsplan.toml"))
