@@ -15,13 +15,14 @@ from typing import Any
 
 import pytest
 
-from ecsplan import events, pipeline
+from ecsplan import aws, events, lock, pipeline, sending, waiting
 from ecsplan.aws import Gateway
 from ecsplan.cli.deploying import exit_code
 from ecsplan.errors import EcsplanError
 from ecsplan.executor import Options, Result
 from ecsplan.journal import Closed, Deployment, Journal, Outcome
 from ecsplan.model import Address, Plan
+from tests.support.amounts import figure
 from tests.support.specs import TOPIC, shop
 from tests.support.toml import Doc
 from tests.support.world import World
@@ -369,6 +370,8 @@ def operations() -> set[str]:
 
 def test_the_table_has_every_operation_that_is_sent() -> None:
     """What kinds may write, and what they read."""
+    cells = [cell for row in rows().values() for cell in row if cell != "-"]
+    figure(f"fault matrix: {len(rows())} rows, {len(cells)} cells")
     assert operations() == {
         "GetCallerIdentity", "DescribeTaskDefinition", "ListTaskDefinitions", "RegisterTaskDefinition", "RunTask",
         "DescribeTasks", "StopTask", "UpdateService", "DescribeServices", "ListTargetsByRule", "PutTargets",
@@ -383,3 +386,31 @@ def test_the_operations_that_kinds_write_are_in_the_table() -> None:
     writes = {call for name in names for call in kind_of(Address.of(name, "any")).writes}
     listed = {re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower() for operation in operations()}
     assert {call.partition(":")[2] for call in writes} <= listed
+
+
+def test_the_numbers_of_the_documents() -> None:
+    """The budget of retries that is promised is the one that is kept."""
+    text = " ".join(TABLE.read_text(encoding="utf-8").split())
+    assert f"{aws.ATTEMPTS} attempts of every request that may be repeated" in text
+    assert f"connecting takes at most {aws.CONNECT_TIMEOUT} s, an answer {aws.READ_TIMEOUT} s" in text
+    assert f"{sending.PATIENCE} attempts in all" in text
+    assert f"after a lost answer at most {sending.LOST} times more" in text
+    assert f"{waiting.FIRST_PAUSE} s at first and {waiting.LONGEST_PAUSE:.0f} s at most" in text
+    assert f"waits {lock.GRACE} s" in text
+    assert {"ecs:register_task_definition", "sns:publish"} == aws.ONCE
+
+
+def test_the_pauses_between_attempts_grow(world: World, paused: list[float]) -> None:
+    """botocore's within a call, ours between calls; each with jitter, none longer than 20 s."""
+    story = Applying(world, "apply", "UpdateService")
+    try:
+        story.number += 1
+        world.aws.fault("UpdateService", "throttle", times=11, match={"service": "web"})
+        world.clock.slept.clear()
+        story.made()
+    finally:
+        story.close()
+    assert len(paused) == 2 * (aws.ATTEMPTS - 1) + 1
+    assert all(0 <= pause <= 2**at for at, pause in enumerate(paused[: aws.ATTEMPTS - 1]))
+    ours = [pause for pause in world.clock.slept if pause not in (waiting.FIRST_PAUSE,)]
+    assert ours[:2] == [0.75, 1.5]

@@ -228,7 +228,7 @@ def test_inputs_that_nobody_meant(fuzz: Fuzz, kind: str, tmp_path_factory: pytes
             what = f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}: {str(error)[:200]}"
             failed.append(f"{kind} {number}: {what}")
             fuzz.afresh()
-    figure(f"{len(numbers(kind))} {kind} inputs: {well} ended well, {len(failed)} failed")
+    figure(f"fuzzing: {len(numbers(kind))} {kind} inputs: {well} ended well, {len(failed)} failed")
     assert not failed, f"{len(failed)} inputs, which are in {kept}:\n" + "\n".join(failed[:20])
     assert fuzz.listed() == fuzz.outside
     assert 0 < well < len(numbers(kind))

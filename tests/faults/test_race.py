@@ -74,7 +74,9 @@ def test_of_one_plan(start: Starter, world: World) -> None:
         assert len(deployments) == number + 1
         whole(deployments[-1])
         assert deployments[-1].opened.origin.pid == winner.pid
-    figure(f"{ROUNDS} rounds of one plan: {codes.count(5)} refused by the lock, {codes.count(4)} as applied already")
+    figure(
+        f"race: {ROUNDS} rounds of one plan: {codes.count(5)} refused by the lock, {codes.count(4)} as applied already"
+    )
     assert 5 in codes
 
 
@@ -97,7 +99,7 @@ def test_of_two_tags(start: Starter, world: World) -> None:
         assert {d.opened.origin.pid for d in deployments[before:]} == {one.pid for one in succeeded}
         assert world.image(world.on("web")) == world.image(world.on("admin")) == f"web:{deployments[-1].plan.tag}"
         ended.append(tuple(one.code for one in both))
-    figure(f"{len(ended)} rounds of two tags, exit codes {sorted(set(ended))}")
+    figure(f"race: {len(ended)} rounds of two tags, exit codes {sorted(set(ended))}")
 
 
 def refused_by(loser: Raced, winner: Raced, command: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 
 def amount(name: str, usual: int) -> int:
@@ -12,5 +13,8 @@ def amount(name: str, usual: int) -> int:
 
 
 def figure(text: str) -> None:
-    """Say how much it was; `script/soak` shows it."""
+    """Say how much it was: on stdout, and in the file `ECSPLAN_SOAK_FIGURES`, which `script/soak` shows."""
     sys.stdout.write(f"\n{text}\n")
+    if path := os.environ.get("ECSPLAN_SOAK_FIGURES"):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")
