@@ -32,8 +32,11 @@ def possible(
     return tuple(left), tuple(told)
 
 
-def diff(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> tuple[Delta, ...]:
-    """A delta per resource, in reference order, those that are kept included.
+def diff(
+    resources: Sequence[Resource], lives: Mapping[Address, Live], sent: Mapping[str, Doc] | None = None
+) -> tuple[Delta, ...]:
+    """A delta per resource, in reference order, those that are kept included. `sent` is, by ARN, the request that made
+    something live, where the journal knows it.
 
     A kept resource's outputs fill the references to it; other references stay and are `(known after apply)`. Raises
     PlanningError with everything that cannot be carried out.
@@ -54,24 +57,40 @@ def diff(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> tuple[
     for resource in resources:
         if kind_of(resource.address).ephemeral:
             continue
-        delta = _delta(kind_of(resource.address), resource, lives[resource.address], outputs)
+        delta = _delta(kind_of(resource.address), resource, lives[resource.address], outputs, sent or {})
         deltas[resource.address] = delta
         if delta.change.action is Action.KEEP:
             outputs[resource.address] = delta.change.outputs
         switched |= {tasks.get(address, resource.task) for address in _switches(delta)}
     for resource in resources:
         if kind_of(resource.address).ephemeral:
-            deltas[resource.address] = _run(resource, lives[resource.address], switched, outputs)
+            deltas[resource.address] = _run(resource, lives[resource.address], switched, outputs, deltas)
+    # Of what is optional, `planner.cautions` tells it: half a way back is better than none.
+    asked_for = [delta for delta in deltas.values() if not delta.resource.optional]
+    if faults := [fault for delta in asked_for for fault in conflicts(delta, deltas)]:
+        raise PlanningError(faults)
     return tuple(deltas[resource.address] for resource in resources)
 
 
-def _delta(kind: Kind, resource: Resource, live: Live, outputs: Mapping[Address, Mapping[str, str]]) -> Delta:
+def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
+    """Why AWS would refuse this change although it would take it alone; of what is kept, nothing is asked."""
+    if delta.change.action is Action.KEEP:
+        return ()
+    return kind_of(delta.change.address).conflicts(delta, others)
+
+
+def _delta(
+    kind: Kind,
+    resource: Resource,
+    live: Live,
+    outputs: Mapping[Address, Mapping[str, str]],
+    sent: Mapping[str, Doc],
+) -> Delta:
     desired = filled(live.wanted if live.wanted is not None else resource.doc, outputs)
     base = live.candidates[0] if live.candidates else None
-    for found in live.candidates:
-        wanted = kind.merge(found.doc, desired)
-        if found.reusable and normal(wanted, kind.rules) == normal(found.doc, kind.rules):
-            return _kept(kind, resource, live, found, desired)
+    equal, doubts = _equal(kind, live, desired, sent)
+    if equal is not None:
+        return _kept(kind, resource, live, equal, desired, doubts)
     if base is None and not desired:  # nothing there, and nothing asked for
         return Delta(
             change=_change(resource, Action.KEEP), resource=resource, live=live, found=None, desired={}, wanted={}
@@ -93,7 +112,23 @@ def _delta(kind: Kind, resource: Resource, live: Live, outputs: Mapping[Address,
     return Delta(change=change, resource=resource, live=live, found=base, desired=desired, wanted=wanted)
 
 
-def _kept(kind: Kind, resource: Resource, live: Live, found: Candidate, desired: Doc) -> Delta:
+def _equal(kind: Kind, live: Live, desired: Doc, sent: Mapping[str, Doc]) -> tuple[Candidate | None, tuple[str, ...]]:
+    """The candidate that is as declared. Without one, what is in use counts as equal where it is so but for what AWS
+    may have dropped; never another candidate, so that nothing is moved to what is in doubt."""
+    for found in live.candidates:
+        wanted = kind.merge(found.doc, desired)
+        if found.reusable and normal(wanted, kind.rules) == normal(found.doc, kind.rules):
+            return found, ()
+    if live.candidates and live.candidates[0].reusable and live.wanted is None:
+        found = live.candidates[0]
+        wanted = kind.merge(found.doc, desired)
+        assumed, doubts = kind.doubtful(found.doc, wanted, sent.get(found.outputs.get("arn", ""), {}))
+        if doubts and normal(wanted, kind.rules) == normal(assumed, kind.rules):
+            return found, doubts
+    return None, ()
+
+
+def _kept(kind: Kind, resource: Resource, live: Live, found: Candidate, desired: Doc, doubts: tuple[str, ...]) -> Delta:
     """Equal: kept. Where the equal one is not what is in use, the differences between those two are told."""
     base = live.candidates[0]
     fields = _fields(kind, base.doc, found.doc) if found is not base else ()
@@ -108,14 +143,22 @@ def _kept(kind: Kind, resource: Resource, live: Live, found: Candidate, desired:
         note="redeploy" if action is Action.UPDATE else "",
     )
     wanted = kind.merge(found.doc, desired)
-    return Delta(change=change, resource=resource, live=live, found=found, desired=desired, wanted=wanted)
+    return Delta(
+        change=change, resource=resource, live=live, found=found, desired=desired, wanted=wanted, doubts=doubts
+    )
 
 
-def _run(resource: Resource, live: Live, switched: set[str], outputs: Mapping[Address, Mapping[str, str]]) -> Delta:
+def _run(
+    resource: Resource,
+    live: Live,
+    switched: set[str],
+    outputs: Mapping[Address, Mapping[str, str]],
+    others: Mapping[Address, Delta],
+) -> Delta:
     """Something without a live state: it runs when its task is switched to another revision, or always."""
     runs = resource.settings.when == "always" or resource.task in switched
-    change = _change(resource, Action.RUN if runs else Action.KEEP, after=resource.doc)
-    desired = filled(resource.doc, outputs)
+    desired, note = kind_of(resource.address).complete(resource, filled(resource.doc, outputs), others)
+    change = _change(resource, Action.RUN if runs else Action.KEEP, after=resource.doc, note=note)
     return Delta(change=change, resource=resource, live=live, found=None, desired=desired, wanted=desired)
 
 

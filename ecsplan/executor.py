@@ -20,8 +20,10 @@ from ecsplan.errors import AwsError, EcsplanError, JournalError, RefusedError
 from ecsplan.journal import Closed, Deployment, Outcome
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.base import Waiting
-from ecsplan.model import Address, Call, Irreversible, Phase, Plan, Step, filled, refs_in
+from ecsplan.model import Address, Call, Irreversible, Phase, Plan, Step, filled
+from ecsplan.recalling import DECIDE, Memory, UnseenError, look_up, remember
 from ecsplan.sending import Ports, Sender, Sent, StepError, StoppingError, timestamp
+from ecsplan.undoing import see_who_took_over, undo
 from ecsplan.waiting import LateError, LostError, wait_for
 
 CONCURRENT = 8
@@ -29,11 +31,14 @@ CONCURRENT = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """`on_failure` is `rollback` or `stop`. `timeout` in seconds wins over what the spec says."""
+    """`on_failure` is `rollback` or `stop`. `timeout` in seconds wins over what the spec says. `unclear` is for
+    `resume`: a one-off task of which nobody can tell any more whether it ran, or how it ended, is taken for `done`, or
+    is to `run`; "" stops and asks."""
 
     on_failure: str = "rollback"
     wait: bool = True
     timeout: int | None = None
+    unclear: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,17 +52,16 @@ class Result:
 
 def apply(plan: Plan, number: int, ports: Ports, options: Options) -> Result:
     """Carry out every step of the plan. What goes wrong is in the result."""
-    return _told(_Run(plan, number, ports, options), _Run.apply)
+    return _told(Run(plan, number, ports, options), Run.apply)
 
 
 def resume(deployment: Deployment, ports: Ports, options: Options) -> Result:
     """Go on with a deployment where it was left: forward, or back if it was putting things back."""
-    run = _Run(deployment.plan, deployment.number, ports, options)
-    run.recall(deployment)
-    return _told(run, _Run.go_back if deployment.going_back else _Run.apply)
+    run = Run(deployment.plan, deployment.number, ports, options, remember(deployment))
+    return _told(run, Run.go_back if deployment.going_back else Run.apply)
 
 
-def _told(run: _Run, work: Callable[[_Run], Result]) -> Result:
+def _told(run: Run, work: Callable[[Run], Result]) -> Result:
     plan, number, ports = run.plan, run.number, run.ports
     ports.emit(events.DeploymentStarted(number=number, app=plan.app, tag=plan.tag, steps=len(plan.steps)))
     result = work(run)
@@ -67,36 +71,54 @@ def _told(run: _Run, work: Callable[[_Run], Result]) -> Result:
     return result
 
 
-class _Run:
-    def __init__(self, plan: Plan, number: int, ports: Ports, options: Options) -> None:
+class Run:
+    def __init__(self, plan: Plan, number: int, ports: Ports, options: Options, memory: Memory | None = None) -> None:
         self.plan, self.number, self.ports, self.options = plan, number, ports, options
-        self.outputs: dict[Address, Mapping[str, str]] = {}
-        self.done: list[Step] = []
-        self.made: dict[int, Mapping[str, str]] = {}
+        self.resumed, self.memory = memory is not None, memory or Memory()
+        # What was refused was not done, and will be sent again.
+        self.made: dict[int, Mapping[str, str]] = dict(self.memory.made)  # by step: its outputs
+        self.done = [step for step in plan.steps if step.index in self.made or step.index in self.memory.open]
+        self.outputs: dict[Address, Mapping[str, str]] = {
+            step.address: self.made[step.index] for step in plan.steps if step.index in self.made
+        }
         self.taken: set[Address] = set()
         self.under_way: tuple[Waiting, ...] = ()
-        self.open: set[int] = set()
-        self.last: Step | None = None
         self.leaving: set[str] = set()
         self._lock = threading.Lock()
         self.sender = Sender(ports)
 
-    def recall(self, deployment: Deployment) -> None:
-        """What was done already, and which steps were begun without an end."""
-        steps = {step.index: step for step in self.plan.steps}
-        states = deployment.states()
-        self.open = set(deployment.unclear())
-        self.last = max((steps[index] for index in deployment.touched()), key=lambda step: step.index, default=None)
-        for index, outputs in deployment.outputs().items():
-            if states[index] != "undone":
-                self.outputs[steps[index].address] = self.made[index] = outputs
-        # What was refused was not done, and will be sent again.
-        self.done = [step for i, step in steps.items() if i in self.made or i in self.open]
+    # --- what was begun before ---
+
+    def _recall(self, *, back: bool = False) -> None:
+        """Look up each step that was begun and has no end, before anything is sent. On the way back one that is not
+        found still counts as one that may have been carried out."""
+        for step in [step for step in self.plan.steps if step.index in self.memory.open]:
+            try:
+                found = look_up(step, self.call_of(step), self.memory.open[step.index], self.sender)
+            except UnseenError as error:
+                if (found := self._decided(step, error, back=back)) is None and back:
+                    continue
+            if found is not None:
+                self.outputs[step.address] = self.made[step.index] = found
+            elif not back:
+                self.done.remove(step)
+
+    def _decided(self, step: Step, error: UnseenError, *, back: bool = False) -> dict[str, str] | None:
+        """What a person has said of a one-off task that nobody can tell of; without that, the error stands. To what is
+        put back it makes no difference."""
+        if error.hint != DECIDE or not (self.options.unclear or back):
+            raise error
+        if back or self.options.unclear == "run":
+            return None
+        outputs = {"tasks": ""}
+        self.sender.done(step, outputs)
+        return outputs
 
     # --- forward ---
 
     def apply(self) -> Result:
         try:
+            self._recall()
             for phase in Phase:
                 self._phase(phase, [step for step in self.plan.steps if step.phase is phase])
                 self.under_way = ()
@@ -104,8 +126,9 @@ class _Run:
             return self._result(Outcome.INTERRUPTED, "it was interrupted")
         except LateError as late:
             return self._result(Outcome.UNFINISHED, late.message, late)
-        except JournalError as error:
-            # Nothing is sent that could not be journaled, so nothing can be put back either.
+        except (JournalError, UnseenError) as error:
+            # Nothing is sent that could not be journaled, so nothing can be put back either; and what could not be
+            # seen has not failed.
             return self._result(Outcome.STOPPED, error.message, error)
         except EcsplanError as error:
             return self._after(error)
@@ -118,9 +141,19 @@ class _Run:
             self._retire(steps)
         elif phase is Phase.RUN:
             for step in steps:
-                self._wait([self._carry_out(step)])
+                self._to_its_end(step)
         else:
             self._wait(self._together(steps))
+
+    def _to_its_end(self, step: Step) -> None:
+        """A one-off task that others depend on."""
+        try:
+            self._wait([self.carry_out(step)])
+        except UnseenError as error:
+            if self._decided(step, error) is None:
+                self.made.pop(step.index)
+                self.done.remove(step)
+                self._wait([self.carry_out(step)])
 
     def _together(self, steps: Sequence[Step]) -> list[Waiting]:
         """Steps that do not depend on each other, at once; those of one address in order. All end before one fails."""
@@ -135,32 +168,24 @@ class _Run:
         return [waiting for future in futures for waiting in future.result()]
 
     def _in_order(self, steps: Sequence[Step]) -> list[Waiting]:
-        return [self._carry_out(step) for step in steps]
+        return [self.carry_out(step) for step in steps]
 
-    def _carry_out(self, step: Step) -> Waiting:
+    def carry_out(self, step: Step) -> Waiting:
         """Send the step's call, unless it was sent before this deployment was resumed."""
-        call = self._filled(step.call)
+        call = self.call_of(step)
         if step.index in self.made:
             return Waiting(address=step.address, step=step, call=call, outputs=self.made[step.index], old=True)
-        if token := kind_of(step.address).token:
-            params = {**call.params, token: self._token(step)}
-            call = msgspec.structs.replace(call, params=params)
-        outputs = self._recovered(step, call) if step.index in self.open else None
-        if outputs is None:
-            outputs = self._send(step, call)
+        outputs = self.send(step, call)
         with self._lock:
             self.outputs[step.address] = self.made[step.index] = outputs
         return Waiting(address=step.address, step=step, call=call, outputs=outputs)
 
-    def _recovered(self, step: Step, call: Call) -> dict[str, str] | None:
-        """The outputs of a call that was begun before, if AWS shows that it was carried out."""
-        found = kind_of(step.address).reconcile(self.ports.ask, step, call)
-        if found is None:
-            with self._lock:
-                self.done.remove(step)
-            return None
-        self.sender.done(step, dict(found))
-        return dict(found)
+    def call_of(self, step: Step) -> Call:
+        """The step's call with everything filled in: outputs of earlier steps, its token, and its mark."""
+        call, kind, own = self.with_outputs(step.call), kind_of(step.address), self._token(step)
+        marked = {kind.mark: f"ecsplan-{own[:28]}"} if kind.mark else {}  # 36 characters, which ECS has always taken
+        token = {kind.token: own} if kind.token else {}
+        return msgspec.structs.replace(call, params={**marked, **call.params, **token})
 
     def _retire(self, steps: Sequence[Step]) -> None:
         """The deployment has succeeded by now: what goes wrong in cleaning up, or interrupts it, is a warning."""
@@ -169,7 +194,7 @@ class _Run:
                 self.sender.warn(f"{step.note} is left: it may still run, since its service was not waited for")
                 continue
             try:
-                self._carry_out(step)
+                self.carry_out(step)
             except StoppingError:
                 self.sender.warn("the clean-up was interrupted; the next deployment goes on with it")
                 return
@@ -178,7 +203,7 @@ class _Run:
 
     # --- one call ---
 
-    def _send(self, step: Step, call: Call, *, undo: bool = False) -> dict[str, str]:
+    def send(self, step: Step, call: Call, *, undo: bool = False) -> dict[str, str]:
         """Send a call, and remember the step as done unless AWS has said no, and only that."""
         if self.ports.stop.is_set():
             raise StoppingError
@@ -205,24 +230,31 @@ class _Run:
             str(one.step.expect["previous"]) for one in waiting if one not in wanted and "previous" in one.step.expect
         }
         try:
-            self._until(wanted)
+            self.until(wanted)
+        except AwsError as error:
+            if not self.resumed:
+                raise
+            raise UnseenError(f"how it goes could not be seen: {error.message}", hint=error.hint) from error
         except LostError as lost:
+            if any(progress.forgotten and one.step.index not in self.memory.failed for one, progress in lost.failed):
+                raise UnseenError(lost.notes, state="It was not run again.", hint=DECIDE) from lost
             for one, progress in lost.failed:
                 self.sender.fail(one.step, StepError(progress.note), undo=False)
                 if progress.taken:
                     self.taken.add(one.address)
             for one in lost.late:
                 self._abandon(one)
-            raise StepError(_notes(lost)) from lost
+            raise StepError(lost.notes) from lost
 
     def _was_awaited(self, step: Step) -> bool:
         """In a deployment that is resumed: was this one-off task over when the next step began? Of rollouts, which
         are not always waited for, another look tells."""
-        if self.last is None or step.index not in self.made:
+        last = self.memory.last
+        if last is None or step.index not in self.made:
             return False
-        return step.phase is Phase.RUN and self.last.index > step.index
+        return step.phase is Phase.RUN and last.index > step.index
 
-    def _until(self, waiting: Sequence[Waiting]) -> None:
+    def until(self, waiting: Sequence[Waiting]) -> None:
         ports, self.under_way = self.ports, tuple(waiting)
         wait_for(waiting, ports.ask, ports.clock, ports.emit, ports.stop, self.options.timeout)
         if ports.stop.is_set():
@@ -233,7 +265,7 @@ class _Run:
         """Stop what has run out of time; journaled as the step's undo, which it is as far as there can be one."""
         for call in kind_of(one.address).abandon(one):
             try:
-                self._send(one.step, call, undo=True)
+                self.send(one.step, call, undo=True)
             except (AwsError, RefusedError) as error:
                 self.sender.warn(f"{one.address} may still be running: {self.ports.clean(error.message)}")
 
@@ -246,11 +278,16 @@ class _Run:
         return self._back(error)
 
     def go_back(self) -> Result:
+        try:
+            self._recall(back=True)
+            see_who_took_over(self)
+        except (JournalError, UnseenError) as error:
+            return self._result(Outcome.STOPPED, error.message, error)
         return self._back(StepError("it had failed and was being put back"))
 
     def _back(self, error: EcsplanError) -> Result:
         try:
-            self._undo()
+            undo(self)
         except StoppingError:
             return self._result(Outcome.INTERRUPTED, f"{error.message}; interrupted while putting things back", error)
         except EcsplanError as second:
@@ -260,48 +297,9 @@ class _Run:
         stays = f"What {', '.join(ran)} did stays done." if ran else ""
         return self._result(Outcome.PUT_BACK, error.message, error, stays)
 
-    def _undo(self) -> None:
-        """What was done, in reverse; the rollouts that this starts are waited for together. What cannot be put back
-        hinders nothing else from being put back; raises StepError with all of it at the end."""
-        failures: list[str] = []
-        for phase in reversed(Phase):
-            waiting = []
-            if phase is Phase.REGISTER and failures:
-                break
-            for step in reversed([step for step in self.done if step.phase is phase]):
-                if step.address in self.taken:
-                    failures.append(f"{step.address} was changed by somebody else and is left to them")
-                    continue
-                try:
-                    waiting += self._put_back(step)
-                except (AwsError, RefusedError) as error:
-                    failures.append(error.message)
-            try:
-                self._until(waiting)
-            except LostError as lost:
-                for one, progress in lost.failed:
-                    self.sender.fail(one.step, StepError(progress.note), undo=True)
-                failures.append(_notes(lost))
-        if failures:
-            raise StepError("; ".join(failures))
-
-    def _put_back(self, step: Step) -> list[Waiting]:
-        if (call := self._undo_call(step)) is None:
-            return []
-        outputs = self._send(step, call, undo=True)
-        before = self.made.get(step.index, {})
-        return [Waiting(address=step.address, step=step, call=call, outputs=outputs, before=before)]
-
-    def _undo_call(self, step: Step) -> Call | None:
-        """None where there is nothing to undo, or no way to: a task that ran, a registration whose ARN is not known."""
-        if isinstance(step.undo, Irreversible):
-            return None
-        call = self._filled(step.undo)
-        return None if any(True for _ in refs_in(call.params)) else call
-
     # --- small things ---
 
-    def _filled(self, call: Call) -> Call:
+    def with_outputs(self, call: Call) -> Call:
         with self._lock:
             return msgspec.structs.replace(call, params=filled(call.params, self.outputs))
 
@@ -325,10 +323,6 @@ class _Run:
         hint = error.hint if error else ""
         clean = self.ports.clean
         return Result(number=self.number, outcome=outcome, reason=clean(reason), state=clean(state), hint=hint)
-
-
-def _notes(lost: LostError) -> str:
-    return "; ".join(f"{one.address}: {progress.note}" for one, progress in lost.failed)
 
 
 def _is_task(waiting: Waiting) -> bool:

@@ -136,10 +136,15 @@ class Deployment(Value, frozen=True, kw_only=True):
 
     def unclear(self) -> frozenset[int]:
         """The steps of which nobody saw whether they were carried out: begun without an end, or ended in a lost
-        answer."""
-        states = self.states()
-        lost = {e.step for e in self.entries if isinstance(e, Failed) and e.unclear and not e.undo}
-        return frozenset(i for i, state in states.items() if state == "begun" or (i in lost and state == "failed"))
+        answer; and not undone since, although that may have been tried."""
+        unclear: set[int] = set()
+        for entry in self.entries:
+            match entry:
+                case Began(undo=False):
+                    unclear.add(entry.step)
+                case Done() | Failed(undo=False, unclear=False):
+                    unclear.discard(entry.step)
+        return frozenset(unclear)
 
     def touched(self) -> frozenset[int]:
         """The steps that were begun: whether each was carried out, live state tells."""

@@ -155,11 +155,11 @@ def _load_balancers(entry: Any, definition: Any, path: Path) -> Iterator[Problem
                 (*at, "containerName"),
                 f"there is no container {quoted(name)} in the task definition{_instead(set(containers))}",
             )
-        elif type(port) is int and not _maps(containers[name], port):
+        elif type(port) is int and not maps_port(containers[name], port):
             yield Problem((*at, "containerPort"), f"container {quoted(name)} maps no port {port}")
 
 
-def _maps(container: Doc, port: int) -> bool:
+def maps_port(container: Doc, port: int) -> bool:
     for mapping in entries_of(container, "portMappings"):
         low, _, high = str(member(mapping, "containerPortRange") or "").partition("-")
         if member(mapping, "containerPort") == port or (

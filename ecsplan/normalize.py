@@ -91,6 +91,14 @@ class Secret:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Leaf:
+    """A value of a document, with the place that it has in the rules' words (`containerDefinitions.*.image`)."""
+
+    path: str
+    value: Any
+
+
 Rule: TypeAlias = Default | Derive | Canon | Drop | Keyed | Unordered | Keep | Secret
 
 
@@ -105,10 +113,14 @@ def normal(doc: Doc, rules: Sequence[Rule]) -> Doc:
 
 def view(normal_doc: Doc, rules: Sequence[Rule]) -> Doc:
     """A normal document with keyed lists as maps from identity to item: the form in which differences are named."""
-    keyed = {rule.path: rule for rule in rules if isinstance(rule, Keyed)}
-    result = _named(normal_doc, "", keyed)
-    assert isinstance(result, dict)
-    return result
+    return _View(rules).of(normal_doc)
+
+
+def leaves(doc: Doc, rules: Sequence[Rule]) -> dict[str, Leaf]:
+    """The leaves of `view(doc, rules)`, by path as differences name it; a list whose order matters is one leaf."""
+    made = _View(rules)
+    made.of(doc)
+    return made.leaves
 
 
 def is_empty(value: Any) -> bool:
@@ -183,36 +195,56 @@ def _with_value(item: Any, field: str) -> Any:
     return {**item, field: ""} if isinstance(item, Mapping) and item.get(field) is None else item
 
 
-def _named(value: Any, path: str, keyed: Mapping[str, Keyed]) -> Any:
-    if isinstance(value, Mapping):
-        result = {}
-        for field, item in value.items():
-            here = f"{path}.{field}" if path else field
-            rule = keyed.get(here)
-            result[(rule and rule.label) or field] = _named(item, here, keyed)
+class _View:
+    """Names list items by identity, and keeps the leaves with the places in AWS's shape that they came from."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.keyed = {rule.path: rule for rule in rules if isinstance(rule, Keyed)}
+        self.leaves: dict[str, Leaf] = {}
+
+    def of(self, doc: Doc) -> Doc:
+        result = self._named(doc, "", "")
+        assert isinstance(result, dict)
         return result
-    if isinstance(value, list):
-        rule = keyed.get(path)
-        if rule is None:
-            return [_named(item, f"{path}.*", keyed) for item in value]
-        return _by_identity(value, path, rule, keyed)
-    return value
+
+    def _named(self, value: Any, path: str, name: str) -> Any:
+        """`path` is the place in the rules' words, `name` in those of differences."""
+        if isinstance(value, Mapping):
+            result = {}
+            for field, item in value.items():
+                here = _below(path, field)
+                rule = self.keyed.get(here)
+                label = (rule and rule.label) or field
+                result[label] = self._named(item, here, _below(name, label))
+            return result
+        if isinstance(value, list) and (rule := self.keyed.get(path)) is not None:
+            return self._by_identity(value, path, name, rule)
+        return self._leaf(value, path, name)
+
+    def _leaf(self, value: Any, path: str, name: str) -> Any:
+        self.leaves[name] = Leaf(path=path, value=value)
+        return value
+
+    def _by_identity(self, items: list[Any], path: str, name: str, rule: Keyed) -> Doc:
+        result: Doc = {}
+        for item in items:
+            label = identity(item, rule)
+            key, count = label, 1
+            while key in result:
+                count += 1
+                key = f"{label}#{count}"
+            here, called = f"{path}.*", _below(name, key)
+            if rule.value and isinstance(item, Mapping):
+                result[key] = self._leaf(item.get(rule.value, ""), f"{here}.{rule.value}", called)
+            elif isinstance(item, Mapping) and (rest := {k: v for k, v in item.items() if k not in rule.by}):
+                result[key] = self._named(rest, here, called)
+            elif isinstance(item, Mapping):
+                # Nothing but its identity: that it is there is all there is to tell.
+                result[key] = self._leaf(True, here, called)
+            else:
+                result[key] = self._leaf(item, here, called)
+        return result
 
 
-def _by_identity(items: list[Any], path: str, rule: Keyed, keyed: Mapping[str, Keyed]) -> Doc:
-    result: Doc = {}
-    for item in items:
-        name = identity(item, rule)
-        key, count = name, 1
-        while key in result:
-            count += 1
-            key = f"{name}#{count}"
-        if rule.value and isinstance(item, Mapping):
-            result[key] = item.get(rule.value, "")
-        elif isinstance(item, Mapping):
-            named = _named(item, f"{path}.*", keyed)
-            # Nothing but its identity: that it is there is all there is to tell.
-            result[key] = {k: v for k, v in named.items() if k not in rule.by} or True
-        else:
-            result[key] = item
-    return result
+def _below(path: str, field: str) -> str:
+    return f"{path}.{field}" if path else field

@@ -14,78 +14,31 @@ fails is no exception but a `Result` that says so.
 
 from __future__ import annotations
 
-import getpass
-import os
 import re
-import socket
-import sys
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ecsplan import events
-from ecsplan.clock import SystemClock
-from ecsplan.errors import AwsError, EcsplanError, JournalError, StaleError, UnfinishedError, UsageError
+from ecsplan.errors import AwsError, JournalError, StaleError, UnfinishedError, UsageError
 from ecsplan.journal import Damaged, Deployment, Journal, Writer, unfinished
-from ecsplan.lock import Origin
-from ecsplan.model import Identity, Plan, Resource
+from ecsplan.model import Identity, Notify, Plan, Resource
+from ecsplan.site import Site, connect, journal_root
 from ecsplan.spec import Spec
 from ecsplan.spec import load as _load
-from ecsplan.spec_checks import plain_name
 
 if TYPE_CHECKING:
-    from ecsplan.aws import Gateway
     from ecsplan.executor import Options, Result
+    from ecsplan.explain import Explanation
+    from ecsplan.kinds.base import Delta
     from ecsplan.rollback import Back
     from ecsplan.sending import Ports
-    from ecsplan.waiting import Clock
 
 __all__ = [
-    "Site", "connect", "history", "load", "make_plan", "run_plan", "show", "text", "undo",
+    "Site", "connect", "explained_plan", "history", "journal_root", "load", "make_plan", "run_plan", "show", "text",
+    "undo",
 ]  # fmt: skip
-
-DEFAULT_FOLDER = ".ecsplan"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Site:
-    """Where a spec is deployed to, and what is used for it. Make it with `connect`; use it as a context manager."""
-
-    app: str
-    root: Path
-    gateway: Gateway
-    origin: Origin
-    clock: Clock
-    stop: threading.Event = field(default_factory=threading.Event)
-    account: str | None = None
-
-    def __enter__(self) -> Site:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.gateway.close()
-
-    @property
-    def plan_path(self) -> Path:
-        return self.root / self.app / "plan.json"
-
-    def identity(self) -> Identity:
-        """The account and region; raises if it is not the account that the spec asks for."""
-        identity = self.gateway.identity().result()
-        if self.account is not None and identity.account != self.account:
-            raise EcsplanError(
-                f"these credentials are of account {identity.account}, and the spec is for account {self.account}",
-                state="Nothing was changed.",
-                hint="Choose other credentials, with --profile or AWS_PROFILE.",
-            )
-        return identity
-
-    def journal(self, identity: Identity) -> Journal:
-        return Journal(self.root, self.app, identity)
 
 
 def load(path: str | Path, *, tables: bool = True) -> Spec:
@@ -94,81 +47,45 @@ def load(path: str | Path, *, tables: bool = True) -> Spec:
     return _load(Path(path), tables=tables)
 
 
-def connect(
-    spec: Spec | None = None,
-    *,
-    app: str | None = None,
-    region: str | None = None,
-    profile: str | None = None,
-    journal: str | Path | None = None,
-    clock: Clock | None = None,
-) -> Site:
-    """Where to deploy. Arguments win over the spec; without either, boto3's own settings count. The journal is
-    `.ecsplan` beside the spec, or in the current folder without one. Nothing is sent yet."""
-    from ecsplan.aws import Gateway
-
-    name = app or (spec.app if spec else None)
-    if name is None:
-        raise UsageError("neither a spec nor the name of an app was given")
-    if fault := plain_name(name):
-        raise UsageError(f"the name of the app {fault}")
-    stop = threading.Event()
-    gateway = Gateway(
-        region=region or (spec.region if spec else None),
-        profile=profile or (spec.profile if spec else None),
-        assume_role=spec.assume_role if spec else None,
-    )
-    return Site(
-        app=name,
-        root=journal_root(spec, journal),
-        gateway=gateway,
-        origin=whoami(),
-        clock=clock or SystemClock(stop),
-        stop=stop,
-        account=spec.account if spec else None,
-    )
-
-
-def journal_root(spec: Spec | None, journal: str | Path | None) -> Path:
-    if journal is not None:
-        return Path(journal)
-    return (Path(spec.file).parent if spec else Path()) / DEFAULT_FOLDER
-
-
-def whoami() -> Origin:
-    """Who runs this, as the journal and the lock tell it."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        user = str(os.getuid())
-    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    return Origin(user=user, host=socket.gethostname(), pid=os.getpid(), command=command)
-
-
 # --- planning ---
 
 
 def make_plan(site: Site, spec: Spec, tag: str, *, redeploy: bool = False) -> Plan:
     """What would have to be done so that the spec, with this tag, is what runs. Nothing is changed."""
+    return _planned(site, spec, tag, redeploy=redeploy)[0]
+
+
+def explained_plan(site: Site, spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Plan, tuple[Explanation, ...]]:
+    """The same plan, and why it shows what it shows: every field that differs, that is equal only by a rule, or that is
+    left alone. Secrets in the explanations are masked."""
+    from ecsplan.explain import explain
+
+    plan, deltas = _planned(site, spec, tag, redeploy=redeploy)
+    return plan, explain(deltas)
+
+
+def _planned(site: Site, spec: Spec, tag: str, *, redeploy: bool) -> tuple[Plan, tuple[Delta, ...]]:
     from ecsplan.compiler import compile_spec, notifications, tag_warnings
-
-    resources = compile_spec(spec, tag, redeploy=redeploy)
-    return _plan(site, resources, tag=tag, warnings=tag_warnings(spec, tag), notify=notifications(spec))
-
-
-def _plan(site: Site, resources: Sequence[Resource], **more: object) -> Plan:
     from ecsplan.redact import hiding, secrets_in
 
+    resources = compile_spec(spec, tag, redeploy=redeploy)
     with hiding(secrets_in(resources)):
-        return _planned(site, resources, **more)  # type: ignore[arg-type]
+        return _plan(site, resources, tag=tag, warnings=tag_warnings(spec, tag), notify=notifications(spec))
 
 
-def _planned(
-    site: Site, resources: Sequence[Resource], *, tag: str, warnings: Sequence[str] = (), **more: object
-) -> Plan:
+def _plan(
+    site: Site,
+    resources: Sequence[Resource],
+    *,
+    tag: str,
+    warnings: Sequence[str] = (),
+    notify: Mapping[str, Notify],
+    undoes: Sequence[int] = (),
+) -> tuple[Plan, tuple[Delta, ...]]:
     from ecsplan.diff import diff, possible
     from ecsplan.live import observed, read, seen
     from ecsplan.planner import cautions, plan_of
+    from ecsplan.rollback import known_definitions
 
     site.gateway.identity()  # asked for at the same time as everything else
     failure: AwsError | None = None
@@ -180,12 +97,12 @@ def _planned(
     if failure is not None:
         raise failure
     journal = site.journal(identity)
-    left = unfinished(journal.deployments())
-    going_on = not more.get("undoes")
-    open_ones = [f"deployment {left.number} was left part-way: {left.reason}"] if left and going_on else []
+    deployments = journal.deployments()
+    left = unfinished(deployments)
+    open_ones = [f"deployment {left.number} was left part-way: {left.reason}"] if left and not undoes else []
     resources, left_out = possible(resources, lives)
-    deltas = diff(resources, lives)
-    return plan_of(
+    deltas = diff(resources, lives, known_definitions(deployments))
+    plan = plan_of(
         deltas,
         app=site.app,
         tag=tag,
@@ -194,8 +111,10 @@ def _planned(
         seen=seen(resources, lives),
         base=(journal.numbers() or [0])[-1],
         warnings=(*warnings, *open_ones, *left_out, *cautions(deltas)),
-        **more,  # type: ignore[arg-type]  # notify and undoes, as plan_of takes them
+        notify=notify,
+        undoes=undoes,
     )
+    return plan, deltas
 
 
 def undo(site: Site, spec: Spec | None = None, *, to: str | None = None, keep: bool = False) -> Plan:
@@ -214,9 +133,11 @@ def undo(site: Site, spec: Spec | None = None, *, to: str | None = None, keep: b
     else:
         back = rollback.to_deployment(deployments, int(to), keep=keep)
     from ecsplan.compiler import notifications
+    from ecsplan.redact import hiding, secrets_in
 
     notify = (notifications(spec) if spec else None) or back.notify or {}
-    return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, undoes=back.undoes)
+    with hiding(secrets_in(back.resources)):
+        return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, undoes=back.undoes)[0]
 
 
 def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> Back:
@@ -336,7 +257,8 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
             hint=f"Finish it with `ecsplan resume`, or go back with `ecsplan rollback --to {left.back_to}`.",
         )
     for deployment in deployments:
-        if deployment.plan.digest == plan.digest:
+        # One that was cut off before its first call has applied nothing.
+        if deployment.plan.digest == plan.digest and (deployment.touched() or deployment.outcome.ended):
             raise StaleError(
                 f"this plan was applied already: it was deployment {deployment.number}, "
                 f"which ended {deployment.outcome.value}",

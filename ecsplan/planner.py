@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ecsplan.diff import conflicts
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.base import Delta, Draft
 from ecsplan.model import Action, Address, Identity, Notify, Phase, Plan, Step, digest_of, texts_in, to_data
@@ -63,15 +64,20 @@ def plan_digest(plan: Plan) -> str:
     return digest_of(data)
 
 
-def cautions(deltas: Iterable[Delta]) -> Iterator[str]:
+def cautions(deltas: Sequence[Delta]) -> Iterator[str]:
     """What a person should know before going ahead, a sentence each."""
+    others = {delta.change.address: delta for delta in deltas}
     for delta in deltas:
+        if delta.resource.optional:  # of what is declared, `diff` has refused it
+            yield from conflicts(delta, others)
         address, found = delta.change.address, delta.found
         if delta.live.facts.get("rolling"):
             yield f"{address} is still rolling out an earlier deployment"
         if delta.change.action is Action.CREATE and found is not None and not found.reusable:
             arn = found.outputs.get("arn", "").rpartition("/")[2]
             yield f"{arn}, which is in use, is INACTIVE: ECS will not take it back if this deployment fails"
+        for doubt in delta.doubts:
+            yield f"{address}: {doubt}"
 
 
 def _step(number: int, delta: Delta, draft: Draft) -> Step:

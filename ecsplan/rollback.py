@@ -84,7 +84,7 @@ def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool)
     tasks = {change.address: change.task for d in later for change in d.plan.changes}
     return Back(
         resources=_resources(
-            befores, last, _bystanders(later, befores), _made(later), _known(deployments), tasks, keep
+            befores, last, _bystanders(later, befores), _made(later), known_definitions(deployments), tasks, keep
         ),
         tag=_tag(deployments, number),
         undoes=tuple(deployment.number for deployment in later if deployment.touched()),
@@ -140,7 +140,7 @@ def _made(later: Sequence[Deployment]) -> list[str]:
     ]
 
 
-def _known(deployments: Sequence[Deployment]) -> dict[str, Doc]:
+def known_definitions(deployments: Sequence[Deployment]) -> dict[str, Doc]:
     """By ARN: the task definitions that the journal holds, for when ECS no longer does."""
     known: dict[str, Doc] = {}
     for deployment in deployments:

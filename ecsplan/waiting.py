@@ -40,6 +40,11 @@ class LostError(Exception):
         super().__init__("; ".join(progress.note for _, progress in failed))
         self.failed, self.late = tuple(failed), tuple(late)
 
+    @property
+    def notes(self) -> str:
+        """What has failed, and how, for people."""
+        return "; ".join(f"{one.address}: {progress.note}" for one, progress in self.failed)
+
 
 def wait_for(
     waiting: Sequence[Waiting],
@@ -58,7 +63,7 @@ def wait_for(
     pending = {one.address: one for one in waiting if kind_of(one.address).watch is not None}
     while pending and not stop.is_set():
         elapsed = clock.now() - started
-        seen = _look(list(pending.values()), ask, emit)
+        seen = look(list(pending.values()), ask, emit)
         failed = []
         for address, progress in seen.items():
             emit(
@@ -79,7 +84,7 @@ def wait_for(
             pause = min(pause * GROWTH, LONGEST_PAUSE)
 
 
-def _look(waiting: Sequence[Waiting], ask: Ask, emit: events.Listener) -> dict[Address, Progress]:
+def look(waiting: Sequence[Waiting], ask: Ask, emit: events.Listener) -> dict[Address, Progress]:
     """The progress of each that could be seen."""
     result: dict[Address, Progress] = {}
     for kind, group in by_kind(waiting, lambda one: one.address):

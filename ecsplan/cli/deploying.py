@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from ecsplan.errors import Exit, UsageError
 if TYPE_CHECKING:
     from ecsplan.events import Event
     from ecsplan.executor import Options, Result
+    from ecsplan.explain import Explanation
     from ecsplan.model import Plan
     from ecsplan.pipeline import Site
 
@@ -28,20 +29,27 @@ if TYPE_CHECKING:
 @JSON_OR_TEXT
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
 @click.option("--redeploy", is_flag=True, help="Start a new deployment of every service, changed or not.")
+@click.option("--explain", is_flag=True, help="Tell for each field which rule compared it, and why.")
 @click.pass_obj
-def plan(given: Given, tag: str, out: Path | None, form: str, detailed_exitcode: bool, redeploy: bool) -> int:
+def plan(
+    given: Given, tag: str, out: Path | None, form: str, detailed_exitcode: bool, redeploy: bool, explain: bool
+) -> int:
     """Show what would change for TAG.
 
     The plan is saved, for `apply` to carry out.
     """
     from ecsplan import planfile
-    from ecsplan.pipeline import make_plan
+    from ecsplan.pipeline import explained_plan, make_plan
 
     spec = given.spec()
+    explanations = None
     with given.site(spec) as site:
-        made = make_plan(site, spec, tag, redeploy=redeploy)
+        if explain:
+            made, explanations = explained_plan(site, spec, tag, redeploy=redeploy)
+        else:
+            made = make_plan(site, spec, tag, redeploy=redeploy)
         path = out or site.plan_path
-    print_plan(given, made, form)
+    print_plan(given, made, form, explanations=explanations)
     planfile.save(made, path, root=None if out else site.root)
     if form == "text" and made.changed:
         # The default place needs no naming: plain `apply` looks there.
@@ -89,9 +97,14 @@ def deploy(given: Given, /, tag: str, yes: bool, **how: Any) -> int:
 
 
 @click.command()
+@click.option(
+    "--unclear",
+    type=click.Choice(["done", "run"]),
+    help="What to do about a one-off task of which AWS no longer tells whether it ran: take it for done, or run it.",
+)
 @applying
 @click.pass_obj
-def resume(given: Given, /, form: str, **how: Any) -> int:
+def resume(given: Given, /, form: str, unclear: str | None, **how: Any) -> int:
     """Finish a deployment that was cut off.
 
     Steps that were done are not done again. Without a deployment that was left part-way there is nothing to do.
@@ -100,7 +113,8 @@ def resume(given: Given, /, form: str, **how: Any) -> int:
 
     spec = given.spec_if_there()
     with given.site(spec, None if spec else app_name(given, spec)) as site, stopping(site):
-        result = pipeline.resume(site, options=options_of(**how), emit=listener(given, form))
+        options = options_of(unclear=unclear or "", **how)
+        result = pipeline.resume(site, options=options, emit=listener(given, form))
     if result is None:
         click.echo("Nothing to resume: no deployment was left part-way.")
         return Exit.OK
@@ -162,10 +176,10 @@ def carry_out(given: Given, site: Site, made: Plan, *, form: str, quiet: bool = 
     return exit_code(result)
 
 
-def options_of(*, on_failure: str, no_wait: bool, timeout: int | None) -> Options:
+def options_of(*, on_failure: str, no_wait: bool, timeout: int | None, unclear: str = "") -> Options:
     from ecsplan.executor import Options
 
-    return Options(on_failure=on_failure, wait=not no_wait, timeout=timeout)
+    return Options(on_failure=on_failure, wait=not no_wait, timeout=timeout, unclear=unclear)
 
 
 def listener(given: Given, form: str) -> Callable[[Event], None]:
@@ -210,14 +224,19 @@ def exit_code(result: Result) -> Exit:
     }[result.outcome]
 
 
-def print_plan(given: Given, made: Plan, form: str, *, err: bool = False) -> None:
+def print_plan(
+    given: Given, made: Plan, form: str, *, err: bool = False, explanations: Sequence[Explanation] | None = None
+) -> None:
     from ecsplan.redact import mask_plan
+    from ecsplan.render.explained import explained_text
     from ecsplan.render.json import plan_json
     from ecsplan.render.text import plan_text
 
     masked = mask_plan(made)
     paint = given.paint(sys.stderr if err else sys.stdout)
-    click.echo(plan_json(masked) if form == "json" else plan_text(masked, paint), err=err)
+    click.echo(plan_json(masked, explanations) if form == "json" else plan_text(masked, paint), err=err)
+    if explanations is not None and form == "text":
+        click.echo(f"\n{explained_text(explanations, paint)}")
 
 
 def can_ask(yes: bool) -> None:

@@ -74,6 +74,8 @@ class Delta:
     found: Candidate | None
     desired: Doc
     wanted: Doc
+    doubts: tuple[str, ...] = ()
+    """why what was found may not be quite what is declared although it is kept, a sentence each"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,12 +118,14 @@ class Look:
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """`note` is one line for people: the state while under way, the outcome when done, the reason when not ok. `taken`
-    where it failed because somebody else has changed it since: it is theirs, and not to be put back."""
+    where it failed because somebody else has changed it since: it is theirs, and not to be put back. `forgotten`
+    where it has ended, and AWS no longer tells how: neither ok nor failed."""
 
     done: bool
     ok: bool = True
     note: str = ""
     taken: bool = False
+    forgotten: bool = False
 
 
 def _nothing_read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
@@ -153,7 +157,19 @@ def _whole(found: Doc, wanted: Doc, declared: Doc) -> Doc:
     return found
 
 
+def _no_doubts(found: Doc, wanted: Doc, sent: Doc) -> tuple[Doc, tuple[str, ...]]:
+    return found, ()
+
+
 def _no_faults(resource: Resource, live: Live) -> tuple[str, ...]:
+    return ()
+
+
+def _complete_already(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) -> tuple[Doc, str]:
+    return desired, ""
+
+
+def _no_conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
     return ()
 
 
@@ -185,16 +201,24 @@ class Kind:
     older           two documents of `before` as one: the older deployment's values win
     names           the document that names a resource and declares nothing of it
     revision_only   a declared document with nothing left but its names and the revisions of these addresses
+    doubtful        the live document as if AWS had answered what nobody knows that it answers, and a sentence on each;
+                    given what is live, what is wanted, and the request that made what is live ({} if not known)
+                    such thing: where only that is left of a difference, it is a warning
     plan_faults     reasons why a difference cannot be carried out, each a sentence
+    complete        of an ephemeral kind: the declared document with what it leaves out and the others tell, and a note
+    conflicts       reasons why what will be live does not go with what the others will be, each a sentence
     steps           the calls that make a change, each with its undo
     retire          the calls that clean up after a deployment, given every revision that is used then
     accept          the outputs of an answer; raises RefusedError, because a 200 is not success
     watch           which requests tell how those waited for are doing; None where there is nothing to wait for
     progress        what their answers (in order) mean for one address
     reconcile       was this call carried out although nobody saw the answer? its outputs, or None
+    kept            seconds for which AWS certainly shows what a call did, and takes the same token for the same call;
+                    after that, not finding it proves nothing. None where it is shown for good
     versioned       a difference makes a new one beside the old, and does not change the old one
     ephemeral       it has no live state: it runs when something of its task is switched to another revision
     token           the parameter that makes a repeated call harmless; the executor fills it in
+    mark            the parameter by which `reconcile` knows what a step made; filled in where the spec declares none
     late_is_failure whether it has failed when the time is over, or is only not finished yet
     abandon         the calls that stop what has failed by being late
     concerns        the name, in addresses of this kind, of what a call changes; "" where the call alone does not tell
@@ -214,9 +238,12 @@ class Kind:
     merge: Callable[[Doc, Doc], Doc] = _as_declared
     before: Callable[[Doc, Doc, Doc], Doc] = _whole
     older: Callable[[Doc, Doc], Doc] = _older
+    doubtful: Callable[[Doc, Doc, Doc], tuple[Doc, tuple[str, ...]]] = _no_doubts
     names: Callable[[Doc], Doc] | None = None
     revision_only: Callable[[Doc, frozenset[Address]], Doc] = lambda doc, _addresses: doc
     plan_faults: Callable[[Resource, Live], tuple[str, ...]] = _no_faults
+    complete: Callable[[Resource, Doc, Mapping[Address, Delta]], tuple[Doc, str]] = _complete_already
+    conflicts: Callable[[Delta, Mapping[Address, Delta]], tuple[str, ...]] = _no_conflicts
     retire: Callable[[Delta, frozenset[str]], tuple[Draft, ...]] = _no_retirement
     watch: Callable[[Sequence[Waiting]], tuple[Look, ...]] | None = None
     progress: Callable[[Waiting, Sequence[Doc]], Progress] = _at_once
@@ -224,6 +251,8 @@ class Kind:
     versioned: bool = False
     ephemeral: bool = False
     token: str = ""
+    mark: str = ""
+    kept: int | None = None
     late_is_failure: bool = False
     abandon: Callable[[Waiting], tuple[Call, ...]] = lambda _waiting: ()
     concerns: Callable[[Call], str] = lambda _call: ""

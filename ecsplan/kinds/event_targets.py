@@ -8,9 +8,10 @@ from typing import Any
 from ecsplan.errors import RefusedError
 from ecsplan.kinds.base import Answer, Ask, Delta, Draft, Kind, Scope, layered, overlay, replaced
 from ecsplan.kinds.event_targets_rules import RULES
+from ecsplan.kinds.newer import beyond, known
 from ecsplan.kinds.task_definition import arn_of
 from ecsplan.model import Action, Address, Call, Candidate, Doc, FieldChange, Live, Phase, Ref, Resource, Step, copied
-from ecsplan.normalize import normal
+from ecsplan.normalize import is_empty, normal
 from ecsplan.spec import Task
 
 NAME = "event_targets"
@@ -68,7 +69,8 @@ def _live(ask: Ask, resource: Resource, first: Answer) -> Live:
     if first.error and first.error.code == "ResourceNotFoundException":
         return Live(address=resource.address, observed="missing")
     targets = _all_pages(ask, first)
-    doc = {**_names(resource.doc), "Targets": targets}
+    request = ("events", "put_targets")
+    doc = known(*request, {**_names(resource.doc), "Targets": targets}, beyond(*request, resource.doc))
     return Live(address=resource.address, candidates=(Candidate(doc=doc, outputs={}),), observed=normal(doc, RULES))
 
 
@@ -91,14 +93,32 @@ def _all_pages(ask: Ask, answer: Answer) -> list[Doc]:
 
 # --- comparing and changing ---
 
+# Of these EventBridge takes one at most (EventBridge API reference, Target and EcsParameters).
+INPUTS = frozenset({"Input", "InputPath", "InputTransformer"})
+CAPACITY = frozenset({"LaunchType", "CapacityProviderStrategy"})
+
 
 def merge(live: Doc, declared: Doc) -> Doc:
-    """PutTargets replaces a target whole: the declared members over the live ones, and other targets as they are."""
+    """PutTargets replaces a target whole: the declared members over the live ones, less what these exclude, and other
+    targets as they are."""
     gone = set(declared.get(ABSENT, ()))
     targets = {target["Id"]: target for target in live.get("Targets", ()) if target["Id"] not in gone}
     for target in declared["Targets"]:
-        targets[target["Id"]] = overlay(targets.get(target["Id"], {}), target)
+        targets[target["Id"]] = overlay(targets.get(target["Id"], {}), _instead(target))
     return {**_names(declared), "Targets": list(targets.values())}
+
+
+def _instead(declared: Doc) -> Doc:
+    """What is declared of a target, with None for every member that it excludes."""
+    result = _only_one(declared, INPUTS)
+    if isinstance(parameters := result.get("EcsParameters"), Mapping):
+        result["EcsParameters"] = _only_one(parameters, CAPACITY)
+    return result
+
+
+def _only_one(declared: Mapping[str, Any], group: frozenset[str]) -> Doc:
+    given = {name for name in group if not is_empty(declared.get(name))}
+    return {**dict.fromkeys(group if given else ()), **declared}
 
 
 def before(found: Doc, wanted: Doc, declared: Doc) -> Doc:
@@ -107,7 +127,7 @@ def before(found: Doc, wanted: Doc, declared: Doc) -> Doc:
     targets = []
     for target in declared["Targets"]:
         name = target["Id"]
-        if name in old and (values := replaced(old[name], new[name], target, raw[name])):
+        if name in old and (values := replaced(old[name], new[name], _instead(target), raw[name])):
             targets.append({"Id": name, **values})
     targets += [raw[name] for name in declared.get(ABSENT, ()) if name in raw]
     created = [target["Id"] for target in declared["Targets"] if target["Id"] not in old]
@@ -169,7 +189,8 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     names = _names(delta.resource.doc)
 
     def put(ids: Sequence[str], targets: Mapping[str, Doc]) -> Call:
-        return Call(service="events", operation="put_targets", params={**names, "Targets": [targets[i] for i in ids]})
+        params = {**names, "Targets": [_sendable(targets[i]) for i in ids]}
+        return Call(service="events", operation="put_targets", params=params)
 
     def remove(ids: Sequence[str]) -> Call:
         return Call(service="events", operation="remove_targets", params={**names, "Ids": list(ids)})
@@ -182,6 +203,14 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     for ids in _batches(gone):
         drafts.append(_draft(delta, Action.DELETE, ids, remove(ids), put(ids, raw)))
     return tuple(drafts)
+
+
+def _sendable(target: Doc) -> Doc:
+    """The target without an empty PropagateTags: it says that nothing is propagated, and EventBridge refuses it."""
+    parameters = target.get("EcsParameters", {})
+    if parameters.get("PropagateTags") != "":
+        return target
+    return {**target, "EcsParameters": {k: v for k, v in parameters.items() if k != "PropagateTags"}}
 
 
 def _batches(ids: Sequence[str]) -> list[Sequence[str]]:
@@ -222,6 +251,19 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     )
 
 
+def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
+    """Are all targets of a PutTargets live as it would leave them, or all of a RemoveTargets gone?"""
+    (first,) = ask.many([_list(call.params)])
+    if first.error and first.error.code == "ResourceNotFoundException":
+        return None  # the rule itself is gone
+    live = _by_id({"Targets": _all_pages(ask, first)})
+    if "Targets" not in call.params:
+        return None if live.keys() & set(call.params["Ids"]) else {}
+    put = _by_id(normal({"Targets": call.params["Targets"]}, RULES))
+    now = _by_id(normal({"Targets": [target for name, target in live.items() if name in put]}, RULES))
+    return {} if now == put else None
+
+
 def _only(call: Call, ids: set[Any]) -> Call:
     """The same call with only those targets."""
     params = dict(call.params)
@@ -249,4 +291,5 @@ KIND = Kind(
     plan_faults=plan_faults,
     steps=steps,
     accept=accept,
+    reconcile=reconcile,
 )

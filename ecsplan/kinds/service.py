@@ -19,9 +19,11 @@ from ecsplan.kinds.base import (
     short_arn,
     without_none,
 )
+from ecsplan.kinds.newer import beyond, known
 from ecsplan.kinds.service_answers import batches, by_name, describe, primary_of
+from ecsplan.kinds.service_fit import conflicts
 from ecsplan.kinds.service_rollout import accept, progress, reconcile, watch
-from ecsplan.kinds.service_rules import KEPT, RESET, RESET_MEMBERS, RULES
+from ecsplan.kinds.service_rules import KEPT, RESET, RESET_MEMBERS, RULES, other_form_of_namespace
 from ecsplan.kinds.task_definition import arn_of
 from ecsplan.model import Action, Address, Call, Candidate, Doc, Live, Phase, Resource, copied
 from ecsplan.normalize import normal
@@ -29,6 +31,9 @@ from ecsplan.spec import Task
 
 NAME = "service"
 CHOSEN = ("encrypted", "iops")  # of a volume, by AWS, where they are left out
+
+# Refused on Fargate even where they are empty, so that [] is sent only where there is something to take away.
+NOT_ON_FARGATE = ("placementConstraints", "placementStrategy")
 
 # Not on the service but on its PRIMARY deployment (ECS API reference, Deployment).
 ON_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
@@ -104,7 +109,8 @@ def _live(resource: Resource, service: Doc | None) -> Live:
     doc = {k: v for k, v in service.items() if k not in READ_ONLY}
     primary = primary_of(service)
     doc |= {field: primary[field] for field in ON_DEPLOYMENT if field in primary}
-    doc |= names(resource.doc)
+    request = ("ecs", "update_service")
+    doc = known(*request, doc, beyond(*request, resource.doc), top=False) | names(resource.doc)
     observed = normal(doc, RULES)
     if "desiredCount" not in resource.doc:
         observed.pop("desiredCount", None)  # moved by autoscaling; only a declared count is ours
@@ -201,6 +207,12 @@ def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
         return (f"{resource.address}: {where} is {status}",)
     if controller != "ECS":
         return (f"{resource.address}: {where} is deployed by {controller}, not by ECS itself; ecsplan cannot move it",)
+    wanted = resource.doc.get("deploymentController", {}).get("type", controller)
+    if wanted != controller:
+        return (
+            f"{resource.address}: {where} is deployed by {controller} itself; a deployment cannot hand it to {wanted}, "
+            "so leave deploymentController out",
+        )
     return ()
 
 
@@ -210,7 +222,11 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     found = delta.found
     assert found is not None
     declared, restore = delta.desired, delta.change.before or {}
-    params = {field: _whole(field, value, delta.wanted) for field, value in declared.items()}
+    params = {
+        field: _whole(field, value, delta.wanted)
+        for field, value in declared.items()
+        if value or found.doc.get(field) or field not in NOT_ON_FARGATE
+    }
     if found.doc.get("schedulingStrategy") == "DAEMON":
         params.pop("desiredCount", None)
     undo = {f: overlay(found.doc.get(f, {}), value) if f in KEPT else value for f, value in restore.items()}
@@ -250,10 +266,12 @@ KIND = Kind(
     read=read,
     merge=merge,
     before=before,
+    doubtful=other_form_of_namespace,
     names=names,
     revision_only=lambda doc, _addresses: {**names(doc), "taskDefinition": doc["taskDefinition"]},
     concerns=lambda call: address(call.params).name,
     plan_faults=plan_faults,
+    conflicts=conflicts,
     steps=steps,
     accept=accept,
     reconcile=reconcile,

@@ -56,6 +56,18 @@ def client_aliases(doc: Doc, service: Doc) -> Any:
     return [alias if alias.get("dnsName") else {**alias, "dnsName": f"{name}.{namespace}"} for alias in aliases]
 
 
+def other_form_of_namespace(found: Doc, wanted: Doc, sent: Doc) -> tuple[Doc, tuple[str, ...]]:
+    """The live document with the namespace as it is declared, where one is a name and the other an ARN: the ARN has
+    the namespace's id and not its name, and which of the two ECS answers is not known."""
+    field = "serviceConnectConfiguration"
+    live, declared = found.get(field) or {}, wanted.get(field) or {}
+    theirs, mine = str(live.get("namespace") or ""), str(declared.get("namespace") or "")
+    if not theirs or not mine or theirs.startswith("arn:") == mine.startswith("arn:"):
+        return found, ()
+    doubt = f"{field}.namespace is {theirs} and declared as {mine}: a name and an ARN cannot be compared"
+    return {**found, field: {**live, "namespace": declared["namespace"]}}, (doubt,)
+
+
 def placement_field(value: Any) -> Any:
     """Names of attributes are not case-sensitive, and `host` is answered as `instanceId`."""
     return "instanceid" if str(value).lower() == "host" else str(value).lower()
@@ -126,6 +138,8 @@ RULES: tuple[Rule, ...] = (
     Default(path=f"{D}.lifecycleHooks.*.timeoutConfiguration.timeoutInMinutes", value=1440, reason="the default"),
     Unordered(path=f"{D}.lifecycleHooks.*.lifecycleStages", reason="a set"),
     Unordered(path=f"{D}.lifecycleHooks", reason="hooks by target and stages, in any order"),
+    Default(path=f"{D}.earlySuccessCriteria.healthyPercent", value=100, reason="filled in"),
+    Default(path=f"{D}.earlySuccessCriteria.sourceServiceRevisionCleanup", value="BLOCKING", reason="filled in"),
     Drop(path=f"{D}.earlySuccessCriteria", when=not_enable, reason="filled in as disabled"),
     Keyed(path="capacityProviderStrategy", by=("capacityProvider",), reason="shares by provider"),
     Default(path="capacityProviderStrategy.*.base", value=0, reason="filled in"),

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ecsplan.errors import RefusedError
 from ecsplan.kinds.base import Answer, Ask, Delta, Draft, Kind, Scope, short_arn
-from ecsplan.kinds.task_definition_rules import RULES
+from ecsplan.kinds.newer import beyond, known
+from ecsplan.kinds.task_definition_rules import RULES, blank_variables
 from ecsplan.model import (
     Action,
     Address,
@@ -26,19 +27,8 @@ from ecsplan.spec import Task
 
 NAME = "task_definition"
 
-# What DescribeTaskDefinition answers and RegisterTaskDefinition does not take (botocore's TaskDefinition shape, less
-# the members of RegisterTaskDefinitionRequest).
-READ_ONLY = (
-    "taskDefinitionArn",
-    "revision",
-    "status",
-    "requiresAttributes",
-    "compatibilities",
-    "registeredAt",
-    "registeredBy",
-    "deregisteredAt",
-    "deleteRequestedAt",
-)
+# Members of an answer that its request does not take are left out: the ARN, the status, and what AWS adds to answers.
+REQUEST = ("ecs", "register_task_definition")
 
 
 def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
@@ -112,7 +102,10 @@ def read_used(ask: Ask, lives: Sequence[Live], used: Mapping[Address, Sequence[s
 
 def _in_order(live: Live, more: Sequence[Answer], in_use: set[str]) -> Live:
     """The revisions in use first, which differences are shown against; then the pinned one, then the newest."""
-    found = [*live.candidates, *(candidate for answer in more if (candidate := _candidate(answer)))]
+    found = [
+        *live.candidates,
+        *(candidate for answer in more if (candidate := _candidate(answer, live.facts.get("beyond", frozenset())))),
+    ]
     pinned = live.facts["pinned"]
     found.sort(key=lambda one: (one.outputs["arn"] not in in_use, short_arn(one.outputs["arn"]) != short_arn(pinned)))
     statuses = {short_arn(one.outputs["arn"]): one.reusable for one in found}
@@ -183,21 +176,22 @@ def _all_pages(ask: Ask, first: Sequence[Answer]) -> list[list[str]]:
 def _live(resource: Resource, newest: Answer, listed: Iterable[str], pinned: Answer | None) -> Live:
     name = family(resource)
     active = sorted({arn for arn in listed if same_family(arn, name)}, key=revision_of, reverse=True)
-    found = _candidate(newest)
+    also = beyond(*REQUEST, resource.doc)
+    found = _candidate(newest, also)
     if found is None and active:
         newest.value()  # there are revisions, so the refusal means something else: no permission, for example
-    pin = _candidate(pinned) if pinned else None
+    pin = _candidate(pinned, also) if pinned else None
     both = {one.outputs["arn"]: one for one in (pin, found) if one}
     return Live(
         address=resource.address,
         candidates=tuple(both.values()),
         wanted=pin.doc if pin else None,
         observed=[short_arn(arn) for arn in active],
-        facts={"family": name, "active": active, "pinned": resource.pinned},
+        facts={"family": name, "active": active, "pinned": resource.pinned} | ({"beyond": also} if also else {}),
     )
 
 
-def _candidate(answer: Answer) -> Candidate | None:
+def _candidate(answer: Answer, also: frozenset[str] = frozenset()) -> Candidate | None:
     if answer.error is not None:
         if answer.error.code in ("ClientException", "InvalidParameterException"):
             return None  # "Unable to describe task definition."
@@ -209,7 +203,7 @@ def _candidate(answer: Answer) -> Candidate | None:
         doc["tags"] = tags
     outputs = {"arn": str(doc["taskDefinitionArn"])}
     return Candidate(
-        doc={k: v for k, v in doc.items() if k not in READ_ONLY},
+        doc=known(*REQUEST, doc, also),
         outputs=outputs,
         reusable=doc.get("status", "ACTIVE") == "ACTIVE",
     )
@@ -304,10 +298,15 @@ def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
         for arn in sorted(listed, key=revision_of)
         if same_family(arn, call.params["family"]) and revision_of(arn) > step.expect.get("newest", 0)
     ]
-    for answer in ask.many([_describe(arn) for arn in newer]) if newer else ():
-        found = _candidate(answer)
-        if found and found.reusable and normal(merge(found.doc, call.params), RULES) == normal(found.doc, RULES):
-            return dict(found.outputs)
+    also = beyond(*REQUEST, call.params)
+    described = ask.many([_describe(arn) for arn in newer]) if newer else ()
+    usable = [found for answer in described if (found := _candidate(answer, also)) and found.reusable]
+    # An exactly equal one first; else one that is equal but for variables that ECS may have dropped.
+    for assume in (lambda doc, wanted: doc, lambda doc, wanted: blank_variables(doc, wanted, wanted)[0]):
+        for found in usable:
+            wanted = merge(found.doc, call.params)
+            if normal(wanted, RULES) == normal(assume(found.doc, wanted), RULES):
+                return dict(found.outputs)
     return None
 
 
@@ -326,6 +325,7 @@ KIND = Kind(
     read=read,
     read_used=read_used,
     merge=merge,
+    doubtful=blank_variables,
     plan_faults=plan_faults,
     steps=steps,
     retire=retire,

@@ -55,6 +55,41 @@ def blank(value: Any) -> bool:
     return bool(value == "")
 
 
+def blank_variables(found: Doc, wanted: Doc, sent: Doc) -> tuple[Doc, tuple[str, ...]]:
+    """The live document with the variables that are declared as "", that it was registered with and that it does not
+    have: whether ECS keeps such a variable is not known, reports disagree."""
+    registered = _blank_names(sent)
+    declared = {container.get("name"): container for container in wanted.get("containerDefinitions") or ()}
+    containers, doubts = [], []
+    for container in found.get("containerDefinitions") or ():
+        variables = container.get("environment") or []
+        there = {variable.get("name") for variable in variables}
+        blanks = [
+            variable
+            for variable in declared.get(container.get("name"), {}).get("environment") or ()
+            if (container.get("name"), variable.get("name")) in registered
+            and variable.get("name") not in there
+            and variable.get("value") == ""
+        ]
+        containers.append({**container, "environment": [*variables, *blanks]} if blanks else container)
+        if blanks:
+            names = ", ".join(f"containers.{container['name']}.environment.{variable['name']}" for variable in blanks)
+            doubts.append(
+                f'the live revision was registered with {names} = "", and does not have it: ECS seems to drop a '
+                "variable with an empty value, so that alone is no change"
+            )
+    return {**found, "containerDefinitions": containers}, tuple(doubts)
+
+
+def _blank_names(doc: Doc) -> set[tuple[str, str]]:
+    return {
+        (container.get("name", ""), variable["name"])
+        for container in doc.get("containerDefinitions") or ()
+        for variable in container.get("environment") or ()
+        if variable and variable.get("value") == ""
+    }
+
+
 def _off(*fields: str) -> tuple[Rule, ...]:
     return tuple(Default(path=f"{C}.{f}", value=False, reason="absent is off; false is echoed if sent") for f in fields)
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ecsplan import events
+from ecsplan.explain import Explanation
 from ecsplan.journal import Damaged, Deployment
 from ecsplan.model import FORMAT_VERSION, UNKNOWN, Plan, to_data, to_json
 from ecsplan.render.facts import revisions, when, who
@@ -27,10 +28,23 @@ PLAN_KEYS = (
 )
 
 
-def plan_json(plan: Plan) -> str:
-    """The masked plan; what is not known yet reads `(known after apply)`."""
+def plan_json(plan: Plan, explanations: Sequence[Explanation] | None = None) -> str:
+    """The masked plan; what is not known yet reads `(known after apply)`. With explanations it has one key more."""
     data = to_data(plan)
-    return dumps({key: _known(data[key]) for key in PLAN_KEYS})
+    explained = {} if explanations is None else {"explanations": [_explanation(one) for one in explanations]}
+    return dumps({key: _known(data[key]) for key in PLAN_KEYS} | explained)
+
+
+def _explanation(one: Explanation) -> dict[str, Any]:
+    return {
+        "address": one.address,
+        "path": one.field.path,
+        "verdict": one.verdict.value,
+        "before": _known(to_data(one.field.before)),
+        "after": _known(to_data(one.field.after)),
+        "rule": one.rule or None,
+        "reason": one.reason,
+    }
 
 
 def history_json(app: str, found: Sequence[Deployment | Damaged]) -> str:

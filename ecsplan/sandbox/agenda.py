@@ -25,8 +25,9 @@ class Agenda:
         """Have ``action(when)`` happen at ``when``; an action may put further ones in."""
         heapq.heappush(self._due, (when, next(self._order), action))
 
-    def settle(self, now: float) -> None:
-        """Let everything happen that is due at ``now`` or before."""
+    def settle(self, now: float, before: Action) -> None:
+        """Let everything happen that is due at ``now`` or before; ``before(when)`` is called ahead of each action."""
         while self._due and self._due[0][0] <= now:
             when, _, action = heapq.heappop(self._due)
+            before(when)
             action(when)

@@ -14,12 +14,19 @@ if TYPE_CHECKING:
     from .server import Sandbox
 
 Doc = dict[str, Any]
-SETTINGS: Final = ("latency", "rollout_seconds", "task_seconds", "container_instances")
+SETTINGS: Final = (
+    "latency", "rollout_seconds", "task_seconds", "minute_seconds", "stop_seconds", "container_instances",
+)  # fmt: skip
 _TEXTS: Final = (
     "operation", "kind", "code", "message", "ends", "service", "image", "reason", "family", "command", "stopped_reason",
+    "failure", "stays", "unplaced", "name", "stage", "answer", "target",
 )  # fmt: skip
-_NUMBERS: Final = ("seconds", "latency", "rollout_seconds", "task_seconds")
-_INTEGERS: Final = ("times", "skip", "status", "exit_code", "container_instances")
+_NUMBERS: Final = (
+    "seconds", "latency", "rollout_seconds", "task_seconds", "minute_seconds", "stop_seconds", "log_delay",
+)  # fmt: skip
+_INTEGERS: Final = (
+    "times", "skip", "status", "exit_code", "container_instances", "count", "failures", "log_line_count",
+)  # fmt: skip
 
 
 class Control:
@@ -36,7 +43,7 @@ class Control:
             return _json(404, {"error": f"unknown request {key}: there is {', '.join(self._actions())}"})
         try:
             return _json(200, action(_arguments(incoming.body)))
-        except (ValueError, TypeError, ImportError) as error:
+        except (ValueError, TypeError) as error:
             return _json(400, {"error": str(error)})
 
     def _actions(self) -> dict[str, Callable[[Doc], object]]:
@@ -46,6 +53,8 @@ class Control:
             "POST /fault": lambda given: _call(aws.fault, given),
             "POST /rollout": lambda given: _call(aws.rollout, given),
             "POST /task": lambda given: _call(aws.task, given),
+            "POST /alarm": lambda given: _call(aws.alarm, given),
+            "POST /hook": lambda given: _call(aws.hook, given),
             "POST /settings": self._settings,
             "POST /release": lambda given: _call(aws.release, given),
             "GET /requests": lambda given: {"requests": [asdict(request) for request in aws.requests]},
@@ -91,19 +100,29 @@ def _wanted(name: str, value: object) -> str:
     if name in _TEXTS:
         fits, words = isinstance(value, str), "a text"
     elif name in _NUMBERS:
-        fits, words = _is_integer(value) or (isinstance(value, float) and value >= 0), "a number, 0 or more"
+        fits, words = _is_number(value), "a number, 0 or more"
     elif name in _INTEGERS:
         fits, words = _is_integer(value), "a whole number, 0 or more"
-    elif name == "started":
+    elif name in ("started", "drop"):
         fits, words = isinstance(value, bool), "true or false"
     elif name == "log_lines":
-        fits, words = isinstance(value, list) and all(isinstance(line, str) for line in value), "a list of texts"
+        fits = isinstance(value, list) and all(_is_line(line) for line in value)
+        words = "a list of texts, or of pairs of seconds and a text"
     elif name == "exit_codes":
         fits = isinstance(value, dict) and all(_is_integer(code) for code in value.values())
         words = "an object of whole numbers"
     else:
         fits, words = isinstance(value, dict), "an object"
     return "" if fits else words
+
+
+def _is_line(value: object) -> bool:
+    pair = isinstance(value, list) and len(value) == 2 and _is_number(value[0]) and isinstance(value[1], str)
+    return isinstance(value, str) or pair
+
+
+def _is_number(value: object) -> bool:
+    return _is_integer(value) or (isinstance(value, float) and value >= 0)
 
 
 def _is_integer(value: object) -> bool:

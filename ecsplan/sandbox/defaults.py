@@ -18,10 +18,11 @@ from .state import Doc
 ENVIRONMENT_SALT: Final = 516
 CONTAINER_SALT: Final = 51
 VOLUMES_FROM_SALT: Final = 1
-#: Members of a task definition that are answered only when they were sent, and verbatim.
-VERBATIM: Final = (
-    "taskRoleArn", "executionRoleArn", "networkMode", "runtimePlatform", "ephemeralStorage", "pidMode", "ipcMode",
-    "proxyConfiguration", "inferenceAccelerators", "enableFaultInjection",
+#: Members of a task definition that are not answered just as they were sent. All others are, also those that AWS adds
+#: later, and only when they were sent.
+MADE: Final = (
+    "family", "containerDefinitions", "volumes", "placementConstraints", "requiresCompatibilities", "cpu", "memory",
+    "tags",
 )  # fmt: skip
 _UNIT: Final = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(vcpu|gb)?\s*", re.IGNORECASE)
 
@@ -50,7 +51,7 @@ def task_definition(params: Doc) -> Doc:
         "volumes": [_volume(volume) for volume in params.get("volumes", [])],
         "placementConstraints": params.get("placementConstraints", []),
     }
-    doc |= {name: params[name] for name in VERBATIM if name in params}
+    doc |= {name: value for name, value in params.items() if name not in MADE and value not in ([], {})}
     if params.get("requiresCompatibilities"):
         doc["requiresCompatibilities"] = sorted(params["requiresCompatibilities"])
     for name in ("cpu", "memory"):
@@ -136,7 +137,7 @@ def _linux(sent: Doc) -> Doc:
 
 def _volume(sent: Doc) -> Doc:
     """A volume of no particular kind is a bind mount; an EFS root is "/" unless an access point decides it."""
-    doc = dict(sent)
+    doc = {k: v for k, v in sent.items() if not _empty(v) or k == "host"}  # R1: an empty block is none
     if not any(key.endswith("Configuration") for key in doc) and not doc.get("configuredAtLaunch"):
         doc.setdefault("host", {})
     for name in ("efsVolumeConfiguration", "s3filesVolumeConfiguration"):
@@ -145,6 +146,13 @@ def _volume(sent: Doc) -> Doc:
     if "dockerVolumeConfiguration" in doc:
         doc["dockerVolumeConfiguration"] = {"scope": "task"} | doc["dockerVolumeConfiguration"]
     return doc
+
+
+def _empty(value: Any) -> bool:
+    """Nothing but empty blocks and lists."""
+    if isinstance(value, dict):
+        return all(_empty(item) for item in value.values())
+    return isinstance(value, list) and all(_empty(item) for item in value)
 
 
 def _access_point(configuration: Doc) -> bool:

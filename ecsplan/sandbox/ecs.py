@@ -40,10 +40,10 @@ class Ecs:
         """The state itself, for tests and for seeding."""
         return self._region
 
-    def call(self, operation: str, params: object, unplaced: Doc | None = None) -> Doc:
+    def call(self, operation: str, params: object, unplaced: Doc | None = None, unplaced_count: int = 1) -> Doc:
         """The answer of ``operation`` as AWS's JSON, with times in epoch seconds. Raises AwsError.
 
-        ``unplaced`` is an ordered failure, ``{"reason": ..., "detail": ...}``, of one of RunTask's tasks, or of the
+        ``unplaced`` is an ordered failure, ``{"reason": ..., "detail": ...}``, of so many of RunTask's tasks, or of the
         first of what DescribeTasks or DescribeServices would have shown.
         """
         handler = self._operations.get(operation)
@@ -52,14 +52,19 @@ class Ecs:
         checked = self._inputs.check(operation, params)
         self.settle()
         if unplaced and operation == "RunTask":
-            return tasks.run(self._region, checked, unplaced)
+            return tasks.run(self._region, checked, unplaced, unplaced_count)
         answer = handler(self._region, checked)
         return _without_first(answer, unplaced) if unplaced else answer
 
     def settle(self) -> None:
         """Let everything happen that is due by the clock."""
-        self._region.now = self._clock.now()
-        self._region.agenda.settle(self._region.now)
+        now = self._clock.now()
+
+        def happen(when: float) -> None:
+            self._region.now = when
+
+        self._region.agenda.settle(now, happen)
+        self._region.now = now
 
 
 def _without_first(answer: Doc, failure: Doc) -> Doc:

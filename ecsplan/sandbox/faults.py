@@ -19,7 +19,10 @@ PARTIAL: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What happens to a request: ``kind`` is one of KINDS; ``code``, ``message``, ``status`` say how it is answered."""
+    """What happens to a request: ``kind`` is one of KINDS; ``code``, ``message``, ``status`` say how it is answered.
+
+    ``count`` is for ``failures``: how many of the tasks find no place.
+    """
 
     operation: str
     kind: str
@@ -27,6 +30,7 @@ class Fault:
     message: str = ""
     status: int = 400
     match: Mapping[str, Any] | None = None
+    count: int = 1
 
     def refusal(self) -> AwsError:
         """The answer to a request that is throttled, or that meets the error ordered for it."""
@@ -56,6 +60,8 @@ class Faults:
         only = PARTIAL.get(fault.kind)
         if only and fault.operation not in (*only, "*"):
             raise ValueError(f"a fault of kind {fault.kind!r} is for {', '.join(only)} only, not for {fault.operation}")
+        if fault.count < 1:
+            raise ValueError("count must be at least 1")
         if times < 1 or skip < 0:
             raise ValueError("times must be at least 1, and skip at least 0")
         with self._lock:

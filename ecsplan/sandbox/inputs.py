@@ -84,7 +84,7 @@ class _Refusals:
 def _value(shape: Shape, value: Any, path: str, say: _Refusals) -> Any:
     _type(shape, value, path)
     if isinstance(shape, StructureShape):
-        return _structure(shape, value, path, say)
+        return value if shape.is_document_type else _structure(shape, value, path, say)
     if isinstance(shape, ListShape):
         _size(shape, value, len(value), path, say)
         items = enumerate(value, start=1)
@@ -125,8 +125,15 @@ def _text(shape: StringShape, value: str, path: str, say: _Refusals) -> None:
         raise say.enum(value, path, allowed)
     _size(shape, value, len(value), path, say)
     pattern = shape.metadata.get("pattern")
-    if say.strict and pattern and not re.fullmatch(str(pattern), value):
+    if say.strict and pattern and not re.fullmatch(_readable(str(pattern)), value):
         raise say.constraint(value, path, f"Member must satisfy regular expression pattern: {pattern}")
+
+
+def _readable(pattern: str) -> str:
+    """A pattern with the Unicode categories of AWS's models (letters, blanks, numbers) in words that Python knows."""
+    for category, words in (("L", r"\w"), ("Z", r"\s"), ("N", r"\d")):
+        pattern = pattern.replace(rf"\p{{{category}}}", words)
+    return pattern
 
 
 def _size(shape: Shape, value: object, size: int, path: str, say: _Refusals) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import threading
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
@@ -15,7 +14,6 @@ from .errors import AwsError
 from .exchange import Answer, Incoming, refusal
 
 MISSING = "the embedded AWS serves all but ECS and EventBridge through moto: pip install 'ecsplan[sandbox]'"
-_SECONDS_THAT_LOGS_ACCEPT = 3600.0
 
 
 class MotoMissingError(ImportError):
@@ -59,25 +57,6 @@ class Others:
         self.load()
         _, _, _, region, _, name = arn.split(":", 5)
         self._ask("sns", region, {"Action": "CreateTopic", "Name": name, "Version": "2010-03-31"})
-
-    def write_log(self, region: str, options: dict[str, Any], stream: str, at: float, lines: Iterable[str]) -> None:
-        """Put ``lines`` into the log stream that a container's awslogs options name; the group is made if missing."""
-        where = {"logGroupName": options["awslogs-group"], "logStreamName": stream}
-        place = str(options.get("awslogs-region", region))
-        self._logs(place, "CreateLogGroup", {"logGroupName": options["awslogs-group"]})
-        self._logs(place, "CreateLogStream", where)
-        # CloudWatch refuses what is older than the group's retention or than two weeks, by its own clock: a sandbox
-        # whose clock was set to some day long ago writes its lines as of now.
-        stamp = int((at if abs(time.time() - at) < _SECONDS_THAT_LOGS_ACCEPT else time.time()) * 1000)
-        events = [{"timestamp": stamp + number, "message": line} for number, line in enumerate(lines)]
-        self._logs(place, "PutLogEvents", where | {"logEvents": events})
-
-    def _logs(self, region: str, operation: str, params: dict[str, Any]) -> None:
-        headers = _signed("logs", region) | {
-            "x-amz-target": f"Logs_20140328.{operation}", "content-type": "application/x-amz-json-1.1",
-        }  # fmt: skip
-        body = json.dumps(params).encode()
-        self.respond(Incoming(method="POST", path="/", headers=headers, body=body, default_region=region))
 
     def _ask(self, service: str, region: str, form: dict[str, str]) -> Answer:
         headers = _signed(service, region) | {"content-type": "application/x-www-form-urlencoded"}

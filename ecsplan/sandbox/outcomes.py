@@ -1,17 +1,29 @@
-"""How rollouts and one-off tasks end: rules given by the user, newest first, then the built-in rehearsal tags."""
+"""How rollouts and one-off tasks go and end: rules given by the user, newest first, then the rehearsal tags."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, TypeVar
+
+from . import failures
 
 COMPLETED: Final = "COMPLETED"
 FAILED: Final = "FAILED"
 ROLLED_BACK: Final = "ROLLED_BACK"
 NEVER: Final = "NEVER"
 ENDS: Final = (COMPLETED, FAILED, ROLLED_BACK, NEVER)
+#: Where a task can stay until somebody stops it.
+STAYS: Final = ("PROVISIONING", "PENDING", "RUNNING")
+#: What a Lambda function answers as the target of a lifecycle hook.
+ANSWERS: Final = ("SUCCEEDED", "FAILED")
+#: The stages that an alarm can be ordered for (botocore's model; PRE_PRODUCTION_TRAFFIC_SHIFT from its documentation).
+STAGES: Final = (
+    "RECONCILE_SERVICE", "PRE_SCALE_UP", "SCALE_UP", "POST_SCALE_UP", "TEST_TRAFFIC_SHIFT", "POST_TEST_TRAFFIC_SHIFT",
+    "PRE_PRODUCTION_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME",
+    "CLEAN_UP",
+)  # fmt: skip
 
 FAIL_ROLLOUT: Final = "fail-rollout"
 FAIL_TASK: Final = "fail-task"
@@ -19,22 +31,66 @@ FAIL_TASK: Final = "fail-task"
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutRule:
-    """``ends`` None is the rehearsal tag: what becomes of failing tasks is up to the service's circuit breaker."""
+    """``ends`` None is the rehearsal tag: what becomes of failing tasks is up to the service's circuit breaker.
+
+    ``failures`` tasks fail before one that completes starts the rest; ``unplaced`` says why no task finds a place.
+    """
 
     ends: str | None
     seconds: float | None = None
     service: str | None = None
     image: str | None = None
     reason: str | None = None
+    failures: int = 0
+    unplaced: str | None = None
 
     def fits(self, service: str, images: Sequence[str]) -> bool:
-        named = self.service is None or fnmatchcase(service, self.service)
-        return named and (self.image is None or any(fnmatchcase(image, self.image) for image in images))
+        return _fits((self.service, (service,)), (self.image, images))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmRule:
+    """An alarm that goes off ``seconds`` after a rollout began, or when it enters ``stage``."""
+
+    name: str
+    seconds: float | None = None
+    stage: str | None = None
+    service: str | None = None
+    image: str | None = None
+
+    def fits(self, service: str, images: Sequence[str]) -> bool:
+        return _fits((self.service, (service,)), (self.image, images))
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookRule:
+    """What a lifecycle hook's Lambda function answers, and after how many seconds."""
+
+    answer: str = "SUCCEEDED"
+    seconds: float = 0.0
+    target: str | None = None
+    stage: str | None = None
+    service: str | None = None
+
+    def fits(self, service: str, target: str, stage: str) -> bool:
+        return _fits((self.service, (service,)), (self.target, (target,)), (self.stage, (stage,)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLine:
+    """A line of a container; ``seconds`` after its start, None where the lines share the time that it runs."""
+
+    text: str
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRule:
-    """The end of a one-off task; ``exit_codes`` wins over ``exit_code`` for the containers that it names."""
+    """The end of a task; ``exit_codes`` wins over ``exit_code`` for the containers that it names.
+
+    ``failure`` is one of failures.KINDS; ``exit_code``, ``reason`` and the others given with it win over what it means.
+    ``stays`` is the status in which the task stays. Log lines can be read ``log_delay`` seconds after they are written.
+    """
 
     exit_codes: Mapping[str, int] = field(default_factory=dict)
     exit_code: int = 0
@@ -45,24 +101,34 @@ class TaskRule:
     started: bool = True
     reason: str | None = None
     stopped_reason: str | None = None
-    log_lines: tuple[str, ...] = ()
+    failure: str | None = None
+    stays: str | None = None
+    log_lines: tuple[LogLine, ...] = ()
+    log_line_count: int = 0
+    log_delay: float = 0.0
 
     def fits(self, family: str, images: Sequence[str], commands: Sequence[str]) -> bool:
-        wanted = ((self.family, (family,)), (self.image, images), (self.command, commands))
-        return all(glob is None or any(fnmatchcase(value, glob) for value in values) for glob, values in wanted)
+        return _fits((self.family, (family,)), (self.image, images), (self.command, commands))
 
     def exit_of(self, container: str) -> int:
         return self.exit_codes.get(container, self.exit_code)
 
     @property
+    def lines(self) -> tuple[LogLine, ...]:
+        """Those given, then the generated ones, numbered from 1."""
+        return self.log_lines + tuple(LogLine(text=f"line {n}") for n in range(1, self.log_line_count + 1))
+
+    @property
     def fails(self) -> bool:
-        return not self.started or bool(self.exit_code) or any(self.exit_codes.values())
+        return bool(not self.started or self.failure or self.exit_code or any(self.exit_codes.values()))
 
 
 class Outcomes:
-    """The rules of one sandbox; ``rollout_seconds`` and ``task_seconds`` apply where a rule says nothing.
+    """The rules of one sandbox, and what applies where a rule says nothing.
 
     ``container_instances`` is how many EC2 instances each cluster has; any number of tasks of any size fits on them.
+    ``minute_seconds`` is how long the minutes of bake times and hooks' timeouts are; ``stop_seconds`` how long a
+    service deployment that is to be stopped goes on being STOP_REQUESTED or ROLLBACK_REQUESTED.
     """
 
     def __init__(self) -> None:
@@ -71,25 +137,62 @@ class Outcomes:
     def clear(self) -> None:
         self.rollout_seconds = 1.0
         self.task_seconds = 1.0
+        self.minute_seconds = 60.0
+        self.stop_seconds = 0.0
         self.container_instances = 2
         self._rollouts: list[RolloutRule] = []
         self._tasks: list[TaskRule] = []
+        self._alarms: list[AlarmRule] = []
+        self._hooks: list[HookRule] = []
 
     def add_rollout(self, rule: RolloutRule) -> None:
-        if rule.ends not in ENDS:
-            raise ValueError(f"unknown end of a rollout {rule.ends!r}: it must be one of {', '.join(ENDS)}")
+        _one_of("end of a rollout", rule.ends, ENDS)
         _not_negative(rule.seconds)
+        if rule.failures and rule.ends != COMPLETED:
+            raise ValueError("failures are for rollouts that end COMPLETED; all others fail by themselves")
+        if rule.unplaced is not None and rule.ends == COMPLETED:
+            raise ValueError("tasks that find no place are for rollouts that do not end COMPLETED")
         self._rollouts.append(rule)
 
     def add_task(self, rule: TaskRule) -> None:
         _not_negative(rule.seconds)
+        if rule.failure is not None:
+            _one_of("failure of a task", rule.failure, failures.KINDS)
+        if rule.stays is not None:
+            _one_of("status to stay in", rule.stays, STAYS)
+            if rule.fails:
+                raise ValueError(f"a task that stays {rule.stays} cannot fail as well")
+        if rule.log_lines and rule.log_line_count:
+            raise ValueError("log_lines and log_line_count exclude each other")
         self._tasks.append(rule)
+
+    def add_alarm(self, rule: AlarmRule) -> None:
+        if (rule.seconds is None) == (rule.stage is None):
+            raise ValueError("an alarm that is still to come needs either seconds or a stage")
+        _not_negative(rule.seconds)
+        if rule.stage is not None:
+            _one_of("stage", rule.stage, STAGES)
+        self._alarms.append(rule)
+
+    def add_hook(self, rule: HookRule) -> None:
+        _one_of("answer of a hook", rule.answer, ANSWERS)
+        _not_negative(rule.seconds)
+        if rule.stage is not None:
+            _one_of("stage", rule.stage, STAGES)
+        self._hooks.append(rule)
 
     def rollout(self, service: str, images: Sequence[str]) -> RolloutRule:
         for rule in reversed(self._rollouts):
             if rule.fits(service, images):
                 return rule
         return RolloutRule(ends=None if _tagged(images, FAIL_ROLLOUT) else COMPLETED)
+
+    def alarms(self, service: str, images: Sequence[str]) -> list[AlarmRule]:
+        """All that fit, in the order in which they were given: they do not exclude each other."""
+        return [rule for rule in self._alarms if rule.fits(service, images)]
+
+    def hook(self, service: str, target: str, stage: str) -> HookRule:
+        return next((rule for rule in reversed(self._hooks) if rule.fits(service, target, stage)), HookRule())
 
     def task(self, family: str, images: Sequence[str], commands: Sequence[str]) -> TaskRule:
         rule = self.ordered_task(family, images, commands)
@@ -100,10 +203,23 @@ class Outcomes:
         return next((rule for rule in reversed(self._tasks) if rule.fits(family, images, commands)), None)
 
 
+T = TypeVar("T")
+
+
+def _fits(*wanted: tuple[str | None, Sequence[str]]) -> bool:
+    """Whether each glob, where there is one, matches one of its values."""
+    return all(glob is None or any(fnmatchcase(value, glob) for value in values) for glob, values in wanted)
+
+
 def _tagged(images: Sequence[str], text: str) -> bool:
     """Whether an image's tag contains ``text``; a registry's port and a repository's name are not its tag."""
     names = (image.rsplit("/", 1)[-1].split("@", 1)[0] for image in images)
     return any(text in name.partition(":")[2] for name in names)
+
+
+def _one_of(what: str, value: T, allowed: Sequence[T]) -> None:
+    if value not in allowed:
+        raise ValueError(f"unknown {what} {value!r}: it must be one of {', '.join(map(str, allowed))}")
 
 
 def _not_negative(seconds: float | None) -> None:

@@ -1,27 +1,28 @@
 """What ECS does after UpdateService: deployments that roll out, fail, are rolled back or superseded.
 
-How a rollout ends is decided when it begins, by the rules given to the sandbox; from then on it is a list of entries in
-the region's agenda. Of ``seconds``, the time until it is decided:
+How a rollout goes is decided when it begins, by the rules given to the sandbox; from then on it is a list of entries in
+the region's agenda. Of ``seconds``, the time until it is decided (bake times and hooks come on top):
 
-- COMPLETED: tasks are started after a fifth, running after three fifths, the old ones stopped after four fifths;
+- COMPLETED: through the stages of its strategy, as ``stages`` says;
 - FAILED and ROLLED_BACK: as many tasks fail one after the other as the circuit breaker tolerates, the last at the end;
   a rollback then takes ``rollout_seconds`` itself;
-- NEVER: a task fails after each third of it, then more and more rarely, as ECS throttles them.
+- NEVER: a task fails after a third of it, then more and more rarely, as ECS throttles them.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from . import hooks, outcomes, task_definitions, task_docs
-from .outcomes import RolloutRule, TaskRule
+from . import alarms, outcomes, service_events, service_tasks, stages, task_definitions
+from .circuit_breaker import threshold
+from .outcomes import RolloutRule
 from .service_defaults import REMEMBERED
-from .state import Deployment, Doc, Region, Rollout, Service, ServiceRevision, Task
+from .state import Deployment, Doc, Failure, Region, Rollout, Service, ServiceRevision
 
-LAUNCH_AT: Final = 0.2
-DRAIN_AT: Final = 0.8
 FAILED_TO_START: Final = "tasks failed to start."
-_MOST_SECONDS_BETWEEN_FAILURES: Final = 900.0
+GOING_ON: Final = ("PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
+BREAKER: Final = "the circuit breaker threshold was exceeded."
+STOPPED_BY_USER: Final = "Service deployment was stopped by the user."
 
 
 def begin(region: Region, service: Service, at: float) -> Deployment:
@@ -39,14 +40,18 @@ def begin(region: Region, service: Service, at: float) -> Deployment:
         sources=before,
         configuration=service.doc["deploymentConfiguration"],
     )
+    _divide_traffic(service, rollout)
     service.rollouts.append(rollout)
     images = task_definitions.find(region, service.task_definition).images
     rule = region.outcomes.rollout(service.name, images)
     deployment = _deployment(region, service, rollout, target, at)
     deployment.ends = _ends(rule, service)
-    deployment.seconds = region.outcomes.rollout_seconds if rule.seconds is None else rule.seconds
-    deployment.failure_reason = rule.reason
-    _plan(region, service, deployment, at)
+    deployment.seconds = _seconds(region, service, deployment, rule)
+    deployment.failure_reason, deployment.failures, deployment.unplaced = rule.reason, rule.failures, rule.unplaced
+    deployment.alarms = region.outcomes.alarms(service.name, images)
+    rollout.fail = lambda failure, when: fail(region, service, deployment, failure, when)
+    alarms.plan(region, deployment, at)
+    _run(region, service, deployment, at)
     return deployment
 
 
@@ -62,16 +67,33 @@ def _ends(rule: RolloutRule, service: Service) -> str:
     return outcomes.ROLLED_BACK if breaker["rollback"] else outcomes.FAILED
 
 
+def _seconds(region: Region, service: Service, deployment: Deployment, rule: RolloutRule) -> float:
+    """Without tasks there is nothing to wait for, unless it was ordered."""
+    if rule.seconds is not None:
+        return rule.seconds
+    nothing = not service.desired and deployment.ends == outcomes.COMPLETED
+    return 0.0 if nothing else region.outcomes.rollout_seconds
+
+
+def _divide_traffic(service: Service, rollout: Rollout) -> None:
+    """All of the traffic to what is stable, where the strategy is one that shifts it."""
+    if rollout.configuration["strategy"] != "ROLLING":
+        rollout.production = {source.arn: 0.0 for source in rollout.sources} | {rollout.target.arn: 0.0}
+        rollout.test = dict(rollout.production)
+        if service.stable is not None:
+            rollout.production[service.stable.arn] = 100.0
+
+
 def settled(region: Region, service: Service, at: float) -> None:
     """As ``begin``, but already over and running: for services that were there before."""
     deployment = begin(region, service, at)
-    deployment.ends = "SETTLED"  # so that what was planned does not happen
-    _launch(region, service, deployment, at, 0.0)
+    deployment.rollout.go_on(at)
+    service_tasks.launch(region, service, deployment, at, 0.0)
     _complete(region, service, deployment, at)
 
 
 def scale(region: Region, service: Service, at: float) -> None:
-    """Bring the number of running tasks of a completed deployment to what is desired."""
+    """Bring the number of running tasks of a deployment that has started them to what is desired."""
     deployment = service.primary
     if deployment is None:
         return
@@ -80,36 +102,76 @@ def scale(region: Region, service: Service, at: float) -> None:
         return
     alive = deployment.alive(at)
     if len(alive) < service.desired:
-        _launch(region, service, deployment, at, region.outcomes.rollout_seconds)
+        service_tasks.launch(region, service, deployment, at, region.outcomes.rollout_seconds)
     elif len(alive) > service.desired:
-        _stop(region, service, alive[service.desired :], deployment, at)
+        service_tasks.stop(region, service, alive[service.desired :], deployment, at)
 
 
-def roll_back(region: Region, service: Service, deployment: Deployment, reason: str, at: float) -> bool:
-    """Go back to the last completed revision, if there is one: a new PRIMARY of the same service deployment."""
+def fail(region: Region, service: Service, deployment: Deployment, failure: Failure, at: float) -> None:
+    """The deployment has failed; it is rolled back if ``failure`` says so, else it stays as it is."""
+    if not deployment.rolling:
+        return
+    deployment.state, deployment.updated_at = "FAILED", at
+    deployment.state_reason = deployment.failure_reason or failure.state_reason
     rollout = deployment.rollout
-    if service.stable is None:
-        rollout.status, rollout.reason, rollout.finished_at = "ROLLBACK_FAILED", reason, at
-        return False
-    rollout.status, rollout.reason, rollout.updated_at = "ROLLBACK_IN_PROGRESS", reason, at
-    rollout.rollback = {"reason": reason, "startedAt": at, "serviceRevisionArn": service.stable.arn}
-    service.task_definition = service.stable.task_definition
-    service.doc = {k: v for k, v in service.doc.items() if k not in REMEMBERED} | service.stable.settings
+    rollout.reason, rollout.resume, rollout.updated_at = deployment.failure_reason or failure.reason, None, at
+    if failure.event:
+        service_events.add(region, service, f"(deployment {deployment.id}) deployment failed: {failure.event}", at)
+    if not failure.back:
+        rollout.status = "STOPPED"
+        rollout.stopped_at = rollout.finished_at = at
+    elif service.stable is None:
+        rollout.status, rollout.finished_at = "ROLLBACK_FAILED", at
+    else:
+        _roll_back(region, service, deployment, service.stable, at)
+
+
+def _roll_back(region: Region, service: Service, deployment: Deployment, stable: ServiceRevision, at: float) -> None:
+    """Go back to the last completed revision: a new PRIMARY of the same service deployment.
+
+    The old tasks of a blue/green deployment still run, get all of the traffic again at once and go on; those of a
+    rolling one are replaced.
+    """
+    rollout = deployment.rollout
+    rollout.status = "ROLLBACK_IN_PROGRESS"
+    rollout.rollback = {"reason": rollout.reason, "startedAt": at, "serviceRevisionArn": stable.arn}
+    service.task_definition = stable.task_definition
+    service.doc = {k: v for k, v in service.doc.items() if k not in REMEMBERED} | stable.settings
     deployment.status = "ACTIVE"
-    back = _deployment(region, service, rollout, service.stable, at)
-    back.seconds = region.outcomes.rollout_seconds
-    back.state_reason = f"ECS deployment circuit breaker: rolling back to deploymentId {back.id}."
-    _event(region, service, f"rolling back to deployment {back.id}.", at)
-    _plan(region, service, back, at)
-    return True
+    back = _deployment(region, service, rollout, stable, at)
+    back.seconds = region.outcomes.rollout_seconds if service.desired else 0.0
+    cause = "circuit breaker" if rollout.breaker == "TRIGGERED" else "failed"
+    back.state_reason = f"ECS deployment {cause}: rolling back to deploymentId {back.id}."
+    service_events.add(region, service, f"rolling back to deployment {back.id}.", at)
+    if rollout.production:
+        rollout.production = dict.fromkeys(rollout.production, 0.0) | {stable.arn: 100.0}
+        rollout.test = dict.fromkeys(rollout.test, 0.0)
+        for old in service.deployments[1:]:
+            if old.revision.arn == stable.arn:
+                back.tasks, old.tasks = back.tasks + old.tasks, []
+                old.desired = 0
+    _run(region, service, back, at)
+
+
+def stop_by_user(region: Region, service: Service, deployment: Deployment, at: float, *, back: bool) -> None:
+    """StopServiceDeployment: requested now, and done as soon as ``stop_seconds`` have passed."""
+    deployment.rollout.status = "ROLLBACK_REQUESTED" if back else "STOP_REQUESTED"
+    deployment.rollout.updated_at = at
+    failure = Failure(state_reason=STOPPED_BY_USER, event="", reason=STOPPED_BY_USER, back=back)
+    if region.outcomes.stop_seconds:
+        region.agenda.at(
+            at + region.outcomes.stop_seconds, lambda when: fail(region, service, deployment, failure, when)
+        )
+    else:
+        fail(region, service, deployment, failure, at)
 
 
 def supersede(service: Service, at: float) -> None:
     """Whatever is rolling out will not end: what is on the agenda for it comes to nothing."""
     for deployment in service.deployments:
         deployment.status = "ACTIVE"
-        if deployment.rollout.status in ("PENDING", "IN_PROGRESS", "ROLLBACK_IN_PROGRESS"):
-            deployment.rollout.status = "STOPPED"
+        if deployment.rollout.status in GOING_ON:
+            deployment.rollout.status, deployment.rollout.resume = "STOPPED", None
             deployment.rollout.reason = "Service deployment was superseded by a newer one."
             deployment.rollout.stopped_at = deployment.rollout.finished_at = deployment.rollout.updated_at = at
 
@@ -136,108 +198,50 @@ def _deployment(region: Region, service: Service, rollout: Rollout, target: Serv
     return deployment
 
 
-def _plan(region: Region, service: Service, deployment: Deployment, at: float) -> None:
-    seconds = deployment.seconds
-    if deployment.ends == outcomes.COMPLETED:
-        deployment.rollout.roll_back = lambda reason, when: roll_back(region, service, deployment, reason, when)
-        region.agenda.at(at + LAUNCH_AT * seconds, lambda when: _before_start(region, service, deployment, at, when))
-    elif deployment.ends == outcomes.NEVER:
-        _fail_on(region, service, deployment, at, max(seconds / 3, 0.1))
-    else:
-        tolerated = threshold(service)
-        for number in range(1, tolerated + 1):
-            when = at + seconds * number / tolerated
-            region.agenda.at(when, lambda when: _fail_task(region, service, deployment, when, seconds / tolerated))
-        region.agenda.at(at + seconds, lambda when: _trip(region, service, deployment, when))
+def _run(region: Region, service: Service, deployment: Deployment, at: float) -> None:
+    stages.run(
+        region,
+        service,
+        deployment,
+        at,
+        finish=lambda when: _complete(region, service, deployment, when),
+        failing=lambda when: _fail_tasks(region, service, deployment, when),
+    )
 
 
-def threshold(service: Service) -> int:
-    """Failures that the circuit breaker tolerates: half of the desired count, 3 at least and 200 at most (docs)."""
-    return min(200, max(3, -(-service.desired // 2)))
-
-
-def _before_start(region: Region, service: Service, deployment: Deployment, began: float, at: float) -> None:
-    """The three steps of a rollout that completes; where a hook holds one, what follows is that much later."""
-    if not deployment.rolling or deployment.ends != outcomes.COMPLETED:
+def _fail_tasks(region: Region, service: Service, deployment: Deployment, at: float) -> None:
+    """Tasks that fail until the circuit breaker decides, or for ever."""
+    if deployment.ends == outcomes.NEVER:
+        service_tasks.fail_for_ever(region, service, deployment, at, max(deployment.seconds / 3, 0.1))
         return
-    if deployment.rollout.status == "PENDING":
-        deployment.rollout.status = "IN_PROGRESS"
-
-    def start(when: float) -> None:
-        shifted, seconds = began + (when - at), deployment.seconds
-        deployment.rollout.stage = "SCALE_UP"
-        _launch(region, service, deployment, when, seconds * (1 - LAUNCH_AT))
-        due = shifted + DRAIN_AT * seconds
-        region.agenda.at(due, lambda late: _before_drain(region, service, deployment, shifted, late))
-
-    hooks.through(region, deployment, hooks.BEFORE_START, at, start)
-
-
-def _before_drain(region: Region, service: Service, deployment: Deployment, began: float, at: float) -> None:
-    def drain(when: float) -> None:
-        shifted = began + (when - at)
-        deployment.rollout.stage = "CLEAN_UP"
-        _drain(region, service, deployment, when)
-        due = shifted + deployment.seconds
-        region.agenda.at(due, lambda late: _finish(region, service, deployment, late))
-
-    hooks.through(region, deployment, hooks.BEFORE_DRAIN, at, drain)
+    times = threshold(deployment.rollout.configuration, service.desired)
+    service_tasks.fail(
+        region,
+        service,
+        deployment,
+        at,
+        deployment.seconds,
+        times,
+        lambda when: _trip(region, service, deployment, when),
+    )
 
 
-def _launch(region: Region, service: Service, deployment: Deployment, at: float, seconds: float) -> None:
-    deployment.launched = True
-    missing = deployment.desired - len(deployment.alive(at))
-    tasks = [_task(region, service, deployment, at, seconds) for _ in range(missing)]
-    if tasks:
-        names = " ".join(f"(task {task.arn.rsplit('/')[-1]})" for task in tasks)
-        _event(region, service, f"has started {len(tasks)} tasks: {names}.", at)
-
-
-def _task(region: Region, service: Service, deployment: Deployment, at: float, seconds: float) -> Task:
-    revision = task_definitions.find(region, deployment.revision.task_definition)
-    doc: Doc = {"group": f"service:{service.name}", "startedBy": deployment.id, "enableExecuteCommand": False}
-    settings = deployment.revision.settings
-    doc["launchType"] = settings.get("launchType", "FARGATE")
-    if settings.get("capacityProviderStrategy"):
-        doc["capacityProviderName"] = settings["capacityProviderStrategy"][0]["capacityProvider"]
-    if "platformVersion" in settings:
-        doc["platformVersion"] = settings["platformVersion"]
-    cluster = region.clusters[service.cluster]
-    task = task_docs.make(region, cluster, revision, doc, overrides={}, seconds=seconds, began=at)
-    task.running_at = at + seconds / 2
-    task.service = service.name
-    deployment.tasks.append(task)
-    return task
-
-
-def _drain(region: Region, service: Service, deployment: Deployment, at: float) -> None:
-    for old in service.deployments[1:]:
-        old.desired = 0
-        _stop(region, service, old.alive(at), deployment, at)
-
-
-def _stop(region: Region, service: Service, tasks: list[Task], by: Deployment, at: float) -> None:
-    for task in tasks:
-        task.stopping_at = task.stopped_at = at
-        task.stop = {
-            "stopCode": "ServiceSchedulerInitiated",
-            "stoppedReason": f"Scaling activity initiated by (deployment {by.id})",
-        }
-        task.exits = {name: {"exitCode": 0} for name in task.exits}
-    if tasks:
-        names = " ".join(f"(task {task.arn.rsplit('/')[-1]})" for task in tasks)
-        _event(region, service, f"has stopped {len(tasks)} running tasks: {names}.", at)
-
-
-def _finish(region: Region, service: Service, deployment: Deployment, at: float) -> None:
-    if deployment.rolling:
-        _complete(region, service, deployment, at)
+def _trip(region: Region, service: Service, deployment: Deployment, at: float) -> None:
+    """The circuit breaker's decision."""
+    deployment.rollout.breaker = "TRIGGERED"
+    back = deployment.ends == outcomes.ROLLED_BACK
+    failure = Failure(
+        state_reason=f"ECS deployment circuit breaker: {FAILED_TO_START}",
+        event=FAILED_TO_START,
+        reason=f"Service deployment {'rolled back' if back else 'stopped'} because {BREAKER}",
+        back=back,
+    )
+    fail(region, service, deployment, failure, at)
 
 
 def _complete(region: Region, service: Service, deployment: Deployment, at: float) -> None:
     rollout = deployment.rollout
-    for old in service.deployments[1:]:
-        _stop(region, service, old.alive(at), deployment, at)
+    service_tasks.drain(region, service, deployment, at)
     service.deployments[:] = [deployment]
     service.stable = deployment.revision
     deployment.state, deployment.updated_at, deployment.failed_tasks = "COMPLETED", at, 0
@@ -246,58 +250,5 @@ def _complete(region: Region, service: Service, deployment: Deployment, at: floa
     rollout.breaker = "TRIGGERED" if rollout.breaker == "TRIGGERED" else "MONITORING_COMPLETE"
     rollout.finished_at = rollout.updated_at = at
     rollout.stage = "CLEAN_UP"
-    _event(region, service, f"(deployment {deployment.id}) deployment completed.", at)
-    _event(region, service, "has reached a steady state.", at)
-
-
-def _fail_on(region: Region, service: Service, deployment: Deployment, at: float, pause: float) -> None:
-    """A task that fails after ``pause`` seconds, and then another one, later and later."""
-
-    def fail(when: float) -> None:
-        if deployment.rolling:
-            _fail_task(region, service, deployment, when, pause)
-            if deployment.failed_tasks % threshold(service) == 0:
-                _event(region, service, "is unable to consistently start tasks successfully.", when)
-            _fail_on(region, service, deployment, when, min(pause * 2, _MOST_SECONDS_BETWEEN_FAILURES))
-
-    region.agenda.at(at + pause, fail)
-
-
-def _fail_task(region: Region, service: Service, deployment: Deployment, at: float, lived: float) -> None:
-    """A task of the deployment that began ``lived`` seconds ago has failed; how, a fitting rule for tasks may say."""
-    if not deployment.rolling or deployment.ends == outcomes.COMPLETED:
-        return
-    if deployment.rollout.status == "PENDING":
-        deployment.rollout.status = "IN_PROGRESS"
-    task = _task(region, service, deployment, at - lived, lived)
-    revision = task.revision
-    rule = region.outcomes.ordered_task(revision.family, revision.images, task_docs.commands(revision, {}))
-    task_docs.end(region, task, rule if rule and rule.fails else TaskRule(exit_code=1), at)
-    name = task.arn.rsplit("/")[-1]
-    _event(region, service, f"has started 1 tasks: (task {name}).", at - lived)
-    deployment.failed_tasks += 1
-    deployment.rollout.failures = deployment.failed_tasks
-    deployment.updated_at = deployment.rollout.updated_at = at
-
-
-def _trip(region: Region, service: Service, deployment: Deployment, at: float) -> None:
-    """The circuit breaker's decision: the deployment has failed, and is rolled back or left as it is."""
-    if not deployment.rolling:
-        return
-    reason = deployment.failure_reason or f"ECS deployment circuit breaker: {FAILED_TO_START}"
-    deployment.state, deployment.state_reason, deployment.updated_at = "FAILED", reason, at
-    deployment.rollout.breaker = "TRIGGERED"
-    _event(region, service, f"(deployment {deployment.id}) deployment failed: {FAILED_TO_START}", at)
-    if deployment.ends == outcomes.ROLLED_BACK:
-        roll_back(region, service, deployment, reason, at)
-        return
-    rollout = deployment.rollout
-    rollout.status, rollout.reason = "STOPPED", reason
-    rollout.stopped_at = rollout.finished_at = rollout.updated_at = at
-
-
-def _event(region: Region, service: Service, text: str, at: float) -> None:
-    """Newest first; ECS keeps the last hundred."""
-    event = {"id": region.ids.uuid(), "createdAt": at, "message": f"(service {service.name}) {text}"}
-    service.events.insert(0, event)
-    del service.events[100:]
+    service_events.add(region, service, f"(deployment {deployment.id}) deployment completed.", at)
+    service_events.add(region, service, "has reached a steady state.", at)

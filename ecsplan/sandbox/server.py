@@ -10,17 +10,19 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Final
 
-from . import names
+from . import alarms, names
 from .control import Control
 from .ecs import Clock, Ecs
 from .errors import AwsError
 from .events import Events
 from .exchange import Answer, Incoming, Request, refusal, success
-from .faults import Fault, Faults, Gate
+from .faults import Fault, Gate
 from .http import HttpServer
 from .inputs import Inputs
+from .logs import Logs
+from .orders import Orders
 from .others import Others, identity
-from .outcomes import Outcomes, RolloutRule, TaskRule
+from .outcomes import AlarmRule
 from .seed import Seeded, seed
 from .state import Doc, Region
 
@@ -33,7 +35,7 @@ class _RealTime:
         return time.time()
 
 
-class Sandbox:
+class Sandbox(Orders):
     """An AWS on loopback, for tests and rehearsals. A context manager; ``start`` and ``stop`` do the same.
 
     Every method may be called from any thread. ``clock`` has ``now()``, in epoch seconds; rollouts and tasks go on as
@@ -44,22 +46,20 @@ class Sandbox:
         self._port = port
         self._clock: Clock = clock or _RealTime()
         self._region = region
-        self._lock = threading.RLock()
+        super().__init__()
         self._log_lock = threading.Lock()
         self._inputs = {"ecs": Inputs("ecs"), "events": Inputs("events")}
-        self._outcomes = Outcomes()
-        self._faults = Faults()
         self._gate = Gate()
         self._others = Others()
         self._control = Control(self)
         self._http: HttpServer | None = None
-        self.latency = 0.0
         self._forget()
 
     def _forget(self) -> None:
         self._ids = names.Ids()
         self._ecs: dict[str, Ecs] = {}
         self._events: dict[str, Events] = {}
+        self._logs = Logs()
         self._requests: dict[int, Request] = {}
         self._numbers = itertools.count(1)
 
@@ -127,111 +127,42 @@ class Sandbox:
             self._forget()
             self.latency = 0.0
 
-    # -- ordering --------------------------------------------------------------------------------------------------
-
-    def fault(
-        self,
-        operation: str,
-        kind: str,
-        times: int = 1,
-        skip: int = 0,
-        code: str = "",
-        message: str = "",
-        status: int = 400,
-        match: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Have requests meet a fault: the ``times`` after the first ``skip`` of those of ``operation`` ("*": any) whose
-        parameters equal those of ``match``. Kinds: throttle, error, drop_before, drop_after, hold, failures (RunTask,
-        DescribeTasks, DescribeServices), failed_entries (PutTargets, RemoveTargets). Raises ValueError for an unknown
-        kind."""
-        fault = Fault(operation=operation, kind=kind, code=code, message=message, status=status, match=match)
-        self._faults.order(fault, times=times, skip=skip)
+    # -- ordering what is under way; the rest of it is in Orders ---------------------------------------------------
 
     def clear_faults(self) -> None:
         """Forget the faults that were ordered and have not happened yet."""
         self._faults.clear()
 
-    def release(self) -> None:
-        """Let the requests that are being held go on."""
-        self._gate.release()
+    def release(self, drop: bool = False) -> None:
+        """Let the requests that are being held go on; with ``drop`` close their connections and carry out none."""
+        self._gate.release(abandon=drop)
 
     @property
     def holding(self) -> int:
         """How many requests are being held."""
         return self._gate.waiting
 
-    def rollout(
+    def alarm(
         self,
-        ends: str = "COMPLETED",
+        name: str,
         seconds: float | None = None,
+        stage: str | None = None,
         service: str | None = None,
         image: str | None = None,
-        reason: str | None = None,
     ) -> None:
-        """Say how rollouts that begin from now on end, after ``seconds``: COMPLETED, FAILED, ROLLED_BACK or NEVER.
+        """Have a CloudWatch alarm go off: in rollouts that begin from now on, ``seconds`` after their beginning or
+        when they enter ``stage``; without either of these, now, for those that are under way.
 
-        ``service`` and ``image`` are globs for the service's name and an image of its task definition; ``reason``
-        becomes the rolloutStateReason of a failure. The newest fitting rule wins.
+        It makes those fail whose deploymentConfiguration watches it. ``service`` and ``image`` are globs.
         """
-        rule = RolloutRule(ends=ends, seconds=seconds, service=service, image=image, reason=reason)
+        rule = AlarmRule(name=name, seconds=seconds, stage=stage, service=service, image=image)
+        if seconds is not None or stage is not None:
+            self._order_alarm(rule)
+            return
         with self._lock:
-            self._outcomes.add_rollout(rule)
-
-    def task(
-        self,
-        exit_codes: Mapping[str, int] | None = None,
-        exit_code: int = 0,
-        seconds: float | None = None,
-        image: str | None = None,
-        family: str | None = None,
-        command: str | None = None,
-        started: bool = True,
-        reason: str | None = None,
-        stopped_reason: str | None = None,
-        log_lines: Iterable[str] = (),
-    ) -> None:
-        """Say how one-off tasks that start from now on end, and how tasks of failing rollouts fail.
-
-        ``exit_code`` is that of every essential container, ``exit_codes`` those of containers by name. ``image``,
-        ``family`` and ``command`` (a container's words with blanks between) are globs. ``started`` False:
-        the task never starts and has no exit code. ``reason`` is the containers', ``stopped_reason`` the task's;
-        ``log_lines`` go to the essential containers' awslogs streams. The newest fitting rule wins.
-        """
-        rule = TaskRule(
-            exit_codes=dict(exit_codes or {}), exit_code=exit_code, seconds=seconds, image=image, family=family,
-            command=command, started=started, reason=reason, stopped_reason=stopped_reason, log_lines=tuple(log_lines),
-        )  # fmt: skip
-        if rule.log_lines:
-            self._others.load()  # they go to moto's CloudWatch Logs
-        with self._lock:
-            self._outcomes.add_task(rule)
-
-    @property
-    def rollout_seconds(self) -> float:
-        """How long a rollout takes where no rule says otherwise; 1 to begin with."""
-        return self._outcomes.rollout_seconds
-
-    @rollout_seconds.setter
-    def rollout_seconds(self, seconds: float) -> None:
-        self._outcomes.rollout_seconds = seconds
-
-    @property
-    def task_seconds(self) -> float:
-        """How long a one-off task takes where no rule says otherwise; 1 to begin with."""
-        return self._outcomes.task_seconds
-
-    @task_seconds.setter
-    def task_seconds(self, seconds: float) -> None:
-        self._outcomes.task_seconds = seconds
-
-    @property
-    def container_instances(self) -> int:
-        """How many EC2 instances every cluster has; 2 to begin with. Without any, RunTask on EC2 is refused."""
-        return self._outcomes.container_instances
-
-    @container_instances.setter
-    def container_instances(self, count: int) -> None:
-        self._outcomes.container_instances = count
+            for ecs in self._ecs.values():
+                ecs.settle()
+                alarms.ring_now(ecs.region, rule)
 
     # -- state -----------------------------------------------------------------------------------------------------
 
@@ -250,15 +181,12 @@ class Sandbox:
 
     def _ecs_of(self, region: str) -> Ecs:
         if region not in self._ecs:
-            state = Region(region, self._ids, self._outcomes, self._write_log)
+            state = Region(region, self._ids, self._outcomes, self._logs)
             self._ecs[region] = Ecs(state, self._clock, self._inputs["ecs"])
         return self._ecs[region]
 
     def _events_of(self, region: str) -> Events:
         return self._events.setdefault(region, Events(region, self._inputs["events"]))
-
-    def _write_log(self, region: str, options: Doc, stream: str, at: float, lines: tuple[str, ...]) -> None:
-        self._others.write_log(region, options, stream, at, lines)
 
     # -- answering -------------------------------------------------------------------------------------------------
 
@@ -311,8 +239,9 @@ class Sandbox:
             if incoming.service == "ecs":
                 usual = "RESOURCE:MEMORY" if operation == "RunTask" else "MISSING"
                 unplaced = {"reason": partial.code or usual, "detail": partial.message} if partial else None
+                count = partial.count if partial else 1
                 with self._lock:
-                    return success(self._ecs_of(incoming.region).call(operation, params, unplaced))
+                    return success(self._ecs_of(incoming.region).call(operation, params, unplaced, count))
             if incoming.service == "events":
                 code = (
                     {"ErrorCode": partial.code or "InternalException", "ErrorMessage": partial.message}
@@ -321,12 +250,25 @@ class Sandbox:
                 )
                 with self._lock:
                     return success(self._events_of(incoming.region).call(operation, params, code))
+            if incoming.service == "logs" and isinstance(params, dict):
+                answer = self._log_answer(incoming.region, operation, params)
+                if answer is not None:
+                    return success(answer)
         except AwsError as error:
             return refusal(incoming, error)
         own = not incoming.access_key.startswith(("ASIA", "LSIA"))  # credentials of a role are moto's to know
         if incoming.service == "sts" and operation == "GetCallerIdentity" and own:
             return identity()
         return self._others.respond(incoming)
+
+    def _log_answer(self, region: str, operation: str, params: Doc) -> Doc | None:
+        """What containers have written; None for what is moto's. Raises AwsError."""
+        with self._lock:
+            for ecs in self._ecs.values():
+                ecs.settle()
+            if self._logs.holds(region, operation, params):
+                return self._logs.call(region, operation, params, self._clock.now())
+        return None
 
 
 class EcsHandle:

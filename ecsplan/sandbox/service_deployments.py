@@ -50,19 +50,19 @@ def describe_revisions(region: Region, params: Doc) -> Doc:
 
 
 def stop(region: Region, params: Doc) -> Doc:
-    """Roll a deployment back that is still going on; the circuit breaker need not be configured for it."""
+    """Roll a deployment back that is still going on, or leave it as it is (ABORT).
+
+    The circuit breaker need not be configured for either.
+    """
     arn = params["serviceDeploymentArn"]
     service, rollout = next(((s, r) for s, r in _rollouts(region) if r.arn == arn), (None, None))
     if service is None or rollout is None:
         raise errors.AwsError("ServiceDeploymentNotFoundException", "Service deployment not found.")
-    if params.get("stopType", "ROLLBACK") != "ROLLBACK":
-        raise errors.invalid("The stopType must be ROLLBACK.")
     deployment = service.primary
     if rollout.status not in ("PENDING", "IN_PROGRESS") or deployment is None or deployment.rollout is not rollout:
         raise errors.AwsError("ConflictException", f"The service deployment is {rollout.status} and cannot be stopped.")
-    deployment.state = "FAILED"
-    deployment.state_reason = "Service deployment was stopped by the user."
-    rollouts.roll_back(region, service, deployment, "Service deployment was stopped by the user.", region.now)
+    back = params.get("stopType", "ROLLBACK") == "ROLLBACK"
+    rollouts.stop_by_user(region, service, deployment, region.now, back=back)
     return {"serviceDeploymentArn": arn}
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from . import rollouts, task_definitions, task_docs
+from . import task_definitions, task_docs
+from .circuit_breaker import threshold
 from .service_defaults import DEPLOYMENT_ONLY, platform_family
 from .state import Deployment, Doc, Region, Rollout, Service, ServiceRevision
 
@@ -83,29 +84,51 @@ def _counts(arn: str, shown: Doc) -> Doc:
     }
 
 
+def _summary(rollout: Rollout, arn: str, shown: Doc) -> Doc:
+    """A service revision's tasks, and its share of the traffic where the strategy shifts it."""
+    doc = _counts(arn, shown)
+    if rollout.production:
+        doc["requestedTestTrafficWeight"] = rollout.test.get(arn, 0.0)
+        doc["requestedProductionTrafficWeight"] = rollout.production.get(arn, 0.0)
+    return doc
+
+
 def rollout(region: Region, service: Service, rollout: Rollout) -> Doc:
     """A service deployment as DescribeServiceDeployments answers it."""
     shown = {d.revision.arn: _deployment(region, d, rolling=True) for d in reversed(service.deployments)}
     none = {"desiredCount": 0, "runningCount": 0, "pendingCount": 0}
+    counts = {r.arn: _summary(rollout, r.arn, shown.get(r.arn, none)) for r in (*rollout.sources, rollout.target)}
     breaker = rollout.configuration["deploymentCircuitBreaker"]["enable"] or rollout.breaker == "TRIGGERED"
     doc = brief(region, service, rollout)
     del doc["targetServiceRevisionArn"]
     doc |= {
         "updatedAt": rollout.updated_at,
-        "sourceServiceRevisions": [_counts(r.arn, shown.get(r.arn, none)) for r in rollout.sources],
-        "targetServiceRevision": _counts(rollout.target.arn, shown.get(rollout.target.arn, none)),
+        "sourceServiceRevisions": [counts[r.arn] for r in rollout.sources],
+        "targetServiceRevision": counts[rollout.target.arn],
         "lifecycleStage": rollout.stage,
         "deploymentConfiguration": rollout.configuration,
         "deploymentCircuitBreaker": {
             "status": rollout.breaker if breaker else "DISABLED",
             "failureCount": rollout.failures,
-            "threshold": rollouts.threshold(service),
+            "threshold": threshold(rollout.configuration, service.desired),
         },
-        "alarms": {"status": "DISABLED", "alarmNames": [], "triggeredAlarmNames": []},
+        "alarms": _alarms(rollout),
     }
     extra: Doc = {"stoppedAt": rollout.stopped_at, "rollback": rollout.rollback}
     extra["lifecycleHookDetails"] = [dict(hook) for hook in rollout.hooks] or None
     return doc | {name: value for name, value in extra.items() if value is not None}
+
+
+def _alarms(rollout: Rollout) -> Doc:
+    watched = rollout.configuration.get("alarms", {})
+    status = "MONITORING" if rollout.finished_at is None else "MONITORING_COMPLETE"
+    if rollout.alarmed:
+        status = "TRIGGERED"
+    return {
+        "status": status if watched.get("enable") else "DISABLED",
+        "alarmNames": watched.get("alarmNames", []),
+        "triggeredAlarmNames": list(rollout.alarmed),
+    }
 
 
 def brief(region: Region, service: Service, rollout: Rollout) -> Doc:
@@ -117,7 +140,7 @@ def brief(region: Region, service: Service, rollout: Rollout) -> Doc:
         "createdAt": rollout.created_at,
         "status": rollout.status,
         "targetServiceRevisionArn": rollout.target.arn,
-        "startedAt": None if rollout.status == "PENDING" else rollout.created_at,
+        "startedAt": rollout.started_at,
         "finishedAt": rollout.finished_at,
         "statusReason": rollout.reason,
     }

@@ -6,7 +6,19 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from . import errors, names, rollouts, service_checks, service_defaults, service_docs, task_definitions, validation
+from . import (  # fmt: skip
+    errors,
+    failures,
+    hooks,
+    names,
+    rollouts,
+    service_checks,
+    service_defaults,
+    service_docs,
+    task_definitions,
+    task_docs,
+    validation,
+)
 from .paging import page
 from .state import Cluster, Doc, Region, Revision, Service
 
@@ -134,6 +146,7 @@ def _check(params: Doc, doc: Doc, revision: Revision) -> None:
         service_checks.launch_type(revision, doc["launchType"])
     service_checks.fargate_placement(params, doc)
     service_checks.ports(revision, doc)
+    hooks.check(doc["deploymentConfiguration"])
 
 
 def describe(region: Region, params: Doc) -> Doc:
@@ -142,16 +155,16 @@ def describe(region: Region, params: Doc) -> Doc:
     if not params["services"]:
         raise errors.invalid("Services cannot be empty.")
     cluster = region.cluster(params)
-    found, failures = [], []
+    found, missing = [], []
     for reference in dict.fromkeys(params["services"]):
         service = region.service(cluster, reference)
         if service is None:
             arn = region.arn(f"service/{cluster.name}/{names.short(reference)}")
-            failures.append({"arn": arn, "reason": "MISSING"})
+            missing.append({"arn": arn, "reason": "MISSING"})
             continue
         doc = service_docs.describe(region, service)
         found.append(doc | {"tags": service.tags} if "TAGS" in params.get("include", []) else doc)
-    return {"services": found, "failures": failures}
+    return {"services": found, "failures": missing}
 
 
 def list_services(region: Region, params: Doc) -> Doc:
@@ -177,8 +190,9 @@ def delete(region: Region, params: Doc) -> Doc:
     rollouts.scale(region, service, region.now)
     for deployment in service.deployments:
         for task in deployment.alive(region.now):
-            task.stopping_at = task.stopped_at = region.now
-            task.stop = {"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Service was deleted."}
+            why = {"stopCode": failures.BY_SCHEDULER, "stoppedReason": "Service was deleted."}
+            task_docs.halt(task, region.now, region.now, why, 0)
+    rollouts.supersede(service, region.now)  # what is rolling out does not go on
     service.status, service.deployments = "INACTIVE", []
     return {"service": service_docs.describe(region, service)}
 

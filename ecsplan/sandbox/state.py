@@ -12,11 +12,10 @@ from typing import Any
 
 from . import errors, names
 from .agenda import Agenda
-from .outcomes import Outcomes
+from .logs import Logs, Stream
+from .outcomes import AlarmRule, Outcomes
 
 Doc = dict[str, Any]
-#: Puts lines into a log stream: region, awslogs options, stream, epoch seconds, lines.
-LogWriter = Callable[[str, Doc, str, float, tuple[str, ...]], None]
 
 
 @dataclass
@@ -59,11 +58,23 @@ class ServiceRevision:
     created_at: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a deployment fails: in its rolloutStateReason, after "deployment failed: " in an event, as statusReason of
+    the service deployment; and whether it is rolled back."""
+
+    state_reason: str
+    event: str
+    reason: str
+    back: bool
+
+
 @dataclass
 class Rollout:
     """A service deployment, as ListServiceDeployments knows it; a rollback belongs to the one that it undoes.
 
-    ``resume`` goes on from the hook at which it waits, ``roll_back(reason, at)`` goes back.
+    ``resume`` goes on from the PAUSE hook at which it waits, ``fail(failure, at)`` ends it. The weights are the shares
+    of the traffic in percent, by ARN of the service revision; none where the strategy shifts no traffic.
     """
 
     arn: str
@@ -73,21 +84,33 @@ class Rollout:
     target: ServiceRevision
     sources: list[ServiceRevision]
     configuration: Doc
+    started_at: float | None = None
     finished_at: float | None = None
     stopped_at: float | None = None
     reason: str | None = None
     rollback: Doc | None = None
     breaker: str = "MONITORING"
     failures: int = 0
-    stage: str = "SCALE_UP"
+    stage: str = "PRE_SCALE_UP"
     hooks: list[Doc] = field(default_factory=list)
+    alarmed: list[str] = field(default_factory=list)
+    production: dict[str, float] = field(default_factory=dict)
+    test: dict[str, float] = field(default_factory=dict)
     resume: Callable[[float], None] | None = None
-    roll_back: Callable[[str, float], object] | None = None
+    fail: Callable[[Failure, float], object] | None = None
+
+    def go_on(self, at: float) -> None:
+        """It is no longer PENDING."""
+        if self.status == "PENDING":
+            self.status, self.started_at = "IN_PROGRESS", at
 
 
 @dataclass
 class Deployment:
-    """An entry of a service's ``deployments``; ``ends`` and ``seconds`` are its outcome, fixed when it began."""
+    """An entry of a service's ``deployments``.
+
+    ``ends``, ``seconds``, ``failures``, ``unplaced`` and ``alarms`` are its outcome, fixed by rules when it began.
+    """
 
     id: str
     revision: ServiceRevision
@@ -98,6 +121,9 @@ class Deployment:
     ends: str
     seconds: float
     failure_reason: str | None = None
+    failures: int = 0
+    unplaced: str | None = None
+    alarms: list[AlarmRule] = field(default_factory=list)
     status: str = "PRIMARY"
     state: str = "IN_PROGRESS"
     state_reason: str = ""
@@ -125,18 +151,35 @@ class Task:
     pending_at: float
     running_at: float | None
     stopping_at: float | None = None
+    deprovisioning_at: float | None = None
     stopped_at: float | None = None
     stop: Doc = field(default_factory=dict)
+    health: str = "UNKNOWN"
+    streams: dict[str, Stream] = field(default_factory=dict)
     exits: dict[str, Doc] = field(default_factory=dict)
     service: str | None = None
     tags: list[Doc] = field(default_factory=list)
 
+    @property
+    def id(self) -> str:
+        return names.short(self.arn)
+
+    def has_started(self, now: float) -> bool:
+        return self.running_at is not None and now >= self.running_at
+
+    def has_exited(self, now: float) -> bool:
+        """Its containers have ended, even where the task is still being cleaned up."""
+        ended = self.stopped_at if self.deprovisioning_at is None else self.deprovisioning_at
+        return ended is not None and now >= ended
+
     def status(self, now: float) -> str:
         if self.stopped_at is not None and now >= self.stopped_at:
             return "STOPPED"
+        if self.deprovisioning_at is not None and now >= self.deprovisioning_at:
+            return "DEPROVISIONING"
         if self.stopping_at is not None and now >= self.stopping_at:
             return "STOPPING"
-        if self.running_at is not None and now >= self.running_at:
+        if self.has_started(now):
             return "RUNNING"
         return "PENDING" if now >= self.pending_at else "PROVISIONING"
 
@@ -179,7 +222,7 @@ class Region:
     name: str
     ids: names.Ids
     outcomes: Outcomes
-    write_log: LogWriter
+    logs: Logs
     now: float = 0.0
     agenda: Agenda = field(default_factory=Agenda)
     clusters: dict[str, Cluster] = field(default_factory=dict)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, Final
 
+from . import failures
+from .failures import End
 from .outcomes import TaskRule
 from .service_defaults import platform_family
 from .state import Cluster, Doc, Region, Revision, Task
@@ -11,7 +15,11 @@ from .state import Cluster, Doc, Region, Revision, Task
 #: When, of the time that a task has, it is pending and running.
 PENDING_AT: Final = 0.1
 RUNNING_AT: Final = 0.3
+#: How much of its time a task that ends by itself is being cleaned up in, at the end of it.
+DEPROVISIONING: Final = 0.05
 PLATFORM_VERSION: Final = "1.4.0"
+#: Named by tasks that fail the health checks of a load balancer which their service does not have.
+NO_TARGET_GROUP: Final = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/sandbox/0000000000000000"
 
 
 def make(
@@ -22,56 +30,114 @@ def make(
     *,
     overrides: Doc,
     seconds: float,
-    began: float | None = None,
+    running_at: float | None = None,
 ) -> Task:
-    """A new task; it starts within ``seconds`` from ``began`` (by default now) and never ends by itself."""
-    start = region.now if began is None else began
+    """A new task; it starts within ``seconds`` from now, or at ``running_at``, and never ends by itself."""
     arn = region.arn(f"task/{cluster.name}/{region.ids.hex()}")
     task = Task(
         arn=arn,
         cluster=cluster.name,
         revision=revision,
         doc=_static(arn, cluster, revision, doc, overrides),
-        created_at=start,
-        pending_at=start + PENDING_AT * seconds,
-        running_at=start + RUNNING_AT * seconds,
+        created_at=region.now,
+        pending_at=region.now + PENDING_AT * seconds,
+        running_at=region.now + RUNNING_AT * seconds if running_at is None else running_at,
         exits={c["name"]: {} for c in revision.doc["containerDefinitions"]},
     )
     region.tasks[arn] = task
+    for container in _containers(revision):
+        logging, name = container.get("logConfiguration", {}), container["name"]
+        options = logging.get("options", {})
+        if logging.get("logDriver") == "awslogs" and "awslogs-group" in options and task.running_at is not None:
+            task.streams[name] = region.logs.open(region.name, options, name, task.id, task.running_at)
     return task
 
 
-def end(region: Region, task: Task, rule: TaskRule, when: float) -> None:
-    """Have ``task`` stop at ``when`` as ``rule`` says, and its log lines written by then."""
-    containers = task.revision.doc["containerDefinitions"]
-    task.stopping_at = task.stopped_at = when
-    if rule.started:
-        task.stop = {"stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited"}
-        for container in containers:
-            essential = container["essential"] or container["name"] in rule.exit_codes
-            exited: Doc = {"exitCode": rule.exit_of(container["name"]) if essential else 0}
-            task.exits[container["name"]] = exited | ({"reason": rule.reason} if rule.reason else {})
-    else:
-        text = f"pull image manifest has been retried 1 time(s): failed to resolve ref {containers[0]['image']}"
-        reason = rule.reason or f"CannotPullContainerError: {text}"
-        task.stop = {"stopCode": "TaskFailedToStart", "stoppedReason": reason}
+def stay(region: Region, task: Task, rule: TaskRule) -> None:
+    """Have ``task`` stay in the status that the rule names, until somebody stops it."""
+    if rule.stays == "RUNNING":
+        _write(task, rule, region.now + region.outcomes.task_seconds)
+        return
+    task.running_at = None
+    if rule.stays == "PROVISIONING":
+        task.pending_at = math.inf
+    for stream in task.streams.values():
+        stream.discard()
+
+
+def end(task: Task, rule: TaskRule, when: float, balancers: Sequence[Doc] = ()) -> End:
+    """Have ``task`` stop at ``when`` as ``rule`` says, its log lines written by then; what it will look like.
+
+    ``balancers`` are the loadBalancers of its service.
+    """
+    last = _end(task, rule, balancers)
+    exited = when - DEPROVISIONING * (when - task.created_at)
+    task.stopping_at = task.deprovisioning_at = exited
+    task.stopped_at, task.health = when, last.health
+    task.stop = {"stopCode": last.stop_code, "stoppedReason": rule.stopped_reason or last.stopped_reason}
+    if last.stop_code == failures.NOT_STARTED:
         task.running_at = None
-        task.exits = {c["name"]: {"reason": reason} for c in containers}
-    if rule.stopped_reason:
-        task.stop["stoppedReason"] = rule.stopped_reason
-    if rule.log_lines:
-        region.agenda.at(when, lambda at: _write_logs(region, task, rule, at))
+        reason = rule.reason or last.container_reason
+        task.exits = {name: {"reason": reason} if reason else {} for name in task.exits}
+        if rule.reason and not rule.stopped_reason:
+            task.stop["stoppedReason"] = rule.reason
+        for stream in task.streams.values():
+            stream.discard()
+        return last
+    failing = failing_container(task.revision, rule)
+    for container in _containers(task.revision):
+        name = container["name"]
+        essential = container["essential"] or name in rule.exit_codes
+        code, reason = rule.exit_of(name) if essential else 0, rule.reason
+        if rule.failure and name == failing and not code:
+            code = last.exit_code or 0
+        if name == failing:
+            reason = reason or last.container_reason
+        task.exits[name] = {"exitCode": code} | ({"reason": reason} if reason else {})
+    _write(task, rule, exited)
+    return last
 
 
-def _write_logs(region: Region, task: Task, rule: TaskRule, at: float) -> None:
-    """To the streams that awslogs names: prefix/container/task id."""
-    for container in task.revision.doc["containerDefinitions"]:
-        logging = container.get("logConfiguration", {})
-        named = not rule.exit_codes or container["name"] in rule.exit_codes
-        if logging.get("logDriver") == "awslogs" and container["essential"] and named:
-            prefix, number = logging["options"].get("awslogs-stream-prefix", "ecs"), task.arn.rsplit("/", 1)[-1]
-            stream = f"{prefix}/{container['name']}/{number}"
-            region.write_log(region.name, logging["options"], stream, at, rule.log_lines)
+def _end(task: Task, rule: TaskRule, balancers: Sequence[Doc]) -> End:
+    first = next((b for b in balancers if "targetGroupArn" in b), {})
+    images = {c["name"]: c["image"] for c in _containers(task.revision)}
+    kind = rule.failure or (None if rule.started else failures.IMAGE_PULL)
+    if kind is None:
+        return End(stop_code=failures.EXITED, stopped_reason="Essential container in task exited")
+    return failures.end(
+        kind,
+        task=task.id,
+        image=images[failing_container(task.revision, rule)],
+        port=first.get("containerPort", 80),
+        target_group=first.get("targetGroupArn", NO_TARGET_GROUP),
+    )
+
+
+def failing_container(revision: Revision, rule: TaskRule) -> str:
+    """The container that an ordered failure is about: the first one named in exit_codes, else the first essential."""
+    named = [name for name, code in rule.exit_codes.items() if code]
+    essential = [c["name"] for c in _containers(revision) if c["essential"]]
+    return str((named or essential)[0])
+
+
+def _write(task: Task, rule: TaskRule, until: float) -> None:
+    """The rule's lines, to the streams of the essential containers, or of those that exit_codes names."""
+    for container in _containers(task.revision):
+        name = container["name"]
+        if name in task.streams and (name in rule.exit_codes or (container["essential"] and not rule.exit_codes)):
+            task.streams[name].write(rule.lines, until, rule.log_delay)
+
+
+def halt(task: Task, at: float, stopped_at: float, stop: Doc, exit_code: int) -> None:
+    """Stop ``task`` at ``at``, before it ends by itself; containers that had not started have no exit code."""
+    task.stopping_at, task.deprovisioning_at, task.stopped_at = at, None, stopped_at
+    task.stop, task.health = stop, "UNKNOWN"
+    started = task.has_started(at)
+    task.exits = {name: {"exitCode": exit_code} if started else {} for name in task.exits}
+    if not started:
+        task.running_at = None
+    for stream in task.streams.values():
+        stream.cut(at)
 
 
 def commands(revision: Revision, overrides: Doc) -> list[str]:
@@ -126,19 +192,23 @@ def describe(task: Task, now: float) -> Doc:
     """The task as DescribeTasks answers it at ``now``."""
     status = task.status(now)
     doc = task.doc | {"lastStatus": status, "desiredStatus": task.wanted(now), "createdAt": task.created_at}
-    doc["containers"] = [_container(task, c, status) for c in _containers(task.revision)]
+    doc["containers"] = [_container(task, c, now) for c in _containers(task.revision)]
     if now >= task.pending_at:
         doc |= {"pullStartedAt": task.pending_at, "connectivity": "CONNECTED", "connectivityAt": task.pending_at}
-    if task.running_at is not None and now >= task.running_at:
+    if task.has_started(now):
         doc |= {"pullStoppedAt": task.running_at, "startedAt": task.running_at}
     if task.stopping_at is not None and now >= task.stopping_at:
         doc |= task.stop | {"stoppingAt": task.stopping_at}
+    if task.has_exited(now):
+        doc["executionStoppedAt"] = task.stopped_at if task.deprovisioning_at is None else task.deprovisioning_at
+        doc["healthStatus"] = task.health
     if status == "STOPPED":
-        doc |= {"stoppedAt": task.stopped_at, "executionStoppedAt": task.stopped_at}
+        doc["stoppedAt"] = task.stopped_at
     return doc
 
 
-def _container(task: Task, definition: Doc, status: str) -> Doc:
+def _container(task: Task, definition: Doc, now: float) -> Doc:
+    status = "STOPPED" if task.has_exited(now) else task.status(now)
     doc: dict[str, Any] = {
         "containerArn": task.arn.replace(":task/", ":container/") + f"/{definition['name']}",
         "taskArn": task.arn,
@@ -151,5 +221,6 @@ def _container(task: Task, definition: Doc, status: str) -> Doc:
     }
     doc |= {name: str(definition[name]) for name in ("memory", "memoryReservation") if name in definition}
     if status == "STOPPED":
+        doc["healthStatus"] = task.health
         doc |= task.exits[definition["name"]]
     return doc

@@ -7,27 +7,29 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from . import errors, names, service_checks, task_definitions, task_docs, validation
+from . import errors, failures, names, rollouts, service_checks, task_definitions, task_docs, validation
 from .paging import page
 from .state import Cluster, Doc, Region, Revision, Task
 
 KEPT_SECONDS: Final = 3600.0
+STOPPING_SECONDS: Final = 0.1
 _NEVER_REPLAYED: Final = "Unable to reuse clientToken: the parameters differ from those that it was first used with."
 
 
-def run(region: Region, params: Doc, unplaced: Doc | None = None) -> Doc:
-    """Start ``count`` tasks; with ``unplaced`` (an ordered failure) one of them is not placed and answered as that."""
+def run(region: Region, params: Doc, unplaced: Doc | None = None, unplaced_count: int = 1) -> Doc:
+    """Start ``count`` tasks; with ``unplaced`` (an ordered failure) so many are not placed, each answered as that."""
     cluster = region.cluster(params)
     token = (cluster.name, params.get("clientToken", ""))
     if token[1] and token in region.run_tokens:
         return _replay(region, params, *region.run_tokens[token])
     revision = task_definitions.usable(region, params["taskDefinition"], errors.invalid)
     _check(region, params, cluster, revision)
-    failures = [{"arn": cluster.arn} | unplaced] if unplaced else []
-    tasks = [_start(region, params, cluster, revision) for _ in range(params.get("count", 1) - len(failures))]
+    count = params.get("count", 1)
+    refused = [{"arn": cluster.arn} | unplaced] * min(count, unplaced_count) if unplaced else []
+    tasks = [_start(region, params, cluster, revision) for _ in range(count - len(refused))]
     if token[1]:
         region.run_tokens[token] = (params, [task.arn for task in tasks])
-    return {"tasks": [task_docs.describe(task, region.now) for task in tasks], "failures": failures}
+    return {"tasks": [task_docs.describe(task, region.now) for task in tasks], "failures": refused}
 
 
 def _replay(region: Region, params: Doc, first: Doc, arns: list[str]) -> Doc:
@@ -86,18 +88,24 @@ def _start(region: Region, params: Doc, cluster: Cluster, revision: Revision) ->
     task = task_docs.make(region, cluster, revision, doc, overrides=overrides, seconds=seconds)
     labels = validation.tags(params.get("tags"))
     task.tags = (revision.tags if params.get("propagateTags") else []) + labels
-    task_docs.end(region, task, rule, region.now + seconds)
+    if rule.stays:
+        task_docs.stay(region, task, rule)
+    else:
+        task_docs.end(task, rule, region.now + seconds)
     return task
 
 
 def stop(region: Region, params: Doc) -> Doc:
+    """SIGTERM, then SIGKILL; the service of a task starts another one in its place."""
     task = _find(region, region.cluster(params), params["task"])
     if task is None:
         raise errors.invalid("The referenced task was not found.")
     if task.wanted(region.now) == "RUNNING":
-        task.stopping_at, task.stopped_at = region.now, region.now + 0.1
-        task.stop = {"stopCode": "UserInitiated", "stoppedReason": params.get("reason", "Task stopped by user")}
-        task.exits = {name: {"exitCode": 137} for name in task.exits}
+        why = {"stopCode": "UserInitiated", "stoppedReason": params.get("reason", "Task stopped by user")}
+        task_docs.halt(task, region.now, region.now + STOPPING_SECONDS, why, failures.KILLED)
+        service = region.services.get((task.cluster, task.service or ""))
+        if service is not None:
+            rollouts.scale(region, service, region.now)
     return {"task": task_docs.describe(task, region.now)}
 
 
@@ -107,15 +115,15 @@ def describe(region: Region, params: Doc) -> Doc:
         raise errors.invalid("Task identifiers can have at most 100 items.")
     if not params["tasks"]:
         raise errors.invalid("Tasks cannot be empty.")
-    tasks, failures = [], []
+    tasks, missing = [], []
     for reference in params["tasks"]:
         task = _find(region, cluster, reference)
         if task is None:
-            failures.append({"arn": region.arn(f"task/{cluster.name}/{names.short(reference)}"), "reason": "MISSING"})
+            missing.append({"arn": region.arn(f"task/{cluster.name}/{names.short(reference)}"), "reason": "MISSING"})
             continue
         doc = task_docs.describe(task, region.now)
         tasks.append(doc | {"tags": task.tags} if "TAGS" in params.get("include", []) else doc)
-    return {"tasks": tasks, "failures": failures}
+    return {"tasks": tasks, "failures": missing}
 
 
 def list_tasks(region: Region, params: Doc) -> Doc:

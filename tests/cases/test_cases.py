@@ -20,8 +20,7 @@ from ecsplan.redact import mask_plan
 from ecsplan.render.json import plan_json
 from ecsplan.render.text import plan_text
 from ecsplan.spec import loads
-
-from .conftest import Golden
+from tests.conftest import Golden
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.glob("*/spec.toml"))

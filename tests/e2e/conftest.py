@@ -15,6 +15,7 @@ import botocore.session
 import pytest
 
 from ecsplan.sandbox import Sandbox
+from tests.support.processes import PATIENCE
 from tests.support.world import EPOCH, Clock, World
 
 
@@ -58,11 +59,11 @@ def world(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[World]:
-    """Rollouts and tasks end at once here: the first look at them is the last."""
+    """Rollouts, bake times and tasks end at once here: the first look at them is the last."""
     aws, clock = served
     clock.time = EPOCH
     clock.slept.clear()
-    aws.rollout_seconds = aws.task_seconds = 0.0
+    aws.rollout_seconds = aws.task_seconds = aws.minute_seconds = 0.0
     for name in [name for name in os.environ if name.startswith(("AWS_", "BOTO_", "ECSPLAN_"))]:
         monkeypatch.delenv(name)
     nowhere = {
@@ -78,5 +79,5 @@ def world(
     # A command that has failed leaves without waiting for its other reads; none of them is to end in the next test.
     for thread in threading.enumerate():
         if thread.name.startswith("aws"):
-            thread.join(timeout=20)
+            thread.join(timeout=PATIENCE)
     aws.reset()

@@ -14,7 +14,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from tests.support.processes import environment, python, started
+from tests.support.processes import PATIENCE, environment, python, started
 from tests.support.specs import TOPIC, shop, spec
 from tests.support.world import World
 
@@ -94,7 +94,7 @@ def test_a_reader_who_has_gone(world: World) -> None:
     ran.stdout.close()
     err = ran.stderr.read()
     ran.stderr.close()
-    ran.wait(timeout=20)
+    ran.wait(timeout=PATIENCE)
     assert b"Traceback" not in err
     assert b"Exception ignored" not in err
 
@@ -115,7 +115,7 @@ def test_a_question_on_a_terminal(world: World, answer: str, code: int, revision
     with contextlib.suppress(OSError):  # the other end is closed when the process has ended
         while more := os.read(ours, 1024):
             said += more
-    out, _ = asking.communicate(timeout=20)
+    out, _ = asking.communicate(timeout=PATIENCE)
     os.close(ours)
     assert asking.returncode == code
     assert b"to register" in out

@@ -1,7 +1,9 @@
-"""The world of the end-to-end tests, in which no pause takes any time: neither ours nor those of botocore."""
+"""The world of the end-to-end tests, in which no pause takes any time: neither ours nor those of botocore; and counting
+what was tried, of which `tests/conftest.py` prints the sum at the end of the run."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import botocore.endpoint
@@ -10,6 +12,24 @@ import pytest
 from tests.e2e.conftest import client, models_read_once, served, world
 
 __all__ = ["client", "models_read_once", "served", "world"]
+
+
+class Points:
+    """How many points a test has tried."""
+
+    def __init__(self) -> None:
+        self.tried = 0
+
+    def count(self) -> int:
+        self.tried += 1
+        return self.tried
+
+
+@pytest.fixture
+def points(record_property: Callable[[str, object], None]) -> Iterator[Points]:
+    counted = Points()
+    yield counted
+    record_property("points of the kill matrix", counted.tried)
 
 
 @pytest.fixture

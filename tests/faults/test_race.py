@@ -12,7 +12,7 @@ import pytest
 
 from ecsplan.journal import Began, Closed, Deployment, Outcome, read_file
 from tests.support.amounts import amount, figure
-from tests.support.forking import Raced, Starter, starter
+from tests.support.racing import Raced, Starter, starter
 from tests.support.specs import shop
 from tests.support.world import World
 

@@ -201,7 +201,7 @@ ECS_FIELDS: Mapping[str, st.SearchStrategy[Any]] = {
 # Demanded by EventBridge, and always declared.
 ECS_PARAMETERS = st.fixed_dictionaries(
     {"TaskDefinitionArn": st.sampled_from(["web:41", "web:42"])}, optional=dict(ECS_FIELDS)
-)
+).map(lambda doc: {k: v for k, v in doc.items() if k != "LaunchType" or not doc.get("CapacityProviderStrategy")})
 TARGET = named(
     "Id",
     Arn=st.just("arn:cluster"),

@@ -122,6 +122,17 @@ def test_target_row(rule: Any, members: Doc, parameters: Doc) -> None:
     assert answer == sent | {"EcsParameters": DEFAULTS | sent["EcsParameters"]}
 
 
+@pytest.mark.parametrize(("key", "fits"), [("tag:Größe 2", True), ("tag#2", False)])
+def test_a_pattern_of_unicode_categories(rule: Any, key: str, fits: bool) -> None:
+    parameters = {"RunCommandTargets": [{"Key": key, "Values": ["v"]}]}
+    sent = {"Id": "t", "Arn": "arn:aws:ssm:eu-west-1:123456789012:document/d", "RunCommandParameters": parameters}
+    if fits:
+        assert put(rule, sent)["FailedEntryCount"] == 0
+    else:
+        with pytest.raises(ClientError, match="regular expression"):
+            put(rule, sent)
+
+
 def test_put_targets_replaces_the_whole_target(rule: Any) -> None:
     put(rule, target(Input="{}", RetryPolicy={"MaximumRetryAttempts": 1}), target("u"))
     put(rule, target(ecs={"TaskCount": 2}))

@@ -106,6 +106,20 @@ def test_holding(ecs: Any, aws: Sandbox, clock: Clock) -> None:
     assert len(service_of(ecs)["deployments"]) == 2
 
 
+def test_what_is_held_can_be_dropped_and_is_then_not_carried_out(ecs: Any, aws: Sandbox, clock: Clock) -> None:
+    ecs.register_task_definition(**task_definition())
+    create_service(ecs)
+    clock.tick()
+    aws.fault("UpdateService", "hold")
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(update, ecs, forceNewDeployment=True)
+        eventually(lambda: aws.holding == 1)
+        aws.release(drop=True)
+        with pytest.raises(HTTPClientError):
+            held.result(5)
+    assert len(service_of(ecs)["deployments"]) == 1
+
+
 def test_a_reset_drops_what_is_held(ecs: Any, aws: Sandbox) -> None:
     aws.fault("ListClusters", "hold")
     with ThreadPoolExecutor(1) as pool:

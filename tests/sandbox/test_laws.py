@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ecsplan.sandbox import Sandbox
 
-from .helpers import Clock, Doc, primary, task_definition
+from .answers import misfits
+from .helpers import BREAKER, Clock, Doc, container, primary, task_definition
 
 READ_ONLY: Final = (
     "taskDefinitionArn",
@@ -97,3 +98,65 @@ def test_looking_changes_nothing(pauses: list[float], ends: str) -> None:
         return answer
 
     assert final(pauses) == final([])
+
+
+HOOKS: Final[list[Doc]] = [
+    {"targetType": "PAUSE", "lifecycleStages": ["PRE_PRODUCTION_TRAFFIC_SHIFT"],
+     "timeoutConfiguration": {"timeoutInMinutes": 1, "action": "CONTINUE"}},
+    {"targetType": "AWS_LAMBDA", "hookTargetArn": "arn:aws:lambda:eu-west-1:123456789012:function:f",
+     "roleArn": "arn:aws:iam::123456789012:role/r", "lifecycleStages": ["POST_SCALE_UP"]},
+]  # fmt: skip
+ALARMS: Final[Doc] = {"alarmNames": ["a"], "enable": True, "rollback": True}
+FAILURES: Final = st.sampled_from([None, "OUT_OF_MEMORY", "IMAGE_PULL", "CONTAINER_HEALTH", "ELB_HEALTH", "SECRETS"])
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(
+    strategy=st.sampled_from(["ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"]),
+    ends=st.sampled_from(["COMPLETED", "FAILED", "ROLLED_BACK", "NEVER"]),
+    failure=FAILURES,
+    alarm=st.one_of(st.none(), st.floats(0, 30)),
+    hooks=st.lists(st.sampled_from(HOOKS), max_size=2),
+    pauses=st.lists(st.floats(0.05, 20.0), min_size=1, max_size=8),
+)
+def test_every_answer_fits_the_model(
+    strategy: str, ends: str, failure: str | None, alarm: float | None, hooks: list[Doc], pauses: list[float]
+) -> None:
+    """At any moment of any rollout an SDK understands all that is answered, and the counts and weights agree."""
+    clock = Clock()
+    aws = Sandbox(clock=clock)
+    aws.minute_seconds = 2.0
+    ecs = aws.ecs()
+
+    def call(operation: str, **params: Any) -> Doc:
+        answer = ecs.call(operation, params)
+        assert misfits(operation, answer) == []
+        return answer
+
+    call("CreateCluster")
+    call("RegisterTaskDefinition", **task_definition("web", container(), container("side", essential=False)))
+    call("CreateService", serviceName="web", taskDefinition="web", desiredCount=2)
+    clock.tick(5)
+    aws.rollout(ends, seconds=3)
+    aws.task(failure=failure, seconds=4)
+    if alarm is not None:
+        aws.alarm("a", seconds=alarm)
+    configuration = {"strategy": strategy, "bakeTimeInMinutes": 1, "alarms": ALARMS, "lifecycleHooks": hooks} | BREAKER
+    call("UpdateService", service="web", forceNewDeployment=True, deploymentConfiguration=configuration)
+    call("RunTask", taskDefinition="web", count=2)
+    for pause in pauses:
+        clock.tick(pause)
+        (service,) = call("DescribeServices", services=["web"])["services"]
+        assert service["runningCount"] == sum(d["runningCount"] for d in service["deployments"])
+        assert len(service["events"]) <= 100
+        briefs = call("ListServiceDeployments", service="web")["serviceDeployments"]
+        arns = [brief["serviceDeploymentArn"] for brief in briefs]
+        newest = call("DescribeServiceDeployments", serviceDeploymentArns=arns)["serviceDeployments"][0]
+        revisions = [newest["targetServiceRevision"], *newest["sourceServiceRevisions"]]
+        call("DescribeServiceRevisions", serviceRevisionArns=[revision["arn"] for revision in revisions])
+        shares = [revision.get("requestedProductionTrafficWeight") for revision in revisions]
+        assert shares == [None, None] if strategy == "ROLLING" else sum(map(float, shares)) == 100
+        for status in ("RUNNING", "STOPPED"):
+            tasks = call("ListTasks", desiredStatus=status)["taskArns"]
+            if tasks:
+                call("DescribeTasks", tasks=tasks[:100])

@@ -27,6 +27,8 @@ from .helpers import (  # fmt: skip
 
 NO_ROLLBACK: Final = {"deploymentCircuitBreaker": {"enable": True, "rollback": False}}
 FAILED_TO_START: Final = "ECS deployment circuit breaker: tasks failed to start."
+ROLLED_BACK: Final = "Service deployment rolled back because the circuit breaker threshold was exceeded."
+STOPPED: Final = "Service deployment stopped because the circuit breaker threshold was exceeded."
 
 
 @pytest.fixture
@@ -127,7 +129,7 @@ def test_circuit_breaker_with_rollback(service: Any, clock: Clock) -> None:
     assert answer["runningCount"] == 2
     last = detail(service)
     assert last["status"] == "ROLLBACK_SUCCESSFUL"
-    assert last["statusReason"] == last["rollback"]["reason"] == FAILED_TO_START
+    assert last["statusReason"] == last["rollback"]["reason"] == ROLLED_BACK
     assert last["deploymentCircuitBreaker"] == {"status": "TRIGGERED", "failureCount": 3, "threshold": 3}
     assert f"(service web) rolling back to deployment {back['id']}." in messages(service)
     assert len(history(service)) == 2
@@ -142,7 +144,7 @@ def test_circuit_breaker_without_rollback(service: Any, clock: Clock) -> None:
     assert (now["rolloutStateReason"], now["failedTasks"], now["runningCount"]) == (FAILED_TO_START, 3, 0)
     assert answer["taskDefinition"] == f"{ARN}task-definition/web:2"
     assert answer["runningCount"] == 2  # of the deployment before, which goes on
-    assert (detail(service)["status"], detail(service)["statusReason"]) == ("STOPPED", FAILED_TO_START)
+    assert (detail(service)["status"], detail(service)["statusReason"]) == ("STOPPED", STOPPED)
 
 
 def test_no_circuit_breaker(service: Any, clock: Clock) -> None:

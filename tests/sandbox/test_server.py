@@ -233,8 +233,20 @@ def test_control_orders(ecs: Any, aws: Sandbox, clock: Clock) -> None:
     ecs.register_task_definition(**task_definition())
     assert control(aws, "POST", "/settings", {"rollout_seconds": 5, "latency": 0}) == (
         200,
-        {"latency": 0, "rollout_seconds": 5, "task_seconds": 1.0, "container_instances": 2},
+        {
+            "latency": 0,
+            "rollout_seconds": 5,
+            "task_seconds": 1.0,
+            "minute_seconds": 60.0,
+            "stop_seconds": 0.0,
+            "container_instances": 2,
+        },
     )
+    assert control(aws, "POST", "/alarm", {"name": "a", "stage": "BAKE_TIME"}) == (200, {"ok": True})
+    assert control(aws, "POST", "/alarm", {"name": "a"}) == (200, {"ok": True})
+    assert control(aws, "POST", "/hook", {"target": "*", "answer": "FAILED", "seconds": 3}) == (200, {"ok": True})
+    paired = {"log_lines": ["x", [0.5, "y"]], "log_delay": 2, "failure": "OUT_OF_MEMORY", "command": "none"}
+    assert control(aws, "POST", "/task", paired) == (200, {"ok": True})
     assert control(aws, "POST", "/rollout", {"ends": "FAILED", "service": "web", "reason": "r"}) == (200, {"ok": True})
     assert control(aws, "POST", "/task", {"exit_codes": {"app": 4}, "log_lines": ["x"]}) == (200, {"ok": True})
     assert control(aws, "POST", "/fault", {"operation": "ListClusters", "kind": "throttle"}) == (200, {"ok": True})
@@ -266,6 +278,21 @@ def test_control_orders(ecs: Any, aws: Sandbox, clock: Clock) -> None:
         ("/task", {"family": 3}, "family must be"),
         ("/task", {"exit_codes": [1]}, "exit_codes must be"),
         ("/task", {"log_lines": "x"}, "log_lines must be"),
+        ("/task", {"log_lines": [[1, 2]]}, "log_lines must be"),
+        ("/task", {"log_lines": ["x"], "log_line_count": 3}, "log_lines and log_line_count exclude each other"),
+        ("/task", {"failure": "EXPLODES"}, "unknown failure of a task 'EXPLODES'"),
+        ("/task", {"stays": "STOPPED"}, "unknown status to stay in 'STOPPED'"),
+        ("/task", {"stays": "PENDING", "exit_code": 1}, "a task that stays PENDING cannot fail as well"),
+        ("/rollout", {"ends": "NEVER", "failures": 2}, "failures are for rollouts that end COMPLETED"),
+        ("/rollout", {"unplaced": "no room"}, "tasks that find no place are for rollouts that do not end COMPLETED"),
+        ("/alarm", {}, "missing argument 'name'"),
+        ("/alarm", {"name": "a", "seconds": 1, "stage": "BAKE_TIME"}, "an alarm that is still to come needs either"),
+        ("/alarm", {"name": "a", "stage": "LUNCH"}, "unknown stage 'LUNCH'"),
+        ("/hook", {"answer": "MAYBE"}, "unknown answer of a hook 'MAYBE'"),
+        ("/hook", {"stage": "LUNCH"}, "unknown stage 'LUNCH'"),
+        ("/hook", {"hook": "x"}, "unknown argument 'hook'"),
+        ("/fault", {"operation": "RunTask", "kind": "failures", "count": 0}, "count must be at least 1"),
+        ("/settings", {"minute_seconds": -1}, "minute_seconds must be a number"),
         ("/settings", {"latencies": 1}, "unknown setting 'latencies'"),
         ("/settings", {"latency": "fast"}, "latency must be a number"),
         ("/reset", {"x": 1}, "unknown argument 'x'"),
@@ -328,10 +355,8 @@ def test_without_moto(monkeypatch: pytest.MonkeyPatch) -> None:
             sns.list_topics()
         sns.close()
         with pytest.raises(ImportError, match="moto"):
-            aws.task(log_lines=["x"])
-        with pytest.raises(ImportError, match="moto"):
             aws.seed({}, topics=["arn:aws:sns:eu-west-1:123456789012:t"])
-        assert control(aws, "POST", "/task", {"log_lines": ["x"]})[0] == 400
+        assert control(aws, "POST", "/task", {"log_lines": ["x"]})[0] == 200  # moto is not needed for them
         assert aws.seed({"A": {"task_definition": task_definition()}}).clusters == ("default",)
 
 

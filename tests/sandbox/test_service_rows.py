@@ -40,6 +40,8 @@ PORTS: Final = [{"containerPort": p} for p in (80, 8080)]
 BALANCERS: Final = [{"targetGroupArn": "t", "containerName": "app", "containerPort": p} for p in (8080, 80)]
 FILLED_NETWORK: Final = {"awsvpcConfiguration": NETWORK["awsvpcConfiguration"] | {"assignPublicIp": "DISABLED"}}
 ON_FARGATE: Final[Doc] = {"launchType": "FARGATE", "networkConfiguration": NETWORK}
+HOOK: Final[Doc] = {"hookTargetArn": "l", "lifecycleStages": ["PRE_SCALE_UP"]}
+CONSTRAINTS: Final = [{"type": "memberOf", "expression": "b"}, {"type": "distinctInstance"}]
 ZONES: Final = {"type": "spread", "field": "attribute:ecs.availability-zone"}
 
 
@@ -147,6 +149,37 @@ ROWS: Final[list[tuple[str, Doc, Doc]]] = [
             ]
         ),
     ),
+    (
+        "hooks in part",
+        {"deploymentConfiguration": {"lifecycleHooks": [HOOK | {"timeoutConfiguration": {"timeoutInMinutes": 5}}]}},
+        configured(
+            lifecycleHooks=[
+                HOOK
+                | {
+                    "targetType": "AWS_LAMBDA",
+                    "timeoutConfiguration": {"action": "ROLLBACK", "timeoutInMinutes": 5},
+                }
+            ]
+        ),
+    ),
+    (
+        "linear in part",
+        {"deploymentConfiguration": {"linearConfiguration": {"stepPercent": 20.0}}},
+        configured(linearConfiguration={"stepPercent": 20.0, "stepBakeTimeInMinutes": 6}),
+    ),
+    (
+        "canary, nothing",
+        {"deploymentConfiguration": {"canaryConfiguration": {}}},
+        configured(canaryConfiguration={"canaryPercent": 5.0, "canaryBakeTimeInMinutes": 10}),
+    ),
+    (
+        "registries as sent",
+        {"serviceRegistries": [{"registryArn": "r", "port": 80}]},
+        {"serviceRegistries": [{"registryArn": "r", "port": 80}]},
+    ),
+    ("constraints in order", {"placementConstraints": CONSTRAINTS}, {"placementConstraints": CONSTRAINTS}),
+    ("no field for random", {"placementStrategy": [{"type": "random"}]}, {"placementStrategy": [{"type": "random"}]}),
+    ("propagateTags", {"propagateTags": "TASK_DEFINITION"}, {"propagateTags": "TASK_DEFINITION"}),
     (
         "early success",
         {"deploymentConfiguration": {"earlySuccessCriteria": {"enable": False}}},

@@ -10,6 +10,14 @@ from .helpers import FARGATE, Doc, container, described, task_definition
 
 ABSENT: Final = object()
 EFS: Final = {"fileSystemId": "fs-1"}
+FSX: Final = {
+    "fileSystemId": "fs-1",
+    "rootDirectory": "share",
+    "authorizationConfig": {"credentialsParameter": "arn:s", "domain": "d"},
+}
+SHARED: Final = {"scope": "shared", "autoprovision": True, "driver": "rexray", "driverOpts": {"Size": ""}}
+PARAMETERS: Final = [{"name": n, "valueFrom": "p"} for n in "ba"]
+TMPFS: Final = {"containerPath": "/t", "size": 1, "mountOptions": ["rw", "defaults"]}
 
 #: field · sent at the top level · what the answer then has (ABSENT: no such key)
 TOP_ROWS: Final[list[tuple[str, Doc, Doc]]] = [
@@ -50,10 +58,31 @@ TOP_ROWS: Final[list[tuple[str, Doc, Doc]]] = [
         {"volumes": [{"name": "v", "efsVolumeConfiguration": EFS | {"authorizationConfig": {"accessPointId": "a"}}}]},
     ),
     (
+        "efs and nothing else filled in",
+        {"volumes": [{"name": "v", "efsVolumeConfiguration": EFS | {"authorizationConfig": {}}}]},
+        {"volumes": [{"name": "v", "efsVolumeConfiguration": EFS | {"authorizationConfig": {}, "rootDirectory": "/"}}]},
+    ),
+    (
+        "fsx verbatim",
+        {"volumes": [{"name": "v", "fsxWindowsFileServerVolumeConfiguration": FSX}]},
+        {"volumes": [{"name": "v", "fsxWindowsFileServerVolumeConfiguration": FSX}]},
+    ),
+    (
+        "docker volume driver as sent",
+        {"volumes": [{"name": "v", "dockerVolumeConfiguration": SHARED}]},
+        {"volumes": [{"name": "v", "dockerVolumeConfiguration": SHARED}]},
+    ),
+    (
         "docker volume scope",
         {"volumes": [{"name": "v", "dockerVolumeConfiguration": {"labels": {"L": ""}}}]},
         {"volumes": [{"name": "v", "dockerVolumeConfiguration": {"scope": "task", "labels": {"L": ""}}}]},
     ),
+    ("a block of empty ones is none", {"volumes": [{"name": "v", "dockerVolumeConfiguration": {"labels": {}}}]},
+     {"volumes": [{"name": "v", "host": {}}]}),
+    ("an empty block is none", {"volumes": [{"name": "v", "dockerVolumeConfiguration": {}}]},
+     {"volumes": [{"name": "v", "host": {}}]}),
+    ("what no row knows", {"trustedExecutionConfiguration": {"isolationMode": "SHARED"}},
+     {"trustedExecutionConfiguration": {"isolationMode": "SHARED"}}),
     ("volume configured at launch", {"volumes": [{"name": "v", "configuredAtLaunch": True}]},
      {"volumes": [{"name": "v", "configuredAtLaunch": True}]}),
     ("placementConstraints omitted", {}, {"placementConstraints": []}),
@@ -72,6 +101,17 @@ TOP_ROWS: Final[list[tuple[str, Doc, Doc]]] = [
     ("pidMode, ipcMode omitted", {}, {"pidMode": ABSENT, "ipcMode": ABSENT}),
     ("proxyConfiguration verbatim", {"proxyConfiguration": {"containerName": "app"}},
      {"proxyConfiguration": {"containerName": "app"}}),
+    ("pidMode, ipcMode as sent", {"pidMode": "host", "ipcMode": "none"}, {"pidMode": "host", "ipcMode": "none"}),
+    (
+        "proxyConfiguration's properties in order",
+        {"proxyConfiguration": {"containerName": "app", "properties": [{"name": n, "value": "1"} for n in "ba"]}},
+        {"proxyConfiguration": {"containerName": "app", "properties": [{"name": n, "value": "1"} for n in "ba"]}},
+    ),
+    (
+        "inferenceAccelerators in order",
+        {"inferenceAccelerators": [{"deviceName": n, "deviceType": "t"} for n in "ba"]},
+        {"inferenceAccelerators": [{"deviceName": n, "deviceType": "t"} for n in "ba"]},
+    ),
     ("enableFaultInjection omitted", {}, {"enableFaultInjection": ABSENT}),
     ("tags are no member", {"tags": [{"key": "a", "value": "b"}]}, {"tags": ABSENT}),
 ]  # fmt: skip
@@ -149,6 +189,24 @@ CONTAINER_ROWS: Final[list[tuple[str, Doc, Doc]]] = [
     ("log options verbatim", {"logConfiguration": {"logDriver": "fluentd", "options": {"tag": "", "Case": "X"}}},
      {"logConfiguration": {"logDriver": "fluentd", "options": {"tag": "", "Case": "X"}}}),
     ("restartPolicy verbatim", {"restartPolicy": {"enabled": True}}, {"restartPolicy": {"enabled": True}}),
+    ("secretOptions as sent", {"logConfiguration": {"logDriver": "fluentd", "secretOptions": PARAMETERS}},
+     {"logConfiguration": {"logDriver": "fluentd", "secretOptions": PARAMETERS}}),
+    ("firelens verbatim", {"firelensConfiguration": {"type": "fluentbit", "options": {"A": "b"}}},
+     {"firelensConfiguration": {"type": "fluentbit", "options": {"A": "b"}}}),
+    ("devices and tmpfs as sent", {"linuxParameters": {"devices": [{"hostPath": "/d"}], "tmpfs": [TMPFS]}},
+     {"linuxParameters": {"capabilities": {"add": [], "drop": []}, "devices": [{"hostPath": "/d"}], "tmpfs": [TMPFS]}}),
+    ("swap as sent", {"linuxParameters": {"maxSwap": 1, "swappiness": 0}},
+     {"linuxParameters": {"capabilities": {"add": [], "drop": []}, "maxSwap": 1, "swappiness": 0}}),
+    ("timeouts", {"startTimeout": 60, "stopTimeout": 5}, {"startTimeout": 60, "stopTimeout": 5}),
+    ("versionConsistency", {"versionConsistency": "disabled"}, {"versionConsistency": "disabled"}),
+    ("hostname and workingDirectory", {"hostname": "h", "workingDirectory": "/w"},
+     {"hostname": "h", "workingDirectory": "/w"}),
+    ("repositoryCredentials", {"repositoryCredentials": {"credentialsParameter": "arn:s"}},
+     {"repositoryCredentials": {"credentialsParameter": "arn:s"}}),
+    ("resourceRequirements in order", {"resourceRequirements": [{"type": "GPU", "value": v} for v in "21"]},
+     {"resourceRequirements": [{"type": "GPU", "value": v} for v in "21"]}),
+    ("lists of text in order", {"credentialSpecs": ["b", "a"], "dockerSecurityOptions": ["z", "y"]},
+     {"credentialSpecs": ["b", "a"], "dockerSecurityOptions": ["z", "y"]}),
     ("false is echoed", {"privileged": False, "readonlyRootFilesystem": False},
      {"privileged": False, "readonlyRootFilesystem": False}),
     ("user kept", {"user": "0"}, {"user": "0"}),

@@ -130,6 +130,45 @@ def test_resetting(service: Any, member: str, value: Any, expected: Any) -> None
     assert service_of(service)[member] == expected
 
 
+#: member of a service on EC2 or of its deployment · how it was created · value that clears it · what is then there
+EC2_RESETS: Final[list[tuple[str, Any, Any, Any]]] = [
+    ("placementConstraints", [{"type": "distinctInstance"}], [], []),
+    ("placementStrategy", [{"type": "random"}], [], []),
+    ("serviceConnectConfiguration", {"enabled": True, "namespace": "n"}, {"enabled": False}, {"enabled": False}),
+    ("volumeConfigurations", [{"name": "v", "managedEBSVolume": {"roleArn": "r"}}], [], []),
+    ("vpcLatticeConfigurations", [{"roleArn": "r", "targetGroupArn": "t", "portName": "p"}], [], []),
+]
+
+
+@pytest.mark.parametrize(("member", "first", "value", "expected"), EC2_RESETS, ids=[row[0] for row in EC2_RESETS])
+def test_resetting_on_ec2(ecs: Any, member: str, first: Any, value: Any, expected: Any) -> None:
+    ecs.register_task_definition(**task_definition("web"))
+    create_service(ecs, **{member: first})
+
+    def now() -> Any:
+        service = service_of(ecs)
+        return service.get(member, primary(service).get(member))
+
+    assert now()
+    update(ecs, desiredCount=2)
+    assert now(), "what is left out stays"
+    update(ecs, **{member: value})
+    assert now() == expected
+
+
+@pytest.mark.parametrize("member", ["placementConstraints", "placementStrategy"])
+def test_placement_starts_no_deployment(ecs: Any, member: str) -> None:
+    ecs.register_task_definition(**task_definition("web"))
+    before = primary(create_service(ecs))
+    value = [{"type": "distinctInstance"}] if member == "placementConstraints" else [{"type": "random"}]
+    assert primary(update(ecs, **{member: value}))["id"] == before["id"]
+
+
+def test_rebalancing_is_kept_where_it_is_left_out(service: Any) -> None:
+    assert update(service, availabilityZoneRebalancing="DISABLED")["availabilityZoneRebalancing"] == "DISABLED"
+    assert update(service, desiredCount=2)["availabilityZoneRebalancing"] == "DISABLED"
+
+
 def test_a_strategy_replaces_the_launch_type_and_goes_again(service: Any) -> None:
     answer = update(service, capacityProviderStrategy=[{"capacityProvider": "FARGATE"}])
     assert answer["capacityProviderStrategy"] == [{"capacityProvider": "FARGATE", "weight": 0, "base": 0}]
@@ -181,6 +220,15 @@ def test_some_blocks_are_reset_where_they_are_partial(service: Any) -> None:
     answer = update(service, deploymentConfiguration={"linearConfiguration": {"stepPercent": 20.0}})
     linear = answer["deploymentConfiguration"]["linearConfiguration"]
     assert linear == {"stepPercent": 20.0, "stepBakeTimeInMinutes": 6}
+
+
+def test_what_a_hook_is_told_is_any_json(service: Any) -> None:
+    details = {"a": [1, {"b": True}], "c": "d"}
+    hook = {"hookTargetArn": "a", "lifecycleStages": ["PRE_SCALE_UP"], "hookDetails": details}
+    (answer,) = update(service, deploymentConfiguration={"lifecycleHooks": [hook]})["deploymentConfiguration"][
+        "lifecycleHooks"
+    ]
+    assert answer["hookDetails"] == details
 
 
 def test_hooks_are_replaced(service: Any) -> None:

@@ -1,97 +1,120 @@
-"""`ecsplan` as processes that begin at the same moment: forked from one that has imported everything already."""
+"""`ecsplan` as real processes that start at once: a process that has imported everything forks one for each command.
+
+Run as a program it is that process: a line of JSON on stdin is a command; it answers with the process's number, and
+with how it ended (as `os.waitpid` says it).
+"""
 
 from __future__ import annotations
 
+import functools
+import gc
 import json
 import os
+import select
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.support.processes import PATIENCE, environment
 
-PARENT = """
-import functools, json, os, sys, time
-import boto3, botocore.loaders, botocore.session, deepdiff
-from ecsplan import cli, compiler, executor, live, planner, pipeline, redact, rollback
-from ecsplan.render import json as _json, progress, text
-botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
-loader = botocore.session.create_loader()
-for service in ("ecs", "events", "sts"):
-    loader.load_service_model(service, "service-2")
 
-def begin(order):
-    time.sleep(order["after"])
-    for number, path in ((1, order["out"]), (2, order["err"])):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-    sys.argv = ["ecsplan", *order["arguments"]]
-    code = cli.run(order["arguments"])
-    sys.stdout.flush(); sys.stderr.flush()
-    os._exit(code)
+class Forking:
+    """Starts commands, one at a time. What a command says is in the file `said`."""
 
-for line in sys.stdin:
-    children = []
-    for order in json.loads(line):
-        child = os.fork()
-        if not child:
-            begin(order)
-        children.append(child)
-    print(json.dumps([[child, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])] for child in children]), flush=True)
-"""
+    def __init__(self, server: subprocess.Popen[bytes], said: Path) -> None:
+        self._server, self.said = server, said
 
+    def start(self, *arguments: str, env: Mapping[str, str]) -> int:
+        """The number of the new process."""
+        assert self._server.stdin is not None
+        order = {"arguments": arguments, "env": dict(env), "said": os.fspath(self.said)}
+        self._server.stdin.write(json.dumps(order).encode() + b"\n")
+        return self._answer()
 
-@dataclass(frozen=True, kw_only=True)
-class Raced:
-    """A command that has ended, in a process of its own."""
+    def ended(self) -> int:
+        """The exit code of the command; negative is the signal that killed it."""
+        return os.waitstatus_to_exitcode(self._answer())
 
-    pid: int
-    code: int
-    out: str
-    err: str
+    def has_ended(self) -> bool:
+        """Has it ended by itself?"""
+        assert self._server.stdout is not None
+        return bool(select.select([self._server.stdout], [], [], 0)[0])
 
+    def run(self, *arguments: str, env: Mapping[str, str]) -> int:
+        self.start(*arguments, env=env)
+        return self.ended()
 
-class Starter:
-    """Starts commands together. Its children are real processes; only the imports are done already."""
-
-    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
-        self._process, self._folder = process, folder
-
-    def race(self, *commands: Sequence[str], apart: float = 0.0) -> list[Raced]:
-        """All at once, each `apart` seconds after the one before; returns when all have ended."""
-        orders = [
-            {
-                "arguments": list(command),
-                "after": apart * at,
-                "out": os.fspath(self._folder / f"{at}.out"),
-                "err": os.fspath(self._folder / f"{at}.err"),
-            }
-            for at, command in enumerate(commands)
-        ]
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(orders) + "\n")
-        self._process.stdin.flush()
-        ended = json.loads(self._process.stdout.readline())
-        return [
-            Raced(pid=pid, code=code, out=Path(str(order["out"])).read_text(), err=Path(str(order["err"])).read_text())
-            for (pid, code), order in zip(ended, orders, strict=True)
-        ]
+    def _answer(self) -> int:
+        assert self._server.stdout is not None
+        ready, _, _ = select.select([self._server.stdout], [], [], PATIENCE)
+        assert ready, f"nothing heard for {PATIENCE} s"
+        return int(self._server.stdout.readline())
 
 
 @contextmanager
-def starter(folder: Path) -> Iterator[Starter]:
-    """In the current folder and environment."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
+def forking(said: Path) -> Iterator[Forking]:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.forking"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        bufsize=0,  # so that nothing that was answered waits in a buffer unseen
+        env=environment(),
     )
-    assert process.stdin is not None
-    assert process.stdout is not None
     try:
-        yield Starter(process, folder)
+        yield Forking(server, said)
     finally:
-        process.stdin.close()
-        process.stdout.close()
-        process.wait(timeout=PATIENCE)
+        server.kill()
+        server.communicate()
+
+
+def serve() -> None:
+    """Until stdin ends."""
+    import botocore.loaders
+    import botocore.session
+
+    loader: Any = functools.cache(botocore.loaders.create_loader)
+    botocore.session.create_loader = loader  # AWS's models are read once, here, and not by each process
+    prepare()
+    for line in sys.stdin:
+        order = json.loads(line)
+        child = os.fork()
+        if not child:
+            command(order["arguments"], order["env"], order["said"])
+        os.write(1, f"{child}\n".encode())
+        os.write(1, f"{os.waitpid(child, 0)[1]}\n".encode())
+
+
+def prepare() -> None:
+    """Everything that a command imports and reads, without a thread that a fork would lose."""
+    from ecsplan import cli, executor, pipeline, planner, rollback  # noqa: F401
+    from ecsplan.diff import field_changes
+
+    field_changes({"a": 1}, {"a": 2})
+    import boto3
+
+    make: Any = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="eu-west-1").client
+    for service in ("sts", "ecs", "events", "sns"):
+        make(service).close()
+    gc.collect()
+    gc.freeze()  # otherwise each process would copy all of this, to look through it
+    gc.disable()
+
+
+def command(arguments: Sequence[str], env: Mapping[str, str], said: str) -> None:
+    """What `ecsplan ARGUMENTS` does, and never returns."""
+    from ecsplan import cli
+
+    out = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    for number, file in ((0, nowhere), (1, out), (2, out)):
+        os.dup2(file, number)
+    os.environ.update(env)
+    sys.argv = ["ecsplan", *arguments]
+    cli.main()
+
+
+if __name__ == "__main__":
+    serve()

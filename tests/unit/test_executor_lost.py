@@ -99,7 +99,7 @@ def test_what_may_have_been_carried_out_is_undone(rig: Rig) -> None:
 
 def test_a_refusal_after_a_lost_answer_does_not_make_it_clear(rig: Rig) -> None:
     """The first call may have been carried out, so the second one's refusal is no reason not to undo it."""
-    rig.aws.fail("put_targets", lost(), lost=True)
+    rig.aws.fail("put_targets", lost())
     rig.aws.fail("put_targets", refusal(message="no permission any more"), at=2)
     assert rig.apply(plan(targets())).outcome is Outcome.PUT_BACK
     (target,) = rig.aws.targets["nightly"]

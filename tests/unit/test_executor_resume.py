@@ -172,7 +172,8 @@ def test_one_that_was_putting_things_back_goes_on_with_that(rig: Rig) -> None:
 
 def test_what_was_put_back_is_not_put_back_again(rig: Rig) -> None:
     failed = Failed(at=AT, step=4, error="no")
-    going = left(WHOLE, *done(1, 2, 3), *began(4), failed, *done(3, undo=True))
+    back = Done(at=AT, step=3, outputs={"deployment": "ecs-svc/web-0"}, undo=True)
+    going = left(WHOLE, *done(1, 2, 3), *began(4), failed, *began(3, undo=True), back)
     assert rig.resume(going).outcome is Outcome.PUT_BACK
     assert rig.aws.operations == ["deregister_task_definition"]
 
@@ -212,7 +213,8 @@ def test_a_deployment_knows_whether_it_was_going_back(entries: list[Any], back: 
 def test_asking_that_fails_sends_nothing_twice(rig: Rig) -> None:
     rig.aws.fail("list_task_definitions", AwsError("no way there", code="NoConnection"), for_all=True)
     result = rig.resume(left(WHOLE, *began(1)), on_failure="stop")
-    assert (result.outcome, result.reason) == (Outcome.STOPPED, "no way there")
+    assert result.outcome is Outcome.STOPPED
+    assert result.reason == "whether task_definition.web was carried out could not be looked up: no way there"
     assert rig.aws.sent == []
 
 

@@ -194,6 +194,16 @@ def test_a_target_is_put_whole_with_its_revision_changed() -> None:
     assert [field.path for field in draft.changes] == ["targets.report.EcsParameters.TaskDefinitionArn"]
 
 
+def test_tags_that_are_no_longer_propagated_are_left_out_and_not_sent_as_nothing() -> None:
+    def one(arn: str, **fields: Any) -> Doc:
+        return target(EcsParameters={"TaskDefinitionArn": arn, "TaskCount": 1} | fields)
+
+    declared = on(EcsParameters={"TaskDefinitionArn": NEW, "PropagateTags": ""})
+    (draft,) = drafts(wanted(declared), live(one(OLD, PropagateTags="TASK_DEFINITION")))
+    assert draft.call == put(one(NEW))
+    assert draft.undo == put(one(OLD, PropagateTags="TASK_DEFINITION"))
+
+
 def test_targets_that_are_as_declared_are_not_sent() -> None:
     (draft,) = drafts(wanted(on("a"), on("b")), live(target("a"), target("b", NEW)))
     assert draft.call == put(target("a", NEW))
@@ -260,6 +270,25 @@ def test_a_member_that_was_absent_is_put_back_as_absent() -> None:
     assert KIND.merge(live_doc, found)["Targets"] == [target("a")]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"Input": "{}"}, {"InputPath": "$.a"}),
+        ({"InputPath": "$.a"}, {"InputTransformer": {"InputTemplate": "x"}}),
+        (
+            {"EcsParameters": {"LaunchType": "FARGATE"}},
+            {"EcsParameters": {"CapacityProviderStrategy": [{"capacityProvider": "a"}]}},
+        ),
+    ],
+)
+def test_what_eventbridge_takes_one_of_takes_the_others_place_and_gives_it_back(one: Doc, other: Doc) -> None:
+    for old, new in ((one, other), (other, one)):
+        found, declared = {"Rule": "nightly", "Targets": [{"Id": "a", **old}]}, {"Targets": [{"Id": "a", **new}]}
+        after = KIND.merge(found, declared)
+        assert after["Targets"] == declared["Targets"]
+        assert KIND.merge(after, KIND.before(found, after, declared))["Targets"] == found["Targets"]
+
+
 def test_a_target_that_was_taken_away_is_put_back_whole() -> None:
     assert before([target("new", NEW)], wanted(absent=["new", "gone"])) == {
         "Rule": "nightly",
@@ -323,3 +352,24 @@ def test_a_target_that_was_to_go_and_is_not_there_has_not_failed() -> None:
     with pytest.raises(RefusedError, match="did not take 1 of the targets: b") as caught:
         KIND.accept(step, step.call, {"FailedEntryCount": 2, "FailedEntries": [gone, busy]})
     assert caught.value.again == remove("b")
+
+
+# --- was it carried out, although nobody saw the answer? ---
+
+
+@pytest.mark.parametrize(("sent", "found", "done"), [
+    (put(target(arn=NEW)), [target(arn=NEW), target("other")], True),
+    (put(target(arn=NEW)), [target(arn=OLD)], False),
+    (put(target(arn=NEW), target("second", arn=NEW)), [target(arn=NEW)], False),
+    (put(target(arn=NEW)), [], False),
+    (remove("report"), [target("other")], True),
+    (remove("report"), [target()], False),
+])  # fmt: skip
+def test_targets_tell_whether_they_were_set(sent: Call, found: list[Doc], done: bool) -> None:
+    ask = FakeAsk().on(ask_for(), {"Targets": found})
+    assert KIND.reconcile(ask, step_of(NIGHTLY, sent, action=Action.UPDATE), sent) == ({} if done else None)
+
+
+def test_targets_of_a_rule_that_is_gone_were_not_set() -> None:
+    ask = FakeAsk().refuse(ask_for(), "ResourceNotFoundException")
+    assert KIND.reconcile(ask, step_of(NIGHTLY, put(target()), action=Action.UPDATE), put(target())) is None

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from ecsplan.model import Doc
+from ecsplan.normalize import normal
 from tests.unit.fakes_kinds import CLUSTER, kind, paths, revision, same
 
 KIND = kind("event_targets")
@@ -43,10 +44,16 @@ ROWS: list[Row] = [
     ("LaunchType", ecs(), ecs(LaunchType="FARGATE"), ecs(LaunchType="EC2"), f"{E}.LaunchType"),
     ("EnableECSManagedTags", ecs(), ecs(EnableECSManagedTags=False), ecs(EnableECSManagedTags=True),
      f"{E}.EnableECSManagedTags"),
+    ("EnableECSManagedTags not answered", ecs(EnableECSManagedTags=False), ecs(), ecs(EnableECSManagedTags=True),
+     f"{E}.EnableECSManagedTags"),
     ("EnableExecuteCommand", ecs(EnableExecuteCommand=False), ecs(), ecs(EnableExecuteCommand=True),
      f"{E}.EnableExecuteCommand"),
     ("PropagateTags", ecs(PropagateTags=""), ecs(), ecs(PropagateTags="TASK_DEFINITION"), f"{E}.PropagateTags"),
     ("PlatformVersion", ecs(PlatformVersion="LATEST"), ecs(), ecs(PlatformVersion="1.4.0"), f"{E}.PlatformVersion"),
+    ("LaunchType omitted", ecs(), ecs(), ecs(LaunchType="FARGATE"), f"{E}.LaunchType"),
+    ("PlatformVersion as sent", ecs(PlatformVersion="1.4.0"), ecs(PlatformVersion="1.4.0"),
+     ecs(PlatformVersion="1.3.0"), f"{E}.PlatformVersion"),
+    ("ReferenceId", ecs(), ecs(ReferenceId="a"), ecs(ReferenceId="b"), f"{E}.ReferenceId"),
     ("Group", ecs(), ecs(Group="g"), ecs(Group="h"), f"{E}.Group"),
     ("AssignPublicIp", network(AssignPublicIp="DISABLED"), network(), network(AssignPublicIp="ENABLED"),
      f"{NET}.AssignPublicIp"),
@@ -58,6 +65,15 @@ ROWS: list[Row] = [
      shares({"capacityProvider": "a", "weight": 0, "base": 0}, {"capacityProvider": "b", "weight": 1, "base": 0}),
      shares({"capacityProvider": "b", "weight": 1}, {"capacityProvider": "a", "base": 1}),
      f"{E}.CapacityProviderStrategy.a.base"),
+    ("weight", shares({"capacityProvider": "a", "weight": 1}),
+     shares({"capacityProvider": "a", "weight": 1, "base": 0}), shares({"capacityProvider": "a", "weight": 2}),
+     f"{E}.CapacityProviderStrategy.a.weight"),
+    ("PlacementStrategy field", ecs(PlacementStrategy=[{"type": "spread", "field": "host"}]),
+     ecs(PlacementStrategy=[{"type": "spread", "field": "host"}]),
+     ecs(PlacementStrategy=[{"type": "spread", "field": "cpu"}]), f"{E}.PlacementStrategy"),
+    ("PlacementConstraints, one other", ecs(PlacementConstraints=[{"type": "memberOf", "expression": "a"}]),
+     ecs(PlacementConstraints=[{"type": "memberOf", "expression": "a"}]),
+     ecs(PlacementConstraints=[{"type": "memberOf", "expression": "b"}]), f"{E}.PlacementConstraints"),
     ("PlacementStrategy in order", ecs(PlacementStrategy=[{"type": "random"}, {"type": "spread"}]),
      ecs(PlacementStrategy=[{"type": "random"}, {"type": "spread"}]),
      ecs(PlacementStrategy=[{"type": "spread"}, {"type": "random"}]), f"{E}.PlacementStrategy"),
@@ -72,6 +88,11 @@ ROWS: list[Row] = [
     ("RetryPolicy in part", {"RetryPolicy": {"MaximumRetryAttempts": 1}},
      {"RetryPolicy": {"MaximumRetryAttempts": 1, "MaximumEventAgeInSeconds": 60}},
      {"RetryPolicy": {"MaximumRetryAttempts": 2}}, "RetryPolicy.MaximumRetryAttempts"),
+    ("RetryPolicy as sent", {"RetryPolicy": {"MaximumEventAgeInSeconds": 86400}},
+     {"RetryPolicy": {"MaximumEventAgeInSeconds": 86400}}, {"RetryPolicy": {"MaximumEventAgeInSeconds": 60}},
+     "RetryPolicy.MaximumEventAgeInSeconds"),
+    ("DeadLetterConfig as sent", {"DeadLetterConfig": {"Arn": "q"}}, {"DeadLetterConfig": {"Arn": "q"}},
+     {"DeadLetterConfig": {"Arn": "p"}}, "DeadLetterConfig.Arn"),
     ("DeadLetterConfig", {}, {"DeadLetterConfig": {"Arn": "q"}}, {"DeadLetterConfig": {"Arn": "p"}},
      "DeadLetterConfig.Arn"),
     ("Input parsed", {"Input": '{"a": 1, "b": [1, 2]}'}, {"Input": '{"b":[1,2],"a":1}'},
@@ -80,6 +101,10 @@ ROWS: list[Row] = [
     ("Input that is no JSON", {"Input": "x"}, {"Input": "x"}, {"Input": "y"}, "Input"),
     ("Input of text in text", {"Input": '"5"'}, {"Input": '"5"'}, {"Input": "5"}, "Input"),
     ("Input left alone", {}, {"Input": '{"a": 1}'}, {"Input": '{"a": 2}'}, "Input"),
+    ("InputPath", {"InputPath": "$.a"}, {"InputPath": "$.a"}, {"InputPath": "$.b"}, "InputPath"),
+    ("InputTransformer", {"InputTransformer": {"InputTemplate": "<a>", "InputPathsMap": {"a": "$.a"}}},
+     {"InputTransformer": {"InputPathsMap": {"a": "$.a"}, "InputTemplate": "<a>"}},
+     {"InputTransformer": {"InputTemplate": "<a>", "InputPathsMap": {"a": "$.b"}}}, "InputTransformer.InputPathsMap.a"),
     ("Arn", {"Arn": CLUSTER}, {}, {"Arn": "arn:x"}, "Arn"),
     ("RoleArn", {}, {}, {"RoleArn": "arn:x"}, "RoleArn"),
 ]  # fmt: skip
@@ -108,6 +133,13 @@ def test_targets_are_compared_by_id() -> None:
     assert same(KIND, rule(one, two), rule(two, one))
     assert paths(KIND, rule(one), rule(two)) == ["targets.two.Arn"]
     assert paths(KIND, rule(one), rule({"Id": "three"})) == ["targets.three"]
+
+
+def test_the_targets_that_a_rollback_takes_away_are_no_state() -> None:
+    live, gone = rule(LIVE, {"Id": "new", "Arn": "x"}), rule({"Id": "report"}) | {"absent": ["new", "old"]}
+    assert same(KIND, rule(LIVE), gone)
+    assert normal(gone, KIND.rules) == normal(rule({"Id": "report"}), KIND.rules)
+    assert paths(KIND, live, gone) == ["targets.new.Arn"]
 
 
 def test_which_rule_it_is_is_no_state() -> None:

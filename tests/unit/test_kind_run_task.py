@@ -199,3 +199,55 @@ def test_what_is_late_is_stopped() -> None:
     stop = KIND.abandon(late)[0]
     assert str(stop) in KIND.writes
     assert KIND.accept(step_of(MIGRATE, RUN, action=Action.RUN), stop, {"task": {}}) == {}
+
+
+# --- was it started, although nobody saw the answer? ---
+
+
+def _marked(**more: Any) -> Any:
+    params = {"cluster": "prod", "taskDefinition": f"{ECS}task-definition/web:42", "startedBy": "ecsplan-1"}
+    return call("run_task", **params, **more)
+
+
+def _listing(status: str, **more: Any) -> Any:
+    return call("list_tasks", cluster="prod", family="web", desiredStatus=status, **more)
+
+
+def _described(*numbers: int) -> Any:
+    return call("describe_tasks", cluster="prod", tasks=[one["taskArn"] for one in started(*numbers)])
+
+
+def _arns(*numbers: int) -> list[str]:
+    return [one["taskArn"] for one in started(*numbers)]
+
+
+def test_tasks_are_found_by_their_mark_running_or_stopped_on_any_page() -> None:
+    ask = FakeAsk().on(_listing("RUNNING"), {"taskArns": _arns(1), "nextToken": "2"})
+    ask.on(_listing("RUNNING", nextToken="2"), {"taskArns": _arns(2), "nextToken": "2"})
+    ask.on(_listing("STOPPED"), {"taskArns": _arns(3)})
+    marks = ["ecsplan-2", None, "ecsplan-1"]
+    tasks = [one | ({"startedBy": mark} if mark else {}) for one, mark in zip(started(1, 3, 2), marks, strict=True)]
+    ask.on(_described(1, 3, 2), {"tasks": tasks})
+    step = step_of(MIGRATE, RUN, action=Action.RUN, expect={"count": 1})
+    assert KIND.reconcile(ask, step, _marked()) == {"tasks": _arns(2)[0]}
+    assert all(page[0].operation == "list_tasks" for page in ask.rounds[:2])
+
+
+def test_without_tasks_of_the_family_nothing_is_described() -> None:
+    ask = FakeAsk().on(_listing("RUNNING"), {"taskArns": []}).on(_listing("STOPPED"), {})
+    assert KIND.reconcile(ask, step_of(MIGRATE, RUN, action=Action.RUN), _marked()) is None
+    assert len(ask.rounds) == 1
+
+
+def test_fewer_tasks_than_asked_for_are_neither_done_nor_not() -> None:
+    ask = FakeAsk().on(_listing("RUNNING"), {"taskArns": _arns(1)}).on(_listing("STOPPED"), {})
+    ask.on(_described(1), {"tasks": [started(1)[0] | {"startedBy": "ecsplan-1"}]})
+    step = step_of(MIGRATE, RUN, action=Action.RUN, expect={"count": 2})
+    with pytest.raises(RefusedError, match="1 of 2 tasks were started"):
+        KIND.reconcile(ask, step, _marked(count=2))
+
+
+def test_a_mark_that_the_spec_declares_is_not_looked_for() -> None:
+    ask = FakeAsk()
+    assert KIND.reconcile(ask, step_of(MIGRATE, _marked(), action=Action.RUN), _marked()) is None
+    assert ask.rounds == []

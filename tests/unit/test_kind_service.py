@@ -262,6 +262,16 @@ def test_the_count_of_a_daemon_is_not_sent() -> None:
     assert (sent, undone) == ({"enableExecuteCommand": True}, {"enableExecuteCommand": False})
 
 
+@pytest.mark.parametrize("member", ["placementConstraints", "placementStrategy"])
+def test_an_empty_placement_is_sent_only_where_there_is_one_to_take_away(member: str) -> None:
+    """Fargate refuses even an empty one."""
+    declared: Doc = NAMES | {"desiredCount": 3, member: []}
+    one, two = {"desiredCount": 2, member: []}, {"desiredCount": 2, member: [{"type": "random"}]}
+    for live, sent in ((one, NAMES | {"desiredCount": 3}), (two, declared)):
+        (draft,) = KIND.steps(delta_of(resource(WEB, declared), live_of(WEB, candidate(NAMES | live), facts=FACTS)))
+        assert draft.call.params == sent
+
+
 def test_forcing_is_said_in_the_call_only() -> None:
     sent, undone = moved({"taskDefinition": NEW}, {"taskDefinition": "web:41"}, force=True)
     assert sent == {"taskDefinition": NEW, "forceNewDeployment": True}

@@ -53,11 +53,19 @@ def ebs(**fields: Any) -> Doc:
     return {"volumeConfigurations": [{"name": "a", "managedEBSVolume": {"roleArn": "r", "sizeInGiB": 1} | fields}]}
 
 
+def balanced(**advanced: Any) -> Doc:
+    return {"loadBalancers": [{"targetGroupArn": "a", "advancedConfiguration": advanced}]}
+
+
 CIRCUIT = ROLLING["deploymentCircuitBreaker"]
 CONFIGURATION_ROWS: list[Row] = [
     ("nothing declared, everything filled in", {}, {D: ROLLING}, how(maximumPercent=150), f"{D}.maximumPercent"),
     ("old answers, max and min only", {D: ROLLING}, how(maximumPercent=200, minimumHealthyPercent=100),
      how(minimumHealthyPercent=50), f"{D}.minimumHealthyPercent"),
+    ("blue/green", how(strategy="BLUE_GREEN", bakeTimeInMinutes=0), {D: ROLLING | {"strategy": "BLUE_GREEN"}},
+     how(strategy="LINEAR", bakeTimeInMinutes=0), f"{D}.strategy"),
+    ("max and min", how(maximumPercent=200, minimumHealthyPercent=50), {D: ROLLING | {"minimumHealthyPercent": 50}},
+     how(maximumPercent=200, minimumHealthyPercent=51), f"{D}.minimumHealthyPercent"),
     ("declared in part", how(maximumPercent=200), {D: ROLLING}, how(maximumPercent=200, bakeTimeInMinutes=1),
      f"{D}.bakeTimeInMinutes"),
     ("a daemon's defaults", how(maximumPercent=100, minimumHealthyPercent=0), {"schedulingStrategy": "DAEMON"},
@@ -69,6 +77,9 @@ CONFIGURATION_ROWS: list[Row] = [
      how(deploymentCircuitBreaker={"enable": True}), f"{D}.deploymentCircuitBreaker.enable"),
     ("breaker in part", how(deploymentCircuitBreaker={"enable": False}), {D: ROLLING},
      how(deploymentCircuitBreaker={"rollback": True}), f"{D}.deploymentCircuitBreaker.rollback"),
+    ("breaker with its rollback", how(deploymentCircuitBreaker={"enable": True, "rollback": True}),
+     {D: ROLLING | {"deploymentCircuitBreaker": CIRCUIT | {"enable": True, "rollback": True}}},
+     how(deploymentCircuitBreaker={"enable": True, "rollback": False}), f"{D}.deploymentCircuitBreaker.rollback"),
     ("breaker threshold", how(deploymentCircuitBreaker={"thresholdConfiguration": {"value": 50}}), {D: ROLLING},
      how(deploymentCircuitBreaker={"thresholdConfiguration": {"value": 5}}),
      f"{D}.deploymentCircuitBreaker.thresholdConfiguration.value"),
@@ -79,6 +90,27 @@ CONFIGURATION_ROWS: list[Row] = [
     ("alarms in any order", how(alarms={"alarmNames": ["b", "a"]}),
      how(alarms={"alarmNames": ["a", "b"], "enable": True, "rollback": False}),
      how(alarms={"alarmNames": ["a"]}), f"{D}.alarms.alarmNames"),
+    ("alarms, one other", how(alarms={"alarmNames": ["a"], "enable": True, "rollback": True}),
+     how(alarms={"alarmNames": ["a"], "enable": True, "rollback": True}),
+     how(alarms={"alarmNames": ["a"], "enable": True, "rollback": False}), f"{D}.alarms.rollback"),
+    ("linear, not answered", how(linearConfiguration={"stepPercent": 10, "stepBakeTimeInMinutes": 6}), {D: ROLLING},
+     how(linearConfiguration={"stepPercent": 10, "stepBakeTimeInMinutes": 7}),
+     f"{D}.linearConfiguration.stepBakeTimeInMinutes"),
+    ("linear, answered without the time", how(linearConfiguration={"stepPercent": 20, "stepBakeTimeInMinutes": 6}),
+     how(linearConfiguration={"stepPercent": 20.0}), how(linearConfiguration={"stepPercent": 21}),
+     f"{D}.linearConfiguration.stepPercent"),
+    ("linear, answered without the share", how(linearConfiguration={"stepPercent": 10, "stepBakeTimeInMinutes": 7}),
+     how(linearConfiguration={"stepBakeTimeInMinutes": 7}), how(linearConfiguration={"stepPercent": 21}),
+     f"{D}.linearConfiguration.stepPercent"),
+    ("canary, not answered", how(canaryConfiguration={"canaryPercent": 5, "canaryBakeTimeInMinutes": 10}), {D: ROLLING},
+     how(canaryConfiguration={"canaryPercent": 6, "canaryBakeTimeInMinutes": 10}),
+     f"{D}.canaryConfiguration.canaryPercent"),
+    ("canary, answered without the time", how(canaryConfiguration={"canaryPercent": 6, "canaryBakeTimeInMinutes": 10}),
+     how(canaryConfiguration={"canaryPercent": 6.0}), how(canaryConfiguration={"canaryPercent": 7}),
+     f"{D}.canaryConfiguration.canaryPercent"),
+    ("canary, answered without the share", how(canaryConfiguration={"canaryPercent": 5, "canaryBakeTimeInMinutes": 1}),
+     how(canaryConfiguration={"canaryBakeTimeInMinutes": 1}), how(canaryConfiguration={"canaryPercent": 7}),
+     f"{D}.canaryConfiguration.canaryPercent"),
     ("linear, partial", how(linearConfiguration={"stepPercent": 10}),
      how(linearConfiguration={"stepPercent": 10.0, "stepBakeTimeInMinutes": 6}),
      how(linearConfiguration={"stepPercent": 10.5}), f"{D}.linearConfiguration.stepPercent"),
@@ -92,14 +124,20 @@ CONFIGURATION_ROWS: list[Row] = [
      how(lifecycleHooks=[hook(targetType="AWS_LAMBDA",
                               timeoutConfiguration={"action": "ROLLBACK", "timeoutInMinutes": 1440})]),
      how(lifecycleHooks=[hook(targetType="PAUSE")]), f"{D}.lifecycleHooks"),
+    ("hooks of the same stages, one other", how(lifecycleHooks=[hook(hookTargetArn="a"), hook(hookTargetArn="b")]),
+     how(lifecycleHooks=[hook(hookTargetArn="b"), hook(hookTargetArn="a")]),
+     how(lifecycleHooks=[hook(hookTargetArn="a"), hook(hookTargetArn="c")]), f"{D}.lifecycleHooks"),
     ("hook timeout, partial", how(lifecycleHooks=[hook(timeoutConfiguration={"timeoutInMinutes": 5})]),
      how(lifecycleHooks=[hook(timeoutConfiguration={"action": "ROLLBACK", "timeoutInMinutes": 5})]),
      how(lifecycleHooks=[hook(timeoutConfiguration={"timeoutInMinutes": 6})]), f"{D}.lifecycleHooks"),
+    ("hook timeout, its action", how(lifecycleHooks=[hook(timeoutConfiguration={"action": "CONTINUE"})]),
+     how(lifecycleHooks=[hook(timeoutConfiguration={"action": "CONTINUE", "timeoutInMinutes": 1440})]),
+     how(lifecycleHooks=[hook(timeoutConfiguration={"timeoutInMinutes": 1440})]), f"{D}.lifecycleHooks"),
     ("hook stages in any order", how(lifecycleHooks=[hook(lifecycleStages=["B", "A"]), hook()]),
      how(lifecycleHooks=[hook(), hook(lifecycleStages=["A", "B"])]),
      how(lifecycleHooks=[hook(), hook(lifecycleStages=["A"])]), f"{D}.lifecycleHooks"),
     ("early success switched off", how(earlySuccessCriteria={"enable": False}), {D: ROLLING},
-     how(earlySuccessCriteria={"enable": True}), f"{D}.earlySuccessCriteria.enable"),
+     how(earlySuccessCriteria={"enable": False}, bakeTimeInMinutes=1), f"{D}.bakeTimeInMinutes"),
     ("early success filled in", how(earlySuccessCriteria={"enable": True}),
      how(earlySuccessCriteria={"enable": True, "healthyPercent": 100, "sourceServiceRevisionCleanup": "BLOCKING"}),
      how(earlySuccessCriteria={"healthyPercent": 50}), f"{D}.earlySuccessCriteria.healthyPercent"),
@@ -108,10 +146,15 @@ CONFIGURATION_ROWS: list[Row] = [
 SERVICE_ROWS: list[Row] = [
     ("deploymentController", {"deploymentController": {"type": "ECS"}}, {},
      {"deploymentController": {"type": "EXTERNAL"}}, "deploymentController.type"),
+    ("taskDefinition", {"taskDefinition": revision("web:41")}, {}, {"taskDefinition": revision("web:42")},
+     "taskDefinition"),
     ("desiredCount left alone", {}, {"desiredCount": 7}, {"desiredCount": 3}, "desiredCount"),
     ("desiredCount of 0", {"desiredCount": 0}, {"desiredCount": 0}, {"desiredCount": 1}, "desiredCount"),
     ("a strategy copied from the cluster", {}, {"capacityProviderStrategy": [{"capacityProvider": "a"}]},
      {"capacityProviderStrategy": [{"capacityProvider": "a", "weight": 1}]}, "capacityProviderStrategy.a.weight"),
+    ("weight", {"capacityProviderStrategy": [{"capacityProvider": "a", "weight": 1}]},
+     {"capacityProviderStrategy": [{"capacityProvider": "a", "weight": 1, "base": 0}]},
+     {"capacityProviderStrategy": [{"capacityProvider": "a", "weight": 2}]}, "capacityProviderStrategy.a.weight"),
     ("capacityProviderStrategy", {"capacityProviderStrategy": [{"capacityProvider": "b", "weight": 1},
                                                                {"capacityProvider": "a"}]},
      {"capacityProviderStrategy": [{"capacityProvider": "a", "weight": 0, "base": 0},
@@ -132,9 +175,18 @@ SERVICE_ROWS: list[Row] = [
      "enableECSManagedTags"),
     ("enableExecuteCommand", {}, {"enableExecuteCommand": False}, {"enableExecuteCommand": True},
      "enableExecuteCommand"),
+    ("enableExecuteCommand not answered", {"enableExecuteCommand": False}, {}, {"enableExecuteCommand": True},
+     "enableExecuteCommand"),
     ("propagateTags", {"propagateTags": "NONE"}, {}, {"propagateTags": "SERVICE"}, "propagateTags"),
     ("availabilityZoneRebalancing", {}, {"availabilityZoneRebalancing": "ENABLED"},
      {"availabilityZoneRebalancing": "DISABLED"}, "availabilityZoneRebalancing"),
+    ("availabilityZoneRebalancing as sent", {"availabilityZoneRebalancing": "DISABLED"},
+     {"availabilityZoneRebalancing": "DISABLED"}, {"availabilityZoneRebalancing": "ENABLED"},
+     "availabilityZoneRebalancing"),
+    ("platformVersion not declared", {}, {"platformVersion": "LATEST"}, {"platformVersion": "1.4.0"},
+     "platformVersion"),
+    ("platformVersion as sent", {"platformVersion": "1.4.0"}, {"platformVersion": "1.4.0"},
+     {"platformVersion": "1.3.0"}, "platformVersion"),
     ("platformVersion LATEST, resolved", {"platformVersion": "LATEST"}, {"platformVersion": "1.4.0"},
      {"platformVersion": "1.3.0"}, "platformVersion"),
     ("platformVersion LATEST, as answered", {"platformVersion": "LATEST"}, {"platformVersion": "LATEST"},
@@ -144,6 +196,13 @@ SERVICE_ROWS: list[Row] = [
     ("loadBalancers in any order", {"loadBalancers": [{"targetGroupArn": "b"}, {"targetGroupArn": "a"}]},
      {"loadBalancers": [{"targetGroupArn": "a"}, {"targetGroupArn": "b"}]},
      {"loadBalancers": [{"targetGroupArn": "b"}]}, "loadBalancers.a"),
+    ("loadBalancers omitted", {"loadBalancers": []}, {}, {"loadBalancers": [{"targetGroupArn": "a"}]},
+     "loadBalancers.a"),
+    ("loadBalancers, the role of one", balanced(roleArn="r"), balanced(roleArn="r"), balanced(roleArn="s"),
+     "loadBalancers.a.advancedConfiguration.roleArn"),
+    ("serviceRegistries, the port of one", {"serviceRegistries": [{"registryArn": "a", "port": 80}]},
+     {"serviceRegistries": [{"registryArn": "a", "port": 80}]},
+     {"serviceRegistries": [{"registryArn": "a", "port": 81}]}, "serviceRegistries"),
     ("serviceRegistries", {"serviceRegistries": [{"registryArn": "b"}, {"registryArn": "a"}]},
      {"serviceRegistries": [{"registryArn": "a"}, {"registryArn": "b"}]}, {"serviceRegistries": []},
      "serviceRegistries"),
@@ -151,6 +210,9 @@ SERVICE_ROWS: list[Row] = [
                                                        {"type": "distinctInstance"}]},
      {"placementConstraints": [{"type": "distinctInstance"}, {"type": "memberOf", "expression": "a"}]},
      {"placementConstraints": [{"type": "distinctInstance"}]}, "placementConstraints"),
+    ("placementConstraints, one other", {"placementConstraints": [{"type": "memberOf", "expression": "a"}]},
+     {"placementConstraints": [{"type": "memberOf", "expression": "a"}]},
+     {"placementConstraints": [{"type": "memberOf", "expression": "b"}]}, "placementConstraints"),
     ("placementStrategy host", {"placementStrategy": [{"type": "spread", "field": "host"}]},
      {"placementStrategy": [{"type": "spread", "field": "instanceId"}]},
      {"placementStrategy": [{"type": "binpack", "field": "host"}]}, "placementStrategy"),
@@ -164,6 +226,11 @@ SERVICE_ROWS: list[Row] = [
      {"placementStrategy": [{"type": "spread"}, {"type": "random"}]}, "placementStrategy"),
     ("service connect switched off", {"serviceConnectConfiguration": {"enabled": False}}, {},
      {"serviceConnectConfiguration": {"enabled": True}}, "serviceConnectConfiguration.enabled"),
+    ("service connect left alone", {}, connect(), {"serviceConnectConfiguration": {"namespace": "wiki"}},
+     "serviceConnectConfiguration.namespace"),
+    ("service connect timeout is not filled in", connect(), connect(),
+     connect(timeout={"idleTimeoutSeconds": 300}),
+     "serviceConnectConfiguration.services.web.timeout.idleTimeoutSeconds"),
     ("discoveryName", connect(), connect(discoveryName="web"), connect(discoveryName="x"),
      "serviceConnectConfiguration.services.web.discoveryName"),
     ("dnsName", connect(clientAliases=[{"port": 80}]), connect(clientAliases=[{"port": 80, "dnsName": "web.shop"}]),
@@ -172,6 +239,10 @@ SERVICE_ROWS: list[Row] = [
      "volumeConfigurations.a.managedEBSVolume.filesystemType"),
     ("volume encrypted, iops", ebs(), ebs(encrypted=True, iops=3000), ebs(iops=4000),
      "volumeConfigurations.a.managedEBSVolume.iops"),
+    ("volume encrypted", ebs(encrypted=True), ebs(encrypted=True, iops=3000), ebs(encrypted=False),
+     "volumeConfigurations.a.managedEBSVolume.encrypted"),
+    ("volume size", ebs(), ebs(filesystemType="xfs"), ebs(sizeInGiB=2),
+     "volumeConfigurations.a.managedEBSVolume.sizeInGiB"),
     ("volume tags", ebs(tagSpecifications=[{"resourceType": "volume"}]),
      ebs(tagSpecifications=[{"resourceType": "volume", "propagateTags": "NONE"}]),
      ebs(tagSpecifications=[{"resourceType": "volume", "propagateTags": "SERVICE"}]),
@@ -206,9 +277,18 @@ def test_a_daemons_count_is_that_of_its_instances() -> None:
     assert not same(KIND, live, {"service": "web", "enableExecuteCommand": True})
 
 
+def test_a_service_is_a_replica_unless_it_says_so() -> None:
+    """No update can change it, but what was read and what is read again is compared too."""
+    answered = [normal({"service": "web", **more}, KIND.rules) for more in
+                ({}, {"schedulingStrategy": "REPLICA"}, {"schedulingStrategy": "DAEMON"})]  # fmt: skip
+    assert answered[0] == answered[1] != answered[2]
+
+
 def test_early_success_that_is_off_has_no_other_settings() -> None:
     off = {"enable": False, "healthyPercent": 100, "sourceServiceRevisionCleanup": "BLOCKING"}
     assert normal({"service": "web"}, KIND.rules) == normal({D: {"earlySuccessCriteria": off}}, KIND.rules)
+    on = how(earlySuccessCriteria={"enable": True})
+    assert paths(KIND, {"service": "web", D: ROLLING}, on) == [f"{D}.earlySuccessCriteria.{field}" for field in off]
 
 
 @pytest.mark.parametrize(
@@ -231,6 +311,19 @@ def test_a_load_balancer_that_comes_and_one_that_goes_are_seen() -> None:
     assert (found[0].after, found[1].before) == (None, None)
     assert found[0].before is not None
     assert found[1].after is not None
+
+
+def test_service_connect_that_is_switched_off_is_seen() -> None:
+    live = {"service": "web"} | connect()
+    off: Doc = {"service": "web", "serviceConnectConfiguration": {"enabled": False}}
+    assert "serviceConnectConfiguration.enabled" in paths(KIND, live, off)
+
+
+@pytest.mark.parametrize("member", ["monitoring", "gatewayConnectors", "forceNewDeployment"])
+def test_what_is_never_answered_is_no_difference_alone(member: str) -> None:
+    live: Doc = {"service": "web", "desiredCount": 1}
+    assert same(KIND, live, {"service": "web", member: {"any": "thing"}})
+    assert paths(KIND, live, {"service": "web", member: {"any": "thing"}, "desiredCount": 2}) == ["desiredCount"]
 
 
 def test_names_and_actions_are_no_state() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import pytest
 
 from ecsplan.kinds.base import Look, Progress, Waiting
@@ -194,6 +195,16 @@ def test_an_update_whose_answer_was_lost_is_known_by_its_deployment(deployments:
     asked = call("describe_services", cluster="prod", services=["web"])
     ask = FakeAsk().on(asked, {"services": [{"serviceName": "web", "deployments": deployments}]})
     assert KIND.reconcile(ask, lost.step, lost.call) == ({"deployment": found} if found else None)
+
+
+@pytest.mark.parametrize(("grace", "known"), [(0, True), (None, True), (30, False)])
+def test_ecs_going_back_by_itself_is_not_taken_for_an_update_that_sets_more(grace: int | None, known: bool) -> None:
+    """It has the revision that was asked for and a deployment of its own, but puts no setting back."""
+    lost = waiting()
+    sent = msgspec.structs.replace(lost.call, params={**lost.call.params, "healthCheckGracePeriodSeconds": 0})
+    shown = {"serviceName": "web", "deployments": [deployment(2)], "healthCheckGracePeriodSeconds": grace}
+    ask = FakeAsk().on(call("describe_services", cluster="prod", services=["web"]), {"services": [shown]})
+    assert KIND.reconcile(ask, lost.step, sent) == ({"deployment": "ecs-svc/2"} if known else None)
 
 
 def test_an_update_that_moved_no_revision_cannot_be_known_by_one() -> None:

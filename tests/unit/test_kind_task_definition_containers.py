@@ -29,6 +29,10 @@ def keyed(key: str, value: str, **values: Any) -> list[Doc]:
     return [{key: name, value: item} for name, item in values.items()]
 
 
+def ulimits(**soft: int) -> Doc:
+    return {"ulimits": [{"name": name, "softLimit": limit, "hardLimit": 9} for name, limit in soft.items()]}
+
+
 def linux(**fields: Any) -> Doc:
     return {"linuxParameters": {"maxSwap": 1} | fields}
 
@@ -46,7 +50,11 @@ def check(**fields: Any) -> Doc:
 
 
 def log(**fields: Any) -> Doc:
-    return {"logConfiguration": {"logDriver": "awslogs"} | fields}
+    return {"logConfiguration": {"logDriver": "fluentd"} | fields}
+
+
+def awslogs(**options: str) -> Doc:
+    return log(logDriver="awslogs", options={"awslogs-group": "g", "awslogs-region": "r"} | options)
 
 
 L = "linuxParameters"
@@ -55,6 +63,11 @@ ROWS: list[Row] = [
      {"cpu": 0, "essential": True, "environment": [], "mountPoints": [], "portMappings": [], "volumesFrom": [],
       "systemControls": []}, {"cpu": 10}, "cpu"),
     ("image verbatim", {"image": "web:1"}, {}, {"image": "web:1@sha256:00"}, "image"),
+    ("cpu", {"cpu": 10}, {"cpu": 10}, {"cpu": 11}, "cpu"),
+    ("memoryReservation", {}, {}, {"memoryReservation": 64}, "memoryReservation"),
+    ("repositoryCredentials", {"repositoryCredentials": {"credentialsParameter": "arn:s"}},
+     {"repositoryCredentials": {"credentialsParameter": "arn:s"}},
+     {"repositoryCredentials": {"credentialsParameter": "arn:t"}}, "repositoryCredentials.credentialsParameter"),
     ("memory", {"memory": 128}, {"memory": 128}, {"memory": 129}, "memory"),
     ("essential", {}, {"essential": True}, {"essential": False}, "essential"),
     ("environment in hash order", {"environment": pairs(ZEBRA="1", ALPHA="2", MIKE="3")},
@@ -64,6 +77,11 @@ ROWS: list[Row] = [
      {"environment": pairs(B="1")}, {"environment": pairs(A="", B="1")}, "environment.A"),
     ("environment emptied is not removed", {"environment": pairs(A="")}, {"environment": pairs(A="")},
      {"environment": []}, "environment.A"),
+    ("environment set and emptied", {"environment": pairs(A="x", B="1")}, {"environment": pairs(B="1", A="x")},
+     {"environment": pairs(A="", B="1")}, "environment.A"),
+    ("environment, empty and set", {"environment": pairs(A="")}, {"environment": pairs(A="")},
+     {"environment": pairs(A="x")}, "environment.A"),
+    ("environment omitted", {}, {"environment": []}, {"environment": pairs(A="1")}, "environment.A"),
     ("environment name with a dot", {"environment": pairs(**{"a.b": "1"})}, {"environment": pairs(**{"a.b": "1"})},
      {"environment": pairs(**{"a.b": "2"})}, "environment.a.b"),
     ("environment name with underscores", {"environment": pairs(__A="1")}, {"environment": pairs(__A="1")},
@@ -71,6 +89,16 @@ ROWS: list[Row] = [
     ("environmentFiles in order", {"environmentFiles": keyed("value", "type", a="s3", b="s3")},
      {"environmentFiles": keyed("value", "type", a="s3", b="s3")},
      {"environmentFiles": keyed("value", "type", b="s3", a="s3")}, "environmentFiles"),
+    ("environmentFiles, which", {"environmentFiles": keyed("value", "type", a="s3")},
+     {"environmentFiles": keyed("value", "type", a="s3")}, {"environmentFiles": keyed("value", "type", b="s3")},
+     "environmentFiles"),
+    ("secrets omitted", {}, {"secrets": []}, {"secrets": keyed("name", "valueFrom", A="x")}, "secrets.A"),
+    ("secrets verbatim", {"secrets": keyed("name", "valueFrom", A="p")},
+     {"secrets": keyed("name", "valueFrom", A="p")},
+     {"secrets": keyed("name", "valueFrom", A="arn:aws:ssm:eu-west-1:1:parameter/p")}, "secrets.A"),
+    ("secrets, another key of one", {"secrets": keyed("name", "valueFrom", A="arn:s:key::")},
+     {"secrets": keyed("name", "valueFrom", A="arn:s:key::")}, {"secrets": keyed("name", "valueFrom", A="arn:s:Key::")},
+     "secrets.A"),
     ("secrets by name", {"secrets": keyed("name", "valueFrom", B="x", A="y")},
      {"secrets": keyed("name", "valueFrom", A="y", B="x")}, {"secrets": keyed("name", "valueFrom", A="z", B="x")},
      "secrets.A"),
@@ -99,10 +127,16 @@ ROWS: list[Row] = [
      {"dockerSecurityOptions": ["a"]}, "dockerSecurityOptions"),
     ("dnsServers in order", {"dnsServers": ["8.8.8.8", "1.1.1.1"]}, {"dnsServers": ["8.8.8.8", "1.1.1.1"]},
      {"dnsServers": ["1.1.1.1", "8.8.8.8"]}, "dnsServers"),
-    ("ulimits", {"ulimits": [{"name": "nofile", "softLimit": 1}, {"name": "core", "softLimit": 2}]},
-     {"ulimits": [{"name": "core", "softLimit": 2}, {"name": "nofile", "softLimit": 1}]},
-     {"ulimits": [{"name": "nofile", "softLimit": 3}, {"name": "core", "softLimit": 2}]}, "ulimits.nofile.softLimit"),
+    ("dnsSearchDomains in order", {"dnsSearchDomains": ["b", "a"]}, {"dnsSearchDomains": ["b", "a"]},
+     {"dnsSearchDomains": ["a", "b"]}, "dnsSearchDomains"),
+    ("ulimits, the hard one", {"ulimits": [{"name": "nofile", "softLimit": 1, "hardLimit": 2}]},
+     {"ulimits": [{"name": "nofile", "softLimit": 1, "hardLimit": 2}]},
+     {"ulimits": [{"name": "nofile", "softLimit": 1, "hardLimit": 3}]}, "ulimits.nofile.hardLimit"),
+    ("ulimits", ulimits(nofile=1, core=2), ulimits(core=2, nofile=1), ulimits(nofile=3, core=2),
+     "ulimits.nofile.softLimit"),
     ("command in order", {"command": ["a", "b"]}, {"command": ["a", "b"]}, {"command": ["b", "a"]}, "command"),
+    ("entryPoint in order", {"entryPoint": ["sh", "-c"]}, {"entryPoint": ["sh", "-c"]}, {"entryPoint": ["-c", "sh"]},
+     "entryPoint"),
     ("command of nothing", {}, {"command": []}, {"command": [""]}, "command"),
     ("healthCheck filled in", check(), check(interval=30, timeout=5, retries=3), check(interval=31),
      "healthCheck.interval"),
@@ -112,8 +146,22 @@ ROWS: list[Row] = [
     ("healthCheck command in order", check(), check(), check(command=["true", "CMD-SHELL"]), "healthCheck.command"),
     ("initProcessEnabled", linux(), linux(initProcessEnabled=False), linux(initProcessEnabled=True),
      f"{L}.initProcessEnabled"),
+    ("capabilities beside initProcessEnabled", {"linuxParameters": {"initProcessEnabled": True}},
+     {"linuxParameters": {"initProcessEnabled": True, "capabilities": {"add": [], "drop": []}}},
+     {"linuxParameters": {"initProcessEnabled": False}}, f"{L}.initProcessEnabled"),
+    ("maxSwap", linux(), linux(), linux(maxSwap=2), f"{L}.maxSwap"),
+    ("swappiness is not filled in", linux(), linux(), linux(swappiness=60), f"{L}.swappiness"),
+    ("devices in any order", linux(devices=[{"hostPath": "/b"}, {"hostPath": "/a", "containerPath": "/c"}]),
+     linux(devices=[{"hostPath": "/a", "containerPath": "/c"}, {"hostPath": "/b"}]),
+     linux(devices=[{"hostPath": "/b"}, {"hostPath": "/a", "containerPath": "/c", "permissions": ["read"]}]),
+     f"{L}.devices./a//c.permissions"),
+    ("tmpfs in any order", linux(tmpfs=[{"containerPath": "/b", "size": 1}, {"containerPath": "/a", "size": 1}]),
+     linux(tmpfs=[{"containerPath": "/a", "size": 1}, {"containerPath": "/b", "size": 1}]),
+     linux(tmpfs=[{"containerPath": "/b", "size": 2}, {"containerPath": "/a", "size": 1}]), f"{L}.tmpfs./b.size"),
     ("capabilities filled in", linux(), linux(capabilities={"add": [], "drop": []}),
      linux(capabilities={"add": ["SYS_PTRACE"]}), f"{L}.capabilities.add"),
+    ("capabilities added in any order", linux(capabilities={"add": ["B", "A"]}),
+     linux(capabilities={"add": ["A", "B"], "drop": []}), linux(capabilities={"add": ["B"]}), f"{L}.capabilities.add"),
     ("capabilities in any order", linux(capabilities={"drop": ["B", "A"]}),
      linux(capabilities={"add": [], "drop": ["A", "B"]}), linux(capabilities={"drop": ["A"]}),
      f"{L}.capabilities.drop"),
@@ -123,6 +171,11 @@ ROWS: list[Row] = [
     ("tmpfs options", tmpfs(mountOptions=["rw", "noexec"]), tmpfs(mountOptions=["noexec", "rw"]),
      tmpfs(mountOptions=["ro"]), f"{L}.tmpfs./t.mountOptions"),
     ("tmpfs defaults", tmpfs(), tmpfs(mountOptions=["defaults"]), tmpfs(size=2), f"{L}.tmpfs./t.size"),
+    ("logDriver", log(), log(), log(logDriver="json-file"), "logConfiguration.logDriver"),
+    ("awslogs-create-group is not added", awslogs(), awslogs(), awslogs(**{"awslogs-create-group": "true"}),
+     "logConfiguration.options.awslogs-create-group"),
+    ("max-buffer-size is not added", log(options={"mode": "non-blocking"}), log(options={"mode": "non-blocking"}),
+     log(options={"mode": "non-blocking", "max-buffer-size": "10m"}), "logConfiguration.options.max-buffer-size"),
     ("logConfiguration options verbatim", log(options={"tag": ""}), log(options={"tag": ""}, secretOptions=[]),
      log(), "logConfiguration.options.tag"),
     ("logConfiguration options by case", log(options={"mode": "x"}), log(options={"mode": "x"}),
@@ -137,21 +190,28 @@ ROWS: list[Row] = [
      {"restartPolicy": {"enabled": True, "ignoredExitCodes": [1, 2], "restartAttemptPeriod": 300}},
      {"restartPolicy": {"enabled": True, "ignoredExitCodes": [1, 2], "restartAttemptPeriod": 60}},
      "restartPolicy.restartAttemptPeriod"),
+    ("restartPolicy off", {"restartPolicy": {"enabled": True}}, {"restartPolicy": {"enabled": True}},
+     {"restartPolicy": {"enabled": False}}, "restartPolicy.enabled"),
     ("restartPolicy codes", {"restartPolicy": {"enabled": True}},
      {"restartPolicy": {"enabled": True, "ignoredExitCodes": []}},
      {"restartPolicy": {"enabled": True, "ignoredExitCodes": [1]}}, "restartPolicy.ignoredExitCodes"),
     ("versionConsistency", {}, {"versionConsistency": "enabled"}, {"versionConsistency": "disabled"},
      "versionConsistency"),
+    ("startTimeout", {"startTimeout": 60}, {"startTimeout": 60}, {"startTimeout": 61}, "startTimeout"),
     ("stopTimeout", {}, {}, {"stopTimeout": 30}, "stopTimeout"),
     ("user", {}, {"user": ""}, {"user": "0"}, "user"),
+    ("user root removed", {"user": "0"}, {"user": "0"}, {}, "user"),
+    ("user root emptied", {"user": "0"}, {"user": "0"}, {"user": ""}, "user"),
     ("hostname", {"hostname": ""}, {}, {"hostname": "a"}, "hostname"),
     ("workingDirectory", {"workingDirectory": ""}, {}, {"workingDirectory": "/"}, "workingDirectory"),
     *((flag, {}, {flag: False}, {flag: True}, flag) for flag in
       ("privileged", "readonlyRootFilesystem", "interactive", "pseudoTerminal", "disableNetworking")),
     ("dockerLabels", {}, {"dockerLabels": {}}, {"dockerLabels": {"a": ""}}, "dockerLabels.a"),
-    ("resourceRequirements", {"resourceRequirements": keyed("value", "type", b="X", a="X")},
-     {"resourceRequirements": keyed("value", "type", a="X", b="X")},
-     {"resourceRequirements": keyed("value", "type", a="X", b="Y")}, "resourceRequirements"),
+    ("dockerLabels verbatim", {"dockerLabels": {"A": ""}}, {"dockerLabels": {"A": ""}}, {"dockerLabels": {}},
+     "dockerLabels.A"),
+    ("resourceRequirements", {"resourceRequirements": keyed("value", "type", b="GPU", a="GPU")},
+     {"resourceRequirements": keyed("value", "type", a="GPU", b="GPU")},
+     {"resourceRequirements": keyed("value", "type", a="GPU", b="InferenceAccelerator")}, "resourceRequirements"),
     ("credentialSpecs", {"credentialSpecs": ["b", "a"]}, {"credentialSpecs": ["a", "b"]}, {"credentialSpecs": ["a"]},
      "credentialSpecs"),
 ]  # fmt: skip
@@ -205,6 +265,26 @@ def test_ports_are_compared_in_any_order() -> None:
         f"{WEB}.portMappings.80/tcp.hostPort",
         f"{WEB}.portMappings.80/udp.hostPort",
     ]
+
+
+def test_one_other_port_is_seen_as_one_that_goes_and_one_that_comes() -> None:
+    found = differences(KIND, task(ports(P | {"hostPort": 0, "protocol": "tcp"})), task(ports({"containerPort": 81})))
+    assert [(it.path, it.before, it.after) for it in found] == [
+        (f"{WEB}.portMappings.80/tcp.hostPort", 0, None),
+        (f"{WEB}.portMappings.81/tcp.hostPort", None, 0),
+    ]
+
+
+def test_a_host_port_that_is_given_is_not_any_port() -> None:
+    live = task(ports(P | {"hostPort": 80, "protocol": "tcp"}))
+    assert same(KIND, live, task(ports(P | {"hostPort": 80})))
+    assert paths(KIND, live, task(ports(P))) == [f"{WEB}.portMappings.80/tcp.hostPort"]
+
+
+def test_a_health_check_is_not_filled_in_where_there_is_none() -> None:
+    assert same(KIND, task({}), task({"healthCheck": {}}))
+    assert f"{WEB}.healthCheck.command" in paths(KIND, task({}), task(check()))
+    assert f"{WEB}.healthCheck.command" in paths(KIND, task(check(interval=30, timeout=5, retries=3)), task({}))
 
 
 def test_a_range_of_ports_has_no_host_port_and_still_shows() -> None:

@@ -31,7 +31,12 @@ TASK_ROWS: list[Row] = [
     ("memory in GB", {"memory": "0.5GB"}, {"memory": "512"}, {"memory": "1 GB"}, "memory"),
     ("memory in GB, a space", {"memory": "4 GB"}, {"memory": "4096"}, {"memory": "3 GB"}, "memory"),
     ("networkMode omitted", {}, {"networkMode": "bridge"}, {"networkMode": "host"}, "networkMode"),
+    ("networkMode as sent", {"networkMode": "awsvpc"}, {"networkMode": "awsvpc"}, {"networkMode": "host"},
+     "networkMode"),
     ("networkMode bridge", {"networkMode": "bridge"}, {}, {"networkMode": "none"}, "networkMode"),
+    ("memory omitted", {}, {}, {"memory": "512"}, "memory"),
+    ("requiresCompatibilities omitted", {}, {}, {"requiresCompatibilities": ["EC2"]}, "requiresCompatibilities"),
+    ("taskRoleArn omitted", {}, {}, {"taskRoleArn": "web"}, "taskRoleArn"),
     ("compatibilities sorted", {"requiresCompatibilities": ["FARGATE", "EC2"]},
      {"requiresCompatibilities": ["EC2", "FARGATE"]}, FARGATE, "requiresCompatibilities"),
     ("taskRoleArn by name", {"taskRoleArn": "web"}, {"taskRoleArn": "arn:aws:iam::1:role/web"},
@@ -51,6 +56,20 @@ TASK_ROWS: list[Row] = [
                                                        {"type": "memberOf", "expression": "a"}]},
      {"placementConstraints": [{"type": "memberOf", "expression": "a"}, {"type": "memberOf", "expression": "b"}]},
      {"placementConstraints": [{"type": "memberOf", "expression": "a"}]}, "placementConstraints"),
+    ("placementConstraints, one other", {"placementConstraints": [{"type": "memberOf", "expression": "a"}]},
+     {"placementConstraints": [{"type": "memberOf", "expression": "a"}]},
+     {"placementConstraints": [{"type": "memberOf", "expression": "b"}]}, "placementConstraints"),
+    ("runtimePlatform verbatim", {"runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}},
+     {"runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}},
+     {"runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2019_CORE"}},
+     "runtimePlatform.operatingSystemFamily"),
+    ("runtimePlatform is not filled in elsewhere", {"requiresCompatibilities": ["EC2"]},
+     {"requiresCompatibilities": ["EC2"]},
+     {"requiresCompatibilities": ["EC2"], "runtimePlatform": {"cpuArchitecture": "X86_64"}},
+     "runtimePlatform.cpuArchitecture"),
+    ("ephemeralStorage omitted", FARGATE, FARGATE, FARGATE | {"ephemeralStorage": {"sizeInGiB": 21}},
+     "ephemeralStorage.sizeInGiB"),
+    ("pidMode omitted", {}, {}, {"pidMode": "task"}, "pidMode"),
     ("runtimePlatform on Fargate", FARGATE,
      FARGATE | {"runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"}},
      FARGATE | {"runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"}},
@@ -85,12 +104,25 @@ def efs(**fields: Any) -> Doc:
     return {"volumes": [{"name": "a", "efsVolumeConfiguration": {"fileSystemId": "fs-1"} | fields}]}
 
 
+def fsx(**fields: Any) -> Doc:
+    sent = {"fileSystemId": "fs-1", "rootDirectory": "share",
+            "authorizationConfig": {"credentialsParameter": "arn:s", "domain": "d"}}  # fmt: skip
+    return {"volumes": [{"name": "a", "fsxWindowsFileServerVolumeConfiguration": sent | fields}]}
+
+
 def docker(**fields: Any) -> Doc:
     return {"volumes": [{"name": "a", "dockerVolumeConfiguration": {"labels": {"x": "y"}} | fields}]}
 
 
 EFS, DOCKER = "volumes.a.efsVolumeConfiguration", "volumes.a.dockerVolumeConfiguration"
 VOLUME_ROWS: list[Row] = [
+    ("efs, another file system", efs(), efs(rootDirectory="/"), efs(fileSystemId="fs-2"), f"{EFS}.fileSystemId"),
+    ("fsx verbatim", fsx(), fsx(), fsx(rootDirectory="share\\x"),
+     "volumes.a.fsxWindowsFileServerVolumeConfiguration.rootDirectory"),
+    ("fsx, another domain", fsx(), fsx(), fsx(authorizationConfig={"credentialsParameter": "arn:s", "domain": "e"}),
+     "volumes.a.fsxWindowsFileServerVolumeConfiguration.authorizationConfig.domain"),
+    ("docker driverOpts verbatim", docker(driverOpts={"type": "nfs"}), docker(driverOpts={"type": "nfs"}),
+     docker(driverOpts={"type": "NFS"}), f"{DOCKER}.driverOpts.type"),
     ("efs rootDirectory", efs(), efs(rootDirectory="/"), efs(rootDirectory="/x"), f"{EFS}.rootDirectory"),
     ("efs transitEncryption", efs(), efs(transitEncryption="DISABLED"), efs(transitEncryption="ENABLED"),
      f"{EFS}.transitEncryption"),
@@ -101,9 +133,9 @@ VOLUME_ROWS: list[Row] = [
     ("efs iam beside an access point", efs(authorizationConfig={"accessPointId": "p"}),
      efs(authorizationConfig={"accessPointId": "p", "iam": "DISABLED"}),
      efs(authorizationConfig={"accessPointId": "q"}), f"{EFS}.authorizationConfig.accessPointId"),
-    ("s3files rootDirectory", {"volumes": [{"name": "a", "s3filesVolumeConfiguration": {"bucket": "b"}}]},
-     {"volumes": [{"name": "a", "s3filesVolumeConfiguration": {"bucket": "b", "rootDirectory": "/"}}]},
-     {"volumes": [{"name": "a", "s3filesVolumeConfiguration": {"bucket": "b", "rootDirectory": "/x"}}]},
+    ("s3files rootDirectory", {"volumes": [{"name": "a", "s3filesVolumeConfiguration": {"fileSystemArn": "b"}}]},
+     {"volumes": [{"name": "a", "s3filesVolumeConfiguration": {"fileSystemArn": "b", "rootDirectory": "/"}}]},
+     {"volumes": [{"name": "a", "s3filesVolumeConfiguration": {"fileSystemArn": "b", "rootDirectory": "/x"}}]},
      "volumes.a.s3filesVolumeConfiguration.rootDirectory"),
     ("docker autoprovision", docker(), docker(autoprovision=False), docker(autoprovision=True),
      f"{DOCKER}.autoprovision"),

@@ -16,7 +16,7 @@ from ecsplan.clock import SystemClock
 from ecsplan.errors import AwsError, EcsplanError, JournalError, PlanningError, SpecError, UsageError
 from ecsplan.journal import Damaged, Journal, Outcome
 from ecsplan.model import Identity
-from ecsplan.pipeline import Site
+from ecsplan.site import Site, whoami
 from ecsplan.spec import Spec
 from tests.unit.builders import ACCOUNT, IDENTITY, ORIGIN, REGION, plan, task_definition_arn, update
 from tests.unit.fakes import FakeAws, FakeClock, gateway_to, refusal, service
@@ -267,7 +267,7 @@ def test_a_site_is_closed_at_the_end(site: Site) -> None:
 def test_whoever_runs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "ada")
     monkeypatch.setattr("sys.argv", ["/somewhere/bin/ecsplan", "deploy", "v42"])
-    origin = pipeline.whoami()
+    origin = whoami()
     assert (origin.user, origin.pid, origin.command) == ("ada", os.getpid(), "ecsplan deploy v42")
     assert origin.host
 
@@ -279,7 +279,7 @@ def test_a_user_without_a_name_goes_by_number(monkeypatch: pytest.MonkeyPatch) -
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(pwd, "getpwuid", nobody)
-    assert pipeline.whoami().user == str(os.getuid())
+    assert whoami().user == str(os.getuid())
 
 
 def test_the_machines_clock() -> None:

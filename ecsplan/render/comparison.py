@@ -1,0 +1,69 @@
+"""How every field that AWS takes is compared, as a document: the rows of the kinds against botocore's own models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ecsplan.explain import EXACTLY, deciding, why
+from ecsplan.kinds import kinds
+from ecsplan.kinds.base import Kind
+from ecsplan.shapes import Field, walk
+
+OPERATIONS = {
+    "task_definition": ("ecs", "register_task_definition", "RegisterTaskDefinition"),
+    "service": ("ecs", "update_service", "UpdateService"),
+    "event_targets": ("events", "put_targets", "PutTargets"),
+}
+HEAD = """# How each field is compared
+
+Every field that the installed botocore knows of the three requests whose effect ecsplan compares, and what its
+table says of it. Made from the rules and from botocore's own models; a test fails when this file is out of date, and
+another when a field that no rule names is not compared exactly.
+
+Absent, `null`, `[]` and `{}` are one and the same throughout. `*` stands for each item of a list, or each member of a
+map. What a spec does not declare of a service or a target is left alone; a task definition is replaced whole.
+`ecsplan plan TAG --explain` tells for each field of a plan which of these rows compared it.
+"""
+
+
+def comparison_text() -> str:
+    """The whole document, in Markdown."""
+    sections = [_section(kind) for kind in kinds() if kind.name in OPERATIONS]
+    return "\n".join([HEAD, *sections])
+
+
+def _section(kind: Kind) -> str:
+    service, operation, title = OPERATIONS[kind.name]
+    fields = [field for field in walk(service, operation) if not field.pattern.endswith("[]")]
+    rows = [f"| `{place(field)}` | {treatment(field, kind)} |" for field in fields]
+    extra = [f"| `{path}` | {why(path, kind.rules)[1]} |" for path in beyond(kind)]
+    more = ["", "Not in that model, but in answers, or newer than it:", "", "| field | how |", "|---|---|", *extra]
+    return "\n".join([f"## {title}", "", "| field | how |", "|---|---|", *rows, *(more if extra else []), ""])
+
+
+def place(field: Field) -> str:
+    """A field of the model in the rules' words: `containerDefinitions.*.image`."""
+    return field.pattern.replace("[]", ".*").replace("{}", ".*")
+
+
+def treatment(field: Field, kind: Kind) -> str:
+    """What is done with a field, in words."""
+    path = place(field)
+    rule, words = why(path, kind.rules)
+    if rule == path:
+        return words
+    if rule:
+        return f"as `{rule}`: {words}"
+    if field.type == "structure":
+        return "member by member"
+    if field.type == "list":
+        return f"{EXACTLY}, in order"
+    return EXACTLY
+
+
+def beyond(kind: Kind) -> Iterator[str]:
+    """Places that rules name and the request's model does not have."""
+    service, operation, _ = OPERATIONS[kind.name]
+    known = {place(field) for field in walk(service, operation)}
+    paths = dict.fromkeys(rule.path for rule in kind.rules)
+    return (path for path in paths if path not in known and deciding(path, kind.rules)[1])

@@ -1,0 +1,115 @@
+"""Where a spec is deployed to, and what is used for it: credentials, journal, clock."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from ecsplan.clock import SystemClock
+from ecsplan.errors import EcsplanError, UsageError
+from ecsplan.journal import Journal
+from ecsplan.lock import Origin
+from ecsplan.model import Identity
+from ecsplan.spec import Spec
+from ecsplan.spec_checks import plain_name
+
+if TYPE_CHECKING:
+    from ecsplan.aws import Gateway
+    from ecsplan.waiting import Clock
+
+DEFAULT_FOLDER = ".ecsplan"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """Where a spec is deployed to, and what is used for it. Make it with `connect`; use it as a context manager."""
+
+    app: str
+    root: Path
+    gateway: Gateway
+    origin: Origin
+    clock: Clock
+    stop: threading.Event = field(default_factory=threading.Event)
+    account: str | None = None
+
+    def __enter__(self) -> Site:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.gateway.close()
+
+    @property
+    def plan_path(self) -> Path:
+        return self.root / self.app / "plan.json"
+
+    def identity(self) -> Identity:
+        """The account and region; raises if it is not the account that the spec asks for."""
+        identity = self.gateway.identity().result()
+        if self.account is not None and identity.account != self.account:
+            raise EcsplanError(
+                f"these credentials are of account {identity.account}, and the spec is for account {self.account}",
+                state="Nothing was changed.",
+                hint="Choose other credentials, with --profile or AWS_PROFILE.",
+            )
+        return identity
+
+    def journal(self, identity: Identity) -> Journal:
+        return Journal(self.root, self.app, identity)
+
+
+def connect(
+    spec: Spec | None = None,
+    *,
+    app: str | None = None,
+    region: str | None = None,
+    profile: str | None = None,
+    journal: str | Path | None = None,
+    clock: Clock | None = None,
+) -> Site:
+    """Where to deploy. Arguments win over the spec; without either, boto3's own settings count. The journal is
+    `.ecsplan` beside the spec, or in the current folder without one. Nothing is sent yet."""
+    from ecsplan.aws import Gateway
+
+    name = app or (spec.app if spec else None)
+    if name is None:
+        raise UsageError("neither a spec nor the name of an app was given")
+    if fault := plain_name(name):
+        raise UsageError(f"the name of the app {fault}")
+    stop = threading.Event()
+    gateway = Gateway(
+        region=region or (spec.region if spec else None),
+        profile=profile or (spec.profile if spec else None),
+        assume_role=spec.assume_role if spec else None,
+    )
+    return Site(
+        app=name,
+        root=journal_root(spec, journal),
+        gateway=gateway,
+        origin=whoami(),
+        clock=clock or SystemClock(stop),
+        stop=stop,
+        account=spec.account if spec else None,
+    )
+
+
+def journal_root(spec: Spec | None, journal: str | Path | None) -> Path:
+    if journal is not None:
+        return Path(journal)
+    return (Path(spec.file).parent if spec else Path()) / DEFAULT_FOLDER
+
+
+def whoami() -> Origin:
+    """Who runs this, as the journal and the lock tell it."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = str(os.getuid())
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return Origin(user=user, host=socket.gethostname(), pid=os.getpid(), command=command)

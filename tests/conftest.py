@@ -1,0 +1,44 @@
+"""`--update-golden` writes what is compared otherwise; figures that tests have recorded are summed up at the end of a
+run, also where it is spread over several workers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+
+class Golden(Protocol):
+    def __call__(self, path: Path, text: str) -> None:
+        """The text is that of the file."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite the expected texts that are files")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    update = request.config.getoption("--update-golden", default=False)
+
+    def check(path: Path, text: str) -> None:
+        if update:
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8"), (
+            f"{path.parent.name}/{path.name}: if it is meant, run pytest with --update-golden"
+        )
+
+    return check
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """`record_property(name, number)` in a test adds to the figure of that name."""
+    figures: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "teardown":
+                figures.update({name: value for name, value in report.user_properties if isinstance(value, int)})
+    for name, number in sorted(figures.items()):
+        terminalreporter.write_line(f"{name}: {number:,}")

@@ -1,0 +1,254 @@
+"""Wherever a command is cut off, what finishes it ends where an undisturbed run ends.
+
+For each example and each request of a deployment, a change, a rollback, and the putting back of a failed deployment:
+the process is killed, or the connection breaks, before the request is carried out and after it; then `resume`, or,
+where nothing had begun yet, the command again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecsplan import pipeline
+from ecsplan.errors import AwsError
+from ecsplan.executor import Result
+from ecsplan.journal import Deployment, Journal, Outcome, unfinished
+from ecsplan.model import Call, Doc, Identity, Plan
+from ecsplan.sandbox.outcomes import Outcomes, RolloutRule, TaskRule
+from ecsplan.spec import Spec
+from tests.faults.conftest import Points
+from tests.support.cloud import TROUBLES, Cloud, Killed, Point, Wire
+from tests.support.world import ACCOUNT, REGION, Clock
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NAMES = ("web", "django", "ec2-bridge")
+GONE = {"failed": "put back", "undone": "put back"}
+ROUNDS = 4  # commands until a story has to be over
+
+
+def nothing(_outcomes: Outcomes) -> None:
+    """All goes well."""
+
+
+def failing_rollout(outcomes: Outcomes) -> None:
+    outcomes.add_rollout(RolloutRule(ends="FAILED", image="*:v2"))
+
+
+def failing_first_rollout(outcomes: Outcomes) -> None:
+    outcomes.add_rollout(RolloutRule(ends="FAILED", image="*:v1"))
+
+
+def failing_task(outcomes: Outcomes) -> None:
+    outcomes.add_task(TaskRule(exit_code=1, image="*:v2"))
+
+
+def targets_of_v2(call: Call) -> bool:
+    return call.operation == "put_targets" and "shop-web:2" in str(call.params)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """What is done to an account that deployed the tags of `before`; `tag` "" is a rollback."""
+
+    name: str
+    before: tuple[str, ...]
+    tag: str
+    ends: Outcome = Outcome.SUCCEEDED
+    outcomes: Callable[[Outcomes], None] = nothing
+    refused: Callable[[Call], bool] = lambda _call: False
+    examples: tuple[str, ...] = NAMES
+
+
+STORIES = (
+    Story(name="first", before=(), tag="v1"),
+    Story(name="change", before=("v1",), tag="v2"),
+    Story(name="rollback", before=("v1", "v2"), tag=""),
+    Story(name="rollback of the first", before=("v1",), tag=""),
+    Story(name="failed rollout", before=("v1",), tag="v2", ends=Outcome.PUT_BACK, outcomes=failing_rollout),
+    Story(name="failed first rollout", before=(), tag="v1", ends=Outcome.PUT_BACK, outcomes=failing_first_rollout),
+    Story(name="failed migration", before=("v1",), tag="v2", ends=Outcome.PUT_BACK, outcomes=failing_task,
+          examples=("django",)),
+    Story(name="refused targets", before=("v1",), tag="v2", ends=Outcome.PUT_BACK, refused=targets_of_v2,
+          examples=("django",)),
+)  # fmt: skip
+CASES = [pytest.param(story, example, id=f"{story.name}-{example}") for story in STORIES for example in story.examples]
+
+
+class Stage:
+    """An example's account and journal, in a folder of their own."""
+
+    def __init__(self, spec: Spec, story: Story, cloud: Cloud, folder: Path) -> None:
+        self.spec, self.story, self.cloud, self.folder = spec, story, cloud, folder
+
+    def journal(self) -> Journal:
+        return Journal(self.folder, self.spec.app, Identity(account=ACCOUNT, region=REGION))
+
+    def site(self, wire: Wire) -> pipeline.Site:
+        site = pipeline.connect(self.spec, journal=self.folder, clock=self.cloud.clock)
+        return dataclasses.replace(site, gateway=wire)
+
+    def wire(self, point: Point | None = None, trouble: str = "") -> Wire:
+        return Wire(self.cloud, point, trouble, self.story.refused)
+
+    def plan(self, wire: Wire, tag: str) -> Plan:
+        with self.site(wire) as site:
+            return pipeline.make_plan(site, self.spec, tag) if tag else pipeline.undo(site, self.spec)
+
+    def apply(self, wire: Wire, plan: Plan) -> Result | None:
+        with self.site(wire) as site:
+            return pipeline.run_plan(site, plan)
+
+    def go_on(self) -> Result | None:
+        """What a person does after a command that was cut off: `resume`, or the command again."""
+        if unfinished(self.journal().deployments()) is None:
+            return self.apply(self.wire(), self.plan(self.wire(), self.story.tag))
+        with self.site(self.wire()) as site:
+            return pipeline.resume(site)
+
+    def copied(self, folder: Path) -> Stage:
+        if self.folder.exists():
+            shutil.copytree(self.folder, folder)
+        return Stage(self.spec, self.story, self.cloud.copied(), folder)
+
+    def told(self) -> list[Doc]:
+        """The journal, without times and what AWS numbers anew in each run."""
+        return [told(deployment) for deployment in self.journal().deployments()]
+
+    def check_rollouts(self) -> None:
+        """A deployment that succeeded knows which deployments of its services it made."""
+        last = self.journal().deployments()[-1]
+        for step in last.plan.steps:
+            if step.kind == "service" and last.outcome is Outcome.SUCCEEDED:
+                cluster, name = step.address.name.split("/")
+                assert last.outputs()[step.index] == {"deployment": self.cloud.primary(cluster, name)}
+
+
+def told(deployment: Deployment) -> Doc:
+    """Of what was put back it makes no difference whether it had been carried out, or refused in the first place."""
+    states, outputs = deployment.states(), deployment.outputs()
+    return {
+        "number": deployment.number,
+        "tag": deployment.plan.tag,
+        "undoes": deployment.plan.undoes,
+        "outcome": deployment.outcome,
+        "steps": [
+            (
+                step.address,
+                step.action,
+                GONE.get(states[step.index], states[step.index]),
+                outputs.get(step.index, {}).get("arn"),
+            )
+            for step in deployment.plan.steps
+        ],
+    }
+
+
+def staged(story: Story, example: str, folder: Path) -> Stage:
+    """The account as it is before the story, and its journal."""
+    spec = pipeline.load(EXAMPLES / example / "ecsplan.toml")
+    cloud = Cloud(Clock())
+    cloud.seed(spec)
+    stage = Stage(spec, story, cloud, folder)
+    for tag in story.before:
+        result = stage.apply(Wire(cloud), stage.plan(Wire(cloud), tag))
+        assert result is not None
+        assert result.outcome is Outcome.SUCCEEDED
+    story.outcomes(cloud.outcomes)
+    return stage
+
+
+def finished(stage: Stage) -> list[str]:
+    """Whatever it takes until the story is over; how each command ended."""
+    said = []
+    for _ in range(ROUNDS):
+        result = stage.go_on()
+        said.append(f"{result.outcome.value}: {result.reason}" if result else "nothing")
+        if result is None or result.outcome.ended:
+            break
+    return said
+
+
+def troubles(point: Point) -> tuple[str, ...]:
+    """Of a request that only reads, before and after are the same."""
+    if point.reads:
+        return ("killed before", "lost before")
+    return tuple(trouble for trouble in TROUBLES if trouble != "repeated" or point.repeatable)
+
+
+@pytest.mark.parametrize(("story", "example"), CASES)
+def test_a_plan_that_is_cut_off_has_changed_nothing(story: Story, example: str, tmp_path: Path, points: Points) -> None:
+    """So the command again is the same as if it had never been cut off."""
+    stage = staged(story, example, tmp_path / "journal")
+    state, journal, wire = stage.cloud.state(), stage.told(), stage.wire()
+    stage.plan(wire, story.tag)
+    for point in wire.points:
+        assert point.reads
+        for trouble in troubles(point):
+            points.count()
+            with pytest.raises((Killed, AwsError)):
+                stage.plan(stage.wire(point, trouble), story.tag)
+            assert (stage.cloud.state(), stage.told()) == (state, journal)
+
+
+@pytest.mark.parametrize(("story", "example"), CASES)
+def test_whatever_is_cut_off_ends_where_an_undisturbed_run_ends(
+    story: Story, example: str, tmp_path: Path, points: Points
+) -> None:
+    base = staged(story, example, tmp_path / "base").copied(tmp_path / "settled")
+    plan = base.plan(base.wire(), story.tag)
+    before = (base.cloud.state(), base.told())
+
+    undisturbed = base.copied(tmp_path / "undisturbed")
+    wire = undisturbed.wire()
+    result = undisturbed.apply(wire, plan)
+    assert result is not None
+    assert result.outcome is story.ends, result.reason
+    expected = (undisturbed.cloud.state(), undisturbed.told())
+    undisturbed.check_rollouts()
+
+    wrong = []
+    for point, trouble in [(one, trouble) for one in wire.points for trouble in troubles(one)]:
+        stage = base.copied(tmp_path / str(points.count()))
+        wire = stage.wire(point, trouble)
+        said = []
+        try:
+            result = stage.apply(wire, plan)
+        except Killed:
+            said.append("killed")
+        except AwsError as error:
+            said.append(error.message)
+        else:
+            assert result is not None
+            said.append(f"{result.outcome.value}: {result.reason}")
+        assert wire.met, f"there was no {point}"
+        found = (stage.cloud.state(), stage.told())
+        if found == before:
+            continue  # of which the command again makes what is expected
+        if found != expected:
+            said += finished(stage)
+            found = (stage.cloud.state(), stage.told())
+        if found == expected:
+            stage.check_rollouts()
+        else:
+            wrong.append(f"{trouble} {point}\n  said: {said}\n  {differences(found, expected)}")
+    assert not wrong, f"{len(wrong)} of {points.tried} points end elsewhere:\n" + "\n".join(wrong)
+
+
+def differences(one: Any, other: Any, path: str = "") -> str:
+    if isinstance(one, dict) and isinstance(other, dict):
+        names = sorted(one.keys() | other.keys(), key=str)
+        return "".join(
+            differences(one.get(n), other.get(n), f"{path}.{n}") for n in names if one.get(n) != other.get(n)
+        )
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
+        return "".join(
+            differences(a, b, f"{path}[{i}]") for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b
+        )
+    return f"{path}: {one!r} instead of {other!r}; "

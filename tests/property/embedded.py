@@ -1,0 +1,108 @@
+"""The embedded AWS without HTTP, as the two ports that kinds are given: hundreds of requests take a second."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ecsplan.diff import diff
+from ecsplan.errors import AwsError
+from ecsplan.kinds.base import Answer, Delta, Kind
+from ecsplan.model import Address, Call, Doc, Live, Resource
+from ecsplan.sandbox import errors
+from ecsplan.sandbox.ecs import Ecs
+from ecsplan.sandbox.events import Events
+from ecsplan.sandbox.inputs import Inputs
+from ecsplan.sandbox.logs import Logs
+from ecsplan.sandbox.names import Ids
+from ecsplan.sandbox.outcomes import Outcomes
+from ecsplan.sandbox.state import Region
+from tests.sandbox.helpers import Clock
+from tests.unit.fakes_kinds import kind
+
+INPUTS = {service: Inputs(service) for service in ("ecs", "events")}  # the models are read once
+ADDRESSES = {
+    "task_definition": Address("task_definition.web"),
+    "service": Address("service.prod/web"),
+    "event_targets": Address("event_targets.nightly"),
+}
+
+
+def _name(call: Call) -> str:
+    """AWS's own name of the operation."""
+    return "".join(part.title() for part in call.operation.split("_"))
+
+
+class Embedded:
+    """A region of its own. `seen` is what becomes of an operation's answer on its way to whoever asks."""
+
+    def __init__(self) -> None:
+        region = Region("eu-west-1", Ids(), Outcomes(), Logs())
+        self._services: dict[str, Ecs | Events] = {
+            "ecs": Ecs(region, Clock(), INPUTS["ecs"]),
+            "events": Events("eu-west-1", INPUTS["events"]),
+        }
+        self.seen: Callable[[str, Doc], Doc] = lambda _, answer: answer
+
+    def many(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+        return tuple(self._answer(call) for call in calls)
+
+    def _answer(self, call: Call) -> Answer:
+        try:
+            return Answer(call=call, data=self.seen(_name(call), self.do(call)))
+        except errors.AwsError as error:
+            return Answer(call=call, error=AwsError(error.message, code=error.code))
+
+    def do(self, call: Call) -> Doc:
+        """Carried out, as JSON there and back. Raises the refusal of the embedded AWS."""
+        answer: Doc = json.loads(
+            json.dumps(self._services[call.service].call(_name(call), json.loads(json.dumps(call.params))))
+        )
+        return answer
+
+    def send(self, service: str, operation: str, **params: Any) -> Doc:
+        return self.do(Call(service=service, operation=operation, params=params))
+
+
+def seeded(name: str) -> Embedded:
+    """What a resource of that kind needs before it can be deployed to."""
+    aws = Embedded()
+    if name == "service":
+        ports = [{"containerPort": 80, "name": "http"}, {"containerPort": 8080, "name": "admin"}]
+        app = {"name": "app", "image": "app:1", "memory": 64, "portMappings": ports}
+        for _ in range(2):
+            aws.send("ecs", "register_task_definition", family="web", networkMode="awsvpc", containerDefinitions=[app])
+        aws.send("ecs", "create_cluster", clusterName="prod")
+        network = {"awsvpcConfiguration": {"subnets": ["first"]}}
+        names = {"cluster": "prod", "serviceName": "web", "taskDefinition": "web:1"}
+        aws.send("ecs", "create_service", **names, desiredCount=1, networkConfiguration=network)
+    if name == "event_targets":
+        aws.send("events", "put_rule", Name="nightly", ScheduleExpression="rate(1 day)")
+    return aws
+
+
+def declared(name: str, doc: Doc) -> Resource:
+    return Resource(address=ADDRESSES[name], task="web", doc=doc)
+
+
+def planned(aws: Embedded, name: str, doc: Doc) -> Delta:
+    """What a plan makes of what is declared and live."""
+    one = declared(name, doc)
+    (delta,) = diff([one], {one.address: live(aws, one)})
+    return delta
+
+
+def live(aws: Embedded, one: Resource) -> Live:
+    (found,) = kind(one.address.kind).read(aws, [one])
+    return found
+
+
+def applied(aws: Embedded, name: str, doc: Doc) -> Delta:
+    """The same, and carried out."""
+    of: Kind = kind(name)
+    delta = planned(aws, name, doc)
+    if delta.change.action.value != "keep":
+        for draft in of.steps(delta):
+            aws.do(draft.call)
+    return delta

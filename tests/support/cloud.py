@@ -1,0 +1,215 @@
+"""The embedded AWS without HTTP, as a value that can be copied, and a way to it that breaks at a request of choice.
+
+For tests that run the same deployment thousands of times. Everything but botocore and the network is what a user runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ecsplan.aws import NO_CONNECTION, ONCE, READS, Gateway
+from ecsplan.compiler import requests
+from ecsplan.errors import AwsError
+from ecsplan.model import Call, Doc
+from ecsplan.sandbox import errors
+from ecsplan.sandbox.ecs import Ecs
+from ecsplan.sandbox.events import Events
+from ecsplan.sandbox.inputs import Inputs
+from ecsplan.sandbox.logs import Logs
+from ecsplan.sandbox.names import Ids
+from ecsplan.sandbox.outcomes import Outcomes
+from ecsplan.sandbox.seed import seed
+from ecsplan.sandbox.state import Region
+from ecsplan.spec import Spec
+from tests.support.world import ACCOUNT, REGION, Clock, short
+
+INPUTS = {"ecs": Inputs("ecs"), "events": Inputs("events")}
+SETTLED = 600.0  # seconds after which nothing is on its way any more
+VOLATILE = ("deployments", "events", "runningCount", "pendingCount", "currentServiceDeployment",
+            "currentServiceRevisions")  # fmt: skip
+
+
+class Cloud:
+    """One account: ECS, EventBridge, and the messages that were published. Not thread-safe."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self.outcomes = clock, Outcomes()
+        self.ecs = Ecs(Region(REGION, Ids(), self.outcomes, Logs()), clock, INPUTS["ecs"])
+        self.events = Events(REGION, INPUTS["events"])
+        self.published: list[str] = []
+        self._settled = 0.0
+
+    def seed(self, spec: Spec) -> None:
+        seed(self.ecs, self.events, requests(spec, "sandbox"), spec.cluster or "default")
+
+    def copied(self) -> Cloud:
+        """The same account, some minutes later, with a clock of its own. What was on its way has ended by then."""
+        if self.clock.time != self._settled:  # not once more for each copy
+            self.clock.sleep(SETTLED)
+            self.ecs.settle()
+            self._settled = self.clock.time
+        clock = Clock()
+        clock.time = self.clock.time
+        memo = {id(one): one for one in INPUTS.values()} | {id(self.clock): clock}
+        return copy.deepcopy(self, memo)
+
+    def call(self, call: Call) -> Doc:
+        operation = "".join(word.title() for word in call.operation.split("_"))
+        try:
+            if call.service == "ecs":
+                return copy.deepcopy(self.ecs.call(operation, call.params))
+            if call.service == "events":
+                return copy.deepcopy(self.events.call(operation, call.params))
+        except errors.AwsError as error:
+            raise AwsError(f"{call}: {error.code}: {error.message}", code=error.code) from error
+        if call.service == "sns":
+            self.published.append(json.loads(call.params["Message"])["method"])
+            return {"MessageId": "1"}
+        assert str(call) == "sts:get_caller_identity"
+        return {"Account": ACCOUNT}
+
+    def state(self) -> Doc:
+        """Everything that a deployment changes, and how often: revisions, one-off tasks, services, targets."""
+        self.clock.sleep(SETTLED)
+        self.ecs.settle()
+        region = self.ecs.region
+        return {
+            "revisions": {
+                short(revision.arn): revision.status for family in region.families.values() for revision in family
+            },
+            "ran": sorted(short(task.revision.arn) for task in region.tasks.values() if task.service is None),
+            "services": {
+                service.name: self._service(service.cluster, service.name) for service in region.services.values()
+            },
+            "targets": {
+                rule["Name"]: sorted(
+                    self.events.call("ListTargetsByRule", {"Rule": rule["Name"]})["Targets"], key=lambda one: one["Id"]
+                )
+                for rule in self.events.call("ListRules", {})["Rules"]
+            },
+        }
+
+    def _service(self, cluster: str, name: str) -> Doc:
+        """A whole service, with the revisions that it was rolled out to, one after the other."""
+        (found,) = self.ecs.call("DescribeServices", {"cluster": cluster, "services": [name]})["services"]
+        rollouts = self.ecs.region.services[cluster, name].rollouts
+        kept = {field: value for field, value in found.items() if field not in VOLATILE}
+        (primary,) = [one for one in found["deployments"] if one["status"] == "PRIMARY"]
+        return {
+            **copy.deepcopy(kept),
+            "primary": {field: primary[field] for field in ("taskDefinition", "rolloutState", "runningCount")},
+            "rollouts": len(rollouts),
+        }
+
+    def primary(self, cluster: str, name: str) -> str:
+        """The id of a service's PRIMARY deployment."""
+        found = self.ecs.region.services[cluster, name].primary
+        assert found is not None
+        return found.id
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Point:
+    """One request of a command, told from the others by what it asks for, and by how often that was asked before:
+    requests that are sent at once arrive in no particular order."""
+
+    request: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.request} #{self.number}"
+
+    @property
+    def operation(self) -> str:
+        return self.request.partition(" ")[0]
+
+    @property
+    def reads(self) -> bool:
+        return self.operation.partition(":")[2].startswith(READS)
+
+    @property
+    def repeatable(self) -> bool:
+        """Does botocore send it again by itself?"""
+        return self.operation not in ONCE
+
+
+#: What happens at a point. `repeated`: carried out, the answer lost, and sent again by botocore itself.
+TROUBLES = ("killed before", "killed after", "lost before", "lost after", "repeated")
+
+
+class Wire(Gateway):
+    """The way to a cloud, for one command. At `point` there is `trouble`; `points` lists every request in order."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        point: Point | None = None,
+        trouble: str = "",
+        refused: Callable[[Call], bool] = lambda _call: False,
+    ) -> None:
+        super().__init__(region=REGION)
+        self.cloud, self.point, self.trouble, self.refused = cloud, point, trouble, refused
+        self.points: list[Point] = []
+        self.met = False
+        self._seen: Counter[str] = Counter()
+        self._one, self._dead = threading.Lock(), False
+
+    def _get_session(self) -> Any:
+        return _Session()
+
+    def _send(self, call: Call) -> Doc:
+        with self._one:
+            if self._dead:
+                raise Killed
+            name = named(call)
+            self._seen[name] += 1
+            point = Point(request=name, number=self._seen[name])
+            self.points.append(point)
+            if point != self.point:
+                return self._carried_out(call)
+            self.met = True
+            if self.trouble.endswith("before"):
+                raise self._broken(call)
+            self._try(call)
+            if self.trouble == "repeated":
+                return self._carried_out(call)
+            raise self._broken(call)
+
+    def _try(self, call: Call) -> None:
+        with contextlib.suppress(AwsError):  # nobody sees that answer either
+            self._carried_out(call)
+
+    def _carried_out(self, call: Call) -> Doc:
+        if self.refused(call):
+            raise AwsError(f"{call}: AccessDeniedException: not allowed", code="AccessDeniedException")
+        return self.cloud.call(call)
+
+    def _broken(self, call: Call) -> BaseException:
+        if self.trouble.startswith("killed"):
+            self._dead = True
+            return Killed()
+        return AwsError(f"{call}: the connection broke before an answer came", code=NO_CONNECTION, unclear=True)
+
+
+class _Session:
+    region_name = REGION
+
+
+def named(call: Call) -> str:
+    """What a request asks for, without what differs from run to run."""
+    params: Mapping[str, Any] = call.params
+    if call.service == "sns":
+        params = {"method": json.loads(params["Message"])["method"]}
+    kept = {k: v for k, v in params.items() if k not in ("clientToken", "startedBy", "tasks", "nextToken")}
+    return f"{call} {json.dumps(kept, sort_keys=True)}"

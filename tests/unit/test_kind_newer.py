@@ -1,0 +1,41 @@
+"""Members of an answer that a request does not have."""
+
+from __future__ import annotations
+
+from ecsplan.kinds.newer import beyond, known
+from ecsplan.model import Doc
+
+REQUEST = ("ecs", "register_task_definition")
+
+
+def container(**more: object) -> Doc:
+    return {"name": "web", "dockerLabels": {"any.name": "x"}, "healthCheck": {"command": ["x"], **more}, **more}
+
+
+def test_what_is_not_known_is_left_out_at_any_depth() -> None:
+    answer = {"family": "web", "revision": 1, "containerDefinitions": [container(addedLater={"a": 1})]}
+    assert known(*REQUEST, answer) == {"family": "web", "containerDefinitions": [container()]}
+
+
+def test_what_is_declared_stays() -> None:
+    answer = {"family": "web", "revision": 1, "containerDefinitions": [container(addedLater={"a": 1})]}
+    declared = {"containerDefinitions": [{"name": "web", "addedLater": 1}]}
+    also = beyond(*REQUEST, declared)
+    assert also == {"containerDefinitions[].addedLater"}
+    expected = container() | {"addedLater": {"a": 1}}
+    assert known(*REQUEST, answer, also) == {"family": "web", "containerDefinitions": [expected]}
+
+
+def test_what_stands_at_the_top_may_be_left_alone() -> None:
+    service = {"launchType": "EC2", "loadBalancers": [{"containerPort": 80, "addedLater": 1}]}
+    assert known("ecs", "update_service", service, top=False) == {
+        "launchType": "EC2",
+        "loadBalancers": [{"containerPort": 80}],
+    }
+
+
+def test_what_is_free_in_form_is_left_alone() -> None:
+    hook = {"hookTargetArn": "a", "hookDetails": {"any": {"thing": 1}}}
+    service = {"deploymentConfiguration": {"lifecycleHooks": [hook]}}
+    assert known("ecs", "update_service", service) == service
+    assert beyond("ecs", "update_service", service) == frozenset()
