@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TypeAlias
@@ -21,7 +21,9 @@ import msgspec
 from ecsplan.errors import JournalError, NeverBegunError
 from ecsplan.files import make_folders, sync_folder, told
 from ecsplan.lock import Origin, hold, works
-from ecsplan.model import FORMAT_VERSION, Call, Identity, Plan, Value, from_data, to_json
+from ecsplan.model import FORMAT_VERSION, Call, Identity, Plan, Value, digest_of, from_data, to_json
+
+MOVE_IT = "Restore the file, or move it away: the other deployments can be shown and gone back to without it."
 
 
 class Outcome(Enum):
@@ -197,9 +199,13 @@ class Journal:
         return msgspec.structs.replace(deployment, running=works(self.folder / "holder.json"))
 
     def all(self) -> list[Deployment | Damaged]:
-        """Every deployment in order; a file that cannot be read takes its place and hides no other."""
+        """Every deployment in order; a file that cannot be read, or is missing, takes its place and hides no other."""
         result: list[Deployment | Damaged] = []
-        for number in self.numbers():
+        numbers = self.numbers()
+        for number in range(numbers[0], numbers[-1] + 1) if numbers else ():
+            if number not in numbers:
+                result.append(Damaged(number=number, error=f"{self.path(number)} is missing"))
+                continue
             try:
                 result.append(self.read(number))
             except JournalError as error:
@@ -288,8 +294,9 @@ def read_file(path: Path) -> Deployment:
     entries = [_entry(path, number, line) for number, line in enumerate(complete, 1)]
     opened, rest = entries[0], entries[1:]
     if not isinstance(opened, Opened):
-        raise JournalError(f"{path}: line 1: the plan of the deployment should stand here")
-    return Deployment(opened=opened, entries=tuple(_not_opened(path, n, entry) for n, entry in enumerate(rest, 2)))
+        raise JournalError(f"{path}: line 1: the plan of the deployment should stand here", hint=MOVE_IT)
+    steps = {step.index for step in opened.plan.steps}
+    return Deployment(opened=opened, entries=tuple(_later(path, n, entry, steps) for n, entry in enumerate(rest, 2)))
 
 
 def _entry(path: Path, number: int, line: bytes) -> Entry:
@@ -298,17 +305,24 @@ def _entry(path: Path, number: int, line: bytes) -> Entry:
         data = msgspec.json.decode(line)
         check_version(data.get("format_version", FORMAT_VERSION) if isinstance(data, dict) else None, where)
         entry: Entry = from_data(data, Entry)  # type: ignore[arg-type]  # a union is what msgspec wants here
+        if isinstance(entry, Opened):
+            _check_plan(entry.plan, data["plan"])
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise JournalError(
-            f"{where} is damaged: {error}",
-            hint="Restore the file, or move it away: the other deployments can be shown and gone back to without it.",
-        ) from error
+        raise JournalError(f"{where} is damaged: {error}", hint=MOVE_IT) from error
     return entry
 
 
-def _not_opened(path: Path, number: int, entry: Entry) -> Began | Done | Failed | Closed:
+def _check_plan(plan: Plan, data: dict[str, object]) -> None:
+    """What a rollback and a resumption go by is what was written."""
+    if digest_of({field: value for field, value in data.items() if field != "digest"}) != plan.digest:
+        raise ValueError("the plan was changed after it was written: its digest does not fit")
+
+
+def _later(path: Path, number: int, entry: Entry, steps: Collection[int]) -> Began | Done | Failed | Closed:
     if isinstance(entry, Opened):
-        raise JournalError(f"{path}: line {number}: a second deployment begins here")
+        raise JournalError(f"{path}: line {number}: a second deployment begins here", hint=MOVE_IT)
+    if not isinstance(entry, Closed) and entry.step not in steps:
+        raise JournalError(f"{path}: line {number}: the plan has no step {entry.step}", hint=MOVE_IT)
     return entry
 
 

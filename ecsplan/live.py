@@ -28,8 +28,13 @@ def read(ask: Ask, resources: Sequence[Resource]) -> dict[Address, Live]:
 
 def observed(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[Address, str]:
     """A digest per address of what must not move between plan and apply."""
+    return {address: digest_of(value) for address, value in seen(resources, lives).items()}
+
+
+def seen(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[Address, Any]:
+    """What `observed` gives the digests of."""
     return {
-        resource.address: digest_of(lives[resource.address].observed)
+        resource.address: lives[resource.address].observed
         for resource in resources
         if not kind_of(resource.address).ephemeral
     }

@@ -19,6 +19,9 @@ from ecsplan.errors import JournalError, LockedError
 from ecsplan.files import told, write_file
 from ecsplan.model import Value, from_data, to_json
 
+# Seconds for whoever has just taken the lock to write down who it is; until then the last holder's name may be there.
+GRACE = 0.5
+
 
 class Origin(Value, frozen=True, kw_only=True):
     """Who does this, from where, with which command."""
@@ -38,7 +41,12 @@ def hold(folder: Path, app: str, origin: Origin, at: str) -> Iterator[None]:
     holder = folder / "holder.json"
     lock = FileLock(folder / "lock", mode=0o600)
     try:
-        lock.acquire(timeout=0)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if _named(holder):
+                raise
+            lock.acquire(timeout=GRACE, poll_interval=GRACE / 20)
     except Timeout:
         raise LockedError(
             f"another deployment of {app} is running{_held_by(holder)}",
@@ -51,9 +59,9 @@ def hold(folder: Path, app: str, origin: Origin, at: str) -> Iterator[None]:
         with told(f"the journal {folder} cannot be written"):
             write_file(holder, to_json({"since": at, "holder": origin}))
         yield
+    finally:
         with contextlib.suppress(OSError):
             holder.unlink()
-    finally:
         lock.release()
 
 
@@ -71,14 +79,24 @@ def _held_by(path: Path) -> str:
     return f": {found[0]}, since {found[1]}" if found else ""
 
 
+def _named(path: Path) -> bool:
+    """Is whoever is written down as the holder one who may hold the lock?"""
+    found = _holder(path)
+    return found is not None and (found[0].host != socket.gethostname() or _lives(found[0].pid))
+
+
 def works(path: Path) -> bool:
     """Does another process of this machine hold the lock? Of other machines nobody can tell; a dead one leaves its
     name."""
     found = _holder(path)
     if found is None or found[0].host != socket.gethostname() or found[0].pid == os.getpid():
         return False
+    return _lives(found[0].pid)
+
+
+def _lives(pid: int) -> bool:
     try:
-        os.kill(found[0].pid, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:

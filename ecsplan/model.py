@@ -241,7 +241,8 @@ class Notify(Value, frozen=True, kw_only=True):
 
 class Plan(Value, frozen=True, kw_only=True):
     """A deployment before it happens. `base` is the number of the newest deployment in the journal when it was made;
-    `observed` a digest per address that was read; `notify` is by task. `undoes` names the deployments a rollback
+    `observed` a digest per address that was read; `seen` what was digested, so that a refusal can name what has
+    moved; `notify` is by task. `undoes` names the deployments a rollback
     undoes."""
 
     format_version: str = FORMAT_VERSION
@@ -257,6 +258,7 @@ class Plan(Value, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     notify: dict[str, Notify] = {}
     undoes: tuple[int, ...] = ()
+    seen: dict[Address, Any] = {}
     digest: str = ""
 
 
@@ -331,6 +333,8 @@ def _encode(value: Any) -> Any:
 
 def _decode(wanted: type, value: Any) -> Any:
     if wanted is Address:
+        if not isinstance(value, str):
+            raise ValueError(f"not an address: {value!r:.80}")
         return Address(value)
     raise TypeError(f"cannot be read from JSON: {wanted.__name__}")
 

@@ -66,9 +66,11 @@ def explained_plan(site: Site, spec: Spec, tag: str, *, redeploy: bool = False) 
 
 def _planned(site: Site, spec: Spec, tag: str, *, redeploy: bool) -> tuple[Plan, tuple[Delta, ...]]:
     from ecsplan.compiler import compile_spec, notifications, warnings_of
+    from ecsplan.redact import hiding, secrets_in
 
     resources = compile_spec(spec, tag, redeploy=redeploy)
-    return _plan(site, resources, tag=tag, warnings=warnings_of(spec, tag), notify=notifications(spec))
+    with hiding(secrets_in(resources)):
+        return _plan(site, resources, tag=tag, warnings=warnings_of(spec, tag), notify=notifications(spec))
 
 
 def _plan(
@@ -81,7 +83,7 @@ def _plan(
     undoes: Sequence[int] = (),
 ) -> tuple[Plan, tuple[Delta, ...]]:
     from ecsplan.diff import diff, possible
-    from ecsplan.live import observed, read
+    from ecsplan.live import observed, read, seen
     from ecsplan.planner import cautions, plan_of
     from ecsplan.rollback import known_definitions
 
@@ -106,6 +108,7 @@ def _plan(
         tag=tag,
         identity=identity,
         observed=observed(resources, lives),
+        seen=seen(resources, lives),
         base=(journal.numbers() or [0])[-1],
         warnings=(*warnings, *open_ones, *left_out, *cautions(deltas)),
         notify=notify,
@@ -130,9 +133,11 @@ def undo(site: Site, spec: Spec | None = None, *, to: str | None = None, keep: b
     else:
         back = rollback.to_deployment(deployments, int(to), keep=keep)
     from ecsplan.compiler import notifications
+    from ecsplan.redact import hiding, secrets_in
 
     notify = (notifications(spec) if spec else None) or back.notify or {}
-    return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, undoes=back.undoes)[0]
+    with hiding(secrets_in(back.resources)):
+        return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, undoes=back.undoes)[0]
 
 
 def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> Back:
@@ -169,6 +174,7 @@ def run_plan(
     deployment itself went is in the result.
     """
     from ecsplan import executor
+    from ecsplan.redact import hiding, secrets_of
     from ecsplan.sending import timestamp
 
     identity = site.identity()
@@ -180,7 +186,7 @@ def run_plan(
         )
     journal = site.journal(identity)
     at = timestamp(site.clock)
-    with journal.locked(site.origin, at):
+    with hiding(secrets_of(plan)), journal.locked(site.origin, at):
         left = _check_history(journal, plan)
         _check_fresh(site, plan)
         # A rollback that finds everything in place already still settles the deployment that was left part-way.
@@ -203,6 +209,7 @@ def resume(
     out. A deployment that was putting things back goes on with that. Raises LockedError while a deployment runs.
     """
     from ecsplan import executor
+    from ecsplan.redact import hiding, secrets_of
     from ecsplan.sending import timestamp
 
     journal = site.journal(site.identity())
@@ -212,7 +219,8 @@ def resume(
             return None
         writer = journal.reopen(left.number)
         try:
-            return executor.resume(left, _ports(site, left.plan, writer, emit), options or executor.Options())
+            with hiding(secrets_of(left.plan)):
+                return executor.resume(left, _ports(site, left.plan, writer, emit), options or executor.Options())
         finally:
             writer.close()
 
@@ -262,17 +270,12 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
 
 def _check_fresh(site: Site, plan: Plan) -> None:
     """Read the same things again: if one has moved, nothing of the plan is carried out."""
-    from ecsplan.live import observed, read
+    from ecsplan.live import read
+    from ecsplan.staleness import stale
 
     resources = [change.resource for change in plan.changes]
-    now = observed(resources, read(site.gateway.reader(), resources))
-    moved = sorted(address for address in plan.observed | now if plan.observed.get(address) != now.get(address))
-    if moved:
-        raise StaleError(
-            f"the plan is stale: since it was made, this has changed: {', '.join(moved)}",
-            state="Nothing was changed.",
-            hint="Make the plan again and look at it: ecsplan plan TAG",
-        )
+    if error := stale(plan, resources, read(site.gateway.reader(), resources)):
+        raise error
 
 
 # --- looking ---

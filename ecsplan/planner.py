@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -23,6 +24,7 @@ def plan_of(
     warnings: Iterable[str] = (),
     notify: Mapping[str, Notify] | None = None,
     undoes: Sequence[int] = (),
+    seen: Mapping[Address, Any] | None = None,
 ) -> Plan:
     """The plan for these deltas. Without a difference it has no steps, and cleaning up alone is no difference; but
     it is where a rollback finds nothing switched, only registered."""
@@ -50,6 +52,7 @@ def plan_of(
         warnings=tuple(warnings),
         notify=dict(notify or {}),
         undoes=tuple(undoes),
+        seen=dict(sorted((seen or {}).items())),
     )
     return msgspec.structs.replace(plan, digest=plan_digest(plan))
 

@@ -7,19 +7,21 @@ JSON texts.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from ecsplan import events
 from ecsplan.kinds import kind_of
-from ecsplan.model import Address, Call, Change, Doc, FieldChange, Plan, Step
+from ecsplan.model import Address, Call, Change, Doc, FieldChange, Plan, Resource, Step
 from ecsplan.normalize import Keyed, Rule, Secret
 
 SENSITIVE, CHANGED = "(sensitive)", "(sensitive, changed)"
+CARRIED = "_secrets"  # the attribute of an exception that `hiding` sets
 
 _WORD = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY|PRIVATE|KEYS?$|PGPASS|PWD$")
 _PARTS = frozenset({"KEY", "KEYS", "PASS", "PWD", "PW", "AUTH", "DSN", "JWT"})
@@ -59,6 +61,7 @@ def mask_plan(plan: Plan) -> Plan:
         plan,
         changes=tuple(_mask_change(change) for change in plan.changes),
         steps=tuple(mask_step(step) for step in plan.steps),
+        seen={},  # what is not shown needs no masks
     )
 
 
@@ -82,9 +85,33 @@ def secrets_of(plan: Plan) -> frozenset[str]:
     return frozenset(value for value in found if len(value) > 3)
 
 
+def secrets_in(resources: Iterable[Resource]) -> frozenset[str]:
+    """Every secret value that is declared, as `secrets_of` has those of a plan."""
+    found: set[str] = set()
+    for resource in resources:
+        _collect(resource.doc, mask_doc(resource.address, resource.doc), found)
+    return frozenset(value for value in found if len(value) > 3)
+
+
+@contextlib.contextmanager
+def hiding(secrets: frozenset[str]) -> Iterator[None]:
+    """Whatever is raised within carries these secrets along, so that whoever prints it can take them out of it."""
+    try:
+        yield
+    except BaseException as error:
+        vars(error)[CARRIED] = carried(error) | secrets
+        raise
+
+
+def carried(error: BaseException) -> frozenset[str]:
+    """The secrets that must not be printed with an error."""
+    return frozenset(vars(error).get(CARRIED, ()))
+
+
 def scrub(text: str, secrets: frozenset[str]) -> str:
     """Text from elsewhere, such as an error of AWS, without these values."""
-    for value in sorted(secrets, key=len, reverse=True):
+    forms = {form for value in secrets for form in (value, repr(value)[1:-1], json.dumps(value)[1:-1])}
+    for value in sorted(forms, key=len, reverse=True):
         text = text.replace(value, SENSITIVE)
     return text
 

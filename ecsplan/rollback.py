@@ -88,7 +88,18 @@ def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool)
         ),
         tag=_tag(deployments, number),
         undoes=tuple(deployment.number for deployment in later if deployment.touched()),
+        notes=_missing(known, number),
         notify=deployments[-1].plan.notify if deployments else None,
+    )
+
+
+def _missing(known: Mapping[int, Deployment], number: int) -> tuple[str, ...]:
+    """What may not be put back as far as was asked for, since nobody knows what it was."""
+    missing = [str(one) for one in range(number + 1, max(known, default=0)) if one not in known]
+    if not missing:
+        return ()
+    return (
+        f"the journal lacks deployment {', '.join(missing)}: what it changed goes back only as far as the others tell",
     )
 
 

@@ -72,24 +72,31 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return Exit.INTERRUPTED
     except EcsplanError as error:
         if is_verbose(arguments):
-            traceback.print_exc()
+            click.echo(traced(error), err=True)
         tell_error(error)
         return error.exit_code
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ENOSPC):
-            return surprise()
+            return surprise(error)
         # Whoever read our output has gone, or there is no room for it; what is still buffered must not fail again.
         quiet(sys.stdout)
         if error.errno == errno.ENOSPC:
             click.echo("error: the output cannot be written: no space is left; nothing was changed", err=True)
         return Exit.ERROR
-    except Exception:
-        return surprise()
+    except Exception as error:
+        return surprise(error)
 
 
-def surprise() -> int:
+def traced(error: Exception) -> str:
+    """Its traceback, without the secrets of what it happened in."""
+    from ecsplan.redact import carried, scrub
+
+    return scrub("".join(traceback.format_exception(error)), carried(error))
+
+
+def surprise(error: Exception) -> int:
     """Something that nobody expected: the one case that shows a traceback."""
-    traceback.print_exc()
+    click.echo(traced(error), err=True)
     click.echo(f"\nThis is a fault of ecsplan {__version__}. Please report it with the lines above.", err=True)
     return Exit.ERROR
 
@@ -100,9 +107,10 @@ def is_verbose(arguments: Sequence[str] | None) -> bool:
 
 
 def tell_error(error: EcsplanError) -> None:
-    click.echo(f"error: {error.message}", err=True)
-    for line in filter(None, (error.state, error.hint)):
-        click.echo(line, err=True)
+    from ecsplan.redact import carried, scrub
+
+    for line in filter(None, (f"error: {error.message}", error.state, error.hint)):
+        click.echo(scrub(line, carried(error)), err=True)
 
 
 def main() -> NoReturn:

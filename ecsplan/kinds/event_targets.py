@@ -238,16 +238,19 @@ def _concerns(field: FieldChange, ids: Sequence[str]) -> bool:
 
 def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     """Nothing to pass on; entries that failed are an error although AWS answers 200, and only they are worth
-    repeating."""
-    failed = list(answer.get("FailedEntries", ()))
-    if not answer.get("FailedEntryCount") and not failed:
+    repeating. A target that was to go and is not there is no failure: botocore repeats a request whose answer was
+    lost."""
+    entries = list(answer.get("FailedEntries", ()))
+    gone = {"ResourceNotFoundException"} if call.operation == "remove_targets" else set()
+    failed = [entry for entry in entries if entry.get("ErrorCode") not in gone]
+    count = answer.get("FailedEntryCount", len(entries)) - (len(entries) - len(failed))
+    if count <= 0 and not failed:
         return {}
     ids = {entry.get("TargetId") for entry in failed}
     reasons = [f"{e.get('TargetId')}: {e.get('ErrorCode')}: {e.get('ErrorMessage')}" for e in failed]
     known = bool(ids) and None not in ids
     raise RefusedError(
-        f"{step.address}: EventBridge did not take {answer.get('FailedEntryCount', len(failed))} of the targets: "
-        + "; ".join(reasons),
+        f"{step.address}: EventBridge did not take {count} of the targets: " + "; ".join(reasons),
         again=_only(call, ids) if known else None,
     )
 

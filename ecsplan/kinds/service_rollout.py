@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ecsplan.errors import RefusedError
-from ecsplan.kinds.base import Ask, Look, Progress, Waiting, short_arn
+from ecsplan.kinds.base import Ask, Look, Progress, Waiting, overlay, short_arn
 from ecsplan.kinds.service_answers import batches, by_name, describe, primary_of
+from ecsplan.kinds.service_rules import RULES
 from ecsplan.model import Call, Doc, Step
+from ecsplan.normalize import normal
+
+ACTIONS = ("forceNewDeployment",)  # parameters that are no state of the service
 
 
 def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
@@ -32,15 +36,23 @@ def _on_revision(deployment: Doc, call: Call) -> bool:
 
 
 def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
-    """The deployment of an update whose answer was lost: PRIMARY, on the wanted revision, and not the one from
-    before."""
+    """The deployment of an update whose answer was lost: PRIMARY, on the wanted revision, not the one from before, and
+    with all that the call sets. ECS's own rollback has the revision of one that puts things back, and nothing else of
+    it; an update that is sent once more where this is in doubt does no harm."""
     (answer,) = ask.many([describe(call.params.get("cluster"), [call.params["service"]])])
     service = by_name(answer.value()).get(short_arn(call.params["service"]), {})
     primary = primary_of(service)
     before = step.expect.get("deployment")
     if "taskDefinition" not in call.params or not primary.get("id") or primary["id"] == before:
         return None
-    return {"deployment": str(primary["id"])} if _on_revision(primary, call) else None
+    return {"deployment": str(primary["id"])} if _on_revision(primary, call) and _is_set(service, call) else None
+
+
+def _is_set(service: Doc, call: Call) -> bool:
+    """Does the service show what the call sets beside the revision?"""
+    found = normal({**primary_of(service), **service}, RULES)
+    sets = {k: v for k, v in call.params.items() if k not in ("cluster", "service", "taskDefinition", *ACTIONS)}
+    return bool(normal(overlay(found, sets), RULES) == found)
 
 
 def watch(waiting: Sequence[Waiting]) -> tuple[Look, ...]:
@@ -59,7 +71,10 @@ def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
     """Judged by our own deployment's id and revision, never by the service looking stable: it does after a rollback."""
     services = {name: service for data in answers for name, service in by_name(data).items()}
     service = services.get(short_arn(waiting.call.params["service"]))
-    if service is None or service.get("status") == "INACTIVE":
+    if service is None:
+        # A deleted service is shown as INACTIVE for long; of one that is not shown at all the next look will tell.
+        return Progress(done=False, note="waiting for ECS to show the service")
+    if service.get("status") == "INACTIVE":
         return Progress(done=True, ok=False, note="the service is gone", taken=True)
     primary, before = primary_of(service), waiting.before.get("deployment") or waiting.step.expect.get("deployment")
     unknown = not _on_revision(primary, waiting.call) or _is_before(primary, waiting.call, before)

@@ -79,7 +79,7 @@ def _retired(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
 
 
 def _summary(plan: Plan) -> str:
-    parts = [f"{count} {SUMMARY[phase]}" for phase, count in plan.summary.items() if count]
+    parts = [f"{count} {SUMMARY.get(phase, phase)}" for phase, count in plan.summary.items() if count]
     return f"Plan: {', '.join(parts)}."
 
 

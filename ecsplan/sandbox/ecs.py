@@ -43,7 +43,8 @@ class Ecs:
     def call(self, operation: str, params: object, unplaced: Doc | None = None, unplaced_count: int = 1) -> Doc:
         """The answer of ``operation`` as AWS's JSON, with times in epoch seconds. Raises AwsError.
 
-        ``unplaced`` is an ordered failure of RunTask, ``{"reason": ..., "detail": ...}``, for so many of its tasks.
+        ``unplaced`` is an ordered failure, ``{"reason": ..., "detail": ...}``, of so many of RunTask's tasks, or of the
+        first of what DescribeTasks or DescribeServices would have shown.
         """
         handler = self._operations.get(operation)
         if handler is None:
@@ -52,7 +53,8 @@ class Ecs:
         self.settle()
         if unplaced and operation == "RunTask":
             return tasks.run(self._region, checked, unplaced, unplaced_count)
-        return handler(self._region, checked)
+        answer = handler(self._region, checked)
+        return _without_first(answer, unplaced) if unplaced else answer
 
     def settle(self) -> None:
         """Let everything happen that is due by the clock."""
@@ -63,3 +65,11 @@ class Ecs:
 
         self._region.agenda.settle(now, happen)
         self._region.now = now
+
+
+def _without_first(answer: Doc, failure: Doc) -> Doc:
+    """The same, as if the first thing in it could not be found."""
+    kind, arn = ("tasks", "taskArn") if "tasks" in answer else ("services", "serviceArn")
+    found = answer[kind]
+    failures = [*answer["failures"], *({"arn": one[arn]} | failure for one in found[:1])]
+    return {**answer, kind: found[1:], "failures": failures}

@@ -58,13 +58,16 @@ class Events:
         self._buses.rules.setdefault(name, {})
 
     def call(self, operation: str, params: object, failed: Doc | None = None) -> Doc:
-        """The answer of ``operation``; raises AwsError. ``failed`` is an ordered failure of PutTargets' first entry."""
+        """The answer of ``operation``; raises AwsError. ``failed`` is an ordered failure of the first entry of
+        PutTargets or RemoveTargets."""
         handler = _OPERATIONS.get(operation)
         if handler is None:
             raise errors.AwsError("UnknownOperationException", f"The sandbox does not simulate events:{operation}.")
         checked = self._inputs.check(operation, params)
         if failed and operation == "PutTargets":
             return put_targets(self._buses, checked, failed)
+        if failed and operation == "RemoveTargets":
+            return remove_targets(self._buses, checked, failed)
         return handler(self._buses, checked)
 
 
@@ -150,10 +153,10 @@ def _stored(target: Doc) -> Doc:
     return target | {"EcsParameters": defaults | target["EcsParameters"]}
 
 
-def remove_targets(buses: Buses, params: Doc) -> Doc:
-    rule = buses.rule(params, "Rule")
-    failures = []
-    for name in params["Ids"]:
+def remove_targets(buses: Buses, params: Doc, failed: Doc | None = None) -> Doc:
+    rule, ids = buses.rule(params, "Rule"), params["Ids"]
+    failures = [failed | {"TargetId": ids[0]}] if failed else []
+    for name in ids[len(failures) :]:
         if rule.targets.pop(name, None) is None:
             text = f"Rule {params['Rule']} has no target {name}."
             failures.append({"TargetId": name, "ErrorCode": "ResourceNotFoundException", "ErrorMessage": text})

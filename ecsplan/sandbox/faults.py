@@ -10,8 +10,11 @@ from typing import Any, Final
 from .errors import AwsError
 
 KINDS: Final = ("throttle", "error", "drop_before", "drop_after", "hold", "failures", "failed_entries")
-#: The only operation that can answer with this kind of partial failure.
-PARTIAL: Final[Mapping[str, str]] = {"failures": "RunTask", "failed_entries": "PutTargets"}
+#: The operations that can answer with this kind of partial failure.
+PARTIAL: Final[Mapping[str, tuple[str, ...]]] = {
+    "failures": ("RunTask", "DescribeTasks", "DescribeServices"),
+    "failed_entries": ("PutTargets", "RemoveTargets"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +58,8 @@ class Faults:
         if fault.kind not in KINDS:
             raise ValueError(f"unknown kind of fault {fault.kind!r}: it must be one of {', '.join(KINDS)}")
         only = PARTIAL.get(fault.kind)
-        if only and fault.operation not in (only, "*"):
-            raise ValueError(f"a fault of kind {fault.kind!r} is for {only} only, not for {fault.operation}")
+        if only and fault.operation not in (*only, "*"):
+            raise ValueError(f"a fault of kind {fault.kind!r} is for {', '.join(only)} only, not for {fault.operation}")
         if fault.count < 1:
             raise ValueError("count must be at least 1")
         if times < 1 or skip < 0:
@@ -88,7 +91,7 @@ def _fits(fault: Fault, operation: str, params: Mapping[str, Any]) -> bool:
     if fault.operation not in ("*", operation):
         return False
     only = PARTIAL.get(fault.kind)
-    if only and operation != only:
+    if only and operation not in only:
         return False
     return all(params.get(name) == value for name, value in (fault.match or {}).items())
 

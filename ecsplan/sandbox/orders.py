@@ -35,8 +35,9 @@ class Orders:
         count: int = 1,
     ) -> None:
         """Have requests meet a fault: the ``times`` after the first ``skip`` of those of ``operation`` ("*": any) whose
-        parameters equal those of ``match``. Kinds: throttle, error, drop_before, drop_after, hold, failures (RunTask;
-        ``count`` tasks find no place), failed_entries (PutTargets)."""
+        parameters equal those of ``match``. Kinds: throttle, error, drop_before, drop_after, hold, failures (RunTask:
+        ``count`` tasks find no place; DescribeTasks, DescribeServices: the first is not shown), failed_entries
+        (PutTargets, RemoveTargets)."""
         fault = Fault(
             operation=operation, kind=kind, code=code, message=message, status=status, match=match, count=count
         )

@@ -129,6 +129,10 @@ class Sandbox(Orders):
 
     # -- ordering what is under way; the rest of it is in Orders ---------------------------------------------------
 
+    def clear_faults(self) -> None:
+        """Forget the faults that were ordered and have not happened yet."""
+        self._faults.clear()
+
     def release(self, drop: bool = False) -> None:
         """Let the requests that are being held go on; with ``drop`` close their connections and carry out none."""
         self._gate.release(abandon=drop)
@@ -233,7 +237,8 @@ class Sandbox(Orders):
         partial = fault if fault and fault.kind in ("failures", "failed_entries") else None
         try:
             if incoming.service == "ecs":
-                unplaced = {"reason": partial.code or "RESOURCE:MEMORY", "detail": partial.message} if partial else None
+                usual = "RESOURCE:MEMORY" if operation == "RunTask" else "MISSING"
+                unplaced = {"reason": partial.code or usual, "detail": partial.message} if partial else None
                 count = partial.count if partial else 1
                 with self._lock:
                     return success(self._ecs_of(incoming.region).call(operation, params, unplaced, count))

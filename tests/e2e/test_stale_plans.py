@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import msgspec
 import pytest
 
+from ecsplan import planfile
+from ecsplan.planner import plan_digest
 from tests.support.specs import shop
 from tests.support.world import World
 
@@ -18,14 +23,31 @@ def planned(world: World) -> World:
     return world
 
 
-def stale(world: World, *what: str) -> None:
-    """Refused as a whole, and not because of anything else."""
+#: A target's members, each of which is not there any more.
+GONE = [
+    f"event_targets.nightly: targets.clean.{member} -> none"
+    for member in (
+        'Arn "arn:aws:ecs:eu-west-1:123456789012:cluster/prod"',
+        "EcsParameters.EnableECSManagedTags false",
+        "EcsParameters.EnableExecuteCommand false",
+        "EcsParameters.TaskCount 1",
+        "EcsParameters.TaskDefinitionArn web:1",
+        r'Input "{\"seeded\":\"kept\"}"',
+        'RoleArn "arn:aws:iam::123456789012:role/events"',
+    )
+]
+
+
+def stale(world: World, *what: str, fields: Sequence[str]) -> None:
+    """Refused as a whole, and not because of anything else; `fields` are the lines that say what has changed."""
     world.forget()
     ran = world.run("apply")
     assert (ran.code, ran.out) == (4, ""), ran.said
     assert f"since it was made, this has changed: {', '.join(what)}\n" in ran.err
-    assert "Nothing was changed." in ran.err
-    assert "ecsplan plan TAG" in ran.err
+    told, nothing, rest = ran.err.partition(f"{', '.join(what)}\n")[2].partition("Nothing was changed.")
+    assert told.splitlines() == [f"  {line}" for line in fields]
+    assert nothing
+    assert "ecsplan plan TAG" in rest
     assert world.sent() == []
     assert len(world.history()) == 1
 
@@ -37,7 +59,11 @@ def fresh(world: World) -> None:
 
 def test_a_new_revision_in_the_family(planned: World) -> None:
     planned.register()
-    stale(planned, "task_definition.web")
+    stale(
+        planned,
+        "task_definition.web",
+        fields=["task_definition.web: active +web:2", "task_definition.web: known.web:2 none -> true"],
+    )
 
 
 def test_a_deregistered_revision(world: World) -> None:
@@ -47,46 +73,62 @@ def test_a_deregistered_revision(world: World) -> None:
     world.deploy("v1")
     world.ok("plan", "v2")
     world.ecs("DeregisterTaskDefinition", taskDefinition="web:1")
-    stale(world, "task_definition.web")
+    stale(world, "task_definition.web", fields=["task_definition.web: active -web:1"])
 
 
 def test_the_revision_in_use_was_deregistered(planned: World) -> None:
     planned.ecs("DeregisterTaskDefinition", taskDefinition="web:1")
-    stale(planned, "task_definition.web")
+    stale(
+        planned,
+        "task_definition.web",
+        fields=["task_definition.web: active -web:1", "task_definition.web: known.web:1 true -> false"],
+    )
 
 
 def test_a_service_was_moved(planned: World) -> None:
     planned.ecs("UpdateService", cluster="prod", service="admin", taskDefinition="sandbox-placeholder:1")
-    stale(planned, "service.prod/admin")
+    stale(planned, "service.prod/admin", fields=["service.prod/admin: taskDefinition web:1 -> sandbox-placeholder:1"])
 
 
 def test_services_were_changed(planned: World) -> None:
     planned.ecs("UpdateService", cluster="prod", service="web", healthCheckGracePeriodSeconds=9)
     planned.ecs("UpdateService", cluster="prod", service="admin", enableExecuteCommand=True)
-    stale(planned, "service.prod/admin", "service.prod/web")
+    stale(
+        planned,
+        "service.prod/admin",
+        "service.prod/web",
+        fields=[
+            "service.prod/admin: enableExecuteCommand false -> true",
+            "service.prod/web: healthCheckGracePeriodSeconds 0 -> 9",
+        ],
+    )
 
 
 def test_a_service_is_gone(planned: World) -> None:
     planned.ecs("DeleteService", cluster="prod", service="web", force=True)
-    stale(planned, "service.prod/web")
+    stale(planned, "service.prod/web", fields=['service.prod/web: status "ACTIVE" -> "INACTIVE"'])
 
 
 def test_a_target_was_changed(planned: World) -> None:
     target = planned.targets("nightly")["clean"] | {"Input": '{"by": "hand"}'}
     planned.client("events").put_targets(Rule="nightly", Targets=[target])
-    stale(planned, "event_targets.nightly")
+    stale(
+        planned,
+        "event_targets.nightly",
+        fields=['event_targets.nightly: targets.clean.Input "{\\"seeded\\":\\"kept\\"}" -> "{\\"by\\":\\"hand\\"}"'],
+    )
 
 
 def test_a_target_was_removed(planned: World) -> None:
     planned.client("events").remove_targets(Rule="nightly", Ids=["clean"])
-    stale(planned, "event_targets.nightly")
+    stale(planned, "event_targets.nightly", fields=GONE)
 
 
 def test_the_rule_is_gone(planned: World) -> None:
     events = planned.client("events")
     events.remove_targets(Rule="nightly", Ids=["clean", "report"])
     events.delete_rule(Name="nightly")
-    stale(planned, "event_targets.nightly")
+    stale(planned, "event_targets.nightly", fields=["event_targets.nightly: it is missing now"])
 
 
 def test_not_by_autoscaling(planned: World) -> None:
@@ -103,7 +145,7 @@ def test_by_a_declared_count(world: World) -> None:
     world.deploy("v1")
     world.ok("plan", "v2")
     world.ecs("UpdateService", cluster="prod", service="web", desiredCount=7)
-    stale(world, "service.prod/web")
+    stale(world, "service.prod/web", fields=["service.prod/web: desiredCount 2 -> 7"])
 
 
 def test_not_by_a_restart(planned: World) -> None:
@@ -173,3 +215,23 @@ def test_a_refused_plan_can_be_made_again(planned: World) -> None:
     assert planned.run("apply").code == 4
     planned.ok("plan", "v2")
     fresh(planned)
+
+
+def test_secrets_are_not_named(planned: World) -> None:
+    target = planned.targets("nightly")["clean"] | {"Input": '{"password": "hunter2-hunter2"}'}
+    planned.client("events").put_targets(Rule="nightly", Targets=[target])
+    ran = planned.run("apply")
+    assert ran.code == 4
+    assert "event_targets.nightly: targets.clean.Input " in ran.err
+    assert "hunter2" not in ran.said
+
+
+def test_a_plan_of_an_older_ecsplan_names_the_addresses(planned: World) -> None:
+    """It does not hold what it had seen, only the digests."""
+    made = planfile.load(planned.folder / ".ecsplan" / "shop" / "plan.json")
+    older = msgspec.structs.replace(made, seen={})
+    planfile.save(msgspec.structs.replace(older, digest=plan_digest(older)), planned.folder / "older.plan")
+    planned.register()
+    ran = planned.run("apply", "older.plan")
+    assert ran.code == 4
+    assert "this has changed: task_definition.web\nNothing was changed." in ran.err

@@ -1,10 +1,17 @@
-"""Counting what was tried; `tests/conftest.py` prints the sum at the end of the run."""
+"""The world of the end-to-end tests, in which no pause takes any time: neither ours nor those of botocore; and counting
+what was tried, of which `tests/conftest.py` prints the sum at the end of the run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
+import botocore.endpoint
 import pytest
+
+from tests.e2e.conftest import client, models_read_once, served, world
+
+__all__ = ["client", "models_read_once", "served", "world"]
 
 
 class Points:
@@ -23,3 +30,11 @@ def points(record_property: Callable[[str, object], None]) -> Iterator[Points]:
     counted = Points()
     yield counted
     record_property("points of the kill matrix", counted.tried)
+
+
+@pytest.fixture
+def paused(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that botocore makes before it sends a request again, in seconds; none of them is waited for."""
+    pauses: list[float] = []
+    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=pauses.append))
+    return pauses

@@ -229,3 +229,21 @@ def test_many_threads(ecs: Any, aws: Sandbox) -> None:
     assert sorted(numbers) == list(range(1, 41))
     logged = [r.number for r in aws.requests]
     assert logged == sorted(set(logged))
+
+
+def test_what_describes_can_leave_out_the_first(ecs: Any, aws: Sandbox) -> None:
+    """As ECS does for a moment after a task was started."""
+    ecs.create_cluster(clusterName="prod")
+    ecs.register_task_definition(**task_definition())
+    arns = [task["taskArn"] for task in ecs.run_task(cluster="prod", taskDefinition="web", count=2)["tasks"]]
+    aws.fault("DescribeTasks", "failures")
+    answer = ecs.describe_tasks(cluster="prod", tasks=arns)
+    assert [task["taskArn"] for task in answer["tasks"]] == arns[1:]
+    assert [(one["arn"], one["reason"]) for one in answer["failures"]] == [(arns[0], "MISSING")]
+    assert len(ecs.describe_tasks(cluster="prod", tasks=arns)["tasks"]) == 2
+
+
+def test_orders_can_be_taken_back(ecs: Any, aws: Sandbox) -> None:
+    aws.fault("ListClusters", "throttle", times=99)
+    aws.clear_faults()
+    assert ecs.list_clusters()["clusterArns"]

@@ -16,11 +16,6 @@ TEMPLATE: Doc = {"InputTemplate": '{"environment":[{"name":"DB_PASSWORD","value"
 INPUT = '{"password":"hunter25","command":["x","--password","hunter27"]}'
 ON: Doc = {"TaskDefinitionArn": "web:41"}
 TARGET: Doc = {"Id": "a", "Input": INPUT, "InputTransformer": TEMPLATE, "EcsParameters": ON}
-    "Id": "a",
-    "Input": '{"password":"hunter25","command":["x","--password","hunter27"]}',
-    "InputTransformer": TEMPLATE,
-    "EcsParameters": {"TaskDefinitionArn": "web:41"},
-}
 SERVICE, TASK, RULE = "service.prod/web", "task_definition.web", "event_targets.nightly"
 
 

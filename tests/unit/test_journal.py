@@ -91,7 +91,7 @@ def test_an_entry_is_on_disk_when_append_returns(journal: Journal) -> None:
 
 
 def test_entries_of_several_threads_do_not_mix(journal: Journal) -> None:
-    writer = journal.open(plan(), ORIGIN, AT)
+    writer = journal.open(plan(*whole()), ORIGIN, AT)
     together = threading.Barrier(4, timeout=10)
 
     def append(step: int) -> None:
@@ -99,14 +99,14 @@ def test_entries_of_several_threads_do_not_mix(journal: Journal) -> None:
         for _ in range(5):
             writer.append(Failed(at=AT, step=step, error="x" * 5000))
 
-    threads = [threading.Thread(target=append, args=(step,)) for step in range(4)]
+    threads = [threading.Thread(target=append, args=(step,)) for step in range(1, 5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     writer.close()
     steps = [entry.step for entry in journal.read(1).entries if isinstance(entry, Failed)]
-    assert sorted(steps) == sorted([*range(4)] * 5)
+    assert sorted(steps) == sorted([*range(1, 5)] * 5)
 
 
 # --- numbers ---
@@ -304,3 +304,19 @@ def test_an_origin_reads_as_people_say_it() -> None:
 def test_a_plan_with_an_update_and_references_survives(journal: Journal) -> None:
     made = plan(register(), update())
     assert journal.read(written(journal, made=made)).plan.steps[1].call == made.steps[1].call
+
+
+def test_a_plan_that_is_not_the_one_that_was_written_is_damage(journal: Journal) -> None:
+    """A rollback and a resumption go by it."""
+    path = journal.path(written(journal))
+    path.write_bytes(path.read_bytes().replace(b'"base":', b'"base":7', 1))
+    with pytest.raises(JournalError, match="line 1 is damaged: the plan was changed after it was written"):
+        read(path)
+
+
+@pytest.mark.parametrize("step", [0, 6, -1])
+def test_an_entry_for_a_step_that_the_plan_does_not_have_is_damage(journal: Journal, step: int) -> None:
+    path = journal.path(written(journal, BEGAN, Began(at=AT, step=step)))
+    with pytest.raises(JournalError, match=f"line 3: the plan has no step {step}") as caught:
+        read(path)
+    assert "move it away" in caught.value.hint

@@ -89,7 +89,7 @@ def test_a_write_that_fails_is_an_error_that_names_the_file(tmp_path: Path) -> N
 
 def test_after_a_write_that_failed_nothing_more_is_written(journal: Journal) -> None:
     """Half a line in the middle of the file would be damage."""
-    writer = journal.open(plan(), ORIGIN, AT)
+    writer = journal.open(plan(*whole()), ORIGIN, AT)
     writer.append(BEGAN)
     size = journal.path(1).stat().st_size
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -343,6 +343,17 @@ def test_only_the_removals_that_failed_are_repeated() -> None:
     assert caught.value.again == remove("a")
 
 
+def test_a_target_that_was_to_go_and_is_not_there_has_not_failed() -> None:
+    """So it looks when a request whose answer was lost is sent again."""
+    step = step_of(NIGHTLY, remove("a", "b"), action=Action.DELETE)
+    gone = {"TargetId": "a", "ErrorCode": "ResourceNotFoundException", "ErrorMessage": "no target a"}
+    assert KIND.accept(step, step.call, {"FailedEntryCount": 1, "FailedEntries": [gone]}) == {}
+    busy = {"TargetId": "b", "ErrorCode": "ConcurrentModificationException", "ErrorMessage": "busy"}
+    with pytest.raises(RefusedError, match="did not take 1 of the targets: b") as caught:
+        KIND.accept(step, step.call, {"FailedEntryCount": 2, "FailedEntries": [gone, busy]})
+    assert caught.value.again == remove("b")
+
+
 # --- was it carried out, although nobody saw the answer? ---
 
 

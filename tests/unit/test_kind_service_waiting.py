@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import pytest
 
 from ecsplan.kinds.base import Look, Progress, Waiting
@@ -144,10 +145,14 @@ def test_what_was_there_before_may_be_this_deployments_own_doing() -> None:
     assert look(deployment(3, rolloutState="COMPLETED"), of=again).ok
 
 
-@pytest.mark.parametrize("status", ["INACTIVE", None])
-def test_the_service_is_gone(status: str | None) -> None:
-    services = [{"serviceName": "web", "status": status, "deployments": []}] if status else []
+def test_the_service_is_gone() -> None:
+    services = [{"serviceName": "web", "status": "INACTIVE", "deployments": []}]
     assert KIND.progress(waiting(), [{"services": services}]) == taken("the service is gone")
+
+
+def test_a_service_that_is_not_shown_is_not_taken_for_gone() -> None:
+    """ECS answers from several places; a service that was deleted is INACTIVE for long before it is forgotten."""
+    assert KIND.progress(waiting(), [{"services": []}]) == under_way("waiting for ECS to show the service")
 
 
 def test_a_service_is_found_by_its_arn_too() -> None:
@@ -190,6 +195,16 @@ def test_an_update_whose_answer_was_lost_is_known_by_its_deployment(deployments:
     asked = call("describe_services", cluster="prod", services=["web"])
     ask = FakeAsk().on(asked, {"services": [{"serviceName": "web", "deployments": deployments}]})
     assert KIND.reconcile(ask, lost.step, lost.call) == ({"deployment": found} if found else None)
+
+
+@pytest.mark.parametrize(("grace", "known"), [(0, True), (None, True), (30, False)])
+def test_ecs_going_back_by_itself_is_not_taken_for_an_update_that_sets_more(grace: int | None, known: bool) -> None:
+    """It has the revision that was asked for and a deployment of its own, but puts no setting back."""
+    lost = waiting()
+    sent = msgspec.structs.replace(lost.call, params={**lost.call.params, "healthCheckGracePeriodSeconds": 0})
+    shown = {"serviceName": "web", "deployments": [deployment(2)], "healthCheckGracePeriodSeconds": grace}
+    ask = FakeAsk().on(call("describe_services", cluster="prod", services=["web"]), {"services": [shown]})
+    assert KIND.reconcile(ask, lost.step, sent) == ({"deployment": "ecs-svc/2"} if known else None)
 
 
 def test_an_update_that_moved_no_revision_cannot_be_known_by_one() -> None:

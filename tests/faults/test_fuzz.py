@@ -1,0 +1,249 @@
+"""Specs, plan files and journals that nobody meant: success or a known error, in no time, and nothing written
+elsewhere.
+
+An input is made from its number alone. One that fails is named by it; once it is mended, it is kept as a file in
+`once_failed/KIND/`, which is played each time.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from ecsplan import pipeline, planfile, rehearsal
+from ecsplan.compiler import compile_spec, requests, tag_warnings
+from ecsplan.errors import EcsplanError, Exit
+from ecsplan.journal import Damaged
+from ecsplan.model import Plan, digest_of, to_data, to_json
+from ecsplan.redact import mask_plan, mask_requests
+from ecsplan.render.json import dumps, history_json, plan_json
+from ecsplan.render.text import history_text, plan_text
+from ecsplan.sandbox import Sandbox
+from tests.support import toml
+from tests.support.amounts import amount, figure
+from tests.support.direct import Direct, site
+from tests.support.mutations import changed, lines_changed, torn
+from tests.support.specs import TOPIC, shop
+from tests.support.world import EPOCH, READS, Clock
+
+INPUTS = amount("INPUTS", 2000)
+SHARES = {"spec": 0.6, "plan": 0.2, "journal": 0.2}
+PATIENCE = 20  # seconds for one input; only one that hangs takes them
+ONCE_FAILED = Path(__file__).parent / "once_failed"
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/ecsplan.toml"))
+
+
+def numbers(kind: str) -> range:
+    return range(int(INPUTS * SHARES[kind]))
+
+
+@contextmanager
+def in_time() -> Iterator[None]:
+    def late(number: int, frame: object) -> None:
+        raise TimeoutError("it hangs")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(PATIENCE)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def known(act: Callable[[], object]) -> bool:
+    """Did it end well? A known error has a text, an exit code, and can be printed; anything else is raised."""
+    said = None
+    try:
+        act()
+    except EcsplanError as error:
+        said = error
+    if said is not None:
+        assert said.message
+        assert said.exit_code in tuple(Exit)
+        str(said).encode("utf-8", "backslashreplace")
+    return said is None
+
+
+class Fuzz:
+    """An AWS with two deployments, the folder that they were made from, and everything that is in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = Clock()
+        self.aws = Sandbox(clock=self.clock)
+        self.folder = folder
+        self.root = folder / "work" / ".ecsplan"
+        self.file = folder / "work" / "ecsplan.toml"
+        self.file.parent.mkdir()
+        self.texts = [path.read_bytes() for path in EXAMPLES] + [toml.dumps(shop()).encode()]
+        self.file.write_bytes(self.texts[-1])
+        self.spec = pipeline.load(self.file)
+        self.outside = self.listed()
+        self.journal = self.site().journal(self.site().identity())
+        self.afresh()
+        self.plan = to_data(pipeline.make_plan(self.site(), self.spec, "v3"))
+
+    def afresh(self) -> None:
+        """As it was: the second deployment is the newest. The same bytes each time, since the clock begins anew."""
+        self.clock.time = EPOCH
+        self.aws.reset()
+        self.aws.rollout_seconds = self.aws.task_seconds = 0.0
+        rehearsal.seed(self.aws, self.spec)
+        for path in sorted(self.root.rglob("*.jsonl")):
+            path.unlink()
+        for tag in ("v1", "v2"):
+            pipeline.run_plan(self.site(), pipeline.make_plan(self.site(), self.spec, tag))
+        self.aws.clear_requests()
+        self.first, self.second = (self.journal.path(number).read_bytes() for number in (1, 2))
+
+    def back(self) -> None:
+        """As it was, which takes longer where something was sent."""
+        if any(not request.operation.startswith(READS) for request in self.aws.requests):
+            self.afresh()
+            return
+        for number in self.journal.numbers()[2:]:
+            self.journal.path(number).unlink()
+        self.journal.path(2).write_bytes(self.second)
+
+    def site(self) -> pipeline.Site:
+        return site(self.root, Direct(self.aws), self.clock)
+
+    def listed(self) -> list[str]:
+        """What there is outside of the journal's folder."""
+        return sorted(str(p) for p in self.folder.rglob("*") if self.root not in p.parents and p != self.root)
+
+    # --- each kind of input ---
+
+    def play(self, kind: str, content: bytes) -> bool:
+        with in_time():
+            ended: bool = getattr(self, f"play_{kind}")(content)
+        return ended
+
+    def play_spec(self, content: bytes) -> bool:
+        self.file.write_bytes(content)
+
+        def act() -> None:
+            spec = pipeline.load(self.file)
+            compile_spec(spec, "v3")
+            tag_warnings(spec, "v3")
+            dumps(mask_requests(requests(spec, "v3"))).encode("utf-8", "backslashreplace")
+
+        return known(act)
+
+    def play_plan(self, content: bytes) -> bool:
+        path = self.root / "shop" / "plan.json"
+        path.write_bytes(content)
+        made: list[Plan] = []
+        if not known(lambda: made.append(planfile.load(path))):
+            return False
+        masked = mask_plan(made[0])
+        plan_text(masked).encode("utf-8", "backslashreplace")
+        plan_json(masked).encode("utf-8", "backslashreplace")
+        ended = known(lambda: pipeline.run_plan(self.site(), made[0]))
+        self.back()
+        return ended
+
+    def play_journal(self, content: bytes) -> bool:
+        self.journal.path(2).write_bytes(content)
+        shown = pipeline.history(self.journal)
+        history_text(shown).encode("utf-8", "backslashreplace")
+        history_json("shop", shown).encode("utf-8", "backslashreplace")
+        damaged = any(isinstance(one, Damaged) for one in shown) and b"\n" in content
+        ended = not damaged
+        for act in (
+            lambda: pipeline.show(self.journal, 2),
+            lambda: pipeline.undo(self.site(), self.spec),
+            lambda: pipeline.undo(self.site(), self.spec, to="1"),
+            lambda: pipeline.make_plan(self.site(), self.spec, "v3"),
+        ):
+            ended &= known(act)
+        assert (self.journal.path(1).read_bytes(), self.journal.path(2).read_bytes()) == (self.first, content)
+        if not damaged:
+            known(lambda: pipeline.resume(self.site()))
+            known(lambda: pipeline.run_plan(self.site(), pipeline.make_plan(self.site(), self.spec, "v3")))
+            assert self.journal.path(1).read_bytes() == self.first
+        else:  # what is damaged is not written to
+            assert not known(lambda: pipeline.resume(self.site()))
+            assert self.journal.path(2).read_bytes() == content
+        self.back()
+        return ended
+
+
+@pytest.fixture
+def fuzz(tmp_path: Path) -> Fuzz:
+    return Fuzz(tmp_path)
+
+
+def input_of(fuzz: Fuzz, kind: str, number: int) -> bytes:
+    chance = random.Random(f"{kind} {number}")
+    match kind:
+        case "spec":
+            text = chance.choice(fuzz.texts)
+            if number % 2:
+                return torn(text, chance)
+            data = changed(shop(sns_notification_topic_arn=TOPIC), chance)
+            return toml.dumps(data).encode("utf-8", "surrogatepass") if isinstance(data, dict) else b""
+        case "plan":
+            if number % 4 == 0:
+                return torn(json.dumps(fuzz.plan).encode(), chance)
+            data = changed(fuzz.plan, chance)
+            if isinstance(data, dict) and number % 4 != 1:  # as somebody who knows how it is made
+                try:
+                    data["digest"] = digest_of({name: value for name, value in data.items() if name != "digest"})
+                except (ValueError, OverflowError, RecursionError, TypeError, msgspec.MsgspecError):
+                    data.pop("digest", None)
+            return json.dumps(data).encode()
+        case _:
+            begun = fuzz.second.splitlines(keepends=True)
+            text = b"".join(begun[: chance.randint(1, len(begun))])  # as far as it came
+            if number % 3 == 0:
+                return torn(text, chance)
+            if number % 3 == 1:
+                return lines_changed(text, chance)
+            lines: list[Any] = [json.loads(line) for line in text.splitlines()]
+            lines = changed(lines, chance)
+            return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+@pytest.mark.parametrize("kind", SHARES)
+def test_inputs_that_nobody_meant(fuzz: Fuzz, kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    failed, well = [], 0
+    kept = tmp_path_factory.mktemp("failed")
+    for number in numbers(kind):
+        content = input_of(fuzz, kind, number)
+        try:
+            well += fuzz.play(kind, content)
+        except Exception as error:
+            (kept / f"{kind}-{number}").write_bytes(content)
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            what = f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}: {str(error)[:200]}"
+            failed.append(f"{kind} {number}: {what}")
+            fuzz.afresh()
+    figure(f"fuzzing: {len(numbers(kind))} {kind} inputs: {well} ended well, {len(failed)} failed")
+    assert not failed, f"{len(failed)} inputs, which are in {kept}:\n" + "\n".join(failed[:20])
+    assert fuzz.listed() == fuzz.outside
+    assert 0 < well < len(numbers(kind))
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in sorted(ONCE_FAILED.glob("*/*")) if path.is_file()], ids=lambda path: path.name
+)
+def test_what_once_failed(fuzz: Fuzz, path: Path) -> None:
+    fuzz.play(path.parent.name, path.read_bytes())
+    assert fuzz.listed() == fuzz.outside
+
+
+def test_a_plan_of_the_mutants_own_making_is_read(fuzz: Fuzz) -> None:
+    """So that the inputs above are refused for what is wrong with them."""
+    assert fuzz.play("plan", json.dumps(fuzz.plan).encode())
+    assert fuzz.play("journal", fuzz.second)
+    assert to_json(fuzz.plan)

@@ -1,0 +1,20 @@
+"""How much of what is drawn or repeated: little in `make test`, much in `script/soak`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def amount(name: str, usual: int) -> int:
+    """`ECSPLAN_SOAK_NAME` from the environment, or the usual amount."""
+    return int(os.environ.get(f"ECSPLAN_SOAK_{name}", usual))
+
+
+def figure(text: str) -> None:
+    """Say how much it was: on stdout, and in the file `ECSPLAN_SOAK_FIGURES`, which `script/soak` shows."""
+    sys.stdout.write(f"\n{text}\n")
+    if path := os.environ.get("ECSPLAN_SOAK_FIGURES"):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")

@@ -1,0 +1,101 @@
+"""The embedded AWS without HTTP and without botocore: a gateway for what is played thousands of times."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from ecsplan import pipeline
+from ecsplan.aws import ATTEMPTS, EXPIRED, ONCE, Reader
+from ecsplan.errors import AwsError
+from ecsplan.kinds.base import Answer
+from ecsplan.lock import Origin
+from ecsplan.model import Call, Doc, Identity, to_data
+from ecsplan.sandbox import Sandbox
+from ecsplan.sandbox.exchange import Incoming
+from tests.support.world import ACCOUNT, REGION, Clock
+
+PREFIX = {"ecs": "AmazonEC2ContainerServiceV20141113", "events": "AWSEvents"}
+AGAIN = ("ThrottlingException",)
+
+
+class Direct:
+    """The ports of `aws.Gateway`. Requests are repeated as botocore does, without its pauses."""
+
+    def __init__(self, aws: Sandbox, before: Callable[[Call], None] = lambda _call: None) -> None:
+        self.aws, self._before = aws, before
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def identity(self) -> Future[Identity]:
+        return answered(Identity(account=ACCOUNT, region=REGION))
+
+    def reader(self) -> Reader:
+        return Reader(self, remember=True)  # type: ignore[arg-type]
+
+    def poller(self) -> Reader:
+        return Reader(self, remember=False)  # type: ignore[arg-type]
+
+    def submit(self, call: Call) -> Future[Answer]:
+        try:
+            return answered(Answer(call=call, data=self.do(call)))
+        except AwsError as error:
+            if not error.locked_out:
+                return answered(Answer(call=call, error=error))
+            failed: Future[Answer] = Future()
+            failed.set_exception(error)
+            return failed
+
+    def do(self, call: Call) -> Doc:
+        self._before(call)
+        if call.service == "sns":
+            return {}
+        for attempt in range(1, (1 if str(call) in ONCE else ATTEMPTS) + 1):
+            last = attempt == (1 if str(call) in ONCE else ATTEMPTS)
+            answer = self.aws._respond(request(call))
+            if answer is None:
+                if last:
+                    raise failure(call, "NoConnection", "the connection broke before an answer came", unclear=True)
+                continue
+            data: Doc = json.loads(answer.body)
+            if answer.status < 300:
+                return data
+            code, message = str(data.get("__type")), str(data.get("message"))
+            if last or not (answer.status >= 500 or code in AGAIN):
+                raise failure(call, code, message, unclear=answer.status >= 500 or attempt > 1)
+        raise AssertionError("the last attempt returns or raises")
+
+
+def answered(value: Any) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_result(value)
+    return future
+
+
+def request(call: Call) -> Incoming:
+    operation = "".join(part.capitalize() for part in call.operation.split("_"))
+    headers = {"x-amz-target": f"{PREFIX[call.service]}.{operation}"}
+    return Incoming(
+        method="POST", path="/", headers=headers, body=json.dumps(to_data(call.params)).encode(), default_region=REGION
+    )
+
+
+def failure(call: Call, code: str, message: str, *, unclear: bool) -> AwsError:
+    return AwsError(
+        f"{call}: {code}: {message}",
+        service=call.service,
+        operation=call.operation,
+        code=code,
+        unclear=unclear,
+        locked_out=code in EXPIRED,
+    )
+
+
+def site(root: Path, gateway: Direct, clock: Clock, app: str = "shop") -> pipeline.Site:
+    """Where `pipeline` deploys to: that AWS, with the journal in `root`."""
+    origin = Origin(user="tests", host="here", pid=1, command="ecsplan apply")
+    return pipeline.Site(app=app, root=root, gateway=gateway, origin=origin, clock=clock)  # type: ignore[arg-type]
