@@ -100,7 +100,7 @@ def _the_same(address: Address, kind: Kind, delta: Delta, before: _Sides, after:
     asked = leaves(_named_alike(delta.desired, kind), kind.rules)
     declared = told | asked.keys()
     paths = (before.raw.keys() | after.raw.keys()) - told
-    blocks = {above for path in paths for above in _above(path)[:-1]}
+    blocks = {above for path in paths | told for above in _above(path)[:-1]}
     left: dict[str, Any] = {}
     for path in sorted(paths - blocks):  # an item with nothing but its name on one side is told by its members
         old, new = _value(before.raw, path), _value(asked if path in asked else after.raw, path)

@@ -141,13 +141,13 @@ def _made(later: Sequence[Deployment]) -> list[str]:
 
 
 def known_definitions(deployments: Sequence[Deployment]) -> dict[str, Doc]:
-    """By ARN: the task definitions that the journal holds, for when ECS no longer does."""
+    """By ARN: the task definitions that the journal holds, as they were registered, or else as ECS answered them."""
     known: dict[str, Doc] = {}
     for deployment in deployments:
         outputs = deployment.outputs()
         for change in deployment.plan.changes:
             if kind_of(change.address).versioned and change.before and "arn" in change.outputs:
-                known[change.outputs["arn"]] = change.before
+                known.setdefault(change.outputs["arn"], change.before)
         for step in deployment.plan.steps:
             if step.action is Action.CREATE and kind_of(step.address).versioned and step.index in outputs:
                 known[outputs[step.index].get("arn", "")] = step.call.params

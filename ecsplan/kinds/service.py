@@ -147,7 +147,25 @@ def merge(live: Doc, declared: Doc) -> Doc:
         merged["desiredCount"] = live["desiredCount"]  # one for each instance, whatever is declared
     if declared.get("platformVersion") == "LATEST" and live.get("platformVersion"):
         merged["platformVersion"] = live["platformVersion"]  # LATEST was resolved when it was deployed
+    if connect := declared.get("serviceConnectConfiguration"):
+        _with_names(merged["serviceConnectConfiguration"], connect, live.get("serviceConnectConfiguration") or {})
     return merged
+
+
+def _with_names(merged: Doc, declared: Doc, live: Doc) -> None:
+    """Aliases without a DNS name get one of ECS's making, in place. From the ARN of a namespace it cannot be told."""
+    if not str(merged.get("namespace", "")).startswith("arn:") or "services" not in declared:
+        return
+    known = {
+        (service.get("portName"), alias.get("port")): alias.get("dnsName")
+        for service in live.get("services") or ()
+        for alias in service.get("clientAliases") or ()
+    }
+    merged["services"] = copied(declared["services"])
+    for service in merged["services"]:
+        for alias in service.get("clientAliases") or ():
+            if not alias.get("dnsName") and (name := known.get((service.get("portName"), alias.get("port")))):
+                alias["dnsName"] = name
 
 
 def older(newer: Doc, older: Doc) -> Doc:
@@ -173,6 +191,9 @@ def _volume(declared: Doc, live: Doc) -> Doc:
 def before(found: Doc, wanted: Doc, declared: Doc) -> Doc:
     """UpdateService's parameters that put back what differs, each field that AWS can reset at its reset value."""
     old = replaced(normal(found, RULES), normal(wanted, RULES), _without_names(declared), found, _maps())
+    pinned = found.get("platformVersion")
+    if declared.get("platformVersion") == "LATEST" and pinned and pinned != "LATEST":
+        old["platformVersion"] = pinned  # LATEST goes along with an update, and may move it
     if old.get("volumeConfigurations"):
         old["volumeConfigurations"] = [_volume_before(volume) for volume in old["volumeConfigurations"]]
     return {**names(declared), **with_resets(old)}

@@ -73,6 +73,13 @@ def test_an_item_has_one_name_on_both_sides() -> None:
     assert list(one) == ["containers.web.portMappings.80/tcp.hostPort"]
 
 
+def test_what_differs_is_not_told_as_equal_too() -> None:
+    one = found(TASK, definition(), definition(portMappings=[{"containerPort": 80}]))
+    assert {path: it.verdict for path, it in one.items()} == {
+        "containers.web.portMappings.80/tcp.hostPort": Verdict.DIFFERS
+    }
+
+
 def test_what_a_service_does_not_declare_is_left_alone_a_block_at_a_time() -> None:
     live = service(
         desiredCount=3,

@@ -42,3 +42,22 @@ def test_of_two_ways_back_the_older_map_wins_whole() -> None:
 def test_what_is_not_declared_of_a_block_stays() -> None:
     live, declared = logging(mode="blocking"), {"serviceConnectConfiguration": {"enabled": True}}
     assert same(SERVICE, live, declared)
+
+
+def test_the_platform_version_that_was_pinned_is_put_back() -> None:
+    """LATEST alone is no difference, since it may be what was resolved; but an update sends it along."""
+    live, declared = {"platformVersion": "1.3.0", "desiredCount": 1}, {"platformVersion": "LATEST", "desiredCount": 3}
+    assert paths(SERVICE, live, declared) == ["desiredCount"]
+    back = SERVICE.before(live, SERVICE.merge(live, declared), declared)
+    assert back == {"platformVersion": "1.3.0", "desiredCount": 1}
+
+
+def test_a_name_that_ecs_made_of_a_namespaces_arn_is_no_difference() -> None:
+    def connect(**alias: object) -> Doc:
+        services = [{"portName": "http", "clientAliases": [{"port": 80, **alias}]}]
+        arn = "arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-1"
+        return {"serviceConnectConfiguration": {"enabled": True, "namespace": arn, "services": services}}
+
+    assert same(SERVICE, connect(dnsName="http.shop"), connect())
+    assert not same(SERVICE, connect(dnsName="http.shop"), connect(dnsName="web.shop"))
+    assert not same(SERVICE, connect(), connect(dnsName="web.shop"))
