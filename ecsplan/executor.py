@@ -11,20 +11,22 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from ecsplan import events
+from ecsplan.diagnosis import Diagnosis
 from ecsplan.errors import AwsError, EcsplanError, JournalError, RefusedError
 from ecsplan.journal import Closed, Deployment, Outcome
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.base import Waiting
+from ecsplan.kinds.base import Progress, Waiting
 from ecsplan.model import Address, Call, Irreversible, Phase, Plan, Step, filled
 from ecsplan.recalling import DECIDE, Memory, UnseenError, look_up, remember
+from ecsplan.redact import clean_all
 from ecsplan.sending import Ports, Sender, Sent, StepError, StoppingError, timestamp
 from ecsplan.undoing import see_who_took_over, undo
-from ecsplan.waiting import LateError, LostError, wait_for
+from ecsplan.waiting import LateError, LostError, PausedError, wait_for
 
 CONCURRENT = 8
 
@@ -48,6 +50,8 @@ class Result:
     reason: str = ""
     state: str = ""
     hint: str = ""
+    diagnoses: Mapping[Address, Diagnosis] = field(default_factory=dict)
+    """why what has failed did so; secrets masked"""
 
 
 def apply(plan: Plan, number: int, ports: Ports, options: Options) -> Result:
@@ -66,7 +70,14 @@ def _told(run: Run, work: Callable[[Run], Result]) -> Result:
     ports.emit(events.DeploymentStarted(number=number, app=plan.app, tag=plan.tag, steps=len(plan.steps)))
     result = work(run)
     with contextlib.suppress(JournalError):  # a file without a last word says the same: cut off, part-way
-        ports.log.append(Closed(at=timestamp(ports.clock), outcome=result.outcome, reason=result.reason))
+        ports.log.append(
+            Closed(
+                at=timestamp(ports.clock),
+                outcome=result.outcome,
+                reason=result.reason,
+                diagnoses=dict(result.diagnoses),
+            )
+        )
     ports.emit(events.DeploymentEnded(number=number, outcome=result.outcome.value, reason=result.reason))
     return result
 
@@ -84,6 +95,7 @@ class Run:
         self.taken: set[Address] = set()
         self.under_way: tuple[Waiting, ...] = ()
         self.leaving: set[str] = set()
+        self.diagnoses: dict[Address, Diagnosis] = {}
         self._lock = threading.Lock()
         self.sender = Sender(ports)
 
@@ -124,7 +136,7 @@ class Run:
                 self.under_way = ()
         except StoppingError:
             return self._result(Outcome.INTERRUPTED, "it was interrupted")
-        except LateError as late:
+        except (LateError, PausedError) as late:
             return self._result(Outcome.UNFINISHED, late.message, late)
         except (JournalError, UnseenError) as error:
             # Nothing is sent that could not be journaled, so nothing can be put back either; and what could not be
@@ -231,6 +243,9 @@ class Run:
         }
         try:
             self.until(wanted)
+        except LateError as late:
+            self._diagnose(late.late)
+            raise
         except AwsError as error:
             if not self.resumed:
                 raise
@@ -238,6 +253,7 @@ class Run:
         except LostError as lost:
             if any(progress.forgotten and one.step.index not in self.memory.failed for one, progress in lost.failed):
                 raise UnseenError(lost.notes, state="It was not run again.", hint=DECIDE) from lost
+            self._diagnose(lost.failed)
             for one, progress in lost.failed:
                 self.sender.fail(one.step, StepError(progress.note), undo=False)
                 if progress.taken:
@@ -245,6 +261,14 @@ class Run:
             for one in lost.late:
                 self._abandon(one)
             raise StepError(lost.notes) from lost
+
+    def _diagnose(self, failed: Sequence[tuple[Waiting, Progress]]) -> None:
+        """Look up what a person would look up next, now: what AWS shows of it fades."""
+        for one, progress in failed:
+            found = kind_of(one.address).diagnose(self.ports.ask, one, progress)
+            if found is not None:
+                self.diagnoses[one.address] = clean_all(found, self.ports.clean)
+                self.ports.emit(events.Diagnosed(address=one.address, diagnosis=found))
 
     def _was_awaited(self, step: Step) -> bool:
         """In a deployment that is resumed: was this one-off task over when the next step began? Of rollouts, which
@@ -322,7 +346,14 @@ class Run:
         state = " ".join(filter(None, (error.state if error else "", more, left)))
         hint = error.hint if error else ""
         clean = self.ports.clean
-        return Result(number=self.number, outcome=outcome, reason=clean(reason), state=clean(state), hint=hint)
+        return Result(
+            number=self.number,
+            outcome=outcome,
+            reason=clean(reason),
+            state=clean(state),
+            hint=hint,
+            diagnoses=self.diagnoses,
+        )
 
 
 def _is_task(waiting: Waiting) -> bool:

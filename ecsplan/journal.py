@@ -18,10 +18,11 @@ from typing import TypeAlias
 
 import msgspec
 
+from ecsplan.diagnosis import Diagnosis
 from ecsplan.errors import JournalError, NeverBegunError
 from ecsplan.files import make_folders, sync_folder, told
 from ecsplan.lock import Origin, hold, works
-from ecsplan.model import FORMAT_VERSION, Call, Identity, Plan, Value, digest_of, from_data, to_json
+from ecsplan.model import FORMAT_VERSION, Address, Call, Identity, Plan, Value, digest_of, from_data, to_json
 
 MOVE_IT = "Restore the file, or move it away: the other deployments can be shown and gone back to without it."
 
@@ -79,9 +80,12 @@ class Failed(Value, tag_field="entry", tag="failed", frozen=True, kw_only=True):
 
 
 class Closed(Value, tag_field="entry", tag="closed", frozen=True, kw_only=True):
+    """The last word of a process on the deployment; `diagnoses` tell more of what has failed."""
+
     at: str
     outcome: Outcome
     reason: str = ""
+    diagnoses: dict[Address, Diagnosis] = msgspec.field(default_factory=dict)
 
 
 Entry: TypeAlias = Opened | Began | Done | Failed | Closed
@@ -122,6 +126,12 @@ class Deployment(Value, frozen=True, kw_only=True):
         if self.running:
             return ""
         return closings[-1].reason if closings else "it was cut off"
+
+    @property
+    def diagnoses(self) -> dict[Address, Diagnosis]:
+        """Why what has failed did so, as the newest process that went on with it has found."""
+        closings = [entry.diagnoses for entry in self.entries if isinstance(entry, Closed) and entry.diagnoses]
+        return closings[-1] if closings else {}
 
     @property
     def going_back(self) -> bool:

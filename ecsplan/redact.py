@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from ecsplan import events
 from ecsplan.kinds import kind_of
@@ -21,6 +22,7 @@ from ecsplan.model import Address, Call, Change, Doc, FieldChange, Plan, Resourc
 from ecsplan.normalize import Keyed, Rule, Secret
 
 SENSITIVE, CHANGED = "(sensitive)", "(sensitive, changed)"
+SAID = ("note", "message", "reason", "newest", "text", "diagnosis")  # fields of events that hold what AWS said
 CARRIED = "_secrets"  # the attribute of an exception that `hiding` sets
 
 _WORD = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY|PRIVATE|KEYS?$|PGPASS|PWD$")
@@ -120,10 +122,23 @@ def cleaned(emit: events.Listener, clean: Callable[[str], str]) -> events.Listen
     """A listener that hears the same events with what AWS said in them cleaned."""
 
     def listener(event: events.Event) -> None:
-        said = {name: clean(getattr(event, name)) for name in ("note", "message", "reason") if hasattr(event, name)}
+        said = {name: clean_all(getattr(event, name), clean) for name in SAID if hasattr(event, name)}
         emit(msgspec.structs.replace(event, **said) if said else event)
 
     return listener
+
+
+def clean_all(value: Any, clean: Callable[[str], str]) -> Any:
+    """A copy of what AWS said, with every text in it cleaned, and without passwords in URLs."""
+    if type(value) is str:  # an address is a name of ours
+        return _URL.sub(f"://{SENSITIVE}@", clean(value))
+    if isinstance(value, Struct):
+        return msgspec.structs.replace(
+            value, **{f: clean_all(getattr(value, f), clean) for f in value.__struct_fields__}
+        )
+    if isinstance(value, tuple):
+        return tuple(clean_all(item, clean) for item in value)
+    return value
 
 
 def _mask_change(change: Change) -> Change:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ecsplan.diagnosis import Diagnosis, Pause, Tally, Verdict
 from ecsplan.errors import AwsError
 from ecsplan.model import (
     Action,
@@ -109,10 +110,13 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """One request that tells how some of those waited for are doing."""
+    """One request that tells how some of those waited for are doing. One that is `optional` tells more, where AWS
+    answers it: without it the others tell enough."""
 
     call: Call
-    addresses: tuple[Address, ...]
+    steps: tuple[int, ...]
+    """the indexes of the steps that it tells of"""
+    optional: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +130,37 @@ class Progress:
     note: str = ""
     taken: bool = False
     forgotten: bool = False
+    verdict: Verdict = Verdict.UNDER_WAY
+    """where it says no more than `done` and `ok` do, it may be left as it is: see `judged`"""
+    tally: Tally | None = None
+    stage: str = ""
+    traffic: float | None = None
+    newest: str = ""
+    pause: Pause | None = None
+    """it waits at a lifecycle hook, not done, and will for as long as nobody acts"""
+    learned: Mapping[str, str] = field(default_factory=dict)
+    """outputs that only this look has told; later looks find them among the outputs"""
+
+    @property
+    def judged(self) -> Verdict:
+        if self.verdict is not Verdict.UNDER_WAY:
+            return self.verdict
+        if self.pause is not None:
+            return Verdict.PAUSED
+        if not self.done:
+            return Verdict.UNDER_WAY
+        return Verdict.SUCCEEDED if self.ok else Verdict.FORGOTTEN if self.forgotten else Verdict.FAILED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """Where a container of a task that is waited for writes its lines: a stream of CloudWatch Logs. `task` is the
+    task's id."""
+
+    task: str
+    container: str
+    group: str
+    name: str
 
 
 def _nothing_read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
@@ -181,6 +216,18 @@ def _at_once(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
     return Progress(done=True)
 
 
+def _no_streams(waiting: Waiting, answers: Sequence[Doc]) -> tuple[Stream, ...]:
+    return ()
+
+
+def _no_diagnosis(ask: Ask, waiting: Waiting, progress: Progress) -> Diagnosis | None:
+    return None
+
+
+def _as_planned(ask: Ask, waiting: Waiting, undo: Call) -> tuple[Call, ...]:
+    return (undo,)
+
+
 def _not_known(ask: Ask, step: Step, call: Call) -> Mapping[str, str] | None:
     return None
 
@@ -212,6 +259,11 @@ class Kind:
     accept          the outputs of an answer; raises RefusedError, because a 200 is not success
     watch           which requests tell how those waited for are doing; None where there is nothing to wait for
     progress        what their answers (in order) mean for one address
+    streams         which log streams those waited for write to, as far as the answers of a look tell
+    diagnose        what a person would look up next about one that has failed; what AWS does not answer is in `unseen`
+    way_back        the calls that put back a step whose effect may still be under way, given its undo: none where live
+                    state is there already, another where AWS itself can stop what it is doing
+    resolve         the call that ends a pause: onwards, or back
     reconcile       was this call carried out although nobody saw the answer? its outputs, or None
     kept            seconds for which AWS certainly shows what a call did, and takes the same token for the same call;
                     after that, not finding it proves nothing. None where it is shown for good
@@ -247,6 +299,10 @@ class Kind:
     retire: Callable[[Delta, frozenset[str]], tuple[Draft, ...]] = _no_retirement
     watch: Callable[[Sequence[Waiting]], tuple[Look, ...]] | None = None
     progress: Callable[[Waiting, Sequence[Doc]], Progress] = _at_once
+    streams: Callable[[Waiting, Sequence[Doc]], tuple[Stream, ...]] = _no_streams
+    diagnose: Callable[[Ask, Waiting, Progress], Diagnosis | None] = _no_diagnosis
+    way_back: Callable[[Ask, Waiting, Call], tuple[Call, ...]] = _as_planned
+    resolve: Callable[[Pause, bool], Call] | None = None
     reconcile: Callable[[Ask, Step, Call], Mapping[str, str] | None] = _not_known
     versioned: bool = False
     ephemeral: bool = False

@@ -192,7 +192,7 @@ def watch(waiting: Sequence[Waiting]) -> tuple[Look, ...]:
             call = Call(
                 service="ecs", operation="describe_tasks", params={"cluster": cluster, **params} if cluster else params
             )
-            looks.append(Look(call=call, addresses=(one.address,)))
+            looks.append(Look(call=call, steps=(one.step.index,)))
     return tuple(looks)
 
 

@@ -133,9 +133,9 @@ def test_a_hundred_tasks_per_look() -> None:
     assert KIND.watch is not None
     arns = [one["taskArn"] for one in started(*range(101))]
     assert KIND.watch([waiting(101, cluster="prod"), waiting()]) == (
-        Look(call=call("describe_tasks", cluster="prod", tasks=arns[:100]), addresses=(Address(MIGRATE),)),
-        Look(call=call("describe_tasks", cluster="prod", tasks=arns[100:]), addresses=(Address(MIGRATE),)),
-        Look(call=call("describe_tasks", tasks=arns[:1]), addresses=(Address(MIGRATE),)),
+        Look(call=call("describe_tasks", cluster="prod", tasks=arns[:100]), steps=(1,)),
+        Look(call=call("describe_tasks", cluster="prod", tasks=arns[100:]), steps=(1,)),
+        Look(call=call("describe_tasks", tasks=arns[:1]), steps=(1,)),
     )
 
 
