@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -20,6 +20,9 @@ from ecsplan import __version__
 from ecsplan.cli import deploying, looking, rehearsing
 from ecsplan.cli.given import DEFAULT_FILE, Given, quiet
 from ecsplan.errors import EcsplanError, Exit
+
+if TYPE_CHECKING:
+    from ecsplan.waiting import Clock
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -33,7 +36,7 @@ from ecsplan.errors import EcsplanError, Exit
 @click.pass_context
 def cli(context: click.Context, /, **given: Any) -> None:
     """Deploy to Amazon ECS: plan, apply, roll back."""
-    context.obj = Given(**given)
+    context.obj = Given(**given, clock=context.obj)
     # Otherwise click would take the colours out again where the output is no terminal.
     context.color = {"always": True, "never": False}.get(given["color"])
 
@@ -57,10 +60,11 @@ for command in (
 # --- the one error boundary ---
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; its exit code. Known errors are one message on stderr; only a surprise shows a traceback."""
+def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
+    """Run a command; its exit code. Known errors are one message on stderr; only a surprise shows a traceback. `clock`
+    stands for the machine's own time while a deployment is waited for."""
     try:
-        return int(cli.main(args=arguments, prog_name="ecsplan", standalone_mode=False) or 0)
+        return int(cli.main(args=arguments, prog_name="ecsplan", standalone_mode=False, obj=clock) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help(), err=True)
         return Exit.USAGE
