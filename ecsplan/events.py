@@ -61,10 +61,12 @@ class Progressed(Event, tag="progressed", frozen=True, kw_only=True):
 
 
 class Logged(Event, tag="logged", frozen=True, kw_only=True):
-    """A line that a container wrote while it was waited for. `task` is the task's id, `at` when it was written (ISO
-    8601 in UTC)."""
+    """What a container wrote at once while it was waited for, a line as a rule. `task` is the task's id, `source` what
+    people call the writer: the task's name, with the container and the task's id where there are several. `at` is when
+    it was written (ISO 8601 in UTC)."""
 
     address: Address
+    source: str
     task: str
     container: str
     at: str
