@@ -40,7 +40,8 @@ class StepFailed(Event, tag="step_failed", frozen=True, kw_only=True):
 
 
 class Progressed(Event, tag="progressed", frozen=True, kw_only=True):
-    """One look at something that takes time. `elapsed` is in seconds since waiting for it began.
+    """One look at something that takes time. `elapsed` is in seconds since waiting for it began. `step` is the index of
+    the step that it is about: several of one address can be under way.
 
     `verdict` is a word of `diagnosis.Verdict`. `stage` is AWS's word for how far a rollout is, `traffic` the share of
     production traffic that the new revision gets, in percent, `newest` the newest of the service's events that this
@@ -58,6 +59,7 @@ class Progressed(Event, tag="progressed", frozen=True, kw_only=True):
     traffic: float | None = None
     newest: str = ""
     pause: Pause | None = None
+    step: int = 0
 
 
 class Logged(Event, tag="logged", frozen=True, kw_only=True):

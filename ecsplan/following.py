@@ -22,15 +22,16 @@ from ecsplan.waiting import Clock, Seen
 PER_SECOND, BURST = 10.0, 20.0
 # A page holds 10,000 events or 1 MB at most; an event of 256 KB may not have fitted.
 FULL_EVENTS, FULL_BYTES = 10_000, 700_000
-# The awslogs driver sends what it has every five seconds, so the last lines come when the container is gone.
-SETTLING = 5.0
+# The awslogs driver sends in batches, so the last lines come when the container is gone.
+SETTLING = 3.0
 PAUSE, LONGEST = 1.0, 30.0  # seconds between the last requests for a stream, and for as long as lines still come
 EMPTY = 10  # pages without a line, after which the end is taken for reached although the token is another one
 
 
 @dataclass(kw_only=True, eq=False)
 class Followed:
-    """A stream and how far it was read. `shown` is how many lines of the page at `token` were told already."""
+    """A stream and how far it was read. `shown` is how many lines of the page at `token` were told already, `asked`
+    when the last request was made and `came` when one brought a line."""
 
     address: Address
     step: int
@@ -39,7 +40,7 @@ class Followed:
     shown: int = 0
     empty: int = 0
     asked: float = 0.0
-    lines: int = 0
+    came: float = 0.0
     more: bool = False
     """the last page was not the last"""
     full: bool = False
@@ -118,7 +119,8 @@ class Follower:
             return False
         if ended is None or late or (one.error is not None and one.error.locked_out):
             return True
-        return not (one.lines or one.error) and one.asked >= min(ended, began) + SETTLING
+        quiet = one.came < began + PAUSE or one.asked > one.came
+        return quiet and one.error is None and one.asked >= min(ended, began) + SETTLING
 
     def _read(self, some: Sequence[Followed]) -> int:
         """A page of each, as far as requests are allowed now, those first that have waited longest; how many."""
@@ -130,7 +132,7 @@ class Follower:
             one.full = False
         self._allowed -= len(chosen)
         for one, answer in zip(chosen, self._answers(chosen), strict=True):
-            one.asked, one.error, one.lines, one.more = now, answer.error, 0, False
+            one.asked, one.error, one.more = now, answer.error, False
             if answer.error is None:
                 self._take(one, answer.value())
             elif "AccessDenied" in answer.error.code:
@@ -156,7 +158,7 @@ class Follower:
         repeated = token == one.token  # at the end of the stream the token that was sent comes back
         one.token, one.shown = token, len(found) if repeated else 0
         one.empty = 0 if new else one.empty + 1
-        one.lines = len(new)
+        one.came = one.asked if new else one.came
         one.more = not repeated and one.empty < EMPTY
         size = sum(len(str(event.get("message", ""))) for event in found)
         one.full = one.more and (len(found) >= FULL_EVENTS or size >= FULL_BYTES)

@@ -7,6 +7,7 @@ import dataclasses
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeAlias
 
 from ecsplan import events
@@ -100,8 +101,10 @@ def wait_for(
         elapsed = clock.now() - started
         seen = look(list(pending.values()), ask, emit)
         for index, shown in seen.items():
-            heard(shown)
-            emit(_progressed(shown.one, shown.progress, elapsed))
+            # That it runs comes before what it says, and all that it has said before that it has ended.
+            told = partial(emit, _progressed(shown.one, shown.progress, elapsed))
+            for tell in (partial(heard, shown), told) if shown.progress.done else (told, partial(heard, shown)):
+                tell()
             pending[index] = _with_learned(shown)
             if shown.progress.done:
                 one = pending.pop(index)
@@ -133,6 +136,7 @@ def _progressed(one: Waiting, progress: Progress, elapsed: float) -> events.Prog
         traffic=progress.traffic,
         newest=progress.newest,
         pause=progress.pause,
+        step=one.step.index,
     )
 
 

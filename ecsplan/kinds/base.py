@@ -156,7 +156,7 @@ class Progress:
 class Stream:
     """Where a container of a task that is waited for writes its lines: a stream of CloudWatch Logs. `task` is the
     task's id, `source` what people call the writer. `name` is "" where nothing tells it. `ended` is when the container
-    had stopped (epoch seconds), None while it runs."""
+    had stopped (epoch seconds; infinite where that is not told), None while it runs."""
 
     task: str
     container: str

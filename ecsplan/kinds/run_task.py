@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ecsplan.kinds.base import Delta, Draft, Kind, Scope, Waiting, short_arn
-from ecsplan.kinds.run_task_ends import progress, watch
+from ecsplan.kinds.run_task_ends import progress, watch, which
 from ecsplan.kinds.run_task_logs import logs_of, streams
 from ecsplan.kinds.run_task_placing import MARK, accept, reconcile
 from ecsplan.kinds.service import NAME as SERVICE
@@ -100,10 +100,9 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
         return (_draft(delta, delta.desired, said, {"count": count}),)
     drafts = []
     for first in range(1, count + 1, AT_ONCE):
-        last = min(first + AT_ONCE - 1, count)
-        some = last - first + 1
-        which = f"tasks {first} to {last} of {count}" if some > 1 else f"task {last} of {count}"
-        drafts.append(_draft(delta, {**delta.desired, "count": some}, [*said, which], {"count": some, "of": count}))
+        some = min(AT_ONCE, count - first + 1)
+        expect = {"count": some, "first": first, "of": count}
+        drafts.append(_draft(delta, {**delta.desired, "count": some}, [*said, which(expect)], expect))
     return tuple(drafts)
 
 

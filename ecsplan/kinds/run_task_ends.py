@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
@@ -34,8 +35,21 @@ def watch(waiting: Sequence[Waiting]) -> tuple[Look, ...]:
     return tuple(looks)
 
 
+def which(expect: Doc) -> str:
+    """Of the tasks of one address, those that a step starts: `tasks 11 to 20 of 25`; "" where it starts all."""
+    first, count, of = expect.get("first", 1), expect.get("count", 1), expect.get("of")
+    if not of:
+        return ""
+    return f"tasks {first} to {first + count - 1} of {of}" if count > 1 else f"task {first} of {of}"
+
+
 def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
     """Done when every task has stopped; ok when every essential container ended with exit code 0."""
+    found, part = _progress(waiting, answers), which(waiting.step.expect)
+    return dataclasses.replace(found, note=f"{part}: {found.note}") if part else found
+
+
+def _progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
     tasks = [task for data in answers for task in data.get("tasks", ())]
     wanted = len(waiting.outputs["tasks"].split())
     if not wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -65,11 +66,13 @@ def _has_started(task: Doc, name: str) -> bool:
 
 
 def _ended(task: Doc) -> float | None:
-    return _epoch(task.get("executionStoppedAt") or task.get("stoppedAt"))
+    """When its containers had stopped: by now where a stopped task does not tell when."""
+    unknown = math.inf if task["lastStatus"] == "STOPPED" else None
+    return _epoch(task.get("executionStoppedAt") or task.get("stoppedAt"), unknown)
 
 
-def _epoch(at: Any) -> float | None:
+def _epoch(at: Any, unknown: float | None) -> float | None:
     """Times come as numbers over the wire, and as datetimes out of boto3."""
     if isinstance(at, datetime):
         return at.timestamp()
-    return float(at) if isinstance(at, int | float) else None
+    return float(at) if isinstance(at, int | float) else unknown

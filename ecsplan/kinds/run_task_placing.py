@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecsplan.errors import RefusedError
-from ecsplan.kinds.base import Ask
+from ecsplan.kinds.base import Ask, short_arn
 from ecsplan.kinds.run_task_ends import BATCH
 from ecsplan.kinds.task_definition import family_of
 from ecsplan.model import Call, Doc, Step
@@ -31,7 +31,7 @@ WORDS = {
 def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     """The tasks that were started; fewer than asked for is a failure, though AWS answers 200."""
     if call.operation == "stop_task":
-        return {}
+        return {"stopped": short_arn(str(call.params["task"]))}
     started = [str(task["taskArn"]) for task in answer.get("tasks", ())]
     outputs = {"tasks": " ".join(started)} if started else {}
     wanted = step.expect.get("count", 1)

@@ -25,7 +25,7 @@ class Lines:
 
     def __init__(self, say: Callable[[str], None], paint: Paint = plain) -> None:
         self._say, self._paint = say, paint
-        self._last: dict[Address, tuple[str, float]] = {}
+        self._last: dict[tuple[Address, int], tuple[str, float]] = {}
         self._steps = 0
 
     def __call__(self, event: events.Event) -> None:
@@ -53,7 +53,7 @@ class Lines:
 
     def _done(self, event: events.StepDone) -> str:
         if event.undo:
-            return UNDONE.get(event.step.phase, "putting back")
+            return f"{UNDONE.get(event.step.phase, 'putting back')} {event.outputs.get('stopped', '')}".rstrip()
         revision = event.outputs.get("arn", "").rpartition("/")[2]
         return f"{DONE[event.step.phase]} {revision}".rstrip()
 
@@ -68,10 +68,10 @@ class Lines:
     def _progressed(self, event: events.Progressed) -> None:
         if event.done and not event.ok:
             return  # told as the step's failure
-        said, at = self._last.get(event.address, ("", 0.0))
+        said, at = self._last.get((event.address, event.step), ("", 0.0))
         if event.note == said and 0 <= event.elapsed - at < QUIET and not event.done:
             return
-        self._last[event.address] = (event.note, event.elapsed)
+        self._last[event.address, event.step] = (event.note, event.elapsed)
         color = "green" if event.done else "dim"
         self._say(f"{self._pad()}{event.address}  {self._paint(event.note, color)} ({event.elapsed:.0f} s)")
 

@@ -98,8 +98,10 @@ def test_more_tasks_than_one_request_can_start_are_several_steps(
     assert [draft.note for draft in drafts] == [
         "; ".join(filter(None, ("the containers' own commands", note))) for note in notes
     ]
-    of = {"of": count} if len(counts) > 1 else {}
-    assert [draft.expect for draft in drafts] == [{"count": some, **of, **facts} for some in counts]
+    firsts = [{"first": 10 * n + 1, "of": count} if len(counts) > 1 else {} for n in range(len(counts))]
+    assert [draft.expect for draft in drafts] == [
+        {"count": some, **first, **facts} for some, first in zip(counts, firsts, strict=True)
+    ]
     assert {(draft.phase, draft.action) for draft in drafts} == {(Phase.RUN, Action.RUN)}
 
 
@@ -278,6 +280,14 @@ def test_every_task_and_every_essential_container_counts() -> None:
     )
 
 
+def test_some_of_the_tasks_of_an_address_say_which_they_are() -> None:
+    one = waiting()
+    one.step.expect.update(count=1, first=11, of=11)
+    assert KIND.progress(one, [{"tasks": [stopped(WEB)]}]).note == "task 11 of 11: exit code 0"
+    one.step.expect.update(count=10, first=11, of=25)
+    assert KIND.progress(one, [{"tasks": [stopped(WEB)]}]).note == "tasks 11 to 20 of 25: exit code 0"
+
+
 def test_what_is_late_is_stopped() -> None:
     late = waiting(2, cluster="prod")
     first, second = late.outputs["tasks"].split()
@@ -290,7 +300,7 @@ def test_what_is_late_is_stopped() -> None:
     assert KIND.abandon(waiting(), reason)[0].params == {"task": first, "reason": reason}
     stop = KIND.abandon(late, reason)[0]
     assert str(stop) in KIND.writes
-    assert KIND.accept(step_of(MIGRATE, RUN, action=Action.RUN), stop, {"task": {}}) == {}
+    assert KIND.accept(step_of(MIGRATE, RUN, action=Action.RUN), stop, {"task": {}}) == {"stopped": "0"}
 
 
 # --- was it started, although nobody saw the answer? ---

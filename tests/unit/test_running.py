@@ -176,7 +176,7 @@ def test_those_of_which_a_later_one_was_begun_have_not_ended_for_that(rig: Rig) 
 def test_what_had_failed_is_not_gone_on_with(rig: Rig) -> None:
     """Of step 3 nothing is started any more, and what still runs of step 1 is stopped."""
     rig.aws.tasks |= {1: [RUNNING, KILLED], 2: [RUNNING, KILLED], 3: [KILLED]}
-    begun = [Began(at=AT, step=2), lost(2, outputs={"tasks": arn(3)})]
+    begun: list[Entry] = [Began(at=AT, step=2), lost(2, outputs={"tasks": arn(3)})]
     result = rig.resume(left(many(), *started(1), *begun))
     assert (result.outcome, result.reason) == (Outcome.PUT_BACK, "run_task.web/many: it broke")
     assert rig.aws.calls("run_task") == []
