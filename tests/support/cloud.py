@@ -44,6 +44,8 @@ class Cloud:
         self.ecs = Ecs(Region(REGION, Ids(), self.outcomes, Logs()), clock, INPUTS["ecs"])
         self.events = Events(REGION, INPUTS["events"])
         self.published: list[str] = []
+        self.unplaced: Callable[[Call], bool] = lambda _call: False
+        """whether one of the tasks of a RunTask finds no place"""
         self._settled = 0.0
 
     def seed(self, spec: Spec) -> None:
@@ -64,7 +66,8 @@ class Cloud:
         operation = "".join(word.title() for word in call.operation.split("_"))
         try:
             if call.service == "ecs":
-                return copy.deepcopy(self.ecs.call(operation, call.params))
+                crowded = {"reason": "RESOURCE:CPU"} if self.unplaced(call) else None
+                return copy.deepcopy(self.ecs.call(operation, call.params, crowded))
             if call.service == "events":
                 return copy.deepcopy(self.events.call(operation, call.params))
             if call.service == "logs":
@@ -86,7 +89,11 @@ class Cloud:
             "revisions": {
                 short(revision.arn): revision.status for family in region.families.values() for revision in family
             },
-            "ran": sorted(short(task.revision.arn) for task in region.tasks.values() if task.service is None),
+            "ran": sorted(
+                (short(task.revision.arn), task.status(self.clock.now()), str(task.stop.get("stopCode")))
+                for task in region.tasks.values()
+                if task.service is None
+            ),
             "services": {
                 service.name: self._service(service.cluster, service.name) for service in region.services.values()
             },
@@ -214,6 +221,8 @@ def named(call: Call) -> str:
     if call.service == "sns":
         params = {"method": json.loads(params["Message"])["method"]}
     kept = {
-        k: v for k, v in params.items() if k not in ("clientToken", "startedBy", "tasks", "nextToken", "logStreamName")
+        k: v
+        for k, v in params.items()
+        if k not in ("clientToken", "startedBy", "tasks", "nextToken", "task", "logStreamName")
     }
     return f"{call} {json.dumps(kept, sort_keys=True)}"
