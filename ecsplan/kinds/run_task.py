@@ -10,7 +10,7 @@ from ecsplan.kinds.base import Ask, Delta, Draft, Kind, Look, Progress, Scope, W
 from ecsplan.kinds.service import NAME as SERVICE
 from ecsplan.kinds.task_definition import arn_of, family_of, stringify_environment
 from ecsplan.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Resource, Step, copied
-from ecsplan.normalize import Rule, Secret
+from ecsplan.normalize import Rule, Secret, is_empty
 from ecsplan.spec import Task
 
 NAME = "run_task"
@@ -30,7 +30,9 @@ def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
     """One resource per entry, in file order: RunTask's parameters as declared, and the revision."""
     resources = []
     for entry in task.run_tasks:
-        doc = {**copied(entry.params), "taskDefinition": arn_of(task)}
+        # What is empty says nothing, and some of it is refused: "Tags can not be empty."
+        given = {field: value for field, value in copied(entry.params).items() if not is_empty(value)}
+        doc = {**given, "taskDefinition": arn_of(task)}
         for override in doc.get("overrides", {}).get("containerOverrides", ()):
             stringify_environment(override)
         resources.append(
