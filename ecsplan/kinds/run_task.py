@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from ecsplan.errors import RefusedError
 from ecsplan.kinds.base import Ask, Delta, Draft, Kind, Look, Progress, Scope, Waiting, short_arn
 from ecsplan.kinds.service import NAME as SERVICE
+from ecsplan.kinds.service_fit import has_network
 from ecsplan.kinds.task_definition import arn_of, family_of, stringify_environment
 from ecsplan.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Resource, Step, copied
 from ecsplan.normalize import Rule, Secret, is_empty
@@ -60,7 +61,7 @@ def complete(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) 
     services = [
         other
         for other in others.values()
-        if other.change.address.startswith(f"{SERVICE}.{cluster}/") and other.wanted.get("networkConfiguration")
+        if other.change.address.startswith(f"{SERVICE}.{cluster}/") and has_network(other.wanted)
     ]
     services.sort(key=lambda other: other.change.task != resource.task)
     if not services:
