@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from ecsplan.errors import RefusedError
 from ecsplan.kinds.base import Ask, Delta, Draft, Kind, Look, Progress, Scope, Waiting, short_arn
 from ecsplan.kinds.service import NAME as SERVICE
+from ecsplan.kinds.service_fit import has_network
 from ecsplan.kinds.task_definition import arn_of, family_of, stringify_environment
 from ecsplan.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Resource, Step, copied
-from ecsplan.normalize import Rule, Secret
+from ecsplan.normalize import Rule, Secret, is_empty
 from ecsplan.spec import Task
 
 NAME = "run_task"
@@ -30,7 +31,9 @@ def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
     """One resource per entry, in file order: RunTask's parameters as declared, and the revision."""
     resources = []
     for entry in task.run_tasks:
-        doc = {**copied(entry.params), "taskDefinition": arn_of(task)}
+        # What is empty says nothing, and some of it is refused: "Tags can not be empty."
+        given = {field: value for field, value in copied(entry.params).items() if not is_empty(value)}
+        doc = {**given, "taskDefinition": arn_of(task)}
         for override in doc.get("overrides", {}).get("containerOverrides", ()):
             stringify_environment(override)
         resources.append(
@@ -58,7 +61,7 @@ def complete(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) 
     services = [
         other
         for other in others.values()
-        if other.change.address.startswith(f"{SERVICE}.{cluster}/") and other.wanted.get("networkConfiguration")
+        if other.change.address.startswith(f"{SERVICE}.{cluster}/") and has_network(other.wanted)
     ]
     services.sort(key=lambda other: other.change.task != resource.task)
     if not services:

@@ -36,6 +36,12 @@ def test_each_entry_goes_through_in_file_order_with_the_revision() -> None:
     assert runs[2].doc == {"cluster": "batch", "taskDefinition": arn}
 
 
+def test_what_is_empty_is_not_sent() -> None:
+    entry = {"name": "migrate", "tags": [], "placementStrategy": [], "enableExecuteCommand": False, "group": ""}
+    sent = compiled(spec(task("web", services=(), run_tasks=[entry])))[Address(MIGRATE)].doc
+    assert set(sent) == {"cluster", "taskDefinition", "enableExecuteCommand", "group"}
+
+
 def test_numbers_in_variables_become_text() -> None:
     variables = [{"name": name, "value": value} for name, value in [("A", 1), ("B", True), ("C", False), ("D", 0.5)]]
     overrides = {"containerOverrides": [{"name": "web", "environment": variables}]}
