@@ -195,7 +195,7 @@ def run_plan(
         writer = journal.open(plan, site.origin, at)
         try:
             ports = _ports(site, plan, writer, emit)
-            return executor.apply(plan, writer.number, ports, options or executor.Options())
+            return executor.apply(plan, writer.number, ports, options or executor.Options(), once=writer.once)
         finally:
             writer.close()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 
 from ecsplan import pipeline
 from ecsplan.executor import Result
 from ecsplan.journal import Outcome
-from tests.support.specs import TOPIC, shop, spec
+from tests.support.specs import TOPIC, shop, spec, task
 from tests.support.world import World
 
 
@@ -130,6 +131,18 @@ def test_each_task_has_a_token_of_its_own(world: World) -> None:
     tokens = [params["clientToken"] for params in world.params("RunTask")]
     assert len(set(tokens)) == len(tokens) == 4
     assert ran_tasks(world) == 4
+
+
+def test_a_failed_deployment_can_be_tried_again_where_no_journal_is_kept(world: World) -> None:
+    """On a fresh machine for each run every deployment is the first there. The token of the one that failed was used
+    with the revision that was put back, and AWS takes none for two revisions. (A service's PRIMARY deployment would
+    make the second plan another one.)"""
+    world.write(spec(task(services=(), runs=("migrate",), rules=(("nightly", ("report",)),))))
+    world.aws.fault("PutTargets", "error", times=1, code="ValidationException", message="Not now.")
+    assert world.run("deploy", "v1", "--yes").code == 6
+    shutil.rmtree(".ecsplan")
+    world.deploy("v1")
+    assert ran_tasks(world) == 2
 
 
 def test_a_token_of_ones_own_is_refused(world: World) -> None:
