@@ -33,9 +33,11 @@ def load(path: Path) -> Plan:
     """A saved plan. Raises PlanFileError for one that is missing, damaged, of another version, changed by hand, or that
     names an operation that no kind makes."""
     try:
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as file:  # its size may not be known before: a pipe, a device
+            text = file.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
             raise PlanFileError(f"{path} is larger than any plan", state="Nothing was sent.")
-        data = msgspec.json.decode(path.read_bytes())
+        data = msgspec.json.decode(text)
     except FileNotFoundError:
         raise PlanFileError(f"there is no plan at {path}", hint="Make one with: ecsplan plan TAG") from None
     except OSError as error:

@@ -271,7 +271,8 @@ def stopping(site: Site) -> Iterator[None]:
                 os.write(2, b"\nstopped at once; `ecsplan show` tells how far it came\n")
             os._exit(Exit.INTERRUPTED)
         site.stop.set()
-        Saying(err=True)("stopping after the running call; once more to stop at once")
+        with suppress(RuntimeError):  # it came while something else was being written to the same stream
+            Saying(err=True)("stopping after the running call; once more to stop at once")
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

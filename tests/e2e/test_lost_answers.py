@@ -120,6 +120,15 @@ def test_a_task_that_never_arrived(world: World) -> None:
     assert ran_tasks(world) == 1
 
 
+def test_a_task_whose_token_came_before_is_looked_for(world: World) -> None:
+    """What became of the call that it came with is not known; it is no refusal."""
+    world.write(shop())
+    world.aws.fault("RunTask", "error", times=1, code="ConflictException", message="Unable to reuse clientToken")
+    world.deploy("v1")
+    assert ran_tasks(world) == 1
+    assert world.sent().count("RunTask") == 2
+
+
 def test_each_task_has_a_token_of_its_own(world: World) -> None:
     """Two steps, two deployments, also of the same tag: four tokens."""
     made = shop()

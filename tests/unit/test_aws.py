@@ -18,6 +18,7 @@ from tests.unit.builders import ecs
 DESCRIBE = ecs("describe_services", services=["web"])
 REGISTER = ecs("register_task_definition", family="web")
 UPDATE = ecs("update_service", service="web")
+RUN = ecs("run_task", taskDefinition="web")
 PUBLISH = Call(service="sns", operation="publish", params={"Message": "x"})
 
 
@@ -107,6 +108,10 @@ def test_a_refusal_of_a_repetition_says_nothing_about_the_first(gateway: Gateway
     error = refused("ClientException")
     error.response["ResponseMetadata"]["RetryAttempts"] = 1
     assert error_of(gateway, UPDATE, error).unclear is True
+
+
+def test_a_token_that_came_before_says_nothing_about_the_call_that_it_came_with(gateway: Gateway) -> None:
+    assert error_of(gateway, RUN, refused("ConflictException")).unclear is True
 
 
 def test_throttling_is_told_from_other_refusals(gateway: Gateway) -> None:
