@@ -37,10 +37,15 @@ THROTTLED = frozenset(
     }
 )
 TOO_MANY_AT_ONCE = "Too many concurrent attempts to create a new revision of the specified family"
+# ECS answers from several places: of a revision that was just registered one of them may not have heard yet.
+NOT_YET = ("Unable to describe task definition", "TaskDefinition not found")
+USING_REVISIONS = ("update_service", "run_task")
 
 
 def is_throttled(error: AwsError) -> bool:
     """AWS did nothing and wants to be asked again later."""
+    if error.operation in USING_REVISIONS and any(text in error.message for text in NOT_YET):
+        return True
     return error.code in THROTTLED or TOO_MANY_AT_ONCE in error.message
 
 

@@ -109,13 +109,19 @@ def _in_order(live: Live, more: Sequence[Answer], in_use: set[str]) -> Live:
     pinned = live.facts["pinned"]
     found.sort(key=lambda one: (one.outputs["arn"] not in in_use, short_arn(one.outputs["arn"]) != short_arn(pinned)))
     statuses = {short_arn(one.outputs["arn"]): one.reusable for one in found}
+    # All else about a revision stays as it was registered.
+    tags = {short_arn(one.outputs["arn"]): _tags(one) for one in found if one.doc.get("tags")}
     return Live(
         address=live.address,
         candidates=tuple(found),
         wanted=live.wanted,
-        observed={"active": live.observed, "known": statuses},
+        observed={"active": live.observed, "known": statuses, **({"tagged": tags} if tags else {})},
         facts=live.facts,
     )
+
+
+def _tags(found: Candidate) -> Doc:
+    return {str(tag.get("key")): tag.get("value") for tag in found.doc["tags"]}
 
 
 def family(resource: Resource) -> str:

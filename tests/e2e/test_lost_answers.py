@@ -100,6 +100,15 @@ def test_a_throttled_registration_is_repeated_on_the_command_line(world: World) 
     assert world.statuses() == {"web:1": "ACTIVE"}
 
 
+@pytest.mark.parametrize("operation", ["RunTask", "UpdateService"])
+def test_a_revision_that_is_not_known_everywhere_yet(world: World, operation: str) -> None:
+    world.write(shop())
+    not_yet = "Unable to describe task definition."
+    world.aws.fault(operation, "error", times=3, code="ClientException", message=not_yet)
+    assert carried_out(world, "v1").outcome is Outcome.SUCCEEDED
+    settled(world, "v1")
+
+
 def test_a_task_whose_answer_was_lost(world: World) -> None:
     """The migration runs exactly once: the request carries a token, and the repetition carries the same."""
     world.write(shop())

@@ -129,6 +129,13 @@ def test_throttling_is_told_from_other_refusals(gateway: Gateway) -> None:
         assert is_throttled(error_of(gateway, REGISTER, refused(code, message))) is throttled
 
 
+@pytest.mark.parametrize(("call", "later"), [(UPDATE, True), (RUN, True), (REGISTER, False), (PUBLISH, False)], ids=str)
+def test_a_revision_that_is_not_known_yet_will_be(gateway: Gateway, call: Call, later: bool) -> None:
+    for message in ("Unable to describe task definition.", "TaskDefinition not found."):
+        assert is_throttled(error_of(gateway, call, refused("ClientException", message))) is later
+    assert not is_throttled(error_of(gateway, call, refused("ClientException", "TaskDefinition is inactive")))
+
+
 # --- nobody answered ---
 
 
