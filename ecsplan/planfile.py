@@ -13,6 +13,7 @@ from ecsplan.files import make_folders, write_file
 from ecsplan.journal import check_version
 from ecsplan.kinds import kind_of
 from ecsplan.model import Call, Plan, Step, digest_of, from_data, to_json
+from ecsplan.plan_checks import misshapen
 from ecsplan.spec_checks import plain_name
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -60,6 +61,8 @@ def decode(data: object, where: str) -> Plan:
         raise _not_a_plan(where, str(error)) from error
     _check_values(plan, where)
     _check_operations(plan, where)
+    if fault := misshapen(plan):
+        raise _not_a_plan(where, fault)
     if _digest(data, where) != plan.digest:
         raise PlanFileError(
             f"{where}: the plan was changed after it was made: its digest does not fit",
