@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -116,6 +117,9 @@ def tell_error(error: EcsplanError) -> None:
 
 def main() -> NoReturn:
     """The `ecsplan` command."""
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # as Ctrl-C; while something is changed, `stopping` listens
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a letter that a terminal does not have must not end a deployment
             stream.reconfigure(errors="backslashreplace")
