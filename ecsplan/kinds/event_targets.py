@@ -88,7 +88,7 @@ def _all_pages(ask: Ask, answer: Answer) -> list[Doc]:
         (following,) = ask.many([call])
         data = following.value()
         targets.extend(data.get("Targets", ()))
-    return list({target["Id"]: target for target in targets}.values())
+    return list({target["Id"]: target for target in targets if "Id" in target}.values())
 
 
 # --- comparing and changing ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ecsplan.errors import RefusedError
+from ecsplan.errors import AwsError, RefusedError
 from ecsplan.kinds.base import Answer, Ask, Delta, Draft, Kind, Scope, short_arn
 from ecsplan.kinds.newer import beyond, known
 from ecsplan.kinds.task_definition_rules import RULES, blank_variables
@@ -203,7 +203,10 @@ def _candidate(answer: Answer, also: frozenset[str] = frozenset()) -> Candidate 
             return None  # "Unable to describe task definition."
         raise answer.error
     described = answer.value()
-    doc = dict(described["taskDefinition"])
+    doc = dict(described.get("taskDefinition") or {})
+    if "taskDefinitionArn" not in doc:
+        call = answer.call
+        raise AwsError(f"{call}: the answer names no revision", service=call.service, operation=call.operation)
     # AWS's own tags cannot be sent back.
     if tags := [tag for tag in described.get("tags", ()) if not str(tag.get("key", "")).startswith("aws:")]:
         doc["tags"] = tags
