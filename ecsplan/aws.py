@@ -37,10 +37,15 @@ THROTTLED = frozenset(
     }
 )
 TOO_MANY_AT_ONCE = "Too many concurrent attempts to create a new revision of the specified family"
+# ECS answers from several places: of a revision that was just registered one of them may not have heard yet.
+NOT_YET = ("Unable to describe task definition", "TaskDefinition not found")
+USING_REVISIONS = ("update_service", "run_task")
 
 
 def is_throttled(error: AwsError) -> bool:
     """AWS did nothing and wants to be asked again later."""
+    if error.operation in USING_REVISIONS and any(text in error.message for text in NOT_YET):
+        return True
     return error.code in THROTTLED or TOO_MANY_AT_ONCE in error.message
 
 
@@ -222,6 +227,8 @@ BAD_KEYS = frozenset(
     {"UnrecognizedClientException", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidSignatureException"}
 )
 NO_CREDENTIALS, NO_CONNECTION, BAD_PARAMETERS = "NoCredentials", "NoConnection", "BadParameters"
+# RunTask: its client token came before, and what became of that call is to be looked up.
+TOKEN_USED = "ConflictException"  # noqa: S105  an error code, not a secret
 HOW_TO_SIGN_IN = "Sign in, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 FOR_ALL_CALLS = EXPIRED | BAD_KEYS | {NO_CREDENTIALS, NO_CONNECTION}
 
@@ -232,7 +239,7 @@ def _refused(call: Call, error: Any) -> AwsError:
     code, message = str(detail.get("Code", "")), str(detail.get("Message", "") or "AWS gave no reason")
     metadata = error.response.get("ResponseMetadata", {})
     # botocore repeats requests: a refusal of the second says nothing about the first, whose answer may have been lost.
-    unclear = metadata.get("HTTPStatusCode", 0) >= 500 or metadata.get("RetryAttempts", 0) > 0
+    unclear = metadata.get("HTTPStatusCode", 0) >= 500 or metadata.get("RetryAttempts", 0) > 0 or code == TOKEN_USED
     hint = ""
     if code in EXPIRED:
         hint = "The credentials have expired: sign in again."

@@ -51,6 +51,12 @@ class Opened(Value, tag_field="entry", tag="opened", frozen=True, kw_only=True):
     origin: Origin
     plan: Plan
 
+    @property
+    def once(self) -> str:
+        """What no other deployment has, also none of the same plan and number: where the journal is not kept (a fresh
+        machine for each run), numbers begin anew."""
+        return f"{self.number}/{self.at}/{self.origin.host}/{self.origin.pid}"
+
 
 class Began(Value, tag_field="entry", tag="began", frozen=True, kw_only=True):
     """This step's call (or its undo) is about to be sent."""
@@ -238,7 +244,7 @@ class Journal:
         with told(f"the journal {self.folder} cannot be written"):
             make_folders(self.root, self.folder)
             handle = os.open(self.path(number), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        writer = Writer(number, self.path(number), handle)
+        writer = Writer(number, self.path(number), handle, opened.once)
         try:
             writer.append(opened)
         except JournalError:
@@ -267,10 +273,10 @@ class Journal:
 
 
 class Writer:
-    """Appends to one deployment's file; an entry is on disk when `append` returns."""
+    """Appends to one deployment's file; an entry is on disk when `append` returns. `once` is `Opened.once`."""
 
-    def __init__(self, number: int, path: Path, handle: int) -> None:
-        self.number, self.path = number, path
+    def __init__(self, number: int, path: Path, handle: int, once: str = "") -> None:
+        self.number, self.path, self.once = number, path, once
         self._handle, self._lock, self._broken = handle, threading.Lock(), False
 
     def append(self, entry: Entry) -> None:

@@ -99,7 +99,7 @@ def _plan(
     journal = site.journal(identity)
     deployments = journal.deployments()
     left = unfinished(deployments)
-    open_ones = [f"deployment {left.number} was left part-way: {left.reason}"] if left and not undoes else []
+    open_ones = [_left(left)] if left and not undoes else []
     resources, left_out = possible(resources, lives)
     deltas = diff(resources, lives, known_definitions(deployments))
     plan = plan_of(
@@ -195,7 +195,7 @@ def run_plan(
         writer = journal.open(plan, site.origin, at)
         try:
             ports = _ports(site, plan, writer, emit)
-            return executor.apply(plan, writer.number, ports, options or executor.Options())
+            return executor.apply(plan, writer.number, ports, options or executor.Options(), once=writer.once)
         finally:
             writer.close()
 
@@ -252,7 +252,7 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
     left = unfinished(deployments)
     if left is not None and left.number not in plan.undoes:
         raise UnfinishedError(
-            f"deployment {left.number} was left part-way: {left.reason}",
+            _left(left),
             state="Nothing was changed.",
             hint=f"Finish it with `ecsplan resume`, or go back with `ecsplan rollback --to {left.back_to}`.",
         )
@@ -266,6 +266,12 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
                 hint="Make a new plan: ecsplan plan TAG",
             )
     return left
+
+
+def _left(left: Deployment) -> str:
+    if left.running:
+        return f"deployment {left.number} is running"
+    return f"deployment {left.number} was left part-way: {left.reason}"
 
 
 def _check_fresh(site: Site, plan: Plan) -> None:

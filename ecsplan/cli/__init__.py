@@ -7,7 +7,9 @@ Results go to stdout; progress, warnings and questions to stderr. Imports stand 
 from __future__ import annotations
 
 import errno
+import io
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -119,6 +121,12 @@ def tell_error(error: EcsplanError) -> None:
 
 def main() -> NoReturn:
     """The `ecsplan` command."""
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # as Ctrl-C; while something is changed, `stopping` listens
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a letter that a terminal does not have must not end a deployment
+            stream.reconfigure(errors="backslashreplace")
     code = run()
     # Freeing botocore's models takes longer than some commands; everything that matters is flushed and closed by now.
     for stream in (sys.stdout, sys.stderr):

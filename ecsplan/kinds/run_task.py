@@ -115,7 +115,7 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     """The tasks that were started; fewer than asked for is a failure, though AWS answers 200."""
     if call.operation == "stop_task":
         return {}
-    started = [str(task["taskArn"]) for task in answer.get("tasks", ())]
+    started = [str(task["taskArn"]) for task in answer.get("tasks", ()) if task.get("taskArn")]
     wanted = step.expect.get("count", 1)
     if len(started) < wanted:
         reasons = sorted({_failure(failure) for failure in answer.get("failures", ())})
@@ -238,7 +238,9 @@ KIND = Kind(
     name=NAME,
     rank=1,
     rules=RULES,
-    writes=frozenset({"ecs:run_task", "ecs:stop_task"}),
+    writes=frozenset({"ecs:run_task"}),
+    shape="ecs:run_task",
+    expects={"count": int, "essential": list},
     compile=compile_,
     complete=complete,
     conflicts=conflicts,
