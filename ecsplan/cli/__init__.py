@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
@@ -22,7 +21,7 @@ from ecsplan.cli.given import DEFAULT_FILE, Given, quiet
 from ecsplan.errors import EcsplanError, Exit
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("-f", "--file", envvar="ECSPLAN_FILE", help=f"The spec.  [default: {DEFAULT_FILE}]")
 @click.option("--journal", envvar="ECSPLAN_JOURNAL", help="The journal's folder.  [default: .ecsplan beside the spec]")
 @click.option("--region", help="The AWS region; wins over the spec and the environment.")
@@ -89,6 +88,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def traced(error: Exception) -> str:
     """Its traceback, without the secrets of what it happened in."""
+    import traceback
+
     from ecsplan.redact import carried, scrub
 
     return scrub("".join(traceback.format_exception(error)), carried(error))

@@ -8,6 +8,7 @@ import pytest
 
 from ecsplan import events
 from ecsplan.errors import AwsError
+from ecsplan.executor import CONCURRENT
 from ecsplan.journal import Began, Closed, Done, Outcome
 from ecsplan.model import Address, Call, Phase, Ref, Settings, Step
 from ecsplan.sending import Ports
