@@ -21,7 +21,7 @@ import msgspec
 from ecsplan.errors import JournalError, NeverBegunError
 from ecsplan.files import make_folders, sync_folder, told
 from ecsplan.lock import Origin, hold, works
-from ecsplan.model import FORMAT_VERSION, Call, Identity, Plan, Value, digest_of, from_data, to_json
+from ecsplan.model import FORMAT_VERSION, Call, Identity, Plan, Value, digest_of, from_data, from_json, to_json
 
 MOVE_IT = "Restore the file, or move it away: the other deployments can be shown and gone back to without it."
 
@@ -302,6 +302,9 @@ def read_file(path: Path) -> Deployment:
 def _entry(path: Path, number: int, line: bytes) -> Entry:
     where = f"{path}: line {number}"
     try:
+        if b'"format_version"' not in line:  # most lines: only the first one of a file has it
+            later: Entry = from_json(line, Entry)  # type: ignore[arg-type]  # a union is what msgspec wants here
+            return later
         data = msgspec.json.decode(line)
         check_version(data.get("format_version", FORMAT_VERSION) if isinstance(data, dict) else None, where)
         entry: Entry = from_data(data, Entry)  # type: ignore[arg-type]  # a union is what msgspec wants here

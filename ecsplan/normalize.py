@@ -99,15 +99,19 @@ class Leaf:
     value: Any
 
 
+SCALARS = (str, int, float)  # asked for first: most values are, and asking whether something is a mapping takes longest
+
 Rule: TypeAlias = Default | Derive | Canon | Drop | Keyed | Unordered | Keep | Secret
 
 
 def normal(doc: Doc, rules: Sequence[Rule]) -> Doc:
     """The document in AWS's shape with every rule applied, in the table's order. Idempotent; the argument is not
     edited."""
-    result: Doc = pruned(copied(doc)) or {}
+    result: Doc = pruned(doc) or {}  # a new document, down to the leaves
     for rule in rules:
-        _apply(rule, result)
+        head, _, below = rule.path.partition(".")
+        if head in result or not below:  # of most rows' fields a document has nothing
+            _apply(rule, result)
     return pruned(result) or {}
 
 
@@ -125,11 +129,15 @@ def leaves(doc: Doc, rules: Sequence[Rule]) -> dict[str, Leaf]:
 
 def is_empty(value: Any) -> bool:
     """Absent, null, [] and {} are one and the same to AWS; "", 0 and false are values."""
+    if isinstance(value, SCALARS):
+        return False
     return value is None or (isinstance(value, Mapping | list | tuple) and len(value) == 0)
 
 
 def pruned(value: Any) -> Any:
-    """The value without anything empty in it; None if nothing is left."""
+    """The value without anything empty in it, as a copy that its owner may edit; None if nothing is left."""
+    if isinstance(value, SCALARS):
+        return value
     if isinstance(value, Mapping):
         value = {k: kept for k, v in value.items() if not is_empty(kept := pruned(v))}
     elif isinstance(value, list | tuple):

@@ -19,7 +19,7 @@ from tests.support.specs import TOPIC, shop, spec
 from tests.support.world import World
 
 COMMANDS = ("plan", "apply", "deploy", "rollback", "history", "show", "render", "validate", "sandbox", "demo")
-HEAVY = ("boto3", "botocore", "deepdiff", "moto")
+HEAVY = ("boto3", "botocore", "moto")
 
 
 def imported(*arguments: str) -> set[str]:
@@ -45,14 +45,6 @@ def test_looking_imports_nothing_heavy(world: World, arguments: tuple[str, ...])
     world.write(shop())
     world.deploy("v1")
     assert imported(*arguments).isdisjoint(HEAVY)
-
-
-def test_a_plan_without_a_difference_imports_no_deepdiff(world: World) -> None:
-    world.write(shop())
-    world.deploy("v1")
-    found = imported("plan", "v1")
-    assert "deepdiff" not in found
-    assert "botocore" in found
 
 
 def test_help_lists_all_commands(world: World) -> None:
