@@ -268,7 +268,7 @@ class Plan(Value, frozen=True, kw_only=True):
 def _refs_made(value: Any) -> Any:
     if isinstance(value, str | int):
         return value
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):
         if value.get("$ref") == "output" and value.keys() == {"$ref", "address", "output"}:
             return msgspec.convert(value, Ref, dec_hook=_decode)
         return {k: _refs_made(v) for k, v in value.items()}
@@ -281,7 +281,7 @@ def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
     """A deep copy of a document with `change` applied to each leaf (references count as leaves)."""
     if isinstance(value, str | int):  # most values; asking whether something is a mapping takes longest
         return change(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):
         return {k: mapped(v, change) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [mapped(item, change) for item in value]
