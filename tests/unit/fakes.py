@@ -382,7 +382,7 @@ class FakeClient:
 def gateway_to(aws: FakeAws) -> Gateway:
     """A gateway whose clients are answered by that world; no session is made, and nothing is sent."""
     gateway = Gateway(region=REGION)
-    gateway._session = SimpleNamespace(region_name=REGION)
+    gateway._session = SimpleNamespace(get_config_variable={"region": REGION}.get)
     for service in ("ecs", "events", "sns", "sts"):
         for once in (True, False):
             gateway._clients[service, once] = FakeClient(aws, service)
