@@ -22,7 +22,18 @@ from ecsplan.diagnosis import Diagnosis
 from ecsplan.errors import JournalError, NeverBegunError
 from ecsplan.files import make_folders, sync_folder, told
 from ecsplan.lock import Origin, hold, works
-from ecsplan.model import FORMAT_VERSION, Address, Call, Identity, Plan, Value, digest_of, from_data, to_json
+from ecsplan.model import (
+    FORMAT_VERSION,
+    Address,
+    Call,
+    Identity,
+    Plan,
+    Value,
+    digest_of,
+    from_data,
+    from_json,
+    to_json,
+)
 
 MOVE_IT = "Restore the file, or move it away: the other deployments can be shown and gone back to without it."
 
@@ -318,6 +329,9 @@ def read_file(path: Path) -> Deployment:
 def _entry(path: Path, number: int, line: bytes) -> Entry:
     where = f"{path}: line {number}"
     try:
+        if b'"opened"' not in line and b'"format_version"' not in line:  # all lines but the first, which has the plan
+            later: Entry = from_json(line, Entry)  # type: ignore[arg-type]  # a union is what msgspec wants here
+            return later
         data = msgspec.json.decode(line)
         check_version(data.get("format_version", FORMAT_VERSION) if isinstance(data, dict) else None, where)
         entry: Entry = from_data(data, Entry)  # type: ignore[arg-type]  # a union is what msgspec wants here

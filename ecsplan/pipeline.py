@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecsplan import events
-from ecsplan.errors import AwsError, JournalError, StaleError, UnfinishedError, UsageError
+from ecsplan.errors import JournalError, StaleError, UnfinishedError, UsageError
 from ecsplan.journal import Damaged, Deployment, Journal, Writer, unfinished
 from ecsplan.model import Identity, Notify, Plan, Resource
 from ecsplan.site import Site, connect, journal_root
@@ -82,20 +82,20 @@ def _plan(
     notify: Mapping[str, Notify],
     undoes: Sequence[int] = (),
 ) -> tuple[Plan, tuple[Delta, ...]]:
-    from ecsplan.diff import diff, possible
+    from concurrent.futures import ThreadPoolExecutor
+
     from ecsplan.live import observed, read, seen
-    from ecsplan.planner import cautions, plan_of
-    from ecsplan.rollback import known_definitions
 
     site.gateway.identity()  # asked for at the same time as everything else
-    failure: AwsError | None = None
-    try:
-        lives = read(site.gateway.reader(), resources)
-    except AwsError as error:
-        failure = error
-    identity = site.identity()  # the wrong account explains whatever else went wrong, so it is told first
-    if failure is not None:
-        raise failure
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan") as pool:
+        reading = pool.submit(read, site.gateway.reader(), resources)
+        identity = site.identity()  # the wrong account explains whatever else went wrong, so it is told first
+        # Meanwhile the answers of everything else are on their way.
+        from ecsplan.diff import diff, possible
+        from ecsplan.planner import cautions, plan_of
+        from ecsplan.rollback import known_definitions
+
+        lives = reading.result()
     journal = site.journal(identity)
     deployments = journal.deployments()
     left = unfinished(deployments)

@@ -11,7 +11,6 @@ import io
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from ecsplan.waiting import Clock
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("-f", "--file", envvar="ECSPLAN_FILE", help=f"The spec.  [default: {DEFAULT_FILE}]")
 @click.option("--journal", envvar="ECSPLAN_JOURNAL", help="The journal's folder.  [default: .ecsplan beside the spec]")
 @click.option("--region", help="The AWS region; wins over the spec and the environment.")
@@ -95,6 +94,8 @@ def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -
 
 def traced(error: Exception) -> str:
     """Its traceback, without the secrets of what it happened in."""
+    import traceback
+
     from ecsplan.redact import carried, scrub
 
     return scrub("".join(traceback.format_exception(error)), carried(error))

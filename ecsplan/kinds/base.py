@@ -1,6 +1,6 @@
 """The contract of a kind: a sort of thing that ecsplan handles, as one frozen value in one file of this folder.
 
-A kind never imports boto3. It is given `ask`, which refuses every operation that does not read, and it answers with
+A kind never imports botocore. It is given `ask`, which refuses every operation that does not read, and it answers with
 data: documents, differences, calls. Only the executor is given the means to write.
 """
 
