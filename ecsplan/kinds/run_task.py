@@ -10,9 +10,10 @@ from ecsplan.kinds.run_task_ends import progress, watch, which
 from ecsplan.kinds.run_task_logs import logs_of, streams
 from ecsplan.kinds.run_task_placing import MARK, accept, reconcile
 from ecsplan.kinds.service import NAME as SERVICE
+from ecsplan.kinds.service_fit import has_network
 from ecsplan.kinds.task_definition import arn_of, stringify_environment
 from ecsplan.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Resource, copied
-from ecsplan.normalize import Rule, Secret
+from ecsplan.normalize import Rule, Secret, is_empty
 from ecsplan.spec import Task
 
 NAME = "run_task"
@@ -32,7 +33,9 @@ def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
     """One resource per entry, in file order: RunTask's parameters as declared, and the revision."""
     resources = []
     for entry in task.run_tasks:
-        doc = {**copied(entry.params), "taskDefinition": arn_of(task)}
+        # What is empty says nothing, and some of it is refused: "Tags can not be empty."
+        given = {field: value for field, value in copied(entry.params).items() if not is_empty(value)}
+        doc = {**given, "taskDefinition": arn_of(task)}
         for override in doc.get("overrides", {}).get("containerOverrides", ()):
             stringify_environment(override)
         resources.append(
@@ -63,7 +66,7 @@ def complete(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) 
     services = [
         other
         for other in others.values()
-        if other.change.address.startswith(f"{SERVICE}.{cluster}/") and other.wanted.get("networkConfiguration")
+        if other.change.address.startswith(f"{SERVICE}.{cluster}/") and has_network(other.wanted)
     ]
     services.sort(key=lambda other: other.change.task != resource.task)
     if not services:
@@ -142,7 +145,9 @@ KIND = Kind(
     name=NAME,
     rank=1,
     rules=RULES,
-    writes=frozenset({"ecs:run_task", "ecs:stop_task"}),
+    writes=frozenset({"ecs:run_task"}),
+    shape="ecs:run_task",
+    expects={"count": int, "first": int, "of": int, "essential": list, "logs": dict},
     compile=compile_,
     complete=complete,
     conflicts=conflicts,

@@ -32,7 +32,7 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     """The tasks that were started; fewer than asked for is a failure, though AWS answers 200."""
     if call.operation == "stop_task":
         return {"stopped": short_arn(str(call.params["task"]))}
-    started = [str(task["taskArn"]) for task in answer.get("tasks", ())]
+    started = [str(task["taskArn"]) for task in answer.get("tasks", ()) if task.get("taskArn")]
     outputs = {"tasks": " ".join(started)} if started else {}
     wanted = step.expect.get("count", 1)
     failures = answer.get("failures") or ()
