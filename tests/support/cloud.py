@@ -89,7 +89,8 @@ class Cloud:
             "revisions": {
                 short(revision.arn): revision.status for family in region.families.values() for revision in family
             },
-            "ran": sorted(
+            "ran": sorted(short(task.revision.arn) for task in region.tasks.values() if task.service is None),
+            "ended": sorted(
                 (short(task.revision.arn), task.status(self.clock.now()), str(task.stop.get("stopCode")))
                 for task in region.tasks.values()
                 if task.service is None
