@@ -76,6 +76,7 @@ def test_what_has_ended_already_takes_one_look_and_no_pause(looks: Looks) -> Non
             ok=True,
             elapsed=0.0,
             verdict="succeeded",
+            step=1,
         )
     ]
 
