@@ -9,6 +9,7 @@ from ecsplan.errors import RefusedError
 from ecsplan.kinds.base import Ask, Delta, Draft, Kind, Look, Progress, Scope, Waiting, short_arn
 from ecsplan.kinds.service import NAME as SERVICE
 from ecsplan.kinds.task_definition import arn_of, family_of, stringify_environment
+from ecsplan.kinds.task_diagnosis import diagnose
 from ecsplan.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Resource, Step, copied
 from ecsplan.normalize import Rule, Secret
 from ecsplan.spec import Task
@@ -245,6 +246,7 @@ KIND = Kind(
     kept=KEPT,
     watch=watch,
     progress=progress,
+    diagnose=diagnose,
     ephemeral=True,
     token="clientToken",  # noqa: S106  a parameter's name, not a secret
     mark=MARK,

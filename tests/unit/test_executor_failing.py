@@ -77,7 +77,12 @@ def test_rollback_undoes_what_was_done_in_reverse(rig: Rig, phase: str) -> None:
     result = rig.apply(plan(*whole()), on_failure="rollback")
     assert (result.outcome, result.reason) == (Outcome.PUT_BACK, REASONS[phase])
     assert undos(rig) == UNDOS[phase]
-    assert rig.log.entries[-1] == Closed(at=rig.log.entries[-1].at, outcome=Outcome.PUT_BACK, reason=REASONS[phase])
+    assert rig.log.entries[-1] == Closed(
+        at=rig.log.entries[-1].at,
+        outcome=Outcome.PUT_BACK,
+        reason=REASONS[phase],
+        diagnoses=dict(result.diagnoses),
+    )
 
 
 @pytest.mark.parametrize("phase", REASONS)
