@@ -18,22 +18,23 @@ ADDRESSES = 3  # that failed in the same way and are named
 
 @dataclass(frozen=True, kw_only=True)
 class Most:
-    """How much of each is told."""
+    """How much of each is told, and in how many rows each text."""
 
     events: int
     tasks: int
     lines: int
+    rows: int = 99
 
 
 # The first with which it fits the screen.
 SHORTER = (
     Most(events=8, tasks=5, lines=20),
     Most(events=8, tasks=5, lines=12),
-    Most(events=5, tasks=3, lines=10),
-    Most(events=3, tasks=2, lines=8),
-    Most(events=2, tasks=2, lines=5),
-    Most(events=2, tasks=1, lines=3),
-    Most(events=1, tasks=1, lines=1),
+    Most(events=5, tasks=3, lines=10, rows=4),
+    Most(events=3, tasks=2, lines=8, rows=3),
+    Most(events=2, tasks=2, lines=5, rows=2),
+    Most(events=2, tasks=1, lines=3, rows=2),
+    Most(events=1, tasks=1, lines=2, rows=1),
 )
 
 
@@ -48,22 +49,25 @@ def diagnoses_text(
 ) -> str:
     """A block per failure; what failed in the same way shares one. "" where there is nothing to tell.
 
-    What `said` says is not said again. With `rows` it is shortened to that many, and `more` is the command that shows
-    all of it; without, lines of logs are whole, however long.
+    What `said` says is not said again. `more` is the command that shows all of it; without one, all of it is told here.
+    With `rows` it is shortened to that many; without, lines of logs are whole, however long.
     """
     groups = together(diagnoses)
-    whole, rest = groups[:WHOLE], groups[WHOLE:]
-    share = None if rows is None else max(rows - min(len(rest), LINES), 0) // max(len(whole), 1)
-    blocks = [
-        "\n".join(lines)
-        for addresses, found in whole
-        if (lines := _fitting(_Block(addresses, found, paint, said, columns, share is None, more), share))
+    first = WHOLE if more else len(groups)
+    whole, rest = groups[:first], groups[first:]
+    # Beside the blocks: blank lines between them, a line for each of the rest, and where all of it is told.
+    besides = len(whole) + min(len(rest), LINES) + 1
+    share = None if rows is None else max(rows - besides, 0) // max(len(whole), 1)
+    told = [
+        _fitting(_Block(addresses, found, paint, said, columns, share is None), share) for addresses, found in whole
     ]
     shown = rest if len(rest) <= LINES else rest[: LINES - 1]
     lines = [_line(addresses, found, columns) for addresses, found in shown]
     if len(shown) < len(rest):
         lines.append(f"and {len(rest) - len(shown)} more failures")
-    return "\n\n".join([*blocks, *(["\n".join(lines)] if lines else [])])
+    if more and (rest or any(most is not SHORTER[0] for _, most in told)):
+        lines.append(f"All of it: {more}")
+    return "\n\n".join("\n".join(block) for block in (*(block for block, _ in told), lines) if block)
 
 
 def _line(addresses: Sequence[Address], found: Diagnosis, columns: int) -> str:
@@ -76,12 +80,13 @@ def _names(addresses: Sequence[Address]) -> str:
     return ", ".join([*named, *([f"{len(addresses) - len(named)} others"] if len(addresses) > len(named) else [])])
 
 
-def _fitting(block: _Block, rows: int | None) -> list[str]:
+def _fitting(block: _Block, rows: int | None) -> tuple[list[str], Most]:
+    """The fullest form that fits; the shortest where none does."""
     for most in SHORTER:
         lines = block.lines(most)
         if rows is None or sum(block.rows(line) for line in lines) <= rows:
             break
-    return lines
+    return lines, most
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,6 @@ class _Block:
     columns: int
     unwrapped: bool
     """lines of logs are left as they are"""
-    more: str
 
     def lines(self, most: Most) -> list[str]:
         body = list(self._body(most))
@@ -110,17 +114,17 @@ class _Block:
             yield from (self.paint(line, "red") for line in self._wrapped(found.meaning, "  "))
             yield from self._wrapped(found.advice, "  ")
         if found.reason not in self.said:
-            yield from self._labelled("reason", [found.reason])
+            yield from self._labelled("reason", [found.reason], most)
         if found.threshold:
-            yield from self._labelled("breaker", [f"{found.failures} of {found.threshold} failures"])
+            yield from self._labelled("breaker", [f"{found.failures} of {found.threshold} failures"], most)
         if found.alarms:
-            yield from self._labelled("alarms", [", ".join(found.alarms)])
-        yield from self._labelled("tasks", _cut(self._tasks(most), found.tasks, most.tasks))
+            yield from self._labelled("alarms", [", ".join(found.alarms)], most)
+        yield from self._labelled("tasks", _cut(self._tasks(most), found.tasks, most.tasks), most)
         events = [event for event in found.events if event.text not in self.said]
-        yield from self._labelled("events", _cut(map(_event, events[: most.events]), events, most.events))
+        yield from self._labelled("events", _cut(map(_event, events[: most.events]), events, most.events), most)
         for log in found.logs:
             yield from self._log(log, most)
-        yield from self._labelled("unseen", list(found.unseen))
+        yield from self._labelled("unseen", list(found.unseen), most)
 
     def _tasks(self, most: Most) -> Iterator[str]:
         for number, task in enumerate(self.found.tasks[: most.tasks]):
@@ -129,21 +133,24 @@ class _Block:
 
     def _log(self, log: LogTail, most: Most) -> Iterator[str]:
         lines = [printable(line) for line in log.lines[-most.lines :]]
-        left = len(log.lines) - len(lines)
-        which = f", its last {len(lines)} lines; more with `{self.more}`" if left and self.more else ""
         nothing = "" if lines else ": no lines were found"
-        yield from self._labelled("log", [f"{log.container} in task {log.task} ({log.group}){which}{nothing}"])
+        yield from self._labelled("log", [f"{log.container} in task {log.task} ({log.group}){nothing}"], most)
         bar = self.paint("|", "dim")
         room = max(self.columns - 4, 20)
         for line in lines:
             parts = [line] if self.unwrapped else [line[i : i + room] for i in range(0, len(line), room)] or [""]
-            yield from (f"  {bar} {part}".rstrip() for part in parts)
+            yield from (f"  {bar} {part}".rstrip() for part in self._first(parts, most))
 
-    def _labelled(self, label: str, texts: Sequence[str]) -> Iterator[str]:
+    def _first(self, rows: list[str], most: Most) -> list[str]:
+        return (
+            rows if len(rows) <= most.rows else [*rows[: most.rows - 1], f"{rows[most.rows - 1][: self.columns - 6]} …"]
+        )
+
+    def _labelled(self, label: str, texts: Sequence[str], most: Most) -> Iterator[str]:
         """The texts below each other, the label before the first one; what belongs to a text begins with blanks."""
         for number, text in enumerate(texts):
             pad = " " * (2 + LABEL + len(text) - len(text.lstrip()))
-            for i, line in enumerate(self._wrapped(text.lstrip(), pad)):
+            for i, line in enumerate(self._first(self._wrapped(text.lstrip(), pad), most)):
                 first = number == 0 and i == 0
                 yield f"  {self.paint(label, 'dim')}{line[2 + len(label) :]}" if first else line
 
