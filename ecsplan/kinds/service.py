@@ -22,6 +22,7 @@ from ecsplan.kinds.base import (
 )
 from ecsplan.kinds.newer import beyond, free_form, known
 from ecsplan.kinds.service_answers import batches, by_name, describe, primary_of
+from ecsplan.kinds.service_diagnosis import diagnose
 from ecsplan.kinds.service_fit import conflicts
 from ecsplan.kinds.service_rollout import accept, progress, reconcile, watch
 from ecsplan.kinds.service_rules import KEPT, RESET, RESET_MEMBERS, RULES, other_form_of_namespace
@@ -320,4 +321,5 @@ KIND = Kind(
     reconcile=reconcile,
     watch=watch,
     progress=progress,
+    diagnose=diagnose,
 )

@@ -17,6 +17,8 @@ WIDTH = 80
 COLORS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36, "bold": 1, "dim": 2}
 SIGNS = {"+": "green", "-": "red", "~": "yellow", ">": "cyan", "=": "dim"}
 
+# Colours, movements of the cursor, titles, and every other character that a terminal would act on.
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00-\x1f\x7f-\x9f]")
 _REVISION = re.compile(r"arn:[^:]+:ecs:[^:]*:\d*:task-definition/(\S+)")
 
 
@@ -26,6 +28,11 @@ def plain(text: str, color: str) -> str:
 
 def ansi(text: str, color: str) -> str:
     return f"\033[{COLORS[color]}m{text}\033[0m" if text else text
+
+
+def printable(text: str) -> str:
+    """Text from elsewhere as it may go to a terminal."""
+    return _CONTROL.sub("", text.expandtabs(4))
 
 
 def value_text(value: Any) -> str:
