@@ -214,9 +214,9 @@ def refused(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
     """What a target that changes would have to have; of its revision, which may not be known yet, nothing is asked."""
     old = _by_id(normal(delta.found.doc, RULES)) if delta.found else {}
     changed = [name for name, target in _by_id(normal(delta.wanted, RULES)).items() if old.get(name) != target]
-    wanted = _by_id(delta.wanted)
-    sent = {**_names(delta.resource.doc), "Targets": [wanted[name] for name in changed]}
-    return missing("events", "put_targets", sent, delta)
+    wanted, names = _by_id(delta.wanted), _names(delta.resource.doc)
+    found = {name: missing("events", "put_targets", {**names, "Targets": [wanted[name]]}, delta) for name in changed}
+    return tuple(said.replace("Targets[0]", f"targets.{name}", 1) for name, all_ in found.items() for said in all_)
 
 
 def _sendable(target: Doc) -> Doc:
