@@ -24,9 +24,9 @@ def see_who_took_over(run: Run) -> None:
         seen = look(waiting, run.ports.ask, run.ports.emit)
     except AwsError as error:
         raise UnseenError(f"who changed what since could not be seen: {error.message}", hint=error.hint) from error
-    if unseen := [one.address for one in waiting if one.address not in seen]:
+    if unseen := [one.address for one in waiting if one.step.index not in seen]:
         raise UnseenError(f"whether somebody else has changed {', '.join(unseen)} since could not be seen")
-    run.taken |= {address for address, progress in seen.items() if progress.taken}
+    run.taken |= {one.address for one in waiting if seen[one.step.index].progress.taken}
 
 
 def undo(run: Run) -> None:

@@ -3,15 +3,19 @@ failed."""
 
 from __future__ import annotations
 
+import dataclasses
 import threading
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeAlias
 
 from ecsplan import events
+from ecsplan.diagnosis import Verdict
 from ecsplan.errors import AwsError, EcsplanError
 from ecsplan.kinds import by_kind, kind_of
 from ecsplan.kinds.base import Ask, Progress, Waiting
-from ecsplan.model import Address, Doc
+from ecsplan.model import Doc
 
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 5.0, 1.5  # seconds between two looks
 
@@ -30,7 +34,22 @@ class Clock(Protocol):
 
 
 class LateError(EcsplanError):
-    """The time is over and something is still under way."""
+    """The time is over and something is still under way: `late`, each with how it was at the last look."""
+
+    def __init__(self, message: str, late: Sequence[tuple[Waiting, Progress]] = (), *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.late = tuple(late)
+
+
+class PausedError(EcsplanError):
+    """All that is still under way waits at lifecycle hooks, each as the last look has shown it."""
+
+    def __init__(self, paused: Sequence[tuple[Waiting, Progress]]) -> None:
+        super().__init__(
+            "; ".join(f"{one.address}: {progress.note}" for one, progress in paused),
+            hint="Go on with `ecsplan continue`, or back with `ecsplan rollback`.",
+        )
+        self.paused = tuple(paused)
 
 
 class LostError(Exception):
@@ -46,6 +65,18 @@ class LostError(Exception):
         return "; ".join(f"{one.address}: {progress.note}" for one, progress in self.failed)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What one look has shown of one of those waited for: AWS's answers, and what they mean."""
+
+    one: Waiting
+    progress: Progress
+    documents: tuple[Doc, ...]
+
+
+Heard: TypeAlias = Callable[[Seen], None]
+
+
 def wait_for(
     waiting: Sequence[Waiting],
     ask: Ask,
@@ -53,40 +84,71 @@ def wait_for(
     emit: events.Listener,
     stop: threading.Event,
     timeout: int | None,
+    heard: Heard = lambda _seen: None,
+    *,
+    to_the_end: bool = False,
 ) -> None:
-    """Returns when all are done, or when `stop` is set. Raises LostError when some have failed, LateError when
-    the time is over.
+    """Returns when all are done, or when `stop` is set. Raises LostError when some have failed (with `to_the_end`: when
+    the others have ended, too), LateError when the time is over, PausedError when all that is left waits for somebody.
+    `heard` is told of each look.
 
     A look that AWS does not answer (throttled, connection lost) is no failure: the next one will tell.
     """
     started, pause = clock.now(), FIRST_PAUSE
-    pending = {one.address: one for one in waiting if kind_of(one.address).watch is not None}
+    pending = {one.step.index: one for one in waiting if kind_of(one.address).watch is not None}
+    failed: list[tuple[Waiting, Progress]] = []
     while pending and not stop.is_set():
         elapsed = clock.now() - started
         seen = look(list(pending.values()), ask, emit)
-        failed = []
-        for address, progress in seen.items():
-            emit(
-                events.Progressed(
-                    address=address, note=progress.note, done=progress.done, ok=progress.ok, elapsed=elapsed
-                )
-            )
-            if progress.done:
-                one = pending.pop(address)
-                if not progress.ok:
-                    failed.append((one, progress))
-        if failed:
+        for index, shown in seen.items():
+            # That it runs comes before what it says, and all that it has said before that it has ended.
+            told = partial(emit, _progressed(shown.one, shown.progress, elapsed))
+            for tell in (partial(heard, shown), told) if shown.progress.done else (told, partial(heard, shown)):
+                tell()
+            pending[index] = _with_learned(shown)
+            if shown.progress.done:
+                one = pending.pop(index)
+                if not shown.progress.ok:
+                    failed.append((one, shown.progress))
+        if failed and not (to_the_end and pending):
             raise LostError(failed)
-        if late := [one for one in pending.values() if elapsed >= _limit(one, timeout)]:
-            _give_up(late, _limit(late[0], timeout))
+        last = {index: seen[index].progress if index in seen else Progress(done=False) for index in pending}
+        late = [(one, last[index]) for index, one in pending.items() if elapsed >= _limit(one, timeout)]
+        if late:
+            _give_up(late, failed, _limit(late[0][0], timeout), emit, elapsed)
+        if pending and all(progress.pause for progress in last.values()):
+            raise PausedError([(one, last[index]) for index, one in pending.items()])
         if pending:
             clock.sleep(pause)
             pause = min(pause * GROWTH, LONGEST_PAUSE)
 
 
-def look(waiting: Sequence[Waiting], ask: Ask, emit: events.Listener) -> dict[Address, Progress]:
-    """The progress of each that could be seen."""
-    result: dict[Address, Progress] = {}
+def _progressed(one: Waiting, progress: Progress, elapsed: float) -> events.Progressed:
+    return events.Progressed(
+        address=one.address,
+        note=progress.note,
+        done=progress.done,
+        ok=progress.ok,
+        elapsed=elapsed,
+        verdict=progress.judged.value,
+        tally=progress.tally,
+        stage=progress.stage,
+        traffic=progress.traffic,
+        newest=progress.newest,
+        pause=progress.pause,
+        step=one.step.index,
+    )
+
+
+def _with_learned(shown: Seen) -> Waiting:
+    if not shown.progress.learned:
+        return shown.one
+    return dataclasses.replace(shown.one, outputs={**shown.one.outputs, **shown.progress.learned})
+
+
+def look(waiting: Sequence[Waiting], ask: Ask, emit: events.Listener) -> dict[int, Seen]:
+    """By the step's index, each that could be seen."""
+    result: dict[int, Seen] = {}
     for kind, group in by_kind(waiting, lambda one: one.address):
         looks = kind.watch(group) if kind.watch else ()
         try:
@@ -96,22 +158,25 @@ def look(waiting: Sequence[Waiting], ask: Ask, emit: events.Listener) -> dict[Ad
                 raise
             emit(events.Warned(message=f"could not look, will try again: {error.message}"))
             continue
-        seen: dict[Address, list[Doc] | None] = {one.address: [] for one in group}
+        seen: dict[int, list[Doc] | None] = {one.step.index: [] for one in group}
         for look, answer in zip(looks, answers, strict=True):
+            if answer.error is not None and look.optional:
+                continue
             if answer.error is not None:
                 if "AccessDenied" in answer.error.code:
                     raise answer.error
                 emit(events.Warned(message=f"could not look, will try again: {answer.error.message}"))
-            for address in look.addresses:
-                documents = seen[address]
+            for index in look.steps:
+                documents = seen[index]
                 if answer.error is not None:
-                    seen[address] = None
+                    seen[index] = None
                 elif documents is not None:
                     documents.append(answer.value())
         for one in group:
-            documents = seen[one.address]
+            documents = seen[one.step.index]
             if documents is not None:
-                result[one.address] = kind.progress(one, documents)
+                progress = kind.progress(one, documents)
+                result[one.step.index] = Seen(one=one, progress=progress, documents=tuple(documents))
     return result
 
 
@@ -122,13 +187,23 @@ def _limit(one: Waiting, timeout: int | None) -> int:
     return declared if declared is not None else kind_of(one.address).timeout
 
 
-def _give_up(late: Sequence[Waiting], limit: int) -> None:
-    """Something that had to end in time has failed; a rollout that has not ended is only not finished."""
+def _give_up(
+    late: Sequence[tuple[Waiting, Progress]],
+    before: Sequence[tuple[Waiting, Progress]],
+    limit: int,
+    emit: events.Listener,
+    elapsed: float,
+) -> None:
+    """Something that had to end in time has failed, as others have `before`; a rollout that has not ended is only not
+    finished."""
     note = f"not finished after {limit} s"
-    failed = [one for one in late if kind_of(one.address).late_is_failure]
+    over = [
+        (one, dataclasses.replace(last, done=True, ok=False, note=note, verdict=Verdict.TIMED_OUT))
+        for one, last in late
+    ]
+    for one, progress in over:
+        emit(_progressed(one, progress, elapsed))
+    failed = [(one, progress) for one, progress in over if kind_of(one.address).late_is_failure]
     if failed:
-        raise LostError([(one, Progress(done=True, ok=False, note=note)) for one in failed], failed)
-    raise LateError(
-        f"{', '.join(one.address for one in late)}: {note}",
-        hint="ECS goes on with the rollout.",
-    )
+        raise LostError([*before, *failed], [one for one, _ in failed])
+    raise LateError(f"{', '.join(one.address for one, _ in over)}: {note}", over, hint="ECS goes on with the rollout.")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ecsplan.pipeline import Site
     from ecsplan.render.words import Paint
     from ecsplan.spec import Spec
+    from ecsplan.waiting import Clock
 
 DEFAULT_FILE = "ecsplan.toml"
 
@@ -31,6 +32,8 @@ class Given:
     profile: str | None
     color: str
     verbose: bool
+    clock: Clock | None = None
+    """the machine's own where there is none"""
 
     def spec(self) -> Spec:
         from ecsplan.pipeline import load
@@ -55,7 +58,7 @@ class Given:
         from ecsplan.pipeline import connect
 
         self.root(spec)
-        return connect(spec, app=app, region=self.region, profile=self.profile, journal=self.journal)
+        return connect(spec, app=app, region=self.region, profile=self.profile, journal=self.journal, clock=self.clock)
 
     def paint(self, stream: Any) -> Paint:
         from ecsplan.render.words import ansi, plain

@@ -61,7 +61,7 @@ def watch(waiting: Sequence[Waiting]) -> tuple[Look, ...]:
     return tuple(
         Look(
             call=describe(cluster, [one.call.params["service"] for one in group]),
-            addresses=tuple(one.address for one in group),
+            steps=tuple(one.step.index for one in group),
         )
         for cluster, group in groups
     )

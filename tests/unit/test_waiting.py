@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from ecsplan import events
 from ecsplan.errors import AwsError
@@ -25,21 +27,21 @@ class Looks:
     def __init__(self) -> None:
         self.aws, self.clock, self.stop = FakeAws(), FakeClock(), threading.Event()
         self.said: list[events.Event] = []
+        self.index = count(1)
 
     def service(self, name: str, *looks: dict[str, Any], settings: Settings = Settings()) -> Waiting:  # noqa: B008
         """A service whose update was accepted."""
         self.aws.services[name] = service(name)
         self.aws.rollouts[name, 1] = list(looks)
-        step = update(name, settings=settings)
+        step = structs.replace(update(name, settings=settings), index=next(self.index))
         call = ecs("update_service", cluster="prod", service=name, taskDefinition=task_definition_arn("web", 42))
         self.aws.do(call)
         return Waiting(address=step.address, step=step, call=call, outputs={"deployment": f"ecs-svc/{name}-1"})
 
     def task(self, number: int, *looks: dict[str, Any], settings: Settings = Settings()) -> Waiting:  # noqa: B008
         self.aws.tasks[number] = list(looks)
-        return waiting(
-            run(f"run-{number}", settings=settings), {"tasks": f"arn:aws:ecs:eu-west-1:1:task/prod/{number}"}
-        )
+        step = structs.replace(run(f"run-{number}", settings=settings), index=next(self.index))
+        return waiting(step, {"tasks": f"arn:aws:ecs:eu-west-1:1:task/prod/{number}"})
 
     def wait(self, *those: Waiting, timeout: int | None = None) -> None:
         wait_for(those, self.aws, self.clock, self.said.append, self.stop, timeout)
@@ -68,7 +70,13 @@ def test_what_has_ended_already_takes_one_look_and_no_pause(looks: Looks) -> Non
     assert looks.clock.slept == []
     assert looks.progress == [
         events.Progressed(
-            address=update("web").address, note="rolled out, 1/1 running", done=True, ok=True, elapsed=0.0
+            address=update("web").address,
+            note="rolled out, 1/1 running",
+            done=True,
+            ok=True,
+            elapsed=0.0,
+            verdict="succeeded",
+            step=1,
         )
     ]
 
