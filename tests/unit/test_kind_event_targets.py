@@ -203,7 +203,10 @@ def test_what_neither_the_spec_nor_the_target_has_is_refused() -> None:
     """Of a target that changes: PutTargets would refuse it when the services have moved already."""
     network: Doc = {"NetworkConfiguration": {"awsvpcConfiguration": {"AssignPublicIp": "ENABLED"}}}
     lacks = on(EcsParameters={"TaskDefinitionArn": NEW, **network})
-    with pytest.raises(PlanningError, match=r"targets\.report\.EcsParameters\.NetworkConfiguration\.awsvpcConfiguration\.Subnets is required"):
+    with pytest.raises(
+        PlanningError,
+        match=r"targets\.report\.EcsParameters\.NetworkConfiguration\.awsvpcConfiguration\.Subnets is required",
+    ):
         drafts(wanted(lacks), live(target()))
     network["NetworkConfiguration"]["awsvpcConfiguration"] |= {"Subnets": ["subnet-1"]}
     there = target(EcsParameters={"TaskDefinitionArn": OLD, **network})
