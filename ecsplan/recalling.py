@@ -34,7 +34,8 @@ class UnseenError(EcsplanError):
 class Memory:
     """By step: `before` holds the outputs of what was done, `made` those of what was not undone since, `undone` those
     of undos, `open` when a step was begun (epoch seconds) of which nobody saw an end. `last` is the last step that was
-    begun. `failed` is how the effect of a step that was done has failed."""
+    begun. `failed` is how the effect of a step that was done has failed. `undoing` are the steps whose undo was begun
+    and has no end."""
 
     before: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     made: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class Memory:
     open: dict[int, float] = field(default_factory=dict)
     last: Step | None = None
     failed: Mapping[int, str] = field(default_factory=dict)
+    undoing: frozenset[int] = frozenset()
 
 
 def remember(deployment: Deployment) -> Memory:
@@ -61,7 +63,8 @@ def remember(deployment: Deployment) -> Memory:
         undone=undone,
         open={index: begun[index] for index in sorted(deployment.unclear())},
         last=max((steps[index] for index in deployment.touched()), key=lambda step: step.index, default=None),
-        failed={e.step: e.error for e in deployment.entries if isinstance(e, Failed) and not e.undo},
+        failed={e.step: e.error for e in deployment.steps_told() if isinstance(e, Failed) and not e.undo},
+        undoing=frozenset(e.step for e in deployment.entries if isinstance(e, Began) and e.undo) - undone.keys(),
     )
 
 

@@ -46,6 +46,7 @@ for command in (
     deploying.apply,
     deploying.deploy,
     deploying.resume,
+    deploying.continue_,
     deploying.rollback,
     looking.history,
     looking.show,
