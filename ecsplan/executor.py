@@ -266,8 +266,6 @@ class Run:
             if any(progress.forgotten and one.step.index not in self.memory.failed for one, progress in lost.failed):
                 raise UnseenError(lost.notes, state="It was not run again.", hint=DECIDE) from lost
             self._diagnose(lost.failed)
-            ended = [one.step.index for one, _ in lost.failed]
-            self.under_way = tuple(one for one in self.under_way if one.step.index not in ended)
             for one, progress in lost.failed:
                 self.sender.fail(one.step, StepError(progress.note), undo=False)
                 if progress.taken:
@@ -302,7 +300,10 @@ class Run:
         self.under_way = ()
 
     def _heard(self, seen: Seen) -> None:
-        (self.paused.add if seen.progress.pause else self.paused.discard)(seen.one.address)
+        one, progress = seen.one, seen.progress
+        (self.paused.add if progress.pause else self.paused.discard)(one.address)
+        if progress.done:
+            self.under_way = tuple(other for other in self.under_way if other.step.index != one.step.index)
 
     def _abandon(self, one: Waiting) -> None:
         """Stop what has run out of time; journaled as the step's undo, which it is as far as there can be one."""

@@ -228,7 +228,7 @@ def tell_outcome(given: Given, result: Result, form: str) -> None:
     say = Saying(err=True)
     say(given.paint(sys.stderr)(text, "red"))
     hints = [result.state, result.hint]
-    if not result.outcome.ended and GO_ON not in result.hint:
+    if not result.outcome.ended and not (result.outcome is Outcome.UNFINISHED and GO_ON in result.hint):
         hints.append("Go on with `ecsplan resume`, or back with `ecsplan rollback`.")
     for hint in filter(None, hints):
         say(hint)

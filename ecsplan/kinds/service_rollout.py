@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from ecsplan.diagnosis import Verdict
@@ -49,7 +50,8 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
 def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
     """The deployment of an update whose answer was lost: PRIMARY, on the wanted revision, not the one from before, and
     with all that the call sets. ECS's own rollback has the revision of one that puts things back, and nothing else of
-    it; an update that is sent once more where this is in doubt does no harm."""
+    it; an update that is sent once more where this is in doubt does no harm. Where ECS has gone back meanwhile: the
+    deployment that it gave up."""
     if call.operation != "update_service":
         return accept(step, call, {}) if service_deployment.was_told(ask, call) else None
     (answer,) = ask.many([describe(call.params.get("cluster"), [call.params["service"]])])
@@ -58,7 +60,19 @@ def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
     before = step.expect.get("deployment")
     if "taskDefinition" not in call.params or not primary.get("id") or primary["id"] == before:
         return None
-    return accept(step, call, {"service": service}) if on_revision(primary, call) and is_set(service, call) else None
+    if on_revision(primary, call):
+        return accept(step, call, {"service": service}) if is_set(service, call) else None
+    given_up = _given_up(service, str(primary["id"]))
+    return {"deployment": given_up} if given_up not in ("", before) else None
+
+
+def _given_up(service: Doc, primary: str) -> str:
+    """The deployment that ECS gave up to go back to the one that is PRIMARY, as its events tell; "" if it did not."""
+    texts = [str(event.get("message", "")) for event in service.get("events", ())]
+    if not any("rolling back" in text and service_deployment.names(text, primary) for text in texts):
+        return ""
+    failed = (re.search(r"deployment (\S+)\) deployment failed", text) for text in texts)
+    return next((match[1] for match in failed if match), "")
 
 
 def is_set(service: Doc, call: Call) -> bool:
