@@ -25,7 +25,7 @@ NOBODY = "nothing waits at a hook: it was let go on already, its time ran out, o
 
 def go_on(deployment: Deployment, ports: Ports, options: Options) -> Result:
     """Tell every hook that waits to let its rollout go on, then go on with the deployment as `resume` does."""
-    run = Run(deployment.plan, deployment.number, ports, options, remember(deployment))
+    run = Run(deployment.plan, deployment.number, ports, options, deployment.opened.once, remember(deployment))
 
     def work(run: Run) -> Result:
         try:

@@ -147,13 +147,13 @@ def _sent(run: Run, step: Step, way: Call, call: Call, *, undo: bool) -> dict[st
         return run.send(step, call, undo=undo)
 
 
-def wait_back(run: Run, waiting: Sequence[Waiting], *, undo: bool) -> None:
+def wait_back(run: Run, waiting: Sequence[Waiting], *, undo: bool, to_the_end: bool = False) -> None:
     """Until the effects of all these are there; raises LostError for those that failed. What AWS has taken back by
     itself, or failed to, is looked at again, and what is left is put back."""
     for _ in range(ROUNDS):
         again, rest = [], []
         try:
-            run.until(waiting)
+            run.until(waiting, to_the_end=to_the_end)
             again = [one for one in waiting if kind_of(one.address).goes_back(one.outputs)]
         except LostError as lost:
             if final := [pair for pair in lost.failed if not _may_go_on(*pair)]:

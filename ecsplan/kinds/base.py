@@ -1,6 +1,6 @@
 """The contract of a kind: a sort of thing that ecsplan handles, as one frozen value in one file of this folder.
 
-A kind never imports boto3. It is given `ask`, which refuses every operation that does not read, and it answers with
+A kind never imports botocore. It is given `ask`, which refuses every operation that does not read, and it answers with
 data: documents, differences, calls. Only the executor is given the means to write.
 """
 
@@ -164,12 +164,16 @@ class WayBack:
 @dataclass(frozen=True, kw_only=True)
 class Stream:
     """Where a container of a task that is waited for writes its lines: a stream of CloudWatch Logs. `task` is the
-    task's id."""
+    task's id, `source` what people call the writer. `name` is "" where nothing tells it. `ended` is when the container
+    had stopped (epoch seconds; infinite where that is not told), None while it runs."""
 
     task: str
     container: str
+    source: str
+    region: str
     group: str
     name: str
+    ended: float | None = None
 
 
 def _nothing_read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
@@ -249,6 +253,9 @@ class Kind:
     rank            where its things stand in reference order: whoever is referred to comes first
     rules           what AWS does to its documents (`normalize`)
     writes          every `service:operation` that its steps and undos may name; a plan file with another is refused
+    shape           the `service:operation` whose request its documents have the form of
+    required        places that its documents always have (`Targets[].Id`)
+    expects         the types of what its steps expect and its resources tell (`Draft.expect`, `Resource.facts`)
     compile         the declared resources of a task of the spec
     read            what is live, for ALL its resources at once, so that it can batch
     read_used       a second look, once all kinds have read: which outputs of its addresses others hold live
@@ -285,7 +292,7 @@ class Kind:
     token           the parameter that makes a repeated call harmless; the executor fills it in
     mark            the parameter by which `reconcile` knows what a step made; filled in where the spec declares none
     late_is_failure whether it has failed when the time is over, or is only not finished yet
-    abandon         the calls that stop what has failed by being late
+    abandon         the calls that stop what is still under way although it has failed, given why, for people
     concerns        the name, in addresses of this kind, of what a call changes; "" where the call alone does not tell
     join            the documents of one address that two tasks declare parts of, as one
     timeout         seconds to wait for it, where neither spec nor command line says
@@ -298,6 +305,9 @@ class Kind:
     compile: Callable[[Task, Scope], tuple[Resource, ...]]
     steps: Callable[[Delta], tuple[Draft, ...]]
     accept: Callable[[Step, Call, Doc], dict[str, str]]
+    shape: str = ""
+    required: frozenset[str] = frozenset()
+    expects: Mapping[str, type] = field(default_factory=dict)
     read: Callable[[Ask, Sequence[Resource]], tuple[Live, ...]] = _nothing_read
     read_used: Callable[[Ask, Sequence[Live], Mapping[Address, Sequence[str]]], tuple[Live, ...]] = _nothing_more
     merge: Callable[[Doc, Doc], Doc] = _as_declared
@@ -325,7 +335,7 @@ class Kind:
     mark: str = ""
     kept: int | None = None
     late_is_failure: bool = False
-    abandon: Callable[[Waiting], tuple[Call, ...]] = lambda _waiting: ()
+    abandon: Callable[[Waiting, str], tuple[Call, ...]] = lambda _waiting, _why: ()
     concerns: Callable[[Call], str] = lambda _call: ""
     join: Callable[[Doc, Doc], Doc] | None = None
     timeout: int = 900

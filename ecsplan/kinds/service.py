@@ -22,18 +22,18 @@ from ecsplan.kinds.newer import free_form
 from ecsplan.kinds.service_answers import names
 from ecsplan.kinds.service_back import reverts, stopped_by, way_back
 from ecsplan.kinds.service_deployment import resolve
-from ecsplan.kinds.service_fit import conflicts
+from ecsplan.kinds.service_fit import conflicts, plan_faults
 from ecsplan.kinds.service_reading import read
 from ecsplan.kinds.service_rollout import accept, progress, reconcile, watch
 from ecsplan.kinds.service_rules import KEPT, RESET, RESET_MEMBERS, RULES, other_form_of_namespace
 from ecsplan.kinds.service_shown import goes_back
 from ecsplan.kinds.task_definition import arn_of
-from ecsplan.model import Action, Address, Call, Doc, Live, Phase, Resource, copied
+from ecsplan.model import Action, Address, Call, Doc, Phase, Resource, copied
 from ecsplan.normalize import normal
 from ecsplan.spec import Task
 
 NAME = "service"
-CHOSEN = ("encrypted", "iops")  # of a volume, by AWS, where they are left out
+CHOSEN = ("encrypted", "iops", "kmsKeyId", "throughput", "volumeType")  # of a volume, by AWS, where they are left out
 
 # Refused on Fargate even where they are empty, so that [] is sent only where there is something to take away.
 NOT_ON_FARGATE = ("placementConstraints", "placementStrategy")
@@ -104,11 +104,16 @@ def _maps() -> frozenset[str]:
 
 
 def _volume(declared: Doc, live: Doc) -> Doc:
-    """A volume with what AWS chose where it was left out: whether it is encrypted, and how fast it is."""
+    """A volume with what AWS chose where it was left out: its type, how fast it is, whether it is encrypted and by
+    which key. Not where it no longer fits: another type has other speeds, and what is not encrypted has no key."""
     mine, theirs = declared.get("managedEBSVolume"), live.get("managedEBSVolume", {})
     if not mine:
         return declared
     chosen = {field: theirs[field] for field in CHOSEN if field in theirs}
+    if mine.get("volumeType", theirs.get("volumeType")) != theirs.get("volumeType"):
+        chosen = {field: value for field, value in chosen.items() if field not in ("iops", "throughput")}
+    if mine.get("encrypted") is False:
+        chosen.pop("kmsKeyId", None)
     volume: Doc = without_none({**declared, "managedEBSVolume": {**chosen, **mine}})
     return volume
 
@@ -145,28 +150,6 @@ def with_resets(values: Doc) -> Doc:
 
 def _without_names(doc: Doc) -> Doc:
     return {k: v for k, v in doc.items() if k not in ("cluster", "service")}
-
-
-def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
-    status, controller = live.facts.get("status"), live.facts.get("controller", "ECS")
-    where = (
-        f"service {short_arn(resource.doc['service'])} in cluster {short_arn(resource.doc.get('cluster') or 'default')}"
-    )
-    if status == "MISSING":
-        return (
-            f"{resource.address}: there is no {where}; services are created elsewhere, ecsplan only deploys to them",
-        )
-    if status != "ACTIVE":
-        return (f"{resource.address}: {where} is {status}",)
-    if controller != "ECS":
-        return (f"{resource.address}: {where} is deployed by {controller}, not by ECS itself; ecsplan cannot move it",)
-    wanted = resource.doc.get("deploymentController", {}).get("type", controller)
-    if wanted != controller:
-        return (
-            f"{resource.address}: {where} is deployed by {controller} itself; a deployment cannot hand it to {wanted}, "
-            "so leave deploymentController out",
-        )
-    return ()
 
 
 def steps(delta: Delta) -> tuple[Draft, ...]:
@@ -211,7 +194,9 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
 
 def _whole(field: str, declared: Any, wanted: Doc) -> Any:
     """The declared value as it stands, unless leaving out the rest of its block would change something."""
-    if field not in KEPT or normal({field: declared}, RULES).get(field) == normal(wanted, RULES).get(field):
+    if (field not in KEPT and field != "volumeConfigurations") or normal({field: declared}, RULES).get(field) == normal(
+        wanted, RULES
+    ).get(field):
         return without_none(declared)
     return wanted[field]
 
@@ -221,6 +206,9 @@ KIND = Kind(
     rank=2,
     rules=RULES,
     writes=frozenset({"ecs:update_service"}),
+    shape="ecs:update_service",
+    required=frozenset({"service"}),
+    expects={"deployment": str, "previous": str},
     compile=compile_,
     read=read,
     merge=merge,

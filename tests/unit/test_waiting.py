@@ -78,6 +78,7 @@ def test_what_has_ended_already_takes_one_look_and_no_pause(looks: Looks) -> Non
             elapsed=0.0,
             verdict="succeeded",
             tally=Tally(running=1, desired=1),
+            step=1,
         )
     ]
 
