@@ -67,7 +67,7 @@ def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
     batches = [arns[i : i + BATCH] for i in range(0, len(arns), BATCH)]
     calls = [Call(service="ecs", operation="describe_tasks", params={**cluster, "tasks": some}) for some in batches]
     found = [task for answer in (ask.many(calls) if calls else ()) for task in answer.value().get("tasks", ())]
-    mine = sorted(str(task["taskArn"]) for task in found if task.get(MARK) == call.params[MARK])
+    mine = sorted(str(task["taskArn"]) for task in found if task.get("taskArn") and task.get(MARK) == call.params[MARK])
     return {"tasks": " ".join(mine)} if len(mine) >= step.expect.get("count", 1) else None
 
 
