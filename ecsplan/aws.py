@@ -15,9 +15,10 @@ from typing import Any
 
 from ecsplan.errors import AwsError, EcsplanError, UsageError
 from ecsplan.kinds.base import Answer
+from ecsplan.loader import loader
 from ecsplan.model import Call, Doc, Identity, to_data
 
-THREADS = 8  # more gain 2 % of wall time for a third more CPU (docs/architecture.md, "How fast")
+THREADS = 20  # so that 50 services and 10 rules are asked for at once; a connection is opened only when it is needed
 READS = ("describe_", "get_", "list_", "head_")
 
 # Requests that make something new each time they arrive: botocore must not repeat them by itself.
@@ -37,10 +38,15 @@ THROTTLED = frozenset(
     }
 )
 TOO_MANY_AT_ONCE = "Too many concurrent attempts to create a new revision of the specified family"
+# ECS answers from several places: of a revision that was just registered one of them may not have heard yet.
+NOT_YET = ("Unable to describe task definition", "TaskDefinition not found")
+USING_REVISIONS = ("update_service", "run_task")
 
 
 def is_throttled(error: AwsError) -> bool:
     """AWS did nothing and wants to be asked again later."""
+    if error.operation in USING_REVISIONS and any(text in error.message for text in NOT_YET):
+        return True
     return error.code in THROTTLED or TOO_MANY_AT_ONCE in error.message
 
 
@@ -50,7 +56,7 @@ class Gateway:
     def __init__(
         self, *, region: str | None = None, profile: str | None = None, assume_role: str | None = None
     ) -> None:
-        """Nothing is sent and boto3 is not imported before the first call."""
+        """Nothing is sent and botocore is not imported before the first call."""
         self._region, self._profile, self._assume_role = region, profile, assume_role
         self._session: Any = None
         self._clients: dict[tuple[str, bool], Any] = {}
@@ -147,8 +153,8 @@ class Gateway:
             from botocore.exceptions import BotoCoreError, ProfileNotFound
 
             try:
-                session = boto3.session.Session(profile_name=self._profile, region_name=self._region)
-                if session.region_name is None:
+                session = _new_session(self._region, self._profile)
+                if session.get_config_variable("region") is None:
                     raise UsageError(
                         "no AWS region is set; nothing was sent",
                         hint='Set it with --region, with `region = "…"` in the spec, or with AWS_DEFAULT_REGION.',
@@ -159,36 +165,45 @@ class Gateway:
                 raise UsageError(f"{error}; nothing was sent") from error
             except BotoCoreError as error:
                 raise UsageError(f"the AWS configuration cannot be used: {error}; nothing was sent") from error
-            self._session = session
+            self._session = boto3.session.Session(botocore_session=session)
         return self._session
 
     def _assumed(self, session: Any, role: str) -> Any:
         """A session in another role, whose credentials renew themselves: a deployment can outlast them."""
-        import boto3
-        import botocore.session
         from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
-        inner = session._session
-        source = inner.get_credentials()
+        source = session.get_credentials()
         if source is None:
             raise AwsError(
                 f"no AWS credentials were found to assume {role} with", code=NO_CREDENTIALS, hint=HOW_TO_SIGN_IN
             )
         fetcher = AssumeRoleCredentialFetcher(
-            client_creator=inner.create_client,
+            client_creator=session.create_client,
             source_credentials=source,
             role_arn=role,
             extra_args={"RoleSessionName": "ecsplan"},
         )
-        assumed = botocore.session.get_session()
+        assumed = _new_session(session.get_config_variable("region"))
         # botocore has no public way to hand over credentials that renew themselves; this one is used all over its docs.
         credentials = DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method="assume-role")
         vars(assumed)["_credentials"] = credentials
-        return boto3.session.Session(botocore_session=assumed, region_name=session.region_name)
+        return assumed
 
     def _get_identity(self) -> Identity:
         answer = self._send(Call(service="sts", operation="get_caller_identity", params={}))
         return Identity(account=str(answer["Account"]), region=str(self._get_session().region_name))
+
+
+def _new_session(region: str | None, profile: str | None = None) -> Any:
+    """botocore's, for boto3's to hold: with models that were read already."""
+    import botocore.session
+
+    session = botocore.session.Session(profile=profile)
+    if region is not None:
+        session.set_config_variable("region", region)
+    if session.get_config_variable("data_path") is None:  # otherwise somebody's own models are meant
+        session.register_component("data_loader", loader())
+    return session
 
 
 class Reader:
@@ -222,6 +237,8 @@ BAD_KEYS = frozenset(
     {"UnrecognizedClientException", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidSignatureException"}
 )
 NO_CREDENTIALS, NO_CONNECTION, BAD_PARAMETERS = "NoCredentials", "NoConnection", "BadParameters"
+# RunTask: its client token came before, and what became of that call is to be looked up.
+TOKEN_USED = "ConflictException"  # noqa: S105  an error code, not a secret
 HOW_TO_SIGN_IN = "Sign in, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 FOR_ALL_CALLS = EXPIRED | BAD_KEYS | {NO_CREDENTIALS, NO_CONNECTION}
 
@@ -232,7 +249,7 @@ def _refused(call: Call, error: Any) -> AwsError:
     code, message = str(detail.get("Code", "")), str(detail.get("Message", "") or "AWS gave no reason")
     metadata = error.response.get("ResponseMetadata", {})
     # botocore repeats requests: a refusal of the second says nothing about the first, whose answer may have been lost.
-    unclear = metadata.get("HTTPStatusCode", 0) >= 500 or metadata.get("RetryAttempts", 0) > 0
+    unclear = metadata.get("HTTPStatusCode", 0) >= 500 or metadata.get("RetryAttempts", 0) > 0 or code == TOKEN_USED
     hint = ""
     if code in EXPIRED:
         hint = "The credentials have expired: sign in again."

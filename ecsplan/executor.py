@@ -28,7 +28,7 @@ from ecsplan.sending import Ports, Sender, Sent, StepError, StoppingError, times
 from ecsplan.undoing import see_who_took_over, undo
 from ecsplan.waiting import LateError, LostError, PausedError, wait_for
 
-CONCURRENT = 8
+CONCURRENT = 20  # as many as `aws.THREADS`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +54,15 @@ class Result:
     """why what has failed did so; secrets masked"""
 
 
-def apply(plan: Plan, number: int, ports: Ports, options: Options) -> Result:
-    """Carry out every step of the plan. What goes wrong is in the result."""
-    return _told(Run(plan, number, ports, options), Run.apply)
+def apply(plan: Plan, number: int, ports: Ports, options: Options, *, once: str) -> Result:
+    """Carry out every step of the plan. What goes wrong is in the result. `once` is what tells this deployment from
+    every other (`Opened.once`)."""
+    return _told(Run(plan, number, ports, options, once), Run.apply)
 
 
 def resume(deployment: Deployment, ports: Ports, options: Options) -> Result:
     """Go on with a deployment where it was left: forward, or back if it was putting things back."""
-    run = Run(deployment.plan, deployment.number, ports, options, remember(deployment))
+    run = Run(deployment.plan, deployment.number, ports, options, deployment.opened.once, remember(deployment))
     return _told(run, Run.go_back if deployment.going_back else Run.apply)
 
 
@@ -83,8 +84,10 @@ def _told(run: Run, work: Callable[[Run], Result]) -> Result:
 
 
 class Run:
-    def __init__(self, plan: Plan, number: int, ports: Ports, options: Options, memory: Memory | None = None) -> None:
-        self.plan, self.number, self.ports, self.options = plan, number, ports, options
+    def __init__(
+        self, plan: Plan, number: int, ports: Ports, options: Options, once: str, memory: Memory | None = None
+    ) -> None:
+        self.plan, self.number, self.ports, self.options, self.once = plan, number, ports, options, once
         self.resumed, self.memory = memory is not None, memory or Memory()
         # What was refused was not done, and will be sent again.
         self.made: dict[int, Mapping[str, str]] = dict(self.memory.made)  # by step: its outputs
@@ -345,8 +348,9 @@ class Run:
         return " ".join(parts)
 
     def _token(self, step: Step) -> str:
-        """The same for each repetition of this step of this deployment, and for no other; 64 characters at most."""
-        text = f"{self.plan.digest}/{self.number}/{step.index}"
+        """The same for each repetition of this step of this deployment, and for no other, also where the journal of an
+        earlier one is lost; 64 characters at most."""
+        text = f"{self.plan.digest}/{self.once}/{step.index}"
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _result(self, outcome: Outcome, reason: str = "", error: EcsplanError | None = None, more: str = "") -> Result:

@@ -22,7 +22,18 @@ from ecsplan.diagnosis import Diagnosis
 from ecsplan.errors import JournalError, NeverBegunError
 from ecsplan.files import make_folders, sync_folder, told
 from ecsplan.lock import Origin, hold, works
-from ecsplan.model import FORMAT_VERSION, Address, Call, Identity, Plan, Value, digest_of, from_data, to_json
+from ecsplan.model import (
+    FORMAT_VERSION,
+    Address,
+    Call,
+    Identity,
+    Plan,
+    Value,
+    digest_of,
+    from_data,
+    from_json,
+    to_json,
+)
 
 MOVE_IT = "Restore the file, or move it away: the other deployments can be shown and gone back to without it."
 
@@ -50,6 +61,12 @@ class Opened(Value, tag_field="entry", tag="opened", frozen=True, kw_only=True):
     at: str
     origin: Origin
     plan: Plan
+
+    @property
+    def once(self) -> str:
+        """What no other deployment has, also none of the same plan and number: where the journal is not kept (a fresh
+        machine for each run), numbers begin anew."""
+        return f"{self.number}/{self.at}/{self.origin.host}/{self.origin.pid}"
 
 
 class Began(Value, tag_field="entry", tag="began", frozen=True, kw_only=True):
@@ -238,7 +255,7 @@ class Journal:
         with told(f"the journal {self.folder} cannot be written"):
             make_folders(self.root, self.folder)
             handle = os.open(self.path(number), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        writer = Writer(number, self.path(number), handle)
+        writer = Writer(number, self.path(number), handle, opened.once)
         try:
             writer.append(opened)
         except JournalError:
@@ -267,10 +284,10 @@ class Journal:
 
 
 class Writer:
-    """Appends to one deployment's file; an entry is on disk when `append` returns."""
+    """Appends to one deployment's file; an entry is on disk when `append` returns. `once` is `Opened.once`."""
 
-    def __init__(self, number: int, path: Path, handle: int) -> None:
-        self.number, self.path = number, path
+    def __init__(self, number: int, path: Path, handle: int, once: str = "") -> None:
+        self.number, self.path, self.once = number, path, once
         self._handle, self._lock, self._broken = handle, threading.Lock(), False
 
     def append(self, entry: Entry) -> None:
@@ -312,6 +329,9 @@ def read_file(path: Path) -> Deployment:
 def _entry(path: Path, number: int, line: bytes) -> Entry:
     where = f"{path}: line {number}"
     try:
+        if b'"opened"' not in line and b'"format_version"' not in line:  # all lines but the first, which has the plan
+            later: Entry = from_json(line, Entry)  # type: ignore[arg-type]  # a union is what msgspec wants here
+            return later
         data = msgspec.json.decode(line)
         check_version(data.get("format_version", FORMAT_VERSION) if isinstance(data, dict) else None, where)
         entry: Entry = from_data(data, Entry)  # type: ignore[arg-type]  # a union is what msgspec wants here

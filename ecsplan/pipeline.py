@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecsplan import events
-from ecsplan.errors import AwsError, JournalError, StaleError, UnfinishedError, UsageError
+from ecsplan.errors import JournalError, StaleError, UnfinishedError, UsageError
 from ecsplan.journal import Damaged, Deployment, Journal, Writer, unfinished
 from ecsplan.model import Identity, Notify, Plan, Resource
 from ecsplan.site import Site, connect, journal_root
@@ -82,24 +82,24 @@ def _plan(
     notify: Mapping[str, Notify],
     undoes: Sequence[int] = (),
 ) -> tuple[Plan, tuple[Delta, ...]]:
-    from ecsplan.diff import diff, possible
+    from concurrent.futures import ThreadPoolExecutor
+
     from ecsplan.live import observed, read, seen
-    from ecsplan.planner import cautions, plan_of
-    from ecsplan.rollback import known_definitions
 
     site.gateway.identity()  # asked for at the same time as everything else
-    failure: AwsError | None = None
-    try:
-        lives = read(site.gateway.reader(), resources)
-    except AwsError as error:
-        failure = error
-    identity = site.identity()  # the wrong account explains whatever else went wrong, so it is told first
-    if failure is not None:
-        raise failure
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan") as pool:
+        reading = pool.submit(read, site.gateway.reader(), resources)
+        identity = site.identity()  # the wrong account explains whatever else went wrong, so it is told first
+        # Meanwhile the answers of everything else are on their way.
+        from ecsplan.diff import diff, possible
+        from ecsplan.planner import cautions, plan_of
+        from ecsplan.rollback import known_definitions
+
+        lives = reading.result()
     journal = site.journal(identity)
     deployments = journal.deployments()
     left = unfinished(deployments)
-    open_ones = [f"deployment {left.number} was left part-way: {left.reason}"] if left and not undoes else []
+    open_ones = [_left(left)] if left and not undoes else []
     resources, left_out = possible(resources, lives)
     deltas = diff(resources, lives, known_definitions(deployments))
     plan = plan_of(
@@ -195,7 +195,7 @@ def run_plan(
         writer = journal.open(plan, site.origin, at)
         try:
             ports = _ports(site, plan, writer, emit)
-            return executor.apply(plan, writer.number, ports, options or executor.Options())
+            return executor.apply(plan, writer.number, ports, options or executor.Options(), once=writer.once)
         finally:
             writer.close()
 
@@ -252,7 +252,7 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
     left = unfinished(deployments)
     if left is not None and left.number not in plan.undoes:
         raise UnfinishedError(
-            f"deployment {left.number} was left part-way: {left.reason}",
+            _left(left),
             state="Nothing was changed.",
             hint=f"Finish it with `ecsplan resume`, or go back with `ecsplan rollback --to {left.back_to}`.",
         )
@@ -266,6 +266,12 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
                 hint="Make a new plan: ecsplan plan TAG",
             )
     return left
+
+
+def _left(left: Deployment) -> str:
+    if left.running:
+        return f"deployment {left.number} is running"
+    return f"deployment {left.number} was left part-way: {left.reason}"
 
 
 def _check_fresh(site: Site, plan: Plan) -> None:

@@ -17,6 +17,7 @@ from ecsplan.model import Call, Step
 from ecsplan.sending import Sender
 
 ASK_AGAIN = "Nothing was sent and nothing put back; `ecsplan resume` asks again."
+SKEW = 300  # seconds by which the clocks of two machines may differ
 DECIDE = (
     "See in its logs, or in what it works on, whether it was carried out. If it was, go on with "
     "`ecsplan resume --unclear done`; if it was not, with `ecsplan resume --unclear run`."
@@ -88,7 +89,7 @@ def look_up(step: Step, call: Call, begun: float, sender: Sender) -> dict[str, s
         ports.told(step, call, {})
         return dict(found)
     age = ports.clock.now() - begun
-    if kind.kept is not None and not 0 <= age <= kind.kept:
+    if kind.kept is not None and not -SKEW <= age <= kind.kept:
         raise UnseenError(
             f"{step.address} was begun {_ago(age)} and nobody saw its end; AWS shows nothing of it, "
             f"but after {kind.kept // 60} minutes that does not prove that it never ran",

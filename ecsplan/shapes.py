@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
+from ecsplan.loader import loader
 from ecsplan.model import Value
 
 if TYPE_CHECKING:
@@ -69,13 +70,9 @@ class Request(Value, frozen=True, kw_only=True):
 
 @cache
 def _model(service: str) -> ServiceModel:
-    from botocore.loaders import create_loader
     from botocore.model import ServiceModel
 
-    loader = create_loader()
-    # Not load_service_model(): that lists the folders of all services first, which takes longer than reading one model.
-    version = loader.determine_latest_version(service, "service-2")
-    return ServiceModel(loader.load_data(f"{service}/{version}/service-2"), service)
+    return ServiceModel(loader().load_service_model(service, "service-2"), service)
 
 
 @cache

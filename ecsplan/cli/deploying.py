@@ -115,11 +115,11 @@ def resume(given: Given, /, form: str, unclear: str | None, **how: Any) -> int:
     with given.site(spec, None if spec else app_name(given, spec)) as site, stopping(site):
         options = options_of(unclear=unclear or "", **how)
         result = pipeline.resume(site, options=options, emit=listener(given, form))
-    if result is None:
-        click.echo("Nothing to resume: no deployment was left part-way.")
-        return Exit.OK
-    tell_outcome(given, result, form)
-    return exit_code(result)
+        if result is not None:
+            tell_outcome(given, result, form)
+            return exit_code(result)
+    click.echo("Nothing to resume: no deployment was left part-way.")
+    return Exit.OK
 
 
 @click.command()
@@ -164,16 +164,16 @@ def carry_out(given: Given, site: Site, made: Plan, *, form: str, quiet: bool = 
     from ecsplan.pipeline import run_plan
     from ecsplan.render.text import NO_CHANGES
 
-    with stopping(site):
+    with stopping(site):  # also while the outcome is told: by then it is no longer true that nothing was changed
         result = run_plan(site, made, options=options_of(**how), emit=listener(given, form))
-    if result is None:
-        if form == "text" and not quiet:
-            click.echo(NO_CHANGES)
-        return Exit.OK
-    if not made.steps:
-        Saying(err=True)("Nothing had to be changed; this only settles what was left part-way.")
-    tell_outcome(given, result, form)
-    return exit_code(result)
+        if result is not None:
+            if not made.steps:
+                Saying(err=True)("Nothing had to be changed; this only settles what was left part-way.")
+            tell_outcome(given, result, form)
+            return exit_code(result)
+    if form == "text" and not quiet:
+        click.echo(NO_CHANGES)
+    return Exit.OK
 
 
 def options_of(*, on_failure: str, no_wait: bool, timeout: int | None, unclear: str = "") -> Options:
@@ -283,7 +283,8 @@ def stopping(site: Site) -> Iterator[None]:
                 os.write(2, b"\nstopped at once; `ecsplan show` tells how far it came\n")
             os._exit(Exit.INTERRUPTED)
         site.stop.set()
-        Saying(err=True)("stopping after the running call; once more to stop at once")
+        with suppress(RuntimeError):  # it came while something else was being written to the same stream
+            Saying(err=True)("stopping after the running call; once more to stop at once")
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -1,6 +1,6 @@
 """The contract of a kind: a sort of thing that ecsplan handles, as one frozen value in one file of this folder.
 
-A kind never imports boto3. It is given `ask`, which refuses every operation that does not read, and it answers with
+A kind never imports botocore. It is given `ask`, which refuses every operation that does not read, and it answers with
 data: documents, differences, calls. Only the executor is given the means to write.
 """
 
@@ -240,6 +240,9 @@ class Kind:
     rank            where its things stand in reference order: whoever is referred to comes first
     rules           what AWS does to its documents (`normalize`)
     writes          every `service:operation` that its steps and undos may name; a plan file with another is refused
+    shape           the `service:operation` whose request its documents have the form of
+    required        places that its documents always have (`Targets[].Id`)
+    expects         the types of what its steps expect and its resources tell (`Draft.expect`, `Resource.facts`)
     compile         the declared resources of a task of the spec
     read            what is live, for ALL its resources at once, so that it can batch
     read_used       a second look, once all kinds have read: which outputs of its addresses others hold live
@@ -285,6 +288,9 @@ class Kind:
     compile: Callable[[Task, Scope], tuple[Resource, ...]]
     steps: Callable[[Delta], tuple[Draft, ...]]
     accept: Callable[[Step, Call, Doc], dict[str, str]]
+    shape: str = ""
+    required: frozenset[str] = frozenset()
+    expects: Mapping[str, type] = field(default_factory=dict)
     read: Callable[[Ask, Sequence[Resource]], tuple[Live, ...]] = _nothing_read
     read_used: Callable[[Ask, Sequence[Live], Mapping[Address, Sequence[str]]], tuple[Live, ...]] = _nothing_more
     merge: Callable[[Doc, Doc], Doc] = _as_declared

@@ -88,7 +88,7 @@ def _all_pages(ask: Ask, answer: Answer) -> list[Doc]:
         (following,) = ask.many([call])
         data = following.value()
         targets.extend(data.get("Targets", ()))
-    return list({target["Id"]: target for target in targets}.values())
+    return list({target["Id"]: target for target in targets if "Id" in target}.values())
 
 
 # --- comparing and changing ---
@@ -283,6 +283,8 @@ KIND = Kind(
     rank=3,
     rules=RULES,
     writes=frozenset({"events:put_targets", "events:remove_targets"}),
+    shape="events:put_targets",
+    required=frozenset({"Rule", "Targets[].Id"}),
     compile=compile_,
     read=read,
     merge=merge,

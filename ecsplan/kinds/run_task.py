@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from ecsplan.errors import RefusedError
 from ecsplan.kinds.base import Ask, Delta, Draft, Kind, Look, Progress, Scope, Waiting, short_arn
 from ecsplan.kinds.service import NAME as SERVICE
+from ecsplan.kinds.service_fit import has_network
 from ecsplan.kinds.task_definition import arn_of, family_of, stringify_environment
 from ecsplan.kinds.task_diagnosis import diagnose
 from ecsplan.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Resource, Step, copied
-from ecsplan.normalize import Rule, Secret
+from ecsplan.normalize import Rule, Secret, is_empty
 from ecsplan.spec import Task
 
 NAME = "run_task"
@@ -31,7 +32,9 @@ def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
     """One resource per entry, in file order: RunTask's parameters as declared, and the revision."""
     resources = []
     for entry in task.run_tasks:
-        doc = {**copied(entry.params), "taskDefinition": arn_of(task)}
+        # What is empty says nothing, and some of it is refused: "Tags can not be empty."
+        given = {field: value for field, value in copied(entry.params).items() if not is_empty(value)}
+        doc = {**given, "taskDefinition": arn_of(task)}
         for override in doc.get("overrides", {}).get("containerOverrides", ()):
             stringify_environment(override)
         resources.append(
@@ -59,7 +62,7 @@ def complete(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) 
     services = [
         other
         for other in others.values()
-        if other.change.address.startswith(f"{SERVICE}.{cluster}/") and other.wanted.get("networkConfiguration")
+        if other.change.address.startswith(f"{SERVICE}.{cluster}/") and has_network(other.wanted)
     ]
     services.sort(key=lambda other: other.change.task != resource.task)
     if not services:
@@ -113,7 +116,7 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     """The tasks that were started; fewer than asked for is a failure, though AWS answers 200."""
     if call.operation == "stop_task":
         return {}
-    started = [str(task["taskArn"]) for task in answer.get("tasks", ())]
+    started = [str(task["taskArn"]) for task in answer.get("tasks", ()) if task.get("taskArn")]
     wanted = step.expect.get("count", 1)
     if len(started) < wanted:
         reasons = sorted({_failure(failure) for failure in answer.get("failures", ())})
@@ -236,7 +239,9 @@ KIND = Kind(
     name=NAME,
     rank=1,
     rules=RULES,
-    writes=frozenset({"ecs:run_task", "ecs:stop_task"}),
+    writes=frozenset({"ecs:run_task"}),
+    shape="ecs:run_task",
+    expects={"count": int, "essential": list},
     compile=compile_,
     complete=complete,
     conflicts=conflicts,

@@ -32,7 +32,7 @@ from ecsplan.normalize import normal
 from ecsplan.spec import Task
 
 NAME = "service"
-CHOSEN = ("encrypted", "iops")  # of a volume, by AWS, where they are left out
+CHOSEN = ("encrypted", "iops", "kmsKeyId", "throughput", "volumeType")  # of a volume, by AWS, where they are left out
 
 # Refused on Fargate even where they are empty, so that [] is sent only where there is something to take away.
 NOT_ON_FARGATE = ("placementConstraints", "placementStrategy")
@@ -180,11 +180,16 @@ def _maps() -> frozenset[str]:
 
 
 def _volume(declared: Doc, live: Doc) -> Doc:
-    """A volume with what AWS chose where it was left out: whether it is encrypted, and how fast it is."""
+    """A volume with what AWS chose where it was left out: its type, how fast it is, whether it is encrypted and by
+    which key. Not where it no longer fits: another type has other speeds, and what is not encrypted has no key."""
     mine, theirs = declared.get("managedEBSVolume"), live.get("managedEBSVolume", {})
     if not mine:
         return declared
     chosen = {field: theirs[field] for field in CHOSEN if field in theirs}
+    if mine.get("volumeType", theirs.get("volumeType")) != theirs.get("volumeType"):
+        chosen = {field: value for field, value in chosen.items() if field not in ("iops", "throughput")}
+    if mine.get("encrypted") is False:
+        chosen.pop("kmsKeyId", None)
     volume: Doc = without_none({**declared, "managedEBSVolume": {**chosen, **mine}})
     return volume
 
@@ -285,7 +290,9 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
 
 def _whole(field: str, declared: Any, wanted: Doc) -> Any:
     """The declared value as it stands, unless leaving out the rest of its block would change something."""
-    if field not in KEPT or normal({field: declared}, RULES).get(field) == normal(wanted, RULES).get(field):
+    if (field not in KEPT and field != "volumeConfigurations") or normal({field: declared}, RULES).get(field) == normal(
+        wanted, RULES
+    ).get(field):
         return without_none(declared)
     return wanted[field]
 
@@ -295,6 +302,9 @@ KIND = Kind(
     rank=2,
     rules=RULES,
     writes=frozenset({"ecs:update_service"}),
+    shape="ecs:update_service",
+    required=frozenset({"service"}),
+    expects={"deployment": str, "previous": str},
     compile=compile_,
     read=read,
     merge=merge,

@@ -22,6 +22,11 @@ def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
     return tuple(f"{delta.change.address}: {fault}" for fault in found)
 
 
+def has_network(doc: Doc) -> bool:
+    """Whether it has an awsvpc network: without subnets it is none, whatever else is filled in."""
+    return bool(((doc.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}).get("subnets"))
+
+
 def definition_of(delta: Delta, others: Mapping[Address, Delta]) -> Doc:
     """The task definition that something is moved to, as it will be; empty where it is not one of this plan."""
     ref = delta.resource.doc.get("taskDefinition")
@@ -61,7 +66,7 @@ def _names(service: Doc, definition: Doc) -> Iterator[str]:
 
 def _place(service: Doc, definition: Doc) -> Iterator[str]:
     """Network and launch type."""
-    network = bool((service.get("networkConfiguration") or {}).get("awsvpcConfiguration"))
+    network = has_network(service)
     awsvpc = definition.get("networkMode") == "awsvpc"
     if awsvpc and not network:
         yield "the task definition's network mode is awsvpc, and neither the spec nor the service has a network for it"

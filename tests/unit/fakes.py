@@ -18,11 +18,11 @@ from ecsplan import events
 from ecsplan.aws import Gateway
 from ecsplan.errors import AwsError
 from ecsplan.executor import Options, Result, apply, resume
-from ecsplan.journal import Began, Closed, Deployment, Done, Entry, Failed
+from ecsplan.journal import Began, Closed, Deployment, Done, Entry, Failed, Opened
 from ecsplan.kinds.base import Answer
 from ecsplan.model import Call, Doc, Plan, Step
 from ecsplan.sending import Ports
-from tests.unit.builders import ACCOUNT, REGION, START, task_definition_arn
+from tests.unit.builders import ACCOUNT, AT, ORIGIN, REGION, START, task_definition_arn
 
 READS = ("describe_", "get_", "list_")
 
@@ -327,8 +327,9 @@ class Rig:
         """Journal entries and calls, in the order in which they happened."""
         return self.aws.trace
 
-    def apply(self, plan: Plan, *, number: int = 7, **options: Any) -> Result:
-        return self._ended(apply(plan, number, self.ports, Options(**options)))
+    def apply(self, plan: Plan, *, number: int = 7, at: str = AT, **options: Any) -> Result:
+        once = Opened(number=number, at=at, origin=ORIGIN, plan=plan).once
+        return self._ended(apply(plan, number, self.ports, Options(**options), once=once))
 
     def resume(self, deployment: Deployment, **options: Any) -> Result:
         return self._ended(resume(deployment, self.ports, Options(**options)))

@@ -84,6 +84,18 @@ def test_the_first_signal_asks_to_stop(capsys: Output, site: Site, number: signa
     assert capsys.readouterr().err == "stopping after the running call; once more to stop at once\n"
 
 
+def test_a_signal_in_the_middle_of_a_line_is_no_fault(site: Site) -> None:
+    """Python refuses to write to a stream from within a write to it."""
+
+    class Busy(io.StringIO):
+        def write(self, text: str) -> int:
+            raise RuntimeError("reentrant call inside a writer")
+
+    with contextlib.redirect_stderr(Busy()), stopping(site):
+        signal.raise_signal(signal.SIGINT)
+        assert site.stop.is_set()
+
+
 def test_signals_are_as_before_afterwards(site: Site) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with contextlib.suppress(KeyError), stopping(site):

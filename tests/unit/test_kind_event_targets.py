@@ -53,6 +53,11 @@ def live(*targets: Doc) -> Live:
     return live_of(NIGHTLY, candidate({"Rule": "nightly", "Targets": list(targets)}))
 
 
+def test_a_target_without_a_name_is_none() -> None:
+    (found,) = KIND.read(FakeAsk().on(ask_for(), {"Targets": [{"Arn": CLUSTER}, target()]}), [wanted(on())])
+    assert [one["Id"] for one in found.candidates[0].doc["Targets"]] == ["report"]
+
+
 def drafts(declared: Resource, found: Live) -> tuple[Draft, ...]:
     return KIND.steps(delta_of(declared, found))
 

@@ -232,7 +232,8 @@ BREAKER = {"enable": True, "rollback": True, "resetOnHealthyTask": True, "thresh
          {"placementStrategy": [{"type": "random"}]}),
         ({"serviceConnectConfiguration": {"enabled": True}}, {}, {"serviceConnectConfiguration": {"enabled": True}},
          {"serviceConnectConfiguration": {"enabled": False}}),
-        ({"availabilityZoneRebalancing": "ENABLED"}, {}, {"availabilityZoneRebalancing": "ENABLED"}, {}),
+        ({"availabilityZoneRebalancing": "ENABLED"}, {}, {"availabilityZoneRebalancing": "ENABLED"},
+         {"availabilityZoneRebalancing": "DISABLED"}),
         ({"networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "ENABLED"}}},
          {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["a"], "securityGroups": ["s"]}}},
          {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["a"], "securityGroups": ["s"],
@@ -305,6 +306,17 @@ def test_a_rollback_takes_away_what_a_volume_did_not_have() -> None:
     assert after == volume(encrypted=True, iops=4000)
     back = KIND.before(live, after, change)
     assert normal(KIND.merge(after, back), KIND.rules) == normal(live, KIND.rules)
+
+
+def test_a_volume_is_sent_with_what_it_has_and_nobody_declared() -> None:
+    """Left out, AWS would choose again."""
+
+    def volumes(**fields: Any) -> Doc:
+        return {"volumeConfigurations": [{"name": "a", "managedEBSVolume": {"roleArn": "r", "sizeInGiB": 1} | fields}]}
+
+    fast = volumes(iops=5000, encrypted=True)
+    sent, _ = moved(volumes() | {"taskDefinition": NEW}, fast | {"taskDefinition": "web:41"})
+    assert sent == fast | {"taskDefinition": NEW}
 
 
 def test_what_cannot_be_reset_is_left_out() -> None:
