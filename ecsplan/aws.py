@@ -21,8 +21,9 @@ from ecsplan.model import Call, Doc, Identity, to_data
 THREADS = 20  # so that 50 services and 10 rules are asked for at once; a connection is opened only when it is needed
 READS = ("describe_", "get_", "list_", "head_")
 
-# Requests that make something new each time they arrive: botocore must not repeat them by itself.
-ONCE = frozenset({"ecs:register_task_definition", "sns:publish"})
+# Requests that botocore must not repeat by itself: those that make something new each time they arrive, and those that
+# are asked again a moment later and must not keep anything waiting until then.
+ONCE = frozenset({"ecs:register_task_definition", "sns:publish", "logs:get_log_events"})
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60  # seconds
 ATTEMPTS = 5  # of everything that may be repeated, in botocore's standard mode: with backoff, jitter and a retry quota

@@ -19,11 +19,13 @@ from ecsplan import events
 from ecsplan.diagnosing import diagnosed
 from ecsplan.diagnosis import Diagnosis
 from ecsplan.errors import AwsError, EcsplanError, JournalError, RefusedError
+from ecsplan.following import Follower
 from ecsplan.journal import Closed, Deployment, Outcome
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.base import Waiting
 from ecsplan.model import Address, Call, Irreversible, Phase, Plan, Step, filled
-from ecsplan.recalling import DECIDE, Memory, UnseenError, look_up, remember
+from ecsplan.recalling import DECIDE, ForgottenError, Memory, UnseenError, look_up, remember
+from ecsplan.running import run_tasks
 from ecsplan.sending import Ports, Sender, Sent, StepError, StoppingError, timestamp
 from ecsplan.undoing import see_who_took_over, undo
 from ecsplan.waiting import LateError, LostError, PausedError, wait_for
@@ -101,6 +103,7 @@ class Run:
         self.diagnoses: dict[Address, Diagnosis] = {}
         self._lock = threading.Lock()
         self.sender = Sender(ports)
+        self.follower = Follower(ports.ask, ports.clock, ports.emit, ports.stop, plan.identity.region)
 
     # --- what was begun before ---
 
@@ -111,14 +114,14 @@ class Run:
             try:
                 found = look_up(step, self.call_of(step), self.memory.open[step.index], self.sender)
             except UnseenError as error:
-                if (found := self._decided(step, error, back=back)) is None and back:
+                if (found := self.decided(step, error, back=back)) is None and back:
                     continue
             if found is not None:
                 self.outputs[step.address] = self.made[step.index] = found
             elif not back:
                 self.done.remove(step)
 
-    def _decided(self, step: Step, error: UnseenError, *, back: bool = False) -> dict[str, str] | None:
+    def decided(self, step: Step, error: UnseenError, *, back: bool = False) -> dict[str, str] | None:
         """What a person has said of a one-off task that nobody can tell of; without that, the error stands. To what is
         put back it makes no difference."""
         if error.hint != DECIDE or not (self.options.unclear or back):
@@ -155,20 +158,9 @@ class Run:
         if phase is Phase.RETIRE:
             self._retire(steps)
         elif phase is Phase.RUN:
-            for step in steps:
-                self._to_its_end(step)
+            run_tasks(self, steps)
         else:
-            self._wait(self._together(steps))
-
-    def _to_its_end(self, step: Step) -> None:
-        """A one-off task that others depend on."""
-        try:
-            self._wait([self.carry_out(step)])
-        except UnseenError as error:
-            if self._decided(step, error) is None:
-                self.made.pop(step.index)
-                self.done.remove(step)
-                self._wait([self.carry_out(step)])
+            self.wait(self._together(steps))
 
     def _together(self, steps: Sequence[Step]) -> list[Waiting]:
         """Steps that do not depend on each other, at once; those of one address in order. All end before one fails."""
@@ -229,7 +221,7 @@ class Run:
             self.done.append(step)
         try:
             return self.sender.send(step, call, sent)
-        except AwsError:
+        except (AwsError, RefusedError):
             if not sent.may_have_acted:
                 with self._lock:
                     self.done.remove(step)
@@ -237,15 +229,16 @@ class Run:
 
     # --- waiting ---
 
-    def _wait(self, waiting: Sequence[Waiting]) -> None:
-        """Until the effects of these steps are there; raises StepError for those that failed."""
+    def wait(self, waiting: Sequence[Waiting], *, to_the_end: bool = False) -> None:
+        """Until the effects of these steps are there; raises StepError for those that failed, ForgottenError where
+        nobody can tell. `to_the_end` waits for the others when one has failed."""
         waiting = [one for one in waiting if not self._was_awaited(one.step)]
         wanted = [one for one in waiting if one.step.settings.wait and (self.options.wait or _is_task(one))]
         self.leaving |= {
             str(one.step.expect["previous"]) for one in waiting if one not in wanted and "previous" in one.step.expect
         }
         try:
-            self.until(wanted)
+            self.until(wanted, to_the_end=to_the_end)
         except LateError as late:
             self.diagnoses |= diagnosed(late.late, self.ports)
             raise
@@ -254,15 +247,15 @@ class Run:
                 raise
             raise UnseenError(f"how it goes could not be seen: {error.message}", hint=error.hint) from error
         except LostError as lost:
-            if any(progress.forgotten and one.step.index not in self.memory.failed for one, progress in lost.failed):
-                raise UnseenError(lost.notes, state="It was not run again.", hint=DECIDE) from lost
+            if all(progress.forgotten and one.step.index not in self.memory.failed for one, progress in lost.failed):
+                raise ForgottenError(lost.notes, [one.step for one, _ in lost.failed]) from lost
             self.diagnoses |= diagnosed(lost.failed, self.ports)
             for one, progress in lost.failed:
                 self.sender.fail(one.step, StepError(progress.note), undo=False)
                 if progress.taken:
                     self.taken.add(one.address)
             for one in lost.late:
-                self._abandon(one)
+                self.abandon(one, f"{one.address} did not end in time")
             raise StepError(lost.notes) from lost
 
     def _was_awaited(self, step: Step) -> bool:
@@ -271,22 +264,30 @@ class Run:
         last = self.memory.last
         if last is None or step.index not in self.made:
             return False
-        return step.phase is Phase.RUN and last.index > step.index
+        return step.phase is Phase.RUN and last.index > step.index and last.address != step.address
 
-    def until(self, waiting: Sequence[Waiting]) -> None:
-        ports, self.under_way = self.ports, tuple(waiting)
-        wait_for(waiting, ports.ask, ports.clock, ports.emit, ports.stop, self.options.timeout)
+    def until(self, waiting: Sequence[Waiting], *, to_the_end: bool = False) -> None:
+        ports, self.under_way, heard, limit = self.ports, tuple(waiting), self.follower.heard, self.options.timeout
+        try:
+            wait_for(waiting, ports.ask, ports.clock, ports.emit, ports.stop, limit, heard, to_the_end=to_the_end)
+        except LostError:
+            self.follower.finish()
+            raise
+        self.follower.finish()
         if ports.stop.is_set():
             raise StoppingError
         self.under_way = ()
 
-    def _abandon(self, one: Waiting) -> None:
-        """Stop what has run out of time; journaled as the step's undo, which it is as far as there can be one."""
-        for call in kind_of(one.address).abandon(one):
+    def abandon(self, one: Waiting, why: str) -> None:
+        """Stop what has failed and still runs; journaled as the step's undo, which it is as far as there can be one."""
+        refused: dict[str, None] = {}
+        for call in kind_of(one.address).abandon(one, why):
             try:
                 self.send(one.step, call, undo=True)
             except (AwsError, RefusedError) as error:
-                self.sender.warn(f"{one.address} may still be running: {self.ports.clean(error.message)}")
+                refused[self.ports.clean(error.message)] = None
+        for message in refused:
+            self.sender.warn(f"{one.address} may still be running: {message}")
 
     # --- backward ---
 
@@ -313,7 +314,7 @@ class Run:
             reason = f"{error.message}; and putting things back failed: {second.message}"
             return self._result(Outcome.STOPPED, reason, error)
         ran = [step.address for step in self.done if step.phase is Phase.RUN and isinstance(step.undo, Irreversible)]
-        stays = f"What {', '.join(ran)} did stays done." if ran else ""
+        stays = f"What {', '.join(dict.fromkeys(ran))} did stays done." if ran else ""
         return self._result(Outcome.PUT_BACK, error.message, error, stays)
 
     # --- small things ---
@@ -328,7 +329,7 @@ class Run:
         begun = [step.address for step in self.done if step.address not in going]
         parts = [f"Done: {', '.join(dict.fromkeys(begun))}." if begun else "Nothing was changed."]
         if going:
-            parts = [*parts[: len(begun)], f"Still under way: {', '.join(going)}."]
+            parts = [*parts[: len(begun)], f"Still under way: {', '.join(dict.fromkeys(going))}."]
         return " ".join(parts)
 
     def _token(self, step: Step) -> str:

@@ -87,13 +87,15 @@ class Done(Value, tag_field="entry", tag="done", frozen=True, kw_only=True):
 
 
 class Failed(Value, tag_field="entry", tag="failed", frozen=True, kw_only=True):
-    """It was refused, or its effect failed. `unclear`: nobody saw whether it was carried out."""
+    """It was refused, or its effect failed. `unclear`: nobody saw whether it was carried out. `outputs`: what it has
+    made all the same, where it was carried out in part."""
 
     at: str
     step: int
     error: str
     undo: bool = False
     unclear: bool = False
+    outputs: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Closed(Value, tag_field="entry", tag="closed", frozen=True, kw_only=True):
@@ -158,8 +160,13 @@ class Deployment(Value, frozen=True, kw_only=True):
         return any(isinstance(steps[index].undo, Call) for index in undone if index in steps)
 
     def outputs(self) -> dict[int, dict[str, str]]:
-        """By step: what AWS answered, for every step that was done, whether or not it was undone later."""
-        return {e.step: e.outputs for e in self.entries if isinstance(e, Done) and not e.undo}
+        """By step: what AWS answered, for every step that was done, if only in part, whether or not it was undone
+        later."""
+        return {
+            e.step: e.outputs
+            for e in self.entries
+            if not isinstance(e, Began | Closed) and not e.undo and (e.outputs or isinstance(e, Done))
+        }
 
     def unclear(self) -> frozenset[int]:
         """The steps of which nobody saw whether they were carried out: begun without an end, or ended in a lost

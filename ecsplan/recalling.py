@@ -6,7 +6,7 @@ does not answer, or can no longer know, nothing follows: not that the step was d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -29,6 +29,14 @@ class UnseenError(EcsplanError):
     deployment stays as it is."""
 
     exit_code = Exit.STOPPED
+
+
+class ForgottenError(UnseenError):
+    """These steps have ended, and AWS no longer tells how."""
+
+    def __init__(self, message: str, steps: Sequence[Step]) -> None:
+        super().__init__(message, state="It was not run again.", hint=DECIDE)
+        self.steps = tuple(steps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +70,20 @@ def remember(deployment: Deployment) -> Memory:
         undone=undone,
         open={index: begun[index] for index in sorted(deployment.unclear())},
         last=max((steps[index] for index in deployment.touched()), key=lambda step: step.index, default=None),
-        failed={e.step: e.error for e in deployment.entries if isinstance(e, Failed) and not e.undo},
+        failed=_failed(deployment),
     )
+
+
+def _failed(deployment: Deployment) -> dict[int, str]:
+    """A refusal is forgotten when the step was carried out later."""
+    failed: dict[int, str] = {}
+    for entry in deployment.entries:
+        match entry:
+            case Failed(undo=False):
+                failed[entry.step] = entry.error
+            case Done(undo=False):
+                failed.pop(entry.step, None)
+    return failed
 
 
 def _epoch(at: str) -> float:

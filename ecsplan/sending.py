@@ -73,7 +73,8 @@ class Sender:
         try:
             answer, outputs = self._accepted(step, call, sent)
         except EcsplanError as error:
-            self.fail(step, error, undo=undo, unclear=sent.may_have_acted)
+            made = error.outputs if isinstance(error, RefusedError) else None
+            self.fail(step, error, undo=undo, unclear=sent.may_have_acted and not made, outputs=made)
             raise
         self.done(step, outputs, undo=undo)
         self.ports.told(step, call, answer)
@@ -101,7 +102,7 @@ class Sender:
                 answer = self.ports.do(call)
                 return answer, kind.accept(step, call, answer)
             except RefusedError as error:
-                sent.may_have_acted = True  # what did not fail was carried out
+                sent.may_have_acted |= error.outputs is None or bool(error.outputs)  # what did not fail was carried out
                 if last or not isinstance(error.again, Call):
                     raise
                 call = error.again
@@ -127,12 +128,21 @@ class Sender:
         except AwsError as unseen:
             raise error from unseen  # still nobody knows
 
-    def fail(self, step: Step, error: EcsplanError, *, undo: bool, unclear: bool = False) -> None:
-        """Journal and tell a failure; one that cannot be journaled is told all the same."""
-        message = self.ports.clean(error.message)
+    def fail(
+        self,
+        step: Step,
+        error: EcsplanError,
+        *,
+        undo: bool,
+        unclear: bool = False,
+        outputs: Mapping[str, str] | None = None,
+    ) -> None:
+        """Journal and tell a failure, with what was made all the same; one that cannot be journaled is told too."""
+        message, made = self.ports.clean(error.message), dict(outputs or {})
+        entry = Failed(at=self.now(), step=step.index, error=message, undo=undo, unclear=unclear, outputs=made)
         self.ports.emit(events.StepFailed(step=mask_step(step), error=message, undo=undo))
         try:
-            self.ports.log.append(Failed(at=self.now(), step=step.index, error=message, undo=undo, unclear=unclear))
+            self.ports.log.append(entry)
         except JournalError as unwritten:
             raise JournalError(f"{error.message}; and {unwritten.message}") from error
 

@@ -7,6 +7,7 @@ import dataclasses
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeAlias
 
 from ecsplan import events
@@ -70,7 +71,7 @@ def said_together(notes: Sequence[tuple[str, str]]) -> str:
     groups: dict[str, list[str]] = {}
     for address, note in notes:
         groups.setdefault(note, []).append(address)
-    said = [f"{_some(addresses)}: {note}" for note, addresses in groups.items()]
+    said = [f"{_some(list(dict.fromkeys(addresses)))}: {note}" for note, addresses in groups.items()]
     rest = [f"{len(said) - SOME} other failures"] if len(said) > SOME + 1 else said[SOME:]
     return "; ".join([*said[:SOME], *rest])
 
@@ -99,32 +100,37 @@ def wait_for(
     stop: threading.Event,
     timeout: int | None,
     heard: Heard = lambda _seen: None,
+    *,
+    to_the_end: bool = False,
 ) -> None:
-    """Returns when all are done, or when `stop` is set. Raises LostError when some have failed, LateError when
-    the time is over, PausedError when all that is left waits for somebody. `heard` is told of each look.
+    """Returns when all are done, or when `stop` is set. Raises LostError when some have failed (with `to_the_end`: when
+    the others have ended, too), LateError when the time is over, PausedError when all that is left waits for somebody.
+    `heard` is told of each look.
 
     A look that AWS does not answer (throttled, connection lost) is no failure: the next one will tell.
     """
     started, pause = clock.now(), FIRST_PAUSE
     pending = {one.step.index: one for one in waiting if kind_of(one.address).watch is not None}
+    failed: list[tuple[Waiting, Progress]] = []
     while pending and not stop.is_set():
         elapsed = clock.now() - started
         seen = look(list(pending.values()), ask, emit)
-        failed = []
         for index, shown in seen.items():
-            heard(shown)
-            emit(_progressed(shown.one, shown.progress, elapsed))
+            # That it runs comes before what it says, and all that it has said before that it has ended.
+            told = partial(emit, _progressed(shown.one, shown.progress, elapsed))
+            for tell in (partial(heard, shown), told) if shown.progress.done else (told, partial(heard, shown)):
+                tell()
             pending[index] = _with_learned(shown)
             if shown.progress.done:
                 one = pending.pop(index)
                 if not shown.progress.ok:
                     failed.append((one, shown.progress))
-        if failed:
+        if failed and not (to_the_end and pending):
             raise LostError(failed)
         last = {index: seen[index].progress if index in seen else Progress(done=False) for index in pending}
         late = [(one, last[index]) for index, one in pending.items() if elapsed >= _limit(one, timeout)]
         if late:
-            _give_up(late, _limit(late[0][0], timeout), emit, elapsed)
+            _give_up(late, failed, _limit(late[0][0], timeout), emit, elapsed)
         if pending and all(progress.pause for progress in last.values()):
             raise PausedError([(one, last[index]) for index, one in pending.items()])
         if pending:
@@ -145,6 +151,7 @@ def _progressed(one: Waiting, progress: Progress, elapsed: float) -> events.Prog
         traffic=progress.traffic,
         newest=progress.newest,
         pause=progress.pause,
+        step=one.step.index,
     )
 
 
@@ -195,8 +202,15 @@ def _limit(one: Waiting, timeout: int | None) -> int:
     return declared if declared is not None else kind_of(one.address).timeout
 
 
-def _give_up(late: Sequence[tuple[Waiting, Progress]], limit: int, emit: events.Listener, elapsed: float) -> None:
-    """Something that had to end in time has failed; a rollout that has not ended is only not finished."""
+def _give_up(
+    late: Sequence[tuple[Waiting, Progress]],
+    before: Sequence[tuple[Waiting, Progress]],
+    limit: int,
+    emit: events.Listener,
+    elapsed: float,
+) -> None:
+    """Something that had to end in time has failed, as others have `before`; a rollout that has not ended is only not
+    finished."""
     note = f"not finished after {limit} s"
     over = [
         (one, dataclasses.replace(last, done=True, ok=False, note=note, verdict=Verdict.TIMED_OUT))
@@ -206,5 +220,5 @@ def _give_up(late: Sequence[tuple[Waiting, Progress]], limit: int, emit: events.
         emit(_progressed(one, progress, elapsed))
     failed = [(one, progress) for one, progress in over if kind_of(one.address).late_is_failure]
     if failed:
-        raise LostError(failed, [one for one, _ in failed])
+        raise LostError([*before, *failed], [one for one, _ in failed])
     raise LateError(f"{', '.join(one.address for one, _ in over)}: {note}", over, hint="ECS goes on with the rollout.")

@@ -155,12 +155,16 @@ class Progress:
 @dataclass(frozen=True, kw_only=True)
 class Stream:
     """Where a container of a task that is waited for writes its lines: a stream of CloudWatch Logs. `task` is the
-    task's id."""
+    task's id, `source` what people call the writer. `name` is "" where nothing tells it. `ended` is when the container
+    had stopped (epoch seconds; infinite where that is not told), None while it runs."""
 
     task: str
     container: str
+    source: str
+    region: str
     group: str
     name: str
+    ended: float | None = None
 
 
 def _nothing_read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
@@ -275,7 +279,7 @@ class Kind:
     token           the parameter that makes a repeated call harmless; the executor fills it in
     mark            the parameter by which `reconcile` knows what a step made; filled in where the spec declares none
     late_is_failure whether it has failed when the time is over, or is only not finished yet
-    abandon         the calls that stop what has failed by being late
+    abandon         the calls that stop what is still under way although it has failed, given why, for people
     concerns        the name, in addresses of this kind, of what a call changes; "" where the call alone does not tell
     join            the documents of one address that two tasks declare parts of, as one
     timeout         seconds to wait for it, where neither spec nor command line says
@@ -316,7 +320,7 @@ class Kind:
     mark: str = ""
     kept: int | None = None
     late_is_failure: bool = False
-    abandon: Callable[[Waiting], tuple[Call, ...]] = lambda _waiting: ()
+    abandon: Callable[[Waiting, str], tuple[Call, ...]] = lambda _waiting, _why: ()
     concerns: Callable[[Call], str] = lambda _call: ""
     join: Callable[[Doc, Doc], Doc] | None = None
     timeout: int = 900

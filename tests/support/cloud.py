@@ -67,6 +67,8 @@ class Cloud:
                 return copy.deepcopy(self.ecs.call(operation, call.params))
             if call.service == "events":
                 return copy.deepcopy(self.events.call(operation, call.params))
+            if call.service == "logs":
+                return self.ecs.region.logs.call(REGION, operation, call.params, self.clock.now())
         except errors.AwsError as error:
             raise AwsError(f"{call}: {error.code}: {error.message}", code=error.code) from error
         if call.service == "sns":
@@ -211,5 +213,7 @@ def named(call: Call) -> str:
     params: Mapping[str, Any] = call.params
     if call.service == "sns":
         params = {"method": json.loads(params["Message"])["method"]}
-    kept = {k: v for k, v in params.items() if k not in ("clientToken", "startedBy", "tasks", "nextToken")}
+    kept = {
+        k: v for k, v in params.items() if k not in ("clientToken", "startedBy", "tasks", "nextToken", "logStreamName")
+    }
     return f"{call} {json.dumps(kept, sort_keys=True)}"

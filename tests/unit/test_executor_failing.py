@@ -231,7 +231,11 @@ def test_tasks_that_could_not_be_placed_are_a_failure_although_aws_answers_200(r
     rig.aws.answers["run_task"] = {"tasks": [], "failures": [{"reason": "RESOURCE:MEMORY"}]}
     result = rig.apply(plan(register(), run(), update()))
     assert result.outcome is Outcome.PUT_BACK
-    assert result.reason == "run_task.web/migrate: 0 of 1 tasks could be placed: RESOURCE:MEMORY"
+    assert result.reason == (
+        "run_task.web/migrate: 0 of 1 tasks could be placed: not enough free memory on any container instance "
+        "(RESOURCE:MEMORY)"
+    )
+    assert "stays done" not in result.state
     assert len(rig.aws.calls("run_task")) == 1
 
 
