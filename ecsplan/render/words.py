@@ -43,8 +43,12 @@ def value_text(value: Any) -> str:
         return str(value)
     if isinstance(value, str) and (match := _REVISION.fullmatch(value)):
         return match[1]
+    # Sorted, so that two values differ where they differ, and not in the order of their members.
     return json.dumps(
-        value, ensure_ascii=False, default=lambda other: UNKNOWN if isinstance(other, Ref) else str(other)
+        value,
+        ensure_ascii=False,
+        sort_keys=True,
+        default=lambda other: UNKNOWN if isinstance(other, Ref) else str(other),
     )
 
 

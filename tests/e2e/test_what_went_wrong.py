@@ -155,7 +155,7 @@ class Meddling(Clock):
         return self._clock.now()
 
     def sleep(self, seconds: float) -> None:
-        if self._meddle and "UpdateService" in self._world.sent():
+        while self._meddle and "UpdateService" in self._world.sent():
             self._meddle.pop()()
         self._clock.sleep(seconds)
 

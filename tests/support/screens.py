@@ -17,13 +17,16 @@ CHANGING = (
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
 )
 
+#: Lines that come in no particular order: steps of a phase are begun at once.
+TOGETHER = re.compile(r"(?:^ *\d+/\d+ [^\n]*  (?:registered|started|updating|targets set)[^\n]*\n)+", re.MULTILINE)
+
 
 def screen(ran: Ran) -> str:
     """The exit code, then what stood on stderr (progress), then on stdout (results)."""
     text = f"exit {ran.code}\n{_part('stderr', ran.err)}{_part('stdout', ran.out)}"
     for pattern, name in CHANGING:
         text = re.sub(pattern, name, text)
-    return text
+    return TOGETHER.sub(lambda match: "".join(sorted(match[0].splitlines(keepends=True))), text)
 
 
 def _part(name: str, text: str) -> str:
