@@ -19,8 +19,6 @@ CONCURRENT = 8
 def diagnosed(failed: Sequence[tuple[Waiting, Progress]], ports: Ports) -> Iterator[tuple[Address, Diagnosis]]:
     """One diagnosis by address, where there is any, secrets masked, in this order; each is told as well. Raises
     nothing: whatever comes of looking, the deployment goes on, and back."""
-    if not failed:
-        return
     with ThreadPoolExecutor(max_workers=CONCURRENT, thread_name_prefix="why") as pool:
         futures = [pool.submit(_found, ports, one, progress) for one, progress in failed]
     found: dict[Address, Diagnosis] = {}
