@@ -285,7 +285,7 @@ def test_nothing_is_left_out_where_there_is_room() -> None:
 def test_what_came_from_elsewhere_moves_no_cursor(story: Story) -> None:
     story.starts(WEB)
     story.looks(WEB, "x", newest="red \033[31mred\033[0m\r\nnext \033]0;title\007line\a")
-    assert "    red red  next line\n" in story.shown()
+    assert "    red red next line\n" in story.shown()
 
 
 def test_signs_that_any_terminal_can_show(story: Story) -> None:
