@@ -115,7 +115,9 @@ class Gateway:
 
         once = str(call) in ONCE
         try:
-            send = getattr(self._client(call.service, once), call.operation)
+            send = getattr(self._client(call.service, once), call.operation, None)
+            if send is None:
+                raise _unknown(call)
             if self._closed.is_set():  # by a command that has failed meanwhile
                 raise AwsError(f"{call}: not sent any more", service=call.service, operation=call.operation)
             answer = send(**call.params)
@@ -266,6 +268,17 @@ def _refused(call: Call, error: Any) -> AwsError:
         unclear=unclear,
         locked_out=code in EXPIRED | BAD_KEYS,
         hint=hint,
+    )
+
+
+def _unknown(call: Call) -> AwsError:
+    """The installed SDK is older than the operation."""
+    return AwsError(
+        f"{call}: the installed botocore does not know it",
+        service=call.service,
+        operation=call.operation,
+        code="UnknownOperation",
+        hint="Install a newer boto3.",
     )
 
 

@@ -95,6 +95,14 @@ class Diagnosed(Event, tag="diagnosed", frozen=True, kw_only=True):
     diagnosis: Diagnosis
 
 
+class Continued(Event, tag="continued", frozen=True, kw_only=True):
+    """A lifecycle hook was told to let a rollout go on. `stage` is AWS's word for where it waited."""
+
+    address: Address
+    hook: str
+    stage: str
+
+
 class Warned(Event, tag="warned", frozen=True, kw_only=True):
     message: str
 

@@ -7,6 +7,7 @@ the plan holds, or stops where it is; either way the journal says where that is.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -26,9 +27,9 @@ from ecsplan.model import Address, Call, Irreversible, Phase, Plan, Step, filled
 from ecsplan.recalling import DECIDE, ForgottenError, Memory, UnseenError, look_up, remember
 from ecsplan.redact import clean_all
 from ecsplan.running import run_tasks
-from ecsplan.sending import Ports, Sender, Sent, StepError, StoppingError, timestamp
-from ecsplan.undoing import see_who_took_over, undo
-from ecsplan.waiting import LateError, LostError, PausedError, wait_for
+from ecsplan.sending import Ports, Sender, Sent, StepError, StoppingError, timestamp, worst
+from ecsplan.undoing import see_who_took_over, take_back, undo, wait_back
+from ecsplan.waiting import GO_ON, LateError, LostError, PausedError, Seen, wait_for
 
 CONCURRENT = 20  # as many as `aws.THREADS`
 
@@ -59,16 +60,16 @@ class Result:
 def apply(plan: Plan, number: int, ports: Ports, options: Options, *, once: str) -> Result:
     """Carry out every step of the plan. What goes wrong is in the result. `once` is what tells this deployment from
     every other (`Opened.once`)."""
-    return _told(Run(plan, number, ports, options, once), Run.apply)
+    return told(Run(plan, number, ports, options, once), Run.apply)
 
 
 def resume(deployment: Deployment, ports: Ports, options: Options) -> Result:
     """Go on with a deployment where it was left: forward, or back if it was putting things back."""
     run = Run(deployment.plan, deployment.number, ports, options, deployment.opened.once, remember(deployment))
-    return _told(run, Run.go_back if deployment.going_back else Run.apply)
+    return told(run, Run.go_back if deployment.going_back else Run.apply)
 
 
-def _told(run: Run, work: Callable[[Run], Result]) -> Result:
+def told(run: Run, work: Callable[[Run], Result]) -> Result:
     ports = run.ports
     ports.emit(_started(run))
     result = work(run)
@@ -114,6 +115,8 @@ class Run:
         self.taken: set[Address] = set()
         self.under_way: tuple[Waiting, ...] = ()
         self.leaving: set[str] = set()
+        self.answered: set[str] = set()  # hooks that were told to let it go on
+        self.paused: set[Address] = set()
         self.diagnoses: dict[Address, Diagnosis] = {}
         self._lock = threading.Lock()
         self.sender = Sender(ports)
@@ -155,16 +158,16 @@ class Run:
                 self._phase(phase, [step for step in self.plan.steps if step.phase is phase])
                 self.under_way = ()
         except StoppingError:
-            return self._result(Outcome.INTERRUPTED, "it was interrupted")
+            return self.result(Outcome.INTERRUPTED, "it was interrupted", self._interrupted())
         except (LateError, PausedError) as late:
-            return self._result(Outcome.UNFINISHED, late.message, late)
+            return self.result(Outcome.UNFINISHED, late.message, late)
         except (JournalError, UnseenError) as error:
             # Nothing is sent that could not be journaled, so nothing can be put back either; and what could not be
             # seen has not failed.
-            return self._result(Outcome.STOPPED, error.message, error)
+            return self.result(Outcome.STOPPED, error.message, error)
         except EcsplanError as error:
             return self._after(error)
-        return self._result(Outcome.SUCCEEDED, "its rollouts were not waited for" if self.leaving else "")
+        return self.result(Outcome.SUCCEEDED, "its rollouts were not waited for" if self.leaving else "")
 
     def _phase(self, phase: Phase, steps: Sequence[Step]) -> None:
         if not steps:
@@ -185,7 +188,7 @@ class Run:
             futures = [pool.submit(self._in_order, lane) for lane in lanes.values()]
         failures = [error for future in futures if (error := future.exception())]
         if failures:
-            raise _worst(failures)
+            raise worst(failures)
         return [waiting for future in futures for waiting in future.result()]
 
     def _in_order(self, steps: Sequence[Step]) -> list[Waiting]:
@@ -193,13 +196,21 @@ class Run:
 
     def carry_out(self, step: Step) -> Waiting:
         """Send the step's call, unless it was sent before this deployment was resumed."""
-        call = self.call_of(step)
+        call, earlier = self.call_of(step), kind_of(step.address).reverts(step.expect)
+        one = Waiting(address=step.address, step=step, call=call, outputs=earlier or {})
         if step.index in self.made:
-            return Waiting(address=step.address, step=step, call=call, outputs=self.made[step.index], old=True)
+            return dataclasses.replace(one, outputs=self.made[step.index], before=earlier or {}, old=True)
+        if earlier is not None:
+            return take_back(self, one, call, undo=False)[0]
         outputs = self.send(step, call)
+        self.remember(step, outputs)
+        return dataclasses.replace(one, outputs=outputs)
+
+    def remember(self, step: Step, outputs: Mapping[str, str]) -> None:
         with self._lock:
             self.outputs[step.address] = self.made[step.index] = outputs
-        return Waiting(address=step.address, step=step, call=call, outputs=outputs)
+            if step not in self.done:
+                self.done.append(step)
 
     def call_of(self, step: Step) -> Call:
         """The step's call with everything filled in: outputs of earlier steps, its token, and its mark."""
@@ -232,7 +243,8 @@ class Run:
             return self.sender.send(step, call, Sent(), undo=True)
         sent = Sent()
         with self._lock:
-            self.done.append(step)
+            if step not in self.done:
+                self.done.append(step)
         try:
             return self.sender.send(step, call, sent)
         except (AwsError, RefusedError):
@@ -252,7 +264,7 @@ class Run:
             str(one.step.expect["previous"]) for one in waiting if one not in wanted and "previous" in one.step.expect
         }
         try:
-            self.until(wanted, to_the_end=to_the_end)
+            wait_back(self, wanted, undo=False, to_the_end=to_the_end)
         except LateError as late:
             self._diagnose(late.late)
             raise
@@ -297,9 +309,10 @@ class Run:
         return step.phase is Phase.RUN and last.index > step.index and last.address != step.address
 
     def until(self, waiting: Sequence[Waiting], *, to_the_end: bool = False) -> None:
-        ports, self.under_way, heard, limit = self.ports, tuple(waiting), self.follower.heard, self.options.timeout
+        ports, self.under_way, hooks, limit = self.ports, tuple(waiting), self.answered, self.options.timeout
+        look, clock, emit = ports.ask, ports.clock, ports.emit
         try:
-            wait_for(waiting, ports.ask, ports.clock, ports.emit, ports.stop, limit, heard, to_the_end=to_the_end)
+            wait_for(waiting, look, clock, emit, ports.stop, limit, self._heard, hooks, to_the_end=to_the_end)
         except LostError:
             self.follower.finish()
             raise
@@ -307,6 +320,13 @@ class Run:
         if ports.stop.is_set():
             raise StoppingError
         self.under_way = ()
+
+    def _heard(self, seen: Seen) -> None:
+        self.follower.heard(seen)
+        one, progress = seen.one, seen.progress
+        (self.paused.add if progress.pause else self.paused.discard)(one.address)
+        if progress.done:
+            self.under_way = tuple(other for other in self.under_way if other.step.index != one.step.index)
 
     def abandon(self, one: Waiting, why: str) -> None:
         """Stop what has failed and still runs; journaled as the step's undo, which it is as far as there can be one."""
@@ -323,7 +343,7 @@ class Run:
 
     def _after(self, error: EcsplanError) -> Result:
         if self.options.on_failure == "stop":
-            return self._result(Outcome.STOPPED, error.message, error)
+            return self.result(Outcome.STOPPED, error.message, error)
         self.ports.emit(events.UndoStarted(reason=error.message))
         return self._back(error)
 
@@ -332,22 +352,31 @@ class Run:
             self._recall(back=True)
             see_who_took_over(self)
         except (JournalError, UnseenError) as error:
-            return self._result(Outcome.STOPPED, error.message, error)
+            return self.result(Outcome.STOPPED, error.message, error)
         return self._back(StepError("it had failed and was being put back"))
 
     def _back(self, error: EcsplanError) -> Result:
         try:
             undo(self)
         except StoppingError:
-            return self._result(Outcome.INTERRUPTED, f"{error.message}; interrupted while putting things back", error)
+            return self.result(Outcome.INTERRUPTED, f"{error.message}; interrupted while putting things back", error)
+        except PausedError as paused:
+            reason = f"{error.message}; and putting it back waits for somebody: {paused.message}"
+            return self.result(Outcome.UNFINISHED, reason, paused)
         except EcsplanError as second:
             reason = f"{error.message}; and putting things back failed: {second.message}"
-            return self._result(Outcome.STOPPED, reason, error)
+            return self.result(Outcome.STOPPED, reason, error)
         ran = [step.address for step in self.done if step.phase is Phase.RUN and isinstance(step.undo, Irreversible)]
         stays = f"What {', '.join(dict.fromkeys(ran))} did stays done." if ran else ""
-        return self._result(Outcome.PUT_BACK, error.message, error, stays)
+        return self.result(Outcome.PUT_BACK, error.message, error, stays)
 
     # --- small things ---
+
+    def _interrupted(self) -> EcsplanError | None:
+        """What there is to do beside `resume` and `rollback`, where something waits for somebody."""
+        if not self.paused:
+            return None
+        return EcsplanError("", state=f"Paused at a hook: {', '.join(sorted(self.paused))}.", hint=GO_ON)
 
     def with_outputs(self, call: Call) -> Call:
         with self._lock:
@@ -368,7 +397,7 @@ class Run:
         text = f"{self.plan.digest}/{self.once}/{step.index}"
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _result(self, outcome: Outcome, reason: str = "", error: EcsplanError | None = None, more: str = "") -> Result:
+    def result(self, outcome: Outcome, reason: str = "", error: EcsplanError | None = None, more: str = "") -> Result:
         left = "" if outcome.ended else self._left()
         state = " ".join(filter(None, (error.state if error else "", more, left)))
         hint = error.hint if error else ""
@@ -386,18 +415,3 @@ class Run:
 def _is_task(waiting: Waiting) -> bool:
     """Steps that others depend on are waited for even when rollouts are not."""
     return waiting.step.phase is Phase.RUN
-
-
-def _worst(failures: Sequence[BaseException]) -> BaseException:
-    """Of several failures at once, the one to act on: a surprise, then a journal that cannot be written (nothing
-    more may be sent), then a known error with what the others said, then an interruption."""
-    for failure in failures:
-        if not isinstance(failure, EcsplanError | StoppingError):
-            return failure
-    known = [failure for failure in failures if isinstance(failure, EcsplanError)]
-    if not known:
-        return failures[0]
-    message = "; ".join(dict.fromkeys(error.message for error in known))
-    if any(isinstance(error, JournalError) for error in known):
-        return JournalError(message)
-    return known[0] if len(known) == 1 else StepError(message, state=known[0].state, hint=known[0].hint)

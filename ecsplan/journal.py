@@ -70,11 +70,13 @@ class Opened(Value, tag_field="entry", tag="opened", frozen=True, kw_only=True):
 
 
 class Began(Value, tag_field="entry", tag="began", frozen=True, kw_only=True):
-    """This step's call (or its undo) is about to be sent."""
+    """This step's call (or its undo) is about to be sent. With an `aside`, it is neither, but that other operation,
+    which lets the effect of the step go on; the same holds for the entry that ends it."""
 
     at: str
     step: int
     undo: bool = False
+    aside: str = ""
 
 
 class Done(Value, tag_field="entry", tag="done", frozen=True, kw_only=True):
@@ -84,6 +86,7 @@ class Done(Value, tag_field="entry", tag="done", frozen=True, kw_only=True):
     step: int
     outputs: dict[str, str]
     undo: bool = False
+    aside: str = ""
 
 
 class Failed(Value, tag_field="entry", tag="failed", frozen=True, kw_only=True):
@@ -95,6 +98,7 @@ class Failed(Value, tag_field="entry", tag="failed", frozen=True, kw_only=True):
     error: str
     undo: bool = False
     unclear: bool = False
+    aside: str = ""
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
 
 
@@ -159,20 +163,24 @@ class Deployment(Value, frozen=True, kw_only=True):
         undone = {entry.step for entry in self.entries if isinstance(entry, Began) and entry.undo}
         return any(isinstance(steps[index].undo, Call) for index in undone if index in steps)
 
+    def steps_told(self) -> tuple[Began | Done | Failed, ...]:
+        """What became of the steps themselves, in order."""
+        return tuple(entry for entry in self.entries if not isinstance(entry, Closed) and not entry.aside)
+
     def outputs(self) -> dict[int, dict[str, str]]:
         """By step: what AWS answered, for every step that was done, if only in part, whether or not it was undone
         later."""
         return {
             e.step: e.outputs
-            for e in self.entries
-            if not isinstance(e, Began | Closed) and not e.undo and (e.outputs or isinstance(e, Done))
+            for e in self.steps_told()
+            if not isinstance(e, Began) and not e.undo and (e.outputs or isinstance(e, Done))
         }
 
     def unclear(self) -> frozenset[int]:
         """The steps of which nobody saw whether they were carried out: begun without an end, or ended in a lost
         answer; and not undone since, although that may have been tried."""
         unclear: set[int] = set()
-        for entry in self.entries:
+        for entry in self.steps_told():
             match entry:
                 case Began(undo=False):
                     unclear.add(entry.step)
@@ -187,7 +195,7 @@ class Deployment(Value, frozen=True, kw_only=True):
     def states(self) -> dict[int, str]:
         """By step: planned, begun, done, failed or undone."""
         states = {step.index: "planned" for step in self.plan.steps}
-        for entry in self.entries:
+        for entry in self.steps_told():
             match entry:
                 case Began(undo=False):
                     states[entry.step] = "begun"

@@ -43,7 +43,8 @@ class ForgottenError(UnseenError):
 class Memory:
     """By step: `before` holds the outputs of what was done, `made` those of what was not undone since, `undone` those
     of undos, `open` when a step was begun (epoch seconds) of which nobody saw an end. `last` is the last step that was
-    begun. `failed` is how the effect of a step that was done has failed."""
+    begun. `failed` is how the effect of a step that was done has failed. `undoing` are the steps whose undo was begun
+    and has no end."""
 
     before: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     made: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class Memory:
     open: dict[int, float] = field(default_factory=dict)
     last: Step | None = None
     failed: Mapping[int, str] = field(default_factory=dict)
+    undoing: frozenset[int] = frozenset()
 
 
 def remember(deployment: Deployment) -> Memory:
@@ -71,13 +73,14 @@ def remember(deployment: Deployment) -> Memory:
         open={index: begun[index] for index in sorted(deployment.unclear())},
         last=max((steps[index] for index in deployment.touched()), key=lambda step: step.index, default=None),
         failed=_failed(deployment),
+        undoing=frozenset(e.step for e in deployment.entries if isinstance(e, Began) and e.undo) - undone.keys(),
     )
 
 
 def _failed(deployment: Deployment) -> dict[int, str]:
     """A refusal is forgotten when the step was carried out later."""
     failed: dict[int, str] = {}
-    for entry in deployment.entries:
+    for entry in deployment.steps_told():
         match entry:
             case Failed(undo=False):
                 failed[entry.step] = entry.error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -72,8 +72,7 @@ class Sender:
     def send(self, step: Step, call: Call, sent: Sent, *, undo: bool = False) -> dict[str, str]:
         """The outputs of the call; raises what it was refused with, journaled and told. `sent` tells afterwards whether
         it may have been carried out all the same."""
-        self.ports.log.append(Began(at=self.now(), step=step.index, undo=undo))
-        self.ports.emit(events.StepStarted(step=mask_step(step), undo=undo))
+        self.begin(step, undo=undo)
         try:
             answer, outputs = self._accepted(step, call, sent)
         except EcsplanError as error:
@@ -85,6 +84,23 @@ class Sender:
         self.done(step, outputs, undo=undo)
         self.ports.told(step, call, answer)
         return outputs
+
+    def aside(self, step: Step, call: Call) -> None:
+        """A call that is neither the step's nor its undo: it lets the step's effect go on. Raises what it was refused
+        with, journaled."""
+        name, log = str(call), self.ports.log
+        log.append(Began(at=self.now(), step=step.index, aside=name))
+        try:
+            answer, _ = self._accepted(step, call, Sent())
+        except EcsplanError as error:
+            log.append(Failed(at=self.now(), step=step.index, error=self.ports.clean(error.message), aside=name))
+            raise
+        log.append(Done(at=self.now(), step=step.index, outputs={}, aside=name))
+        self.ports.told(step, call, answer)
+
+    def begin(self, step: Step, *, undo: bool = False) -> None:
+        self.ports.log.append(Began(at=self.now(), step=step.index, undo=undo))
+        self.ports.emit(events.StepStarted(step=mask_step(step), undo=undo))
 
     def done(self, step: Step, outputs: dict[str, str], *, undo: bool = False) -> None:
         self.ports.log.append(Done(at=self.now(), step=step.index, outputs=outputs, undo=undo))
@@ -156,3 +172,18 @@ class Sender:
 def timestamp(clock: Clock) -> str:
     """ISO 8601 in UTC, milliseconds."""
     return datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def worst(failures: Sequence[BaseException]) -> BaseException:
+    """Of several failures at once, the one to act on: a surprise, then a journal that cannot be written (nothing
+    more may be sent), then a known error with what the others said, then an interruption."""
+    for failure in failures:
+        if not isinstance(failure, EcsplanError | StoppingError):
+            return failure
+    known = [failure for failure in failures if isinstance(failure, EcsplanError)]
+    if not known:
+        return failures[0]
+    message = "; ".join(dict.fromkeys(error.message for error in known))
+    if any(isinstance(error, JournalError) for error in known):
+        return JournalError(message)
+    return known[0] if len(known) == 1 else StepError(message, state=known[0].state, hint=known[0].hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeAlias
@@ -17,6 +17,7 @@ from ecsplan.kinds import by_kind, kind_of
 from ecsplan.kinds.base import Ask, Progress, Waiting
 from ecsplan.model import Doc
 
+GO_ON = "Let it go on with `ecsplan continue`, or go back with `ecsplan rollback`."
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 5.0, 1.5  # seconds between two looks
 SOME = 3  # names, or notes, that are said in one line
 
@@ -48,7 +49,7 @@ class PausedError(EcsplanError):
     def __init__(self, paused: Sequence[tuple[Waiting, Progress]]) -> None:
         super().__init__(
             "; ".join(f"{one.address}: {progress.note}" for one, progress in paused),
-            hint="Go on with `ecsplan continue`, or back with `ecsplan rollback`.",
+            hint=GO_ON,
         )
         self.paused = tuple(paused)
 
@@ -100,12 +101,13 @@ def wait_for(
     stop: threading.Event,
     timeout: int | None,
     heard: Heard = lambda _seen: None,
+    answered: Collection[str] = (),
     *,
     to_the_end: bool = False,
 ) -> None:
     """Returns when all are done, or when `stop` is set. Raises LostError when some have failed (with `to_the_end`: when
     the others have ended, too), LateError when the time is over, PausedError when all that is left waits for somebody.
-    `heard` is told of each look.
+    `heard` is told of each look. Hooks that were `answered` wait for nobody: AWS may only not show it yet.
 
     A look that AWS does not answer (throttled, connection lost) is no failure: the next one will tell.
     """
@@ -131,7 +133,7 @@ def wait_for(
         late = [(one, last[index]) for index, one in pending.items() if elapsed >= _limit(one, timeout)]
         if late:
             _give_up(late, failed, _limit(late[0][0], timeout), emit, elapsed)
-        if pending and all(progress.pause for progress in last.values()):
+        if pending and all(one.pause and one.pause.hook not in answered for one in last.values()):
             raise PausedError([(one, last[index]) for index, one in pending.items()])
         if pending:
             clock.sleep(pause)
@@ -211,9 +213,8 @@ def _give_up(
 ) -> None:
     """Something that had to end in time has failed, as others have `before`; a rollout that has not ended is only not
     finished."""
-    note = f"not finished after {limit} s"
     over = [
-        (one, dataclasses.replace(last, done=True, ok=False, note=note, verdict=Verdict.TIMED_OUT))
+        (one, dataclasses.replace(last, done=True, ok=False, note=_lateness(limit, last), verdict=Verdict.TIMED_OUT))
         for one, last in late
     ]
     for one, progress in over:
@@ -221,4 +222,11 @@ def _give_up(
     failed = [(one, progress) for one, progress in over if kind_of(one.address).late_is_failure]
     if failed:
         raise LostError([*before, *failed], [one for one, _ in failed])
-    raise LateError(f"{', '.join(one.address for one, _ in over)}: {note}", over, hint="ECS goes on with the rollout.")
+    message = "; ".join(f"{one.address}: {progress.note}" for one, progress in over)
+    raise LateError(message, over, hint="ECS goes on with the rollout.")
+
+
+def _lateness(limit: int, last: Progress) -> str:
+    """How it is then, and what it has met last."""
+    newest = f"the newest event: {last.newest.rstrip('.')}" if last.newest else ""
+    return f"not finished after {limit} s" + ": " * bool(last.note) + "; ".join(filter(None, (last.note, newest)))

@@ -47,6 +47,7 @@ for command in (
     deploying.apply,
     deploying.deploy,
     deploying.resume,
+    deploying.continue_,
     deploying.rollback,
     looking.history,
     looking.show,

@@ -105,7 +105,7 @@ def deploy(given: Given, /, tag: str, yes: bool, **how: Any) -> int:
 @applying
 @click.pass_obj
 def resume(given: Given, /, form: str, unclear: str | None, **how: Any) -> int:
-    """Finish a deployment that was cut off.
+    """Finish a deployment that was cut off, or is not finished.
 
     Steps that were done are not done again. Without a deployment that was left part-way there is nothing to do.
     """
@@ -124,6 +124,32 @@ def resume(given: Given, /, form: str, unclear: str | None, **how: Any) -> int:
             return exit_code(result)
     click.echo("Nothing to resume: no deployment was left part-way.")
     return Exit.OK
+
+
+@click.command("continue")
+@click.option("--yes", is_flag=True, hidden=True, help="There is no question.")
+@applying
+@click.pass_obj
+def continue_(given: Given, /, form: str, yes: bool, **how: Any) -> int:
+    """Let a deployment go on that is paused at a hook.
+
+    Every PAUSE hook that its rollouts wait at is told to continue; then it goes on as with `resume`.
+    """
+    from ecsplan import pipeline
+
+    spec = given.spec_if_there()
+    with (
+        given.site(spec, None if spec else app_name(given, spec)) as site,
+        listener(given, form) as told,
+        stopping(site, told.say),
+    ):
+        result = pipeline.go_on(site, options=options_of(**how), emit=told.emit)
+        told.close()
+    if result is None:
+        click.echo("Nothing to continue: no deployment was left part-way, so none is paused.")
+        return Exit.OK
+    tell_outcome(given, result, form)
+    return exit_code(result)
 
 
 @click.command()
@@ -193,6 +219,7 @@ def tell_outcome(given: Given, result: Result, form: str) -> None:
     from ecsplan.journal import Outcome
     from ecsplan.render.diagnosis import diagnoses_text
     from ecsplan.render.progress import outcome_text
+    from ecsplan.waiting import GO_ON
 
     text = outcome_text(result.number, result.outcome, result.reason)
     if result.outcome is Outcome.SUCCEEDED:
@@ -212,7 +239,7 @@ def tell_outcome(given: Given, result: Result, form: str) -> None:
     if wrong and form == "text":  # the stream has told it already
         say(f"\n{wrong}\n")
     hints = [result.state, result.hint]
-    if not result.outcome.ended:
+    if not result.outcome.ended and not (result.outcome is Outcome.UNFINISHED and GO_ON in result.hint):
         hints.append("Go on with `ecsplan resume`, or back with `ecsplan rollback`.")
     for hint in filter(None, hints):
         say(hint)

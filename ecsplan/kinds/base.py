@@ -153,6 +153,15 @@ class Progress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WayBack:
+    """How to put back a step whose effect may still be under way. Without a `call` nothing is to be sent: it is on its
+    way back by itself, or there already, and `outputs` are what it is waited for with."""
+
+    call: Call | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stream:
     """Where a container of a task that is waited for writes its lines: a stream of CloudWatch Logs. `task` is the
     task's id, `source` what people call the writer. `name` is "" where nothing tells it. `ended` is when the container
@@ -228,8 +237,8 @@ def _no_diagnosis(ask: Ask, waiting: Waiting, progress: Progress) -> Diagnosis |
     return None
 
 
-def _as_planned(ask: Ask, waiting: Waiting, undo: Call) -> tuple[Call, ...]:
-    return (undo,)
+def _as_planned(ask: Ask, waiting: Waiting, undo: Call) -> WayBack:
+    return WayBack(call=undo)
 
 
 def _not_known(ask: Ask, step: Step, call: Call) -> Mapping[str, str] | None:
@@ -268,8 +277,12 @@ class Kind:
     progress        what their answers (in order) mean for one address
     streams         which log streams those waited for write to, as far as the answers of a look tell
     diagnose        what a person would look up next about one that has failed; what AWS does not answer is in `unseen`
-    way_back        the calls that put back a step whose effect may still be under way, given its undo: none where live
-                    state is there already, another where AWS itself can stop what it is doing
+    way_back        how to put back a step whose effect may still be under way, given its undo: by that, by what AWS
+                    itself can stop, or by nothing where live state is on its way back already
+    goes_back       do these outputs of a way back stand for AWS going back by itself, so that there may be more to put
+                    back when it is there?
+    reverts         by what a step expects: the outputs of an earlier step that it takes back while that may still be
+                    under way, as a rollback does; None where it takes none back
     resolve         the call that ends a pause: onwards, or back
     reconcile       was this call carried out although nobody saw the answer? its outputs, or None
     kept            seconds for which AWS certainly shows what a call did, and takes the same token for the same call;
@@ -311,7 +324,9 @@ class Kind:
     progress: Callable[[Waiting, Sequence[Doc]], Progress] = _at_once
     streams: Callable[[Waiting, Sequence[Doc]], tuple[Stream, ...]] = _no_streams
     diagnose: Callable[[Ask, Waiting, Progress], Diagnosis | None] = _no_diagnosis
-    way_back: Callable[[Ask, Waiting, Call], tuple[Call, ...]] = _as_planned
+    way_back: Callable[[Ask, Waiting, Call], WayBack] = _as_planned
+    goes_back: Callable[[Mapping[str, str]], bool] = lambda _outputs: False
+    reverts: Callable[[Doc], Mapping[str, str] | None] = lambda _expect: None
     resolve: Callable[[Pause, bool], Call] | None = None
     reconcile: Callable[[Ask, Step, Call], Mapping[str, str] | None] = _not_known
     versioned: bool = False

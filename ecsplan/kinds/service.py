@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from ecsplan.kinds.base import (
-    Answer,
-    Ask,
     Delta,
     Draft,
     Kind,
@@ -21,14 +19,18 @@ from ecsplan.kinds.base import (
     without_none,
 )
 from ecsplan.kinds.complete import missing
-from ecsplan.kinds.newer import beyond, free_form, known
-from ecsplan.kinds.service_answers import batches, by_name, describe, primary_of
+from ecsplan.kinds.newer import free_form
+from ecsplan.kinds.service_answers import names
+from ecsplan.kinds.service_back import reverts, stopped_by, way_back
+from ecsplan.kinds.service_deployment import resolve
 from ecsplan.kinds.service_diagnosis import diagnose
-from ecsplan.kinds.service_fit import conflicts
+from ecsplan.kinds.service_fit import conflicts, plan_faults
+from ecsplan.kinds.service_reading import read
 from ecsplan.kinds.service_rollout import accept, progress, reconcile, watch
 from ecsplan.kinds.service_rules import KEPT, OFF, RESET, RESET_MEMBERS, RULES, D, other_form_of_namespace
+from ecsplan.kinds.service_shown import goes_back
 from ecsplan.kinds.task_definition import arn_of
-from ecsplan.model import Action, Address, Call, Candidate, Doc, Live, Phase, Resource, copied
+from ecsplan.model import Action, Address, Call, Doc, Phase, Resource, copied
 from ecsplan.normalize import normal
 from ecsplan.spec import Task
 
@@ -40,32 +42,6 @@ WHOLE = KEPT | {"volumeConfigurations"}
 
 # Refused on Fargate even where they are empty, so that [] is sent only where there is something to take away.
 NOT_ON_FARGATE = ("placementConstraints", "placementStrategy")
-
-# Not on the service but on its PRIMARY deployment (ECS API reference, Deployment).
-ON_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
-
-# Computed by AWS, or no state of the service (ECS API reference, Service): never compared, never sent.
-READ_ONLY = frozenset(
-    {
-        "serviceArn",
-        "serviceName",
-        "clusterArn",
-        "status",
-        "runningCount",
-        "pendingCount",
-        "deployments",
-        "taskSets",
-        "events",
-        "roleArn",
-        "createdAt",
-        "createdBy",
-        "platformFamily",
-        "currentServiceDeployment",
-        "currentServiceRevisions",
-        "resourceManagementType",
-        "tags",
-    }
-)
 
 
 def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
@@ -86,57 +62,6 @@ def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
 def address(params: Mapping[str, Any]) -> Address:
     """`service.CLUSTER/SERVICE`; names, whether names or ARNs were given."""
     return Address.of(NAME, f"{short_arn(params.get('cluster') or 'default')}/{short_arn(params['service'])}")
-
-
-# --- reading ---
-
-
-def read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
-    """Ten services per request, all requests at once."""
-    groups = batches([(resource.doc.get("cluster"), resource) for resource in resources])
-    answers = ask.many([describe(cluster, [r.doc["service"] for r in group]) for cluster, group in groups])
-    found: dict[Address, Live] = {}
-    for (_, group), answer in zip(groups, answers, strict=True):
-        services = by_name(_data(answer))
-        for resource in group:
-            found[resource.address] = _live(resource, services.get(short_arn(resource.doc["service"])))
-    return tuple(found[resource.address] for resource in resources)
-
-
-def _data(answer: Answer) -> Doc:
-    if answer.error and answer.error.code == "ClusterNotFoundException":
-        return {}  # each of its services is reported as missing, by name
-    return answer.value()
-
-
-def _live(resource: Resource, service: Doc | None) -> Live:
-    if service is None:
-        return Live(address=resource.address, observed="missing", facts={"status": "MISSING"})
-    doc = {k: v for k, v in service.items() if k not in READ_ONLY}
-    primary = primary_of(service)
-    doc |= {field: primary[field] for field in ON_DEPLOYMENT if field in primary}
-    request = ("ecs", "update_service")
-    doc = known(*request, doc, beyond(*request, resource.doc), top=False) | names(resource.doc)
-    observed = normal(doc, RULES)
-    if "desiredCount" not in resource.doc:
-        observed.pop("desiredCount", None)  # moved by autoscaling; only a declared count is ours
-    draining = [
-        d["taskDefinition"]
-        for d in service.get("deployments", ())
-        if d.get("status") not in ("PRIMARY", "INACTIVE") and "taskDefinition" in d
-    ]
-    return Live(
-        address=resource.address,
-        candidates=(Candidate(doc=doc, outputs={"arn": str(service.get("serviceArn", ""))}),),
-        observed={"status": service.get("status"), **observed},
-        facts={
-            "status": service.get("status", "ACTIVE"),
-            "controller": service.get("deploymentController", {}).get("type", "ECS"),
-            "deployment": primary.get("id", ""),
-            "rolling": primary.get("rolloutState") == "IN_PROGRESS",
-            "uses": draining,
-        },
-    )
 
 
 # --- comparing and changing ---
@@ -216,10 +141,6 @@ def _volume_before(volume: Doc) -> Doc:
     return {**volume, "managedEBSVolume": {**dict.fromkeys(CHOSEN), **volume["managedEBSVolume"]}}
 
 
-def names(doc: Doc) -> Doc:
-    return {field: doc[field] for field in ("cluster", "service") if field in doc}
-
-
 def with_resets(values: Doc) -> Doc:
     """Fields that were absent get the value that resets them; those that AWS cannot reset are left out."""
     result: Doc = {}
@@ -236,28 +157,6 @@ def _without_names(doc: Doc) -> Doc:
     return {k: v for k, v in doc.items() if k not in ("cluster", "service")}
 
 
-def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
-    status, controller = live.facts.get("status"), live.facts.get("controller", "ECS")
-    where = (
-        f"service {short_arn(resource.doc['service'])} in cluster {short_arn(resource.doc.get('cluster') or 'default')}"
-    )
-    if status == "MISSING":
-        return (
-            f"{resource.address}: there is no {where}; services are created elsewhere, ecsplan only deploys to them",
-        )
-    if status != "ACTIVE":
-        return (f"{resource.address}: {where} is {status}",)
-    if controller != "ECS":
-        return (f"{resource.address}: {where} is deployed by {controller}, not by ECS itself; ecsplan cannot move it",)
-    wanted = resource.doc.get("deploymentController", {}).get("type", controller)
-    if wanted != controller:
-        return (
-            f"{resource.address}: {where} is deployed by {controller} itself; a deployment cannot hand it to {wanted}, "
-            "so leave deploymentController out",
-        )
-    return ()
-
-
 def steps(delta: Delta) -> tuple[Draft, ...]:
     """One UpdateService with everything that is declared; of a block whose omitted members AWS would reset, those that
     are not declared are sent as they are live."""
@@ -269,6 +168,15 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     undo = _complete(without_none(undo))
     if delta.resource.settings.force:
         params["forceNewDeployment"] = True
+    stops = stopped_by(delta)
+    if delta.resource.optional and not delta.change.fields and not stops:
+        return ()  # what was redeployed and has ended: nothing differs
+    expect: Doc = {
+        "deployment": delta.live.facts.get("deployment", ""),
+        "previous": found.doc.get("taskDefinition", ""),
+    }
+    if rollout := delta.live.facts.get("rollout"):
+        expect["rollout"] = rollout
     return (
         Draft(
             phase=Phase.UPDATE,
@@ -277,11 +185,8 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
             undo=Call(service="ecs", operation="update_service", params=undo),
             changes=delta.change.fields,
             settings=delta.resource.settings,
-            note=delta.change.note,
-            expect={
-                "deployment": delta.live.facts.get("deployment", ""),
-                "previous": found.doc.get("taskDefinition", ""),
-            },
+            note="ECS takes back the rollout that is under way" if stops else delta.change.note,
+            expect=expect | ({"stops": stops} if stops else {}),
         ),
     )
 
@@ -319,7 +224,7 @@ KIND = Kind(
     writes=frozenset({"ecs:update_service"}),
     shape="ecs:update_service",
     required=frozenset({"service"}),
-    expects={"deployment": str, "previous": str},
+    expects={"deployment": str, "previous": str, "rollout": str, "stops": str},
     compile=compile_,
     read=read,
     merge=merge,
@@ -337,4 +242,8 @@ KIND = Kind(
     watch=watch,
     progress=progress,
     diagnose=diagnose,
+    way_back=way_back,
+    goes_back=goes_back,
+    reverts=reverts,
+    resolve=resolve,
 )

@@ -8,9 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ecsplan.kinds.base import Delta
+from ecsplan.kinds.base import Delta, short_arn
 from ecsplan.lint import maps_port
-from ecsplan.model import Address, Doc, Ref
+from ecsplan.model import Address, Doc, Live, Ref, Resource
+
+
+def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
+    status, controller = live.facts.get("status"), live.facts.get("controller", "ECS")
+    where = (
+        f"service {short_arn(resource.doc['service'])} in cluster {short_arn(resource.doc.get('cluster') or 'default')}"
+    )
+    if status == "MISSING":
+        return (
+            f"{resource.address}: there is no {where}; services are created elsewhere, ecsplan only deploys to them",
+        )
+    if status != "ACTIVE":
+        return (f"{resource.address}: {where} is {status}",)
+    if controller != "ECS":
+        return (f"{resource.address}: {where} is deployed by {controller}, not by ECS itself; ecsplan cannot move it",)
+    wanted = resource.doc.get("deploymentController", {}).get("type", controller)
+    if wanted != controller:
+        return (
+            f"{resource.address}: {where} is deployed by {controller} itself; a deployment cannot hand it to {wanted}, "
+            "so leave deploymentController out",
+        )
+    return ()
 
 
 def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:

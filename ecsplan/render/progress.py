@@ -43,6 +43,9 @@ class Lines:
                 self._say(self._line(event.step, self._paint(f"{what}: {why}", "red")))
             case events.Progressed():
                 self._progressed(event)
+            case events.Continued():
+                where = event.stage or "its hook"
+                self._say(f"{event.address}  goes on past {where} (hook {event.hook})")
             case events.Warned():
                 self._say(f"{self._paint('!', 'yellow')} {one_line(event.message)}")
             case events.Logged():

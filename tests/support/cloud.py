@@ -99,7 +99,7 @@ class Cloud:
         }
 
     def _service(self, cluster: str, name: str) -> Doc:
-        """A whole service, with the revisions that it was rolled out to, one after the other."""
+        """A whole service, and how often it was moved: by a rollout, or by ECS taking one back."""
         (found,) = self.ecs.call("DescribeServices", {"cluster": cluster, "services": [name]})["services"]
         rollouts = self.ecs.region.services[cluster, name].rollouts
         kept = {field: value for field, value in found.items() if field not in VOLATILE}
@@ -107,7 +107,7 @@ class Cloud:
         return {
             **copy.deepcopy(kept),
             "primary": {field: primary[field] for field in ("taskDefinition", "rolloutState", "runningCount")},
-            "rollouts": len(rollouts),
+            "moves": len(rollouts) + sum(rollout.rollback is not None for rollout in rollouts),
         }
 
     def primary(self, cluster: str, name: str) -> str:

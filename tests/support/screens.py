@@ -17,6 +17,9 @@ CHANGING = (
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
 )
 
+#: Lines that come in no particular order: steps of a phase are begun at once.
+TOGETHER = re.compile(r"(?:^ *\d+/\d+ [^\n]*  (?:registered|started|updating|targets set)[^\n]*\n)+", re.MULTILINE)
+
 
 def screen(ran: Ran) -> str:
     """The exit code, then what stood on stderr (progress), then on stdout (results)."""
@@ -27,7 +30,7 @@ def without_changing(text: str) -> str:
     """With a word for whatever differs from run to run."""
     for pattern, name in CHANGING:
         text = re.sub(pattern, name, text)
-    return text
+    return TOGETHER.sub(lambda match: "".join(sorted(match[0].splitlines(keepends=True))), text)
 
 
 def _part(name: str, text: str) -> str:

@@ -92,6 +92,7 @@ STORY: tuple[events.Event, ...] = (
         text="Applying auth.0001 \N{SNOWMAN}\n",
     ),
     events.Diagnosed(address=WEB, diagnosis=WHOLE),
+    events.Continued(address=WEB, hook="h", stage="POST_SCALE_UP"),
     events.Warned(message="mind"),
     events.UndoStarted(reason="no"),
     events.DeploymentEnded(number=7, outcome="put back", reason="no"),

@@ -117,7 +117,7 @@ def test_undos_are_journaled_like_steps(rig: Rig) -> None:
     rig.apply(plan(register(), update(), targets()))
     assert rig.trace[rig.trace.index("failed 3") :] == [
         "failed 3",
-        "undo began 2", "update_service", "undo done 2", "describe_services",
+        "describe_services", "undo began 2", "update_service", "undo done 2", "describe_services",
         "undo began 1", "deregister_task_definition", "undo done 1",
         "closed put back",
     ]  # fmt: skip
@@ -283,7 +283,8 @@ def test_what_somebody_else_has_changed_is_left_to_them(rig: Rig) -> None:
     result = rig.apply(plan(register(), update()))
     assert result.outcome is Outcome.STOPPED
     assert result.reason == (
-        "service.prod/web: superseded: another deployment put the service on web:99; and putting things back failed: "
+        "service.prod/web: superseded: another deployment put the service on web:99 "
+        "(ecs-svc/other); and putting things back failed: "
         "service.prod/web was changed by somebody else and is left to them"
     )
     assert len(rig.aws.calls("update_service")) == 1

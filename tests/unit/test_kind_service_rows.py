@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from ecsplan.kinds.service import READ_ONLY
+from ecsplan.kinds.service_reading import READ_ONLY
 from ecsplan.model import Doc
 from ecsplan.normalize import normal
 from ecsplan.shapes import members

@@ -20,5 +20,12 @@ def test_what_changes_from_run_to_run_has_a_name_instead() -> None:
     )
 
 
+def test_steps_that_begin_at_once_stand_in_order() -> None:
+    err = "2/3 ~ service.b  updating\n1/3 ~ service.a  updating\n3/3 - web:1  deregistered\n"
+    assert screen(Ran(code=0, out="", err=err)) == (
+        "exit 0\n--- stderr\n1/3 ~ service.a  updating\n2/3 ~ service.b  updating\n3/3 - web:1  deregistered\n"
+    )
+
+
 def test_both_streams_are_there() -> None:
     assert screen(Ran(code=0, out="done\n", err="1 s\n")) == "exit 0\n--- stderr\n1 s\n--- stdout\ndone\n"

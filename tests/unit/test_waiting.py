@@ -11,6 +11,7 @@ import pytest
 from msgspec import structs
 
 from ecsplan import events
+from ecsplan.diagnosis import Tally
 from ecsplan.errors import AwsError
 from ecsplan.kinds.base import Waiting
 from ecsplan.model import Call, Settings, Step
@@ -76,6 +77,7 @@ def test_what_has_ended_already_takes_one_look_and_no_pause(looks: Looks) -> Non
             ok=True,
             elapsed=0.0,
             verdict="succeeded",
+            tally=Tally(running=1, desired=1),
             step=1,
         )
     ]
@@ -169,7 +171,7 @@ def test_a_rollout_that_takes_too_long_is_only_not_finished(
     with pytest.raises(LateError) as caught:
         looks.wait(web, timeout=given)
     assert limit <= elapsed(looks) <= limit + 5
-    assert caught.value.message == f"service.prod/web: not finished after {limit} s"
+    assert caught.value.message == f"service.prod/web: not finished after {limit} s: rolling out, 1/1 running"
     assert caught.value.hint == "ECS goes on with the rollout."
 
 
@@ -182,7 +184,7 @@ def test_a_task_that_takes_too_long_has_failed(
         looks.wait(migrate, timeout=given)
     assert limit <= elapsed(looks) <= limit + 5
     assert [(one, progress.note) for one, progress in caught.value.failed] == [
-        (migrate, f"not finished after {limit} s")
+        (migrate, f"not finished after {limit} s: running")
     ]
     assert caught.value.late == (migrate,)
 
@@ -198,7 +200,8 @@ def test_a_failure_counts_more_than_the_time(looks: Looks) -> None:
 
 
 def test_all_that_are_late_are_named(looks: Looks) -> None:
-    with pytest.raises(LateError, match=r"^service\.prod/a, service\.prod/c: not finished after 0 s"):
+    late = r"^service\.prod/a: not finished after 0 s: [^;]*; service\.prod/c: not finished after 0 s: "
+    with pytest.raises(LateError, match=late):
         looks.wait(looks.service("a", ROLLING), looks.service("b", {}), looks.service("c", ROLLING), timeout=0)
 
 
