@@ -70,8 +70,8 @@ def resume(deployment: Deployment, ports: Ports, options: Options) -> Result:
 
 
 def told(run: Run, work: Callable[[Run], Result]) -> Result:
-    plan, number, ports = run.plan, run.number, run.ports
-    ports.emit(events.DeploymentStarted(number=number, app=plan.app, tag=plan.tag, steps=len(plan.steps)))
+    ports = run.ports
+    ports.emit(_started(run))
     result = work(run)
     with contextlib.suppress(JournalError):  # a file without a last word says the same: cut off, part-way
         ports.log.append(
@@ -82,8 +82,22 @@ def told(run: Run, work: Callable[[Run], Result]) -> Result:
                 diagnoses=dict(result.diagnoses),
             )
         )
-    ports.emit(events.DeploymentEnded(number=number, outcome=result.outcome.value, reason=result.reason))
+    if run.sender.acted or (result.outcome.ended and run.done):  # a resume may have had nothing to do but wait
+        ports.ended(result.outcome, result.reason)
+    ports.emit(events.DeploymentEnded(number=run.number, outcome=result.outcome.value, reason=result.reason))
     return result
+
+
+def _started(run: Run) -> events.DeploymentStarted:
+    planned = tuple(
+        events.Planned(
+            index=step.index, phase=step.phase, address=step.address, action=step.action, made=step.index in run.made
+        )
+        for step in run.plan.steps
+    )
+    return events.DeploymentStarted(
+        number=run.number, app=run.plan.app, tag=run.plan.tag, steps=len(planned), planned=planned
+    )
 
 
 class Run:

@@ -75,7 +75,7 @@ class Cloud:
         except errors.AwsError as error:
             raise AwsError(f"{call}: {error.code}: {error.message}", code=error.code) from error
         if call.service == "sns":
-            self.published.append(json.loads(call.params["Message"])["method"])
+            self.published.append(_about(call.params))
             return {"MessageId": "1"}
         assert str(call) == "sts:get_caller_identity"
         return {"Account": ACCOUNT}
@@ -216,11 +216,17 @@ class _Session:
     region_name = REGION
 
 
+def _about(params: Mapping[str, Any]) -> str:
+    """What a message is about: a call's method, or `deployment`."""
+    message = json.loads(params["Message"])
+    return str(message.get("method") or message["event"])
+
+
 def named(call: Call) -> str:
     """What a request asks for, without what differs from run to run."""
     params: Mapping[str, Any] = call.params
     if call.service == "sns":
-        params = {"method": json.loads(params["Message"])["method"]}
+        params = {"method": _about(params)}
     kept = {
         k: v
         for k, v in params.items()
