@@ -124,14 +124,15 @@ def followed(service: Doc) -> bool:
 
 
 def told(shown: Shown, progress: Progress) -> Progress:
-    """With the facts that it shows beside the judgement, and what the next look needs to know."""
+    """With the facts that it shows beside the judgement, and what the next look needs to know. On the way back the
+    stages are those of the way there, and say nothing."""
     rollout, about = shown.rollout, shown.mine or (shown.primary if not shown.ours else {})
-    target = rollout.get("targetServiceRevision") or {}
+    target, back = rollout.get("targetServiceRevision") or {}, goes_back(shown.waiting.outputs)
     return replace(
         progress,
         tally=tally(about, rollout) if about else None,
-        stage=str(rollout.get("lifecycleStage") or ""),
-        traffic=target.get("requestedProductionTrafficWeight"),
+        stage="" if back else str(rollout.get("lifecycleStage") or ""),
+        traffic=None if back else target.get("requestedProductionTrafficWeight"),
         newest=newest(shown.service, about.get("createdAt") or rollout.get("createdAt")),
         learned=learned(shown),
     )

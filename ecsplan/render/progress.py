@@ -95,7 +95,8 @@ class Lines:
 def looked(event: events.Progressed) -> str:
     """What one look has shown, as a line has it: the note, and what it does not say of stage and traffic."""
     parts = [one_line(event.note)]
-    if event.stage and not event.done and not {event.stage, stage_words(event.stage)} & set(event.note.split(", ")):
+    said = event.stage in event.note or stage_words(event.stage) in event.note.split(", ")
+    if event.stage and not event.done and not said:
         parts.append(stage_words(event.stage))
     if event.traffic is not None and not event.done and "%" not in event.note:
         parts.append(f"{event.traffic:.0f} % of traffic")

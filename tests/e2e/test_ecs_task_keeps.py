@@ -122,7 +122,7 @@ def test_keeps_treating_a_run_task_without_tasks_as_an_error(world: World) -> No
     ran = world.run("deploy", "v2", "--yes")
     assert ran.code == 6
     assert "run_task.web/migrate" in ran.err
-    assert "0 of 1 tasks could be placed: RESOURCE:MEMORY" in ran.err
+    assert "0 of 1 tasks could be placed: not enough free memory on any container instance (RESOURCE:MEMORY)" in ran.err
     assert world.sent() == ["RegisterTaskDefinition", "RunTask", "DeregisterTaskDefinition"]
     assert world.on("web") == "web:1"
 
