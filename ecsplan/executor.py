@@ -26,7 +26,7 @@ from ecsplan.sending import Ports, Sender, Sent, StepError, StoppingError, times
 from ecsplan.undoing import see_who_took_over, undo
 from ecsplan.waiting import LateError, LostError, wait_for
 
-CONCURRENT = 20  # as many as `aws.THREADS`
+CONCURRENT = 25  # as many as `aws.THREADS`
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,7 @@ def ablations(empty: Path) -> tuple[Without, ...]:
             environment={},
         ),
         Without(
-            means="20 threads instead of 8",
+            means="25 threads instead of 8",
             program=f"import ecsplan.aws; ecsplan.aws.THREADS = 8; {AS_IT_IS}",
             environment={},
         ),
