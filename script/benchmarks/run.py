@@ -76,7 +76,7 @@ class Bench:
             self.results.per_request = (aws.cpu() - before) / requests
         for tool in tools.SLOW if not self.quick and self._worth(case, latency) else ():
             self._line(aws, case, latency, (tool,), environment, found)
-        waits = self._waits(aws, case, environment) if latency == MAIN else {}
+        waits = self._waits(aws, case, environment) if latency == MAIN and not self.quick else {}
         for tool, every in found.items():
             self._add(every, case, latency, tool, waits.get(tool))
 
