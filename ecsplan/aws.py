@@ -1,5 +1,5 @@
 """The way to AWS: one session, clients made once and shared, concurrent reads, errors translated (the only importer
-of botocore's session).
+of boto3).
 
 Two ports come out of it and no more. A `Reader` refuses every operation that does not read; `do` is handed to the
 executor alone, so nothing else can write.
@@ -21,8 +21,9 @@ from ecsplan.model import Call, Doc, Identity, to_data
 THREADS = 25  # so that 50 services and 10 rules are asked for at once, and updated in two turns; made when needed
 READS = ("describe_", "get_", "list_", "head_")
 
-# Requests that make something new each time they arrive: botocore must not repeat them by itself.
-ONCE = frozenset({"ecs:register_task_definition", "sns:publish"})
+# Requests that botocore must not repeat by itself: those that make something new each time they arrive, and those that
+# are asked again a moment later and must not keep anything waiting until then.
+ONCE = frozenset({"ecs:register_task_definition", "sns:publish", "logs:get_log_events"})
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60  # seconds
 ATTEMPTS = 5  # of everything that may be repeated, in botocore's standard mode: with backoff, jitter and a retry quota
@@ -38,10 +39,15 @@ THROTTLED = frozenset(
     }
 )
 TOO_MANY_AT_ONCE = "Too many concurrent attempts to create a new revision of the specified family"
+# ECS answers from several places: of a revision that was just registered one of them may not have heard yet.
+NOT_YET = ("Unable to describe task definition", "TaskDefinition not found")
+USING_REVISIONS = ("update_service", "run_task")
 
 
 def is_throttled(error: AwsError) -> bool:
     """AWS did nothing and wants to be asked again later."""
+    if error.operation in USING_REVISIONS and any(text in error.message for text in NOT_YET):
+        return True
     return error.code in THROTTLED or TOO_MANY_AT_ONCE in error.message
 
 
@@ -109,7 +115,9 @@ class Gateway:
 
         once = str(call) in ONCE
         try:
-            send = getattr(self._client(call.service, once), call.operation)
+            send = getattr(self._client(call.service, once), call.operation, None)
+            if send is None:
+                raise _unknown(call)
             if self._closed.is_set():  # by a command that has failed meanwhile
                 raise AwsError(f"{call}: not sent any more", service=call.service, operation=call.operation)
             answer = send(**call.params)
@@ -137,13 +145,14 @@ class Gateway:
                     user_agent_extra="ecsplan",
                 )
                 try:
-                    self._clients[key] = self._get_session().create_client(service, config=config)
+                    self._clients[key] = self._get_session().client(service, config=config)
                 except ValueError as error:  # "Invalid endpoint: …"
                     raise UsageError(f"{error}; nothing was sent", hint="Check AWS_ENDPOINT_URL.") from error
             return self._clients[key]
 
     def _get_session(self) -> Any:
         if self._session is None:
+            import boto3
             from botocore.exceptions import BotoCoreError, ProfileNotFound
 
             try:
@@ -159,7 +168,7 @@ class Gateway:
                 raise UsageError(f"{error}; nothing was sent") from error
             except BotoCoreError as error:
                 raise UsageError(f"the AWS configuration cannot be used: {error}; nothing was sent") from error
-            self._session = session
+            self._session = boto3.session.Session(botocore_session=session)
         return self._session
 
     def _assumed(self, session: Any, role: str) -> Any:
@@ -185,11 +194,11 @@ class Gateway:
 
     def _get_identity(self) -> Identity:
         answer = self._send(Call(service="sts", operation="get_caller_identity", params={}))
-        return Identity(account=str(answer["Account"]), region=str(self._get_session().get_config_variable("region")))
+        return Identity(account=str(answer["Account"]), region=str(self._get_session().region_name))
 
 
 def _new_session(region: str | None, profile: str | None = None) -> Any:
-    """botocore's, which is what boto3's session holds: boto3 itself would add its resources and S3 transfers."""
+    """botocore's, for boto3's to hold: with models that were read already."""
     import botocore.session
 
     session = botocore.session.Session(profile=profile)
@@ -231,6 +240,8 @@ BAD_KEYS = frozenset(
     {"UnrecognizedClientException", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidSignatureException"}
 )
 NO_CREDENTIALS, NO_CONNECTION, BAD_PARAMETERS = "NoCredentials", "NoConnection", "BadParameters"
+# RunTask: its client token came before, and what became of that call is to be looked up.
+TOKEN_USED = "ConflictException"  # noqa: S105  an error code, not a secret
 HOW_TO_SIGN_IN = "Sign in, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 FOR_ALL_CALLS = EXPIRED | BAD_KEYS | {NO_CREDENTIALS, NO_CONNECTION}
 
@@ -241,7 +252,7 @@ def _refused(call: Call, error: Any) -> AwsError:
     code, message = str(detail.get("Code", "")), str(detail.get("Message", "") or "AWS gave no reason")
     metadata = error.response.get("ResponseMetadata", {})
     # botocore repeats requests: a refusal of the second says nothing about the first, whose answer may have been lost.
-    unclear = metadata.get("HTTPStatusCode", 0) >= 500 or metadata.get("RetryAttempts", 0) > 0
+    unclear = metadata.get("HTTPStatusCode", 0) >= 500 or metadata.get("RetryAttempts", 0) > 0 or code == TOKEN_USED
     hint = ""
     if code in EXPIRED:
         hint = "The credentials have expired: sign in again."
@@ -257,6 +268,17 @@ def _refused(call: Call, error: Any) -> AwsError:
         unclear=unclear,
         locked_out=code in EXPIRED | BAD_KEYS,
         hint=hint,
+    )
+
+
+def _unknown(call: Call) -> AwsError:
+    """The installed SDK is older than the operation."""
+    return AwsError(
+        f"{call}: the installed botocore does not know it",
+        service=call.service,
+        operation=call.operation,
+        code="UnknownOperation",
+        hint="Install a newer boto3.",
     )
 
 

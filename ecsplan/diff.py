@@ -1,4 +1,4 @@
-"""Desired and live to changes: both are brought to one form, then compared naively."""
+"""Desired and live to changes: both are brought to one form, then compared naively (the only importer of deepdiff)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ecsplan.errors import PlanningError
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.base import Delta, Kind
 from ecsplan.live import ref_places
-from ecsplan.model import Action, Address, Candidate, Change, Doc, FieldChange, Live, Resource, filled
+from ecsplan.model import Action, Address, Candidate, Change, Doc, FieldChange, Live, Ref, Resource, filled, mapped
 from ecsplan.normalize import normal, pruned, view
 
 
@@ -101,15 +101,17 @@ def _delta(
         change = _change(resource, Action.CREATE, after=resource.doc, fields=fields)
     else:
         wanted = kind.merge(base.doc, desired)
+        # What is in doubt is no line of the diff; a new version is made of all that is declared, and shows it.
+        shown, doubts = (base.doc, ()) if kind.versioned else kind.doubtful(base.doc, wanted, {})
         change = _change(
             resource,
             Action.CREATE if kind.versioned else Action.UPDATE,
             before=kind.before(base.doc, wanted, desired),
             after=resource.doc,
-            fields=_fields(kind, base.doc, wanted),
+            fields=_fields(kind, shown, wanted),
             outputs=base.outputs,
         )
-    return Delta(change=change, resource=resource, live=live, found=base, desired=desired, wanted=wanted)
+    return Delta(change=change, resource=resource, live=live, found=base, desired=desired, wanted=wanted, doubts=doubts)
 
 
 def _equal(kind: Kind, live: Live, desired: Doc, sent: Mapping[str, Doc]) -> tuple[Candidate | None, tuple[str, ...]]:
@@ -204,10 +206,60 @@ def _fields(kind: Kind, before: Doc, after: Doc) -> tuple[FieldChange, ...]:
 
 
 def field_changes(before: Doc, after: Doc) -> tuple[FieldChange, ...]:
-    """The differences of two views, a leaf each, sorted by path. A list whose order matters is one leaf; numbers are
-    equal whatever their types, a boolean is none."""
-    changes = {change.path: change for change in _leaf_changes((), before, after)}
+    """The differences of two views, a leaf each, sorted by path. A list whose order matters is one leaf."""
+    changes = tuple(_leaf_changes((), before, after))
+    if not all(_is_plain(change) for change in changes):
+        return _compared(before, after)
+    return tuple(sorted(changes, key=lambda change: change.path))
+
+
+def _is_plain(change: FieldChange) -> bool:
+    """Whether nothing is left to ask deepdiff, whose import takes a quarter of a plan: mostly text alone differs."""
+    kinds = {type(value) for value in (change.before, change.after)} - {type(None)}
+    return len(kinds - {Ref}) <= 1 and kinds <= {str, int, bool, Ref}
+
+
+def _compared(before: Doc, after: Doc) -> tuple[FieldChange, ...]:
+    from deepdiff import DeepDiff
+
+    marked: dict[str, Ref] = {}
+
+    def mark(leaf: Any) -> Any:
+        if not isinstance(leaf, Ref):
+            return leaf
+        text = f"\0{leaf.address}\0{leaf.output}"
+        marked[text] = leaf
+        return text
+
+    tree = DeepDiff(
+        mapped(before, mark),
+        mapped(after, mark),
+        view="tree",
+        ignore_numeric_type_changes=True,
+        threshold_to_diff_deeper=0,
+        ignore_private_variables=False,  # a variable may be called __DEBUG
+    )
+    paths = {_to_list(level.path(output_format="list")) for levels in tree.values() for level in levels}
+    changes = {
+        change.path: change for path in paths for change in _leaf_changes(path, _at(before, path), _at(after, path))
+    }
     return tuple(changes[path] for path in sorted(changes))
+
+
+def _to_list(path: Sequence[Any]) -> tuple[str, ...]:
+    """The path as far as the first list on it."""
+    result: list[str] = []
+    for part in path:
+        if isinstance(part, int):
+            break
+        result.append(part)
+    return tuple(result)
+
+
+def _at(doc: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        doc = doc.get(part) if isinstance(doc, Mapping) else None
+    return doc
 
 
 def _leaf_changes(path: tuple[str, ...], before: Any, after: Any) -> Iterator[FieldChange]:
@@ -216,7 +268,7 @@ def _leaf_changes(path: tuple[str, ...], before: Any, after: Any) -> Iterator[Fi
         new = after if isinstance(after, Mapping) else {}
         for name in dict.fromkeys((*old, *new)):
             yield from _leaf_changes((*path, name), old.get(name), new.get(name))
-    elif before != after or isinstance(before, bool) != isinstance(after, bool):
+    elif before != after or type(before) is not type(after):
         yield FieldChange(path=".".join(path), before=before, after=after)
 
 

@@ -71,7 +71,7 @@ def _holder(path: Path) -> tuple[Origin, str] | None:
     try:
         data = msgspec.json.decode(path.read_bytes())
         return from_data(data["holder"], Origin), str(data["since"])
-    except (OSError, msgspec.MsgspecError, KeyError, TypeError):
+    except (OSError, msgspec.MsgspecError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -20,12 +20,13 @@ Options:
 
 Commands:
   apply     Carry out the saved plan, exactly.
+  continue  Let a deployment go on that is paused at a hook.
   demo      Watch a whole story on an embedded AWS.
   deploy    Plan TAG, ask, apply.
   history   List the deployments in the journal.
   plan      Show what would change for TAG.
   render    Print the compiled requests as JSON, offline.
-  resume    Finish a deployment that was cut off.
+  resume    Finish a deployment that was cut off, or is not finished.
   rollback  Go back to an earlier deployment.
   sandbox   Serve an embedded AWS to rehearse on.
   show      Show deployment NUMBER with its steps.

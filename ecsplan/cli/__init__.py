@@ -7,11 +7,13 @@ Results go to stdout; progress, warnings and questions to stderr. Imports stand 
 from __future__ import annotations
 
 import errno
+import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -19,6 +21,9 @@ from ecsplan import __version__
 from ecsplan.cli import deploying, looking, rehearsing
 from ecsplan.cli.given import DEFAULT_FILE, Given, quiet
 from ecsplan.errors import EcsplanError, Exit
+
+if TYPE_CHECKING:
+    from ecsplan.waiting import Clock
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,7 +37,7 @@ from ecsplan.errors import EcsplanError, Exit
 @click.pass_context
 def cli(context: click.Context, /, **given: Any) -> None:
     """Deploy to Amazon ECS: plan, apply, roll back."""
-    context.obj = Given(**given)
+    context.obj = Given(**given, clock=context.obj)
     # Otherwise click would take the colours out again where the output is no terminal.
     context.color = {"always": True, "never": False}.get(given["color"])
 
@@ -42,6 +47,7 @@ for command in (
     deploying.apply,
     deploying.deploy,
     deploying.resume,
+    deploying.continue_,
     deploying.rollback,
     looking.history,
     looking.show,
@@ -56,10 +62,11 @@ for command in (
 # --- the one error boundary ---
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; its exit code. Known errors are one message on stderr; only a surprise shows a traceback."""
+def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
+    """Run a command; its exit code. Known errors are one message on stderr; only a surprise shows a traceback. `clock`
+    stands for the machine's own time while a deployment is waited for."""
     try:
-        return int(cli.main(args=arguments, prog_name="ecsplan", standalone_mode=False) or 0)
+        return int(cli.main(args=arguments, prog_name="ecsplan", standalone_mode=False, obj=clock) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help(), err=True)
         return Exit.USAGE
@@ -116,6 +123,12 @@ def tell_error(error: EcsplanError) -> None:
 
 def main() -> NoReturn:
     """The `ecsplan` command."""
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # as Ctrl-C; while something is changed, `stopping` listens
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a letter that a terminal does not have must not end a deployment
+            stream.reconfigure(errors="backslashreplace")
     code = run()
     # Freeing botocore's models takes longer than some commands; everything that matters is flushed and closed by now.
     for stream in (sys.stdout, sys.stderr):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ecsplan.pipeline import Site
     from ecsplan.render.words import Paint
     from ecsplan.spec import Spec
+    from ecsplan.waiting import Clock
 
 DEFAULT_FILE = "ecsplan.toml"
 
@@ -31,6 +33,8 @@ class Given:
     profile: str | None
     color: str
     verbose: bool
+    clock: Clock | None = None
+    """the machine's own where there is none"""
 
     def spec(self) -> Spec:
         from ecsplan.pipeline import load
@@ -55,7 +59,7 @@ class Given:
         from ecsplan.pipeline import connect
 
         self.root(spec)
-        return connect(spec, app=app, region=self.region, profile=self.profile, journal=self.journal)
+        return connect(spec, app=app, region=self.region, profile=self.profile, journal=self.journal, clock=self.clock)
 
     def paint(self, stream: Any) -> Paint:
         from ecsplan.render.words import ansi, plain
@@ -64,6 +68,14 @@ class Given:
             colored = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
             return ansi if colored else plain
         return ansi if self.color == "always" else plain
+
+
+def screen(stream: Any) -> tuple[int, int | None]:
+    """Columns to fill, and rows that fit beside what else is said; as many as there are where nobody looks at it."""
+    if not stream.isatty():
+        return 80, None
+    size = shutil.get_terminal_size()
+    return min(max(size.columns, 60), 120), max(size.lines, 24) - 6
 
 
 class Duration(click.ParamType[int]):

@@ -23,7 +23,7 @@ def ablations(empty: Path) -> tuple[Without, ...]:
     """`empty` is a folder without models: naming one makes botocore use a loader of its own."""
     return (
         Without(means="(as it is)", program=AS_IT_IS, environment={}),
-        Without(means="botocore without boto3", program=f"import boto3; {AS_IT_IS}", environment={}),
+        Without(means="deepdiff only where lists differ", program=f"import deepdiff; {AS_IT_IS}", environment={}),
         Without(
             means="one loader for the checks and the clients, which looks through no folders",
             program=AS_IT_IS,

@@ -39,6 +39,11 @@ def limits(results: Results) -> list[Limit]:
         ("`plan` and `apply --no-wait` together, to ecs-task's deploy", (plan.wall + apply.wall) / ecs_task, 0.35),
         ("… processor time, to the floor's", (plan.cpu + apply.cpu) / (floor_plan.cpu + floor_apply.cpu), 1.5),
         (
+            "`deploy --no-wait`, one process: processor time, to the floor's in one process",
+            results.get(tools.DEPLOY).cpu / results.get(tools.FLOOR_DEPLOY).cpu,
+            1.5,
+        ),
+        (
             f"`plan` and `apply` over https, {CONNECTION * 1000:.0f} ms per new connection, to ecs-task's deploy",
             (secure[0] + secure[1]) / secure[2],
             0.2,

@@ -19,7 +19,7 @@ from tests.support.specs import TOPIC, shop, spec
 from tests.support.world import World
 
 COMMANDS = ("plan", "apply", "deploy", "rollback", "history", "show", "render", "validate", "sandbox", "demo")
-HEAVY = ("boto3", "botocore", "moto")
+HEAVY = ("boto3", "botocore", "deepdiff", "moto")
 
 
 def imported(*arguments: str) -> set[str]:
@@ -45,6 +45,14 @@ def test_looking_imports_nothing_heavy(world: World, arguments: tuple[str, ...])
     world.write(shop())
     world.deploy("v1")
     assert imported(*arguments).isdisjoint(HEAVY)
+
+
+def test_a_plan_without_a_difference_imports_no_deepdiff(world: World) -> None:
+    world.write(shop())
+    world.deploy("v1")
+    found = imported("plan", "v1")
+    assert "deepdiff" not in found
+    assert "botocore" in found
 
 
 def test_help_lists_all_commands(world: World) -> None:
@@ -172,6 +180,20 @@ def test_sandbox_on_a_port_that_is_taken(world: World) -> None:
     assert ran.code in (1, 3)
     assert str(port) in ran.err
     assert ran.err.startswith("error: ")
+
+
+def test_letters_that_the_terminal_does_not_have(world: World) -> None:
+    made = shop()
+    made["tasks"]["web"]["task_definition"]["containerDefinitions"][0]["environment"] = [
+        {"name": "GREETING", "value": "\u4f60\u597d \u2026"}
+    ]
+    world.write(made)
+    ran = subprocess.run(
+        [sys.executable, "-m", "ecsplan", "deploy", "v1", "--yes"],
+        env={**environment(), "PYTHONIOENCODING": "latin-1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, world.history()[-1]["outcome"]) == (0, "succeeded"), ran.stderr
+    assert r"\u4f60\u597d \u2026" in ran.stdout
 
 
 def test_a_disk_that_is_full_behind_stdout_changes_no_outcome(world: World) -> None:

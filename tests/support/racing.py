@@ -15,7 +15,7 @@ from tests.support.processes import PATIENCE, environment
 
 PARENT = """
 import functools, json, os, sys, time
-import boto3, botocore.loaders, botocore.session
+import boto3, botocore.loaders, botocore.session, deepdiff
 from ecsplan import cli, compiler, executor, live, planner, pipeline, redact, rollback
 from ecsplan.render import json as _json, progress, text
 botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)

@@ -87,11 +87,12 @@ class World:
 
     # --- commands ---
 
-    def run(self, *arguments: str) -> Ran:
-        """`ecsplan ARGUMENTS` in this process, without a terminal. No command may ever end in a traceback."""
+    def run(self, *arguments: str, clock: Clock | None = None) -> Ran:
+        """`ecsplan ARGUMENTS` in this process, without a terminal. No command may ever end in a traceback. With this
+        world's clock it passes the time that it waits, and takes none."""
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = cli.run(arguments)
+            code = cli.run(arguments, clock=clock)
         ran = Ran(code=int(code), out=out.getvalue(), err=err.getvalue())
         assert "Traceback" not in ran.err, ran.err
         return ran

@@ -284,7 +284,7 @@ def test_a_role_is_assumed_lazily_and_signs_the_calls() -> None:
         credentials = gateway._session.get_credentials()
         assert credentials.method == "assume-role"
         assert client.meta.region_name == REGION
-        assert gateway._session.get_config_variable("region") == REGION
+        assert gateway._session.region_name == REGION
 
 
 def test_a_role_without_credentials_to_assume_it_is_a_known_error(monkeypatch: pytest.MonkeyPatch) -> None:

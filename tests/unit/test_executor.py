@@ -200,6 +200,14 @@ def test_the_token_differs_by_step_and_by_deployment_and_by_plan() -> None:
     assert len(seen) == 6
 
 
+def test_the_token_differs_where_a_journal_begins_anew() -> None:
+    """The same plan, again the first deployment: on a fresh machine, for example."""
+    first, again = Rig(), Rig()
+    first.apply(plan(run()), number=1)
+    again.apply(plan(run()), number=1, at="2023-11-14T22:13:20.001Z")
+    assert token_of(first) != token_of(again)
+
+
 def test_the_token_is_the_same_for_the_same_step_of_the_same_deployment() -> None:
     first, again = Rig(), Rig()
     first.apply(plan(run()))
