@@ -1,7 +1,7 @@
 # Two commands for a fresh machine with Python 3.11+, git and make: `make demo` and `make test`.
 PYTHON ?= python3
 
-.PHONY: demo test lint format bootstrap clean
+.PHONY: demo test lint format bench bootstrap clean
 
 demo: .venv/.installed
 	.venv/bin/ecsplan demo
@@ -11,6 +11,9 @@ test: .venv/.installed
 
 lint: .venv/.installed
 	script/lint
+
+bench: .venv/.installed
+	script/bench
 
 format: .venv/.installed
 	script/format
@@ -22,4 +25,4 @@ bootstrap: .venv/.installed
 	touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .bench .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # Imports and AWS's models make hundreds of thousands of objects that stay. To look through them every 700 takes longer
 # than a request; garbage is still collected, later.
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
+WIDTH = 80  # what pages are made for
 
 
 def main() -> NoReturn:
@@ -42,16 +43,18 @@ def ready(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
         return ""
     if list(arguments) == ["--version"]:
         return f"ecsplan, version {__version__}\n"
-    if list(arguments) in (["--help"], ["-h"]) and "COLUMNS" not in environment and is_wide():
+    if list(arguments) in (["--help"], ["-h"]) and is_wide(environment.get("COLUMNS", "")):
         from ecsplan.pages import HELP
 
         return HELP
     return ""
 
 
-def is_wide() -> bool:
+def is_wide(columns: str) -> bool:
+    if columns.isdigit() and int(columns) > 0:
+        return int(columns) >= WIDTH
     try:
-        return os.get_terminal_size(1).columns >= 80
+        return os.get_terminal_size(1).columns >= WIDTH
     except OSError:  # no terminal
         return True
 

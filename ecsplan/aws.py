@@ -18,7 +18,7 @@ from ecsplan.kinds.base import Answer
 from ecsplan.loader import loader
 from ecsplan.model import Call, Doc, Identity, to_data
 
-THREADS = 20  # so that 50 services and 10 rules are asked for at once; a connection is opened only when it is needed
+THREADS = 25  # so that 50 services and 10 rules are asked for at once, and updated in two turns; made when needed
 READS = ("describe_", "get_", "list_", "head_")
 
 # Requests that botocore must not repeat by itself: those that make something new each time they arrive, and those that

@@ -31,7 +31,7 @@ from ecsplan.sending import Ports, Sender, Sent, StepError, StoppingError, times
 from ecsplan.undoing import see_who_took_over, take_back, undo, wait_back
 from ecsplan.waiting import GO_ON, LateError, LostError, PausedError, Seen, wait_for
 
-CONCURRENT = 20  # as many as `aws.THREADS`
+CONCURRENT = 25  # as many as `aws.THREADS`
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import threading
 from collections.abc import Collection, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
@@ -32,8 +31,8 @@ from ecsplan.model import (
     digest_of,
     from_data,
     from_json,
-    to_json,
 )
+from ecsplan.writer import Writer
 
 MOVE_IT = "Restore the file, or move it away: the other deployments can be shown and gone back to without it."
 
@@ -296,34 +295,6 @@ class Journal:
             make_folders(self.root, self.folder)
         with hold(self.folder, self.app, origin, at):
             yield
-
-
-class Writer:
-    """Appends to one deployment's file; an entry is on disk when `append` returns. `once` is `Opened.once`."""
-
-    def __init__(self, number: int, path: Path, handle: int, once: str = "") -> None:
-        self.number, self.path, self.once = number, path, once
-        self._handle, self._lock, self._broken = handle, threading.Lock(), False
-
-    def append(self, entry: Entry) -> None:
-        line = to_json(entry) + b"\n"
-        with self._lock, told(f"the journal {self.path} cannot be written"):
-            if self._broken:
-                raise OSError(0, "an earlier entry could not be written")
-            size = os.fstat(self._handle).st_size
-            try:
-                while line:
-                    line = line[os.write(self._handle, line) :]
-                os.fsync(self._handle)
-            except OSError:
-                # Half a line in the middle would be damage; at the end it is only torn. Nothing more is written.
-                self._broken = True
-                with contextlib.suppress(OSError):
-                    os.ftruncate(self._handle, size)
-                raise
-
-    def close(self) -> None:
-        os.close(self._handle)
 
 
 def read_file(path: Path) -> Deployment:

@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING
 
 from ecsplan import events
 from ecsplan.errors import JournalError, StaleError, UnfinishedError, UsageError
-from ecsplan.journal import Damaged, Deployment, Journal, Writer, unfinished
+from ecsplan.journal import Damaged, Deployment, Journal, unfinished
 from ecsplan.model import Identity, Notify, Plan, Resource
 from ecsplan.site import Site, connect, journal_root
 from ecsplan.spec import Spec
 from ecsplan.spec import load as _load
+from ecsplan.writer import Writer
 
 if TYPE_CHECKING:
     from ecsplan.executor import Options, Result

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
 from ecsplan import pipeline
+from ecsplan.executor import Options
 from ecsplan.sandbox.exchange import Request
+from tests.support.processes import until
 from tests.support.specs import shop, spec, task
 from tests.support.world import World
-
-
-def round_trips(requests: Sequence[Request]) -> int:
-    """How many had to wait for another one: the longest chain in which each began after the one before had ended."""
-    count, ended = 0, float("-inf")
-    for request in sorted(requests, key=lambda request: request.ended):
-        if request.began >= ended:
-            count, ended = count + 1, request.ended
-    return count
 
 
 def repeated(requests: Sequence[Request]) -> list[str]:
@@ -52,36 +47,59 @@ def test_a_plan_of_50_services_and_10_rules(large: World) -> None:
     assert repeated(large.aws.requests) == []
 
 
-def planned_again(world: World, latency: float) -> Sequence[Request]:
-    """The requests of a plan whose clients are made already: making them takes longer than some requests do, and would
-    pull apart what is sent at the same time."""
-    loaded = pipeline.load(world.file)
-    with world.site(loaded) as site:
-        pipeline.make_plan(site, loaded, "v1")
+@contextmanager
+def while_held(world: World, do: Callable[[], object]) -> Iterator[Callable[[int], None]]:
+    """Every request is held; `let(n)` waits until n are on their way at the same time, and lets those go on."""
+    world.aws.fault("*", "hold", times=1000)
+    held = 0
+
+    def let(number: int) -> None:
+        nonlocal held
+        held += number
+        until(lambda: world.aws.holding == number or doing.done(), f"{number} requests at once")
+        assert world.aws.holding == number
+        world.aws.release()
+        until(lambda: len(world.aws.requests) == held, f"{held} requests are answered")
+
+    with ThreadPoolExecutor(1) as pool:
         world.forget()
-        world.aws.latency = latency
-        pipeline.make_plan(site, loaded, "v2")
-    return world.aws.requests
+        doing = pool.submit(do)
+        try:
+            yield let
+            doing.result()
+            assert len(world.aws.requests) == held
+        finally:
+            world.aws.clear_faults()
+            world.aws.release()
+    assert repeated(world.aws.requests) == []
+
+
+def planned(world: World) -> Callable[[], object]:
+    """A plan that is still to be made."""
+    loaded = pipeline.load(world.file)
+
+    def plan() -> None:
+        with world.site(loaded) as site:
+            pipeline.make_plan(site, loaded, "v2")
+
+    return plan
 
 
 def test_a_plan_of_50_services_is_two_round_trips(large: World) -> None:
     """One for the first look, and one more for the second, since a service is elsewhere."""
     large.register()
-    requests = planned_again(large, 0.2)
-    assert repeated(requests) == []
-    assert len(requests) == 3 + 5 + 10
-    (second,) = [one for one in requests if str(one.params.get("taskDefinition")).endswith(":task-definition/web:1")]
-    assert all(one.ended <= second.began for one in requests if one is not second)
-    assert round_trips(requests) == 2
+    with while_held(large, planned(large)) as let:
+        let(1 + 2 + 5 + 10)
+        let(1)
+    assert str(large.aws.requests[-1].params["taskDefinition"]).endswith(":task-definition/web:1")
 
 
 def test_the_first_look_is_one_round_trip(world: World) -> None:
-    """With no more requests than threads, all of them are on their way at the same time."""
+    """Who is asking is asked at the same time as everything else."""
     world.write(shop())
     world.deploy("v1")
-    requests = planned_again(world, 0.3)
-    assert len(requests) == 2 + 1 + 1
-    assert round_trips(requests) == 1
+    with while_held(world, planned(world)) as let:
+        let(1 + 2 + 1 + 1)
 
 
 def test_the_second_look_is_the_last(world: World) -> None:
@@ -89,9 +107,27 @@ def test_the_second_look_is_the_last(world: World) -> None:
     world.write(shop())
     world.deploy("v1")
     world.register()
-    requests = planned_again(world, 0.3)
-    assert len(requests) == 2 + 1 + 1 + 1
-    assert round_trips(requests) == 2
+    with while_held(world, planned(world)) as let:
+        let(1 + 2 + 1 + 1)
+        let(1)
+
+
+def test_an_apply_is_two_looks_and_three_turns(world: World) -> None:
+    """Who is asking, then what was planned from; the revision, all services at once, all rules at once."""
+    names = [f"web-{number}" for number in range(9)]
+    loaded = world.write(spec(task(services=names, rules=[(f"rule-{number}", ("x",)) for number in range(8)])))
+    world.deploy("v1")
+    assert loaded is not None
+    with world.site(loaded) as site:
+        plan = pipeline.make_plan(site, loaded, "v2")
+
+    def apply() -> None:
+        with world.site(loaded) as site:
+            pipeline.run_plan(site, plan, options=Options(wait=False))
+
+    with while_held(world, apply) as let:
+        for number in (1, 2 + 1 + 8, 1, 9, 8):
+            let(number)
 
 
 @pytest.mark.parametrize("families", [1, 4])

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from ecsplan.errors import JournalError
-from ecsplan.journal import Began, Damaged, Done, Entry, Journal, Writer
+from ecsplan.journal import Began, Damaged, Done, Entry, Journal
 from ecsplan.model import Plan
+from ecsplan.writer import Writer
 from tests.unit.builders import AT, IDENTITY, ORIGIN, plan, whole
 
 FULL = Path("/dev/full")  # a device on which every write fails for want of space

@@ -29,9 +29,10 @@ def test_the_page_is_that_of_the_commands(golden: Golden) -> None:
     golden(Path(pages.__file__), MODULE.format(context.get_help()))
 
 
+@pytest.mark.parametrize("environment", [{}, {"COLUMNS": "80"}, {"COLUMNS": "200"}, {"COLUMNS": ""}])
 @pytest.mark.parametrize("option", ["--help", "-h"])
-def test_help_is_ready(option: str) -> None:
-    assert ready([option], {}) == pages.HELP
+def test_help_is_ready(option: str, environment: dict[str, str]) -> None:
+    assert ready([option], environment) == pages.HELP
 
 
 def test_the_version_is_ready() -> None:
