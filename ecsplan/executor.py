@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ecsplan import events
-from ecsplan.diagnosis import Diagnosis
+from ecsplan.diagnosis import Diagnosis, shortened
 from ecsplan.errors import AwsError, EcsplanError, JournalError, RefusedError
 from ecsplan.following import Follower
 from ecsplan.journal import Closed, Deployment, Outcome
@@ -271,12 +271,20 @@ class Run:
             raise StepError(lost.notes) from lost
 
     def _diagnose(self, failed: Sequence[tuple[Waiting, Progress]]) -> None:
-        """Look up what a person would look up next, now: what AWS shows of it fades."""
-        for one, progress in failed:
-            found = kind_of(one.address).diagnose(self.ports.ask, one, progress)
-            if found is not None:
-                self.diagnoses[one.address] = clean_all(found, self.ports.clean)
-                self.ports.emit(events.Diagnosed(address=one.address, diagnosis=found))
+        """Look up what a person would look up next, now: what AWS shows of it fades. Whatever comes of that, the
+        deployment goes on."""
+
+        def find(one: Waiting, progress: Progress) -> Diagnosis | None:
+            return kind_of(one.address).diagnose(self.ports.ask, one, progress)
+
+        with ThreadPoolExecutor(max_workers=CONCURRENT, thread_name_prefix="why") as pool:
+            found = [pool.submit(find, one, progress) for one, progress in failed]
+        for (one, _), future in zip(failed, found, strict=True):
+            if error := future.exception():
+                self.sender.warn(f"why {one.address} has failed could not be looked up: {self.ports.clean(str(error))}")
+            elif diagnosis := future.result():
+                self.diagnoses[one.address] = shortened(clean_all(diagnosis, self.ports.clean))
+                self.ports.emit(events.Diagnosed(address=one.address, diagnosis=self.diagnoses[one.address]))
 
     def _was_awaited(self, step: Step) -> bool:
         """In a deployment that is resumed: was this one-off task over when the next step began? Of rollouts, which

@@ -23,6 +23,7 @@ from ecsplan.normalize import Keyed, Rule, Secret
 
 SENSITIVE, CHANGED = "(sensitive)", "(sensitive, changed)"
 SAID = ("note", "message", "reason", "newest", "text", "diagnosis")  # fields of events that hold what AWS said
+SHORTEST_LINE = 7  # characters of a line of a secret that are secret by themselves
 CARRIED = "_secrets"  # the attribute of an exception that `hiding` sets
 
 _WORD = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY|PRIVATE|KEYS?$|PGPASS|PWD$")
@@ -83,8 +84,12 @@ def mask_step(step: Step) -> Step:
 
 
 def secrets_of(plan: Plan) -> frozenset[str]:
-    """Every secret value in the plan that is long enough to be one, for `scrub`."""
+    """Every secret value in the plan that is long enough to be one, for `scrub`; also of what stays as it is, because
+    containers may tell what they were given."""
     found: set[str] = set()
+    for change in plan.changes:
+        for doc in (change.before, change.after):
+            _collect(doc, mask_doc(change.address, doc), found)
     for step in plan.steps:
         for call in (step.call, step.undo):
             if isinstance(call, Call):
@@ -116,8 +121,10 @@ def carried(error: BaseException) -> frozenset[str]:
 
 
 def scrub(text: str, secrets: frozenset[str]) -> str:
-    """Text from elsewhere, such as an error of AWS, without these values."""
-    forms = {form for value in secrets for form in (value, repr(value)[1:-1], json.dumps(value)[1:-1])}
+    """Text from elsewhere, such as an error of AWS, without these values, nor the lines of those that have several:
+    logs hold them one by one."""
+    values = secrets | {line for value in secrets for line in value.split("\n")[:-1] if len(line) > SHORTEST_LINE}
+    forms = {form for value in values for form in (value, repr(value)[1:-1], json.dumps(value)[1:-1])}
     for value in sorted(forms, key=len, reverse=True):
         text = text.replace(value, SENSITIVE)
     return text

@@ -143,7 +143,14 @@ REQUESTS: Mapping[str, Request] = {
         filled=frozenset({"cluster", "service"}),
         own=tuple(UPDATE_KEYS),
     ),
-    TARGETS: Request(service="events", operation="put_targets", partial=True, required=_RULE, filled=_RULE),
+    TARGETS: Request(
+        service="events",
+        operation="put_targets",
+        partial=True,
+        merged=frozenset({"Targets"}),
+        required=_RULE,
+        filled=_RULE,
+    ),
 }
 
 

@@ -19,6 +19,7 @@ from ecsplan.model import Doc
 
 GO_ON = "Let it go on with `ecsplan continue`, or go back with `ecsplan rollback`."
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 5.0, 1.5  # seconds between two looks
+SOME = 3  # names, or notes, that are said in one line
 
 
 class Clock(Protocol):
@@ -63,7 +64,21 @@ class LostError(Exception):
     @property
     def notes(self) -> str:
         """What has failed, and how, for people."""
-        return "; ".join(f"{one.address}: {progress.note}" for one, progress in self.failed)
+        return said_together([(one.address, progress.note) for one, progress in self.failed])
+
+
+def said_together(notes: Sequence[tuple[str, str]]) -> str:
+    """Notes on addresses in one line: the same note once, and no more names and notes than can be read."""
+    groups: dict[str, list[str]] = {}
+    for address, note in dict.fromkeys(notes):
+        groups.setdefault(note, []).append(address)
+    said = [f"{_some(addresses)}: {note}" for note, addresses in groups.items()]
+    rest = [f"{len(said) - SOME} other failures"] if len(said) > SOME + 1 else said[SOME:]
+    return "; ".join([*said[:SOME], *rest])
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names if len(names) <= SOME + 1 else [*names[:SOME], f"{len(names) - SOME} others"])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name, applying, quiet
+from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name, applying, quiet, screen
 from ecsplan.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -218,6 +218,7 @@ def listener(given: Given, form: str) -> Callable[[Event], None]:
 def tell_outcome(given: Given, result: Result, form: str) -> None:
     """How it ended; that nobody reads it does not change how it ended."""
     from ecsplan.journal import Outcome
+    from ecsplan.render.diagnosis import diagnoses_text
     from ecsplan.render.progress import outcome_text
     from ecsplan.waiting import GO_ON
 
@@ -227,6 +228,17 @@ def tell_outcome(given: Given, result: Result, form: str) -> None:
         return
     say = Saying(err=True)
     say(given.paint(sys.stderr)(text, "red"))
+    columns, rows = screen(sys.stderr)
+    wrong = diagnoses_text(
+        result.diagnoses,
+        given.paint(sys.stderr),
+        said=result.reason,
+        columns=columns,
+        rows=rows,
+        more=f"ecsplan show {result.number}",
+    )
+    if wrong and form == "text":  # the stream has told it already
+        say(f"\n{wrong}\n")
     hints = [result.state, result.hint]
     if not result.outcome.ended and not (result.outcome is Outcome.UNFINISHED and GO_ON in result.hint):
         hints.append("Go on with `ecsplan resume`, or back with `ecsplan rollback`.")

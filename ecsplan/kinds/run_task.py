@@ -12,6 +12,7 @@ from ecsplan.kinds.run_task_placing import MARK, accept, reconcile
 from ecsplan.kinds.service import NAME as SERVICE
 from ecsplan.kinds.service_fit import has_network
 from ecsplan.kinds.task_definition import arn_of, stringify_environment
+from ecsplan.kinds.task_diagnosis import diagnose
 from ecsplan.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Resource, copied
 from ecsplan.normalize import Rule, Secret, is_empty
 from ecsplan.spec import Task
@@ -158,6 +159,7 @@ KIND = Kind(
     watch=watch,
     progress=progress,
     streams=streams,
+    diagnose=diagnose,
     ephemeral=True,
     token="clientToken",  # noqa: S106  a parameter's name, not a secret
     mark=MARK,

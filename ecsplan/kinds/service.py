@@ -18,14 +18,16 @@ from ecsplan.kinds.base import (
     short_arn,
     without_none,
 )
+from ecsplan.kinds.complete import missing
 from ecsplan.kinds.newer import free_form
 from ecsplan.kinds.service_answers import names
 from ecsplan.kinds.service_back import reverts, stopped_by, way_back
 from ecsplan.kinds.service_deployment import resolve
+from ecsplan.kinds.service_diagnosis import diagnose
 from ecsplan.kinds.service_fit import conflicts, plan_faults
 from ecsplan.kinds.service_reading import read
 from ecsplan.kinds.service_rollout import accept, progress, reconcile, watch
-from ecsplan.kinds.service_rules import KEPT, RESET, RESET_MEMBERS, RULES, other_form_of_namespace
+from ecsplan.kinds.service_rules import KEPT, OFF, RESET, RESET_MEMBERS, RULES, D, other_form_of_namespace
 from ecsplan.kinds.service_shown import goes_back
 from ecsplan.kinds.task_definition import arn_of
 from ecsplan.model import Action, Address, Call, Doc, Phase, Resource, copied
@@ -34,6 +36,9 @@ from ecsplan.spec import Task
 
 NAME = "service"
 CHOSEN = ("encrypted", "iops", "kmsKeyId", "throughput", "volumeType")  # of a volume, by AWS, where they are left out
+
+# Sent as live values with the declared ones over them.
+WHOLE = KEPT | {"volumeConfigurations"}
 
 # Refused on Fargate even where they are empty, so that [] is sent only where there is something to take away.
 NOT_ON_FARGATE = ("placementConstraints", "placementStrategy")
@@ -157,16 +162,10 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     are not declared are sent as they are live."""
     found = delta.found
     assert found is not None
-    declared, restore = delta.desired, delta.change.before or {}
-    params = {
-        field: _whole(field, value, delta.wanted)
-        for field, value in declared.items()
-        if value or found.doc.get(field) or field not in NOT_ON_FARGATE
-    }
-    if found.doc.get("schedulingStrategy") == "DAEMON":
-        params.pop("desiredCount", None)
+    restore = delta.change.before or {}
+    params = _params(delta)
     undo = {f: overlay(found.doc.get(f, {}), value, _maps()) if f in KEPT else value for f, value in restore.items()}
-    undo = without_none(undo)
+    undo = _complete(without_none(undo))
     if delta.resource.settings.force:
         params["forceNewDeployment"] = True
     stops = stopped_by(delta)
@@ -192,13 +191,30 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     )
 
 
-def _whole(field: str, declared: Any, wanted: Doc) -> Any:
-    """The declared value as it stands, unless leaving out the rest of its block would change something."""
-    if (field not in KEPT and field != "volumeConfigurations") or normal({field: declared}, RULES).get(field) == normal(
-        wanted, RULES
-    ).get(field):
-        return without_none(declared)
-    return wanted[field]
+def _params(delta: Delta) -> Doc:
+    live = delta.found.doc if delta.found else {}
+    params = {
+        field: without_none(delta.wanted[field] if field in WHOLE and field in delta.wanted else value)
+        for field, value in delta.desired.items()
+        if value or live.get(field) or field not in NOT_ON_FARGATE
+    }
+    if live.get("schedulingStrategy") == "DAEMON":
+        params.pop("desiredCount", None)
+    return _complete(params)
+
+
+def _complete(params: Doc) -> Doc:
+    """With the members that a declared block lacks, and older services too, and that are to be sent."""
+    if D not in params:
+        return params
+    blocks = {name: OFF[name] | block for name, block in params[D].items() if name in OFF}
+    return {**params, D: {**params[D], **blocks}}
+
+
+def refused(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
+    """What ECS would not take: what does not go together, and what is not there."""
+    params = {field: value for field, value in _params(delta).items() if field != "taskDefinition"}
+    return (*conflicts(delta, others), *missing("ecs", "update_service", params, delta))
 
 
 KIND = Kind(
@@ -208,7 +224,7 @@ KIND = Kind(
     writes=frozenset({"ecs:update_service"}),
     shape="ecs:update_service",
     required=frozenset({"service"}),
-    expects={"deployment": str, "previous": str},
+    expects={"deployment": str, "previous": str, "rollout": str, "stops": str},
     compile=compile_,
     read=read,
     merge=merge,
@@ -219,12 +235,13 @@ KIND = Kind(
     revision_only=lambda doc, _addresses: {**names(doc), "taskDefinition": doc["taskDefinition"]},
     concerns=lambda call: address(call.params).name,
     plan_faults=plan_faults,
-    conflicts=conflicts,
+    conflicts=refused,
     steps=steps,
     accept=accept,
     reconcile=reconcile,
     watch=watch,
     progress=progress,
+    diagnose=diagnose,
     way_back=way_back,
     goes_back=goes_back,
     reverts=reverts,

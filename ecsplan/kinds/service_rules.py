@@ -203,6 +203,12 @@ RULES: tuple[Rule, ...] = (
 # Blocks whose omitted members AWS resets, so that they are sent whole.
 KEPT = frozenset(rule.path for rule in RULES if isinstance(rule, Keep))
 
+# Members that a block has to be sent with, and that older answers may lack.
+OFF: dict[str, Doc] = {
+    "deploymentCircuitBreaker": {"enable": False, "rollback": False},
+    "alarms": {"alarmNames": [], "enable": False, "rollback": False},
+}
+
 # What to send so that a field is again as if it had never been set (ECS API reference, UpdateService; probed answers).
 RESET: Doc = {
     "healthCheckGracePeriodSeconds": 0,
@@ -223,8 +229,7 @@ RESET: Doc = {
 # The same for members of blocks: left out, they stay as they are.
 RESET_MEMBERS: dict[str, Doc] = {
     D: {
-        "deploymentCircuitBreaker": {"enable": False, "rollback": False},
-        "alarms": {"alarmNames": [], "enable": False, "rollback": False},
+        **OFF,
         "lifecycleHooks": [],
         "strategy": "ROLLING",
         "bakeTimeInMinutes": 0,

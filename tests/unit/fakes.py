@@ -167,7 +167,10 @@ class FakeAws:
     def _answered(self, call: Call) -> Doc:
         if call.operation in self.answers:
             return self.answers[call.operation]
-        answer: Doc = getattr(self, f"_{call.operation}")(call.params)
+        known = getattr(self, f"_{call.operation}", None)
+        if known is None:
+            raise refusal("UnknownOperationException", f"{call} is not known here")
+        answer: Doc = known(call.params)
         return answer
 
     # --- the world ---

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ecsplan.errors import AwsError, RefusedError
+from ecsplan.errors import AwsError, PlanningError, RefusedError
 from ecsplan.kinds.service import with_resets
 from ecsplan.model import Action, Call, Doc, Live, Ref, Settings, refs_in
 from ecsplan.normalize import normal
@@ -214,7 +214,8 @@ def _rest(params: Doc) -> Doc:
 
 
 ALL_OFF = {"alarmNames": [], "enable": False, "rollback": False}
-BREAKER = {"enable": True, "rollback": True, "resetOnHealthyTask": True, "thresholdConfiguration": {"value": 5}}
+THRESHOLD = {"type": "COUNT", "value": 5}
+BREAKER = {"enable": True, "rollback": True, "resetOnHealthyTask": True, "thresholdConfiguration": THRESHOLD}
 
 
 @pytest.mark.parametrize(
@@ -243,11 +244,12 @@ BREAKER = {"enable": True, "rollback": True, "resetOnHealthyTask": True, "thresh
         ({"deploymentConfiguration": {"deploymentCircuitBreaker": {"thresholdConfiguration": {"value": 9}}}},
          {"deploymentConfiguration": {"maximumPercent": 150, "deploymentCircuitBreaker": BREAKER}},
          {"deploymentConfiguration": {"maximumPercent": 150, "deploymentCircuitBreaker":
-                                      BREAKER | {"thresholdConfiguration": {"value": 9}}}},
+                                      BREAKER | {"thresholdConfiguration": THRESHOLD | {"value": 9}}}},
          {"deploymentConfiguration": {"maximumPercent": 150, "deploymentCircuitBreaker": BREAKER}}),
         ({"deploymentConfiguration": {"alarms": {"alarmNames": ["a"], "enable": True}}},
          {"deploymentConfiguration": {"maximumPercent": 150}},
-         {"deploymentConfiguration": {"maximumPercent": 150, "alarms": {"alarmNames": ["a"], "enable": True}}},
+         {"deploymentConfiguration": {"maximumPercent": 150,
+                                      "alarms": {"alarmNames": ["a"], "enable": True, "rollback": False}}},
          {"deploymentConfiguration": {"maximumPercent": 150, "alarms": ALL_OFF}}),
     ],
 )  # fmt: skip
@@ -255,6 +257,32 @@ def test_one_call_with_what_is_declared_and_the_undo_beside_it(
     declared: Doc, live: Doc, sent: Doc, undone: Doc
 ) -> None:
     assert moved(declared, live) == (sent, undone)
+
+
+@pytest.mark.parametrize(
+    ("declared", "live", "lacks"),
+    [
+        ({"networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "ENABLED"}}}, {},
+         "networkConfiguration.awsvpcConfiguration.subnets"),
+        ({"serviceConnectConfiguration": {"namespace": "shop"}}, {}, "serviceConnectConfiguration.enabled"),
+        ({"deploymentConfiguration": {"deploymentCircuitBreaker": {"thresholdConfiguration": {"value": 9}}}},
+         {"deploymentConfiguration": {"maximumPercent": 200}},
+         "deploymentConfiguration.deploymentCircuitBreaker.thresholdConfiguration.type"),
+    ],
+)  # fmt: skip
+def test_what_neither_the_spec_nor_the_service_has_is_refused(declared: Doc, live: Doc, lacks: str) -> None:
+    with pytest.raises(PlanningError, match=f"{lacks} is required, and neither the spec nor what is live has it"):
+        moved(declared, live)
+
+
+@pytest.mark.parametrize("live", [{}, {"deploymentConfiguration": {"maximumPercent": 200}}])
+@pytest.mark.parametrize("declared", [{"enable": True}, {"rollback": True}])
+def test_a_circuit_breaker_is_sent_whole(declared: Doc, live: Doc) -> None:
+    """botocore demands both members, whatever older services answer."""
+    sent, undone = moved({"deploymentConfiguration": {"deploymentCircuitBreaker": declared}}, live)
+    off = {"enable": False, "rollback": False}
+    assert sent["deploymentConfiguration"]["deploymentCircuitBreaker"] == off | declared
+    assert undone["deploymentConfiguration"]["deploymentCircuitBreaker"] == off
 
 
 def test_the_count_of_a_daemon_is_not_sent() -> None:

@@ -261,6 +261,23 @@ def test_scrubbing_takes_the_longer_secret_first() -> None:
     assert scrub("no", secrets) == "no"
 
 
+def test_lines_of_a_secret_are_scrubbed_one_by_one() -> None:
+    """As logs hold them; not those that are too short to tell anything."""
+    key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nab\n-----END KEY-----\n"
+    assert scrub("it said MIIEvQIBADANBgkq", frozenset({key})) == f"it said {SENSITIVE}"
+    assert scrub("ab", frozenset({key})) == "ab"
+
+
+def test_secrets_of_what_stays_as_it_is_are_known_too() -> None:
+    """A container may tell what it was given, also where the deployment changes nothing about it."""
+    doc = {
+        "family": "web",
+        "containerDefinitions": [{"name": "web", "environment": pairs(DB_PASSWORD="kept-as-it-is")}],
+    }
+    change = Change(address=TASK, task="web", action=Action.KEEP, before=doc, after=doc)
+    assert "kept-as-it-is" in secrets_of(msgspec.structs.replace(plan(), steps=(), changes=(change,)))
+
+
 def test_a_listener_hears_events_with_what_was_said_cleaned() -> None:
     heard: list[events.Event] = []
     emit = cleaned(heard.append, lambda text: text.replace("hunter2", "***"))

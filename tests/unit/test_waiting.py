@@ -15,7 +15,7 @@ from ecsplan.diagnosis import Tally
 from ecsplan.errors import AwsError
 from ecsplan.kinds.base import Waiting
 from ecsplan.model import Call, Settings, Step
-from ecsplan.waiting import LateError, LostError, wait_for
+from ecsplan.waiting import LateError, LostError, said_together, wait_for
 from tests.unit.builders import ecs, register, run, targets, task_definition_arn, update
 from tests.unit.fakes import FakeAws, FakeClock, refusal, service, stopped, throttled
 
@@ -135,6 +135,18 @@ def test_failures_of_one_look_are_told_together(looks: Looks) -> None:
         looks.wait(first, second)
     assert [one for one, _ in caught.value.failed] == [first, second]
     assert [(event.done, event.ok) for event in looks.progress] == [(True, False), (True, False)]
+
+
+@pytest.mark.parametrize(("notes", "said"), [
+    ([("a", "it broke")], "a: it broke"),
+    ([("a", "it broke"), ("b", "it broke")], "a, b: it broke"),
+    ([("a", "it broke"), ("b", "it is late")], "a: it broke; b: it is late"),
+    ([(f"s{n}", "it broke") for n in range(40)], "s0, s1, s2, 37 others: it broke"),
+    ([(f"s{n}", f"note {n}") for n in range(4)], "s0: note 0; s1: note 1; s2: note 2; s3: note 3"),
+    ([(f"s{n}", f"note {n}") for n in range(40)], "s0: note 0; s1: note 1; s2: note 2; 37 other failures"),
+])  # fmt: skip
+def test_many_failures_are_told_in_a_line_that_can_be_read(notes: list[tuple[str, str]], said: str) -> None:
+    assert said_together(notes) == said
 
 
 def test_a_failed_task_is_told_with_its_exit_code(looks: Looks) -> None:
