@@ -259,7 +259,8 @@ class Run:
         """Until the effects of these steps are there; raises StepError for those that failed, ForgottenError where
         nobody can tell. `to_the_end` waits for the others when one has failed."""
         waiting = [one for one in waiting if not self._was_awaited(one.step)]
-        wanted = [one for one in waiting if one.step.settings.wait and (self.options.wait or _is_task(one))]
+        every = set(Phase) if self.options.wait else {Phase.RUN}  # what others depend on is waited for all the same
+        wanted = [one for one in waiting if one.step.settings.wait and one.step.phase in every]
         self.leaving |= {
             str(one.step.expect["previous"]) for one in waiting if one not in wanted and "previous" in one.step.expect
         }
@@ -394,8 +395,3 @@ class Run:
             hint=hint,
             diagnoses=self.diagnoses,
         )
-
-
-def _is_task(waiting: Waiting) -> bool:
-    """Steps that others depend on are waited for even when rollouts are not."""
-    return waiting.step.phase is Phase.RUN

@@ -114,7 +114,7 @@ class Cloud:
         (primary,) = [one for one in found["deployments"] if one["status"] == "PRIMARY"]
         return {
             **copy.deepcopy(kept),
-            "primary": {field: primary[field] for field in ("taskDefinition", "rolloutState", "runningCount")},
+            "primary": {field: primary.get(field) for field in ("taskDefinition", "rolloutState", "runningCount")},
             "moves": len(rollouts) + sum(rollout.rollback is not None for rollout in rollouts),
         }
 

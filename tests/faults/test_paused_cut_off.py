@@ -1,0 +1,102 @@
+"""A deployment that is paused at a hook: wherever `continue`, or the rollback of it, is cut off, it ends all the same.
+
+As in the kill matrix: at each request of the command that writes, and at the look at what it writes to, the process is
+killed or the connection breaks, and then somebody goes on from there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ecsplan import pipeline
+from ecsplan.errors import AwsError
+from ecsplan.executor import Result
+from ecsplan.journal import Journal, Outcome, unfinished
+from ecsplan.model import Doc, Identity
+from ecsplan.spec import Spec
+from tests.faults.conftest import Points
+from tests.faults.test_kill_matrix import ROUNDS, differences, told, troubles
+from tests.support import specs, toml
+from tests.support.cloud import Cloud, Killed, Wire
+from tests.support.world import ACCOUNT, REGION, Clock
+
+LOOK = "ecs:describe_service_deployments"
+HOOK = {"targetType": "PAUSE", "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"]}
+
+
+class Stage:
+    """An account and a journal in which deployment 1 waits at a hook. What is under way cannot be copied, so each
+    stage is made anew."""
+
+    def __init__(self, spec: Spec, folder: Path) -> None:
+        self.spec, self.cloud, self.folder = spec, Cloud(Clock()), folder
+        self.cloud.seed(spec)
+        wire = Wire(self.cloud)
+        with self.site(wire) as site:
+            result = pipeline.run_plan(site, pipeline.make_plan(site, spec, "v1"))
+        assert result is not None
+        assert result.outcome is Outcome.UNFINISHED
+
+    def site(self, wire: Wire) -> pipeline.Site:
+        site = pipeline.connect(self.spec, journal=self.folder, clock=self.cloud.clock)
+        return dataclasses.replace(site, gateway=wire)
+
+    def journal(self) -> Journal:
+        return Journal(self.folder, self.spec.app, Identity(account=ACCOUNT, region=REGION))
+
+    def found(self) -> tuple[Doc, list[Doc]]:
+        return self.cloud.state(), [told(deployment) for deployment in self.journal().deployments()]
+
+
+def go_on(stage: Stage, wire: Wire) -> Result | None:
+    with stage.site(wire) as site:
+        return pipeline.go_on(site)
+
+
+def go_back(stage: Stage, wire: Wire) -> Result | None:
+    """`rollback`; and where that had begun, `resume`."""
+    left = unfinished(stage.journal().deployments())
+    with stage.site(wire) as site:
+        if left is not None and left.number > 1:
+            return pipeline.resume(site)
+        return pipeline.run_plan(site, pipeline.undo(site, stage.spec))
+
+
+@pytest.mark.parametrize("work", [go_on, go_back])
+def test_wherever_it_is_cut_off(work: Callable[[Stage, Wire], Result | None], tmp_path: Path, points: Points) -> None:
+    made = specs.spec(specs.task(services=("web", "admin")))
+    made["tasks"]["web"]["update_services"][0]["deploymentConfiguration"] = {
+        "strategy": "BLUE_GREEN",
+        "lifecycleHooks": [HOOK],
+    }
+    file = tmp_path / "ecsplan.toml"
+    file.write_text(toml.dumps(made), encoding="utf-8")
+    spec = pipeline.load(file)
+    undisturbed = Stage(spec, tmp_path / "undisturbed")
+    wire = Wire(undisturbed.cloud)
+    result = work(undisturbed, wire)
+    assert result is not None
+    assert result.outcome is Outcome.SUCCEEDED, result.reason
+    expected = undisturbed.found()
+
+    wrong = []
+    chosen = [one for one in wire.points if not one.reads or (one.operation == LOOK and one.number == 1)]
+    for point, trouble in [(one, trouble) for one in chosen for trouble in troubles(one)]:
+        cut = Stage(spec, tmp_path / str(points.count()))
+        said = []
+        for wire in (Wire(cut.cloud, point, trouble), *(Wire(cut.cloud) for _ in range(ROUNDS))):
+            try:
+                result = work(cut, wire)
+            except (Killed, AwsError) as error:
+                said.append(repr(error))
+                continue
+            said.append(f"{result.outcome.value}: {result.reason}" if result else "nothing")
+            if result is None or result.outcome.ended:
+                break
+        if (found := cut.found()) != expected:
+            wrong.append(f"{trouble} {point}\n  said: {said}\n  {differences(found, expected)}")
+    assert not wrong, f"{len(wrong)} of {points.tried} points end elsewhere:\n" + "\n".join(wrong)
