@@ -25,6 +25,7 @@ FULL_EVENTS, FULL_BYTES = 10_000, 700_000
 # The awslogs driver sends in batches, so the last lines come when the container is gone.
 SETTLING = 3.0
 PAUSE, LONGEST = 1.0, 30.0  # seconds between the last requests for a stream, and for as long as lines still come
+REFUSALS = 5  # one after the other, when the waiting is over: it will not be answered soon
 EMPTY = 10  # pages without a line, after which the end is taken for reached although the token is another one
 
 
@@ -47,6 +48,8 @@ class Followed:
     """and it was full"""
     error: AwsError | None = None
     """why the last request was not answered"""
+    refusals: int = 0
+    """how many requests were not answered, one after the other"""
 
 
 class Follower:
@@ -73,7 +76,7 @@ class Follower:
         that is there now from the others."""
         began = self._clock.now()
         for one in self._open.values():
-            one.asked = 0.0
+            one.asked, one.refusals = 0.0, 0
         while pending := [one for one in self._open.values() if not self._is_over(one, began)]:
             at_once = [one for one in pending if one.more or not one.asked]
             if not at_once:
@@ -117,7 +120,7 @@ class Follower:
         ended, late = one.stream.ended, self._clock.now() - began >= LONGEST
         if not one.asked or (one.more and not (late and ended is None)):
             return False
-        if ended is None or late or (one.error is not None and one.error.locked_out):
+        if ended is None or late or one.refusals >= REFUSALS or (one.error is not None and one.error.locked_out):
             return True
         quiet = one.came < began + PAUSE or one.asked > one.came
         return quiet and one.error is None and one.asked >= min(ended, began) + SETTLING
@@ -133,6 +136,7 @@ class Follower:
         self._allowed -= len(chosen)
         for one, answer in zip(chosen, self._answers(chosen), strict=True):
             one.asked, one.error, one.more = now, answer.error, False
+            one.refusals = one.refusals + 1 if answer.error else 0
             if answer.error is None:
                 self._take(one, answer.value())
             elif "AccessDenied" in answer.error.code:

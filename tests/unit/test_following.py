@@ -8,7 +8,7 @@ import pytest
 
 from ecsplan import events
 from ecsplan.errors import AwsError, UsageError
-from ecsplan.following import BURST, LONGEST, PER_SECOND, SETTLING, Follower
+from ecsplan.following import BURST, LONGEST, PER_SECOND, REFUSALS, SETTLING, Follower
 from ecsplan.kinds.base import Progress, Waiting
 from ecsplan.model import Action, Call, Doc
 from ecsplan.waiting import Seen
@@ -203,6 +203,16 @@ def test_and_no_longer_than_for_half_a_minute(following: Following) -> None:
     following.look(task("1", ended=EPOCH), done=True)
     following.follower.finish()
     assert LONGEST <= sum(following.clock.slept) <= LONGEST + 1
+
+
+def test_where_nobody_answers_for_logs_they_are_not_waited_for(following: Following) -> None:
+    """An AWS, or a proxy before it, that does not know CloudWatch Logs at all."""
+    following.streams.refusals = [refusal("UnknownOperationException", "what?")] * 100
+    following.look(task("1", ended=EPOCH), done=True)
+    following.follower.finish()
+    assert len(following.streams.asked) == 1 + REFUSALS
+    assert sum(following.clock.slept) <= REFUSALS
+    assert len(following.warnings) == 1
 
 
 def test_after_a_container_that_ended_long_ago_nothing_is_waited_for(following: Following) -> None:
