@@ -17,14 +17,14 @@ import msgspec
 
 from ecsplan import events
 from ecsplan.diagnosis import Diagnosis
-from ecsplan.errors import AwsError, EcsplanError, JournalError, RefusedError
+from ecsplan.errors import AwsError, EcsplanError, JournalError, RefusedError, StoppingError
 from ecsplan.journal import Closed, Deployment, Outcome
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.base import Progress, Waiting
 from ecsplan.model import Address, Call, Irreversible, Phase, Plan, Step, filled
 from ecsplan.recalling import DECIDE, Memory, UnseenError, look_up, remember
 from ecsplan.redact import clean_all
-from ecsplan.sending import Ports, Sender, Sent, StepError, StoppingError, timestamp
+from ecsplan.sending import Ports, Sender, Sent, StepError, timestamp
 from ecsplan.undoing import see_who_took_over, undo
 from ecsplan.waiting import LateError, LostError, PausedError, wait_for
 

@@ -42,6 +42,8 @@ class Lines:
                 self._progressed(event)
             case events.Warned():
                 self._say(f"{self._paint('!', 'yellow')} {event.message}")
+            case events.Paced():
+                self._say(f"  {event.call} at AWS's pace: {event.per_second:.3g}/s, {event.waiting} waiting")
             case events.UndoStarted():
                 self._say("putting back what was done, last step first")
             case _:
