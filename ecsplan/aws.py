@@ -18,17 +18,19 @@ from ecsplan import events
 from ecsplan.clock import SystemClock
 from ecsplan.errors import AwsError, EcsplanError, UsageError
 from ecsplan.kinds.base import Answer
+from ecsplan.loader import loader
 from ecsplan.model import Call, Doc, Identity, to_data
 from ecsplan.pacing import Pace, Turn, rate_of
 
 if TYPE_CHECKING:
     from ecsplan.waiting import Clock
 
-THREADS = 8  # more gain 2 % of wall time for a third more CPU (docs/architecture.md, "How fast")
+THREADS = 20  # so that 50 services and 10 rules are asked for at once; a connection is opened only when it is needed
 READS = ("describe_", "get_", "list_", "head_")
 
-# Requests that make something new each time they arrive: botocore must not repeat them by itself.
-ONCE = frozenset({"ecs:register_task_definition", "sns:publish"})
+# Requests that botocore must not repeat by itself: those that make something new each time they arrive, and those that
+# are asked again a moment later and must not keep anything waiting until then.
+ONCE = frozenset({"ecs:register_task_definition", "sns:publish", "logs:get_log_events"})
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60  # seconds
 ATTEMPTS = 5  # of everything that may be repeated, in botocore's standard mode: with backoff, jitter and a retry quota
@@ -40,10 +42,15 @@ TOO_OFTEN = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsExce
 # EventBridge says the second when another change of the same rule is under way.
 THROTTLED = TOO_OFTEN | {"ConcurrentModificationException"}
 TOO_MANY_AT_ONCE = "Too many concurrent attempts to create a new revision of the specified family"
+# ECS answers from several places: of a revision that was just registered one of them may not have heard yet.
+NOT_YET = ("Unable to describe task definition", "TaskDefinition not found")
+USING_REVISIONS = ("update_service", "run_task")
 
 
 def is_throttled(error: AwsError) -> bool:
     """AWS did nothing and wants to be asked again later."""
+    if error.operation in USING_REVISIONS and any(text in error.message for text in NOT_YET):
+        return True
     return error.code in THROTTLED or TOO_MANY_AT_ONCE in error.message
 
 
@@ -59,8 +66,8 @@ class Gateway:
         clock: Clock | None = None,
         stop: threading.Event | None = None,
     ) -> None:
-        """Nothing is sent and boto3 is not imported before the first call. Waiting for AWS's pace goes by `clock`, and
-        ends with StoppingError when `stop` is set."""
+        """Nothing is sent and botocore is not imported before the first call. Waiting for AWS's pace goes by `clock`,
+        and ends with StoppingError when `stop` is set."""
         self._region, self._profile, self._assume_role = region, profile, assume_role
         self._session: Any = None
         self._clients: dict[tuple[str, bool], Any] = {}
@@ -167,7 +174,9 @@ class Gateway:
         once = str(call) in ONCE
         try:
             self._check_open(call)
-            send = getattr(self._client(call.service, once), call.operation)
+            send = getattr(self._client(call.service, once), call.operation, None)
+            if send is None:
+                raise _unknown(call)
             self._check_open(call)  # making the client takes its time
             answer = send(**call.params)
         except ClientError as error:
@@ -211,8 +220,8 @@ class Gateway:
             from botocore.exceptions import BotoCoreError, ProfileNotFound
 
             try:
-                session = boto3.session.Session(profile_name=self._profile, region_name=self._region)
-                if session.region_name is None:
+                session = _new_session(self._region, self._profile)
+                if session.get_config_variable("region") is None:
                     raise UsageError(
                         "no AWS region is set; nothing was sent",
                         hint='Set it with --region, with `region = "…"` in the spec, or with AWS_DEFAULT_REGION.',
@@ -223,36 +232,45 @@ class Gateway:
                 raise UsageError(f"{error}; nothing was sent") from error
             except BotoCoreError as error:
                 raise UsageError(f"the AWS configuration cannot be used: {error}; nothing was sent") from error
-            self._session = session
+            self._session = boto3.session.Session(botocore_session=session)
         return self._session
 
     def _assumed(self, session: Any, role: str) -> Any:
         """A session in another role, whose credentials renew themselves: a deployment can outlast them."""
-        import boto3
-        import botocore.session
         from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
-        inner = session._session
-        source = inner.get_credentials()
+        source = session.get_credentials()
         if source is None:
             raise AwsError(
                 f"no AWS credentials were found to assume {role} with", code=NO_CREDENTIALS, hint=HOW_TO_SIGN_IN
             )
         fetcher = AssumeRoleCredentialFetcher(
-            client_creator=inner.create_client,
+            client_creator=session.create_client,
             source_credentials=source,
             role_arn=role,
             extra_args={"RoleSessionName": "ecsplan"},
         )
-        assumed = botocore.session.get_session()
+        assumed = _new_session(session.get_config_variable("region"))
         # botocore has no public way to hand over credentials that renew themselves; this one is used all over its docs.
         credentials = DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method="assume-role")
         vars(assumed)["_credentials"] = credentials
-        return boto3.session.Session(botocore_session=assumed, region_name=session.region_name)
+        return assumed
 
     def _get_identity(self) -> Identity:
         answer = self.do(Call(service="sts", operation="get_caller_identity", params={}))
         return Identity(account=str(answer["Account"]), region=str(self._get_session().region_name))
+
+
+def _new_session(region: str | None, profile: str | None = None) -> Any:
+    """botocore's, for boto3's to hold: with models that were read already."""
+    import botocore.session
+
+    session = botocore.session.Session(profile=profile)
+    if region is not None:
+        session.set_config_variable("region", region)
+    if session.get_config_variable("data_path") is None:  # otherwise somebody's own models are meant
+        session.register_component("data_loader", loader())
+    return session
 
 
 def _pass_on(answer: Future[Answer], done: Future[Answer]) -> None:
@@ -293,6 +311,8 @@ BAD_KEYS = frozenset(
     {"UnrecognizedClientException", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidSignatureException"}
 )
 NO_CREDENTIALS, NO_CONNECTION, BAD_PARAMETERS = "NoCredentials", "NoConnection", "BadParameters"
+# RunTask: its client token came before, and what became of that call is to be looked up.
+TOKEN_USED = "ConflictException"  # noqa: S105  an error code, not a secret
 HOW_TO_SIGN_IN = "Sign in, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 FOR_ALL_CALLS = EXPIRED | BAD_KEYS | {NO_CREDENTIALS, NO_CONNECTION}
 
@@ -303,7 +323,7 @@ def _refused(call: Call, error: Any) -> AwsError:
     code, message = str(detail.get("Code", "")), str(detail.get("Message", "") or "AWS gave no reason")
     metadata = error.response.get("ResponseMetadata", {})
     # botocore repeats requests: a refusal of the second says nothing about the first, whose answer may have been lost.
-    unclear = metadata.get("HTTPStatusCode", 0) >= 500 or metadata.get("RetryAttempts", 0) > 0
+    unclear = metadata.get("HTTPStatusCode", 0) >= 500 or metadata.get("RetryAttempts", 0) > 0 or code == TOKEN_USED
     hint = ""
     if code in EXPIRED:
         hint = "The credentials have expired: sign in again."
@@ -319,6 +339,17 @@ def _refused(call: Call, error: Any) -> AwsError:
         unclear=unclear,
         locked_out=code in EXPIRED | BAD_KEYS,
         hint=hint,
+    )
+
+
+def _unknown(call: Call) -> AwsError:
+    """The installed SDK is older than the operation."""
+    return AwsError(
+        f"{call}: the installed botocore does not know it",
+        service=call.service,
+        operation=call.operation,
+        code="UnknownOperation",
+        hint="Install a newer boto3.",
     )
 
 

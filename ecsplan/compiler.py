@@ -93,6 +93,11 @@ def tag_warnings(spec: Spec, tag: str) -> tuple[str, ...]:
         for where, image in images
         if re.search(r"[{}]", image.replace(PLACEHOLDER, ""))
     ]
+    warnings += [
+        f"{where}: the image {image!r} with {tag} is no name of an image: a digest stands behind @, not behind a colon"
+        for where, image in images
+        if tag.startswith("sha256:") and f":{PLACEHOLDER}" in image
+    ]
     if not any(PLACEHOLDER in image for _, image in images):
         warnings.append(
             f"no image of {spec.file} contains {PLACEHOLDER}, so the tag {tag!r} makes no difference to what runs"

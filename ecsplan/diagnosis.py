@@ -3,9 +3,23 @@ keeps it, renderers put it on one screen."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from enum import Enum
 
-from ecsplan.model import Value
+import msgspec
+
+from ecsplan.model import Address, Value
+
+LONGEST_LINE = 1000  # characters of a line that are kept: a line may hold a megabyte
+
+# What differs from one task, attempt or moment to the next.
+_CHANGING = re.compile(
+    r"\((?:task|deployment|taskSet|container-instance|instance) [^)]*\)|ecs-svc/\d+"
+    r"|arn:aws[\w-]*:ecs:\S*?:(?:task|container-instance|service-deployment|service-revision)/[^\s,)]+"
+    r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b(?=[a-f]*\d)[0-9a-f]{12,64}\b|\bi-[0-9a-f]{8,17}\b"
+    r"|\b\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-][\d:]+)?|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|\(port \d+\)"
+)
 
 
 class Verdict(Enum):
@@ -43,22 +57,25 @@ class Pause(Value, frozen=True, kw_only=True):
 
 class ContainerEnd(Value, frozen=True, kw_only=True):
     """How a container ended. `exit_code` is None where it never started; `meaning` says it in words where they are
-    known ("out of memory", "the image cannot be pulled"), else it is ""."""
+    known ("out of memory", "the image cannot be pulled"), else it is "". With an essential one the task ends."""
 
     name: str
     exit_code: int | None = None
     reason: str = ""
     meaning: str = ""
+    essential: bool = True
 
 
 class StoppedTasks(Value, frozen=True, kw_only=True):
-    """Tasks that stopped in the same way: how many, why, and the newest of them (`task` is its id)."""
+    """Tasks that stopped in the same way: how many, why, and the newest of them (`task` is its id). `meaning` says it
+    in words where they are known."""
 
     count: int
     reason: str
     stop_code: str = ""
     containers: tuple[ContainerEnd, ...] = ()
     task: str = ""
+    meaning: str = ""
 
 
 class ServiceEvent(Value, frozen=True, kw_only=True):
@@ -70,7 +87,7 @@ class ServiceEvent(Value, frozen=True, kw_only=True):
 
 
 class LogTail(Value, frozen=True, kw_only=True):
-    """The last lines of a container that failed, oldest first."""
+    """The last lines of a container that failed, oldest first; none where none were found."""
 
     container: str
     task: str
@@ -82,12 +99,14 @@ class LogTail(Value, frozen=True, kw_only=True):
 class Diagnosis(Value, frozen=True, kw_only=True):
     """What is known of a failure, the most telling first. Everything may be empty but `reason`.
 
-    `failures` of `threshold` is the count of the circuit breaker, 0 of 0 where there is none. `alarms` are the names of
-    those that went off. `events` and `tasks` are newest first. `unseen` tells what could not be looked up, a sentence
-    each.
+    `meaning` says in words what it comes down to, `advice` what to do about it. `failures` of `threshold` is the count
+    of the circuit breaker, 0 of 0 where there is none. `alarms` are the names of those that went off. `events` and
+    `tasks` are newest first. `unseen` tells what could not be looked up, a sentence each.
     """
 
     reason: str
+    meaning: str = ""
+    advice: str = ""
     failures: int = 0
     threshold: int = 0
     alarms: tuple[str, ...] = ()
@@ -95,3 +114,34 @@ class Diagnosis(Value, frozen=True, kw_only=True):
     tasks: tuple[StoppedTasks, ...] = ()
     logs: tuple[LogTail, ...] = ()
     unseen: tuple[str, ...] = ()
+
+
+def shortened(diagnosis: Diagnosis) -> Diagnosis:
+    """The same with lines that are not too long to be kept. Secrets are taken out before: half of one is not found."""
+    logs = tuple(msgspec.structs.replace(log, lines=tuple(_cut(line) for line in log.lines)) for log in diagnosis.logs)
+    return msgspec.structs.replace(diagnosis, logs=logs)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} …"
+
+
+def alike(text: str) -> str:
+    """The same for texts that differ in ids, addresses and times only."""
+    return _CHANGING.sub("*", text)
+
+
+def together(diagnoses: Mapping[Address, Diagnosis]) -> tuple[tuple[tuple[Address, ...], Diagnosis], ...]:
+    """What has failed for the same reason and in the same way, with the first one's diagnosis."""
+    groups: dict[object, list[Address]] = {}
+    for address, found in diagnoses.items():
+        groups.setdefault(_way(found), []).append(address)
+    return tuple((tuple(addresses), diagnoses[addresses[0]]) for addresses in groups.values())
+
+
+def _way(diagnosis: Diagnosis) -> object:
+    tasks = [
+        (alike(task.reason), tuple((end.name, end.exit_code, alike(end.reason)) for end in task.containers))
+        for task in diagnosis.tasks
+    ]
+    return (alike(diagnosis.reason), alike(diagnosis.meaning), diagnosis.alarms, diagnosis.unseen, tuple(tasks))

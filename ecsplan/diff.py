@@ -101,15 +101,17 @@ def _delta(
         change = _change(resource, Action.CREATE, after=resource.doc, fields=fields)
     else:
         wanted = kind.merge(base.doc, desired)
+        # What is in doubt is no line of the diff; a new version is made of all that is declared, and shows it.
+        shown, doubts = (base.doc, ()) if kind.versioned else kind.doubtful(base.doc, wanted, {})
         change = _change(
             resource,
             Action.CREATE if kind.versioned else Action.UPDATE,
             before=kind.before(base.doc, wanted, desired),
             after=resource.doc,
-            fields=_fields(kind, base.doc, wanted),
+            fields=_fields(kind, shown, wanted),
             outputs=base.outputs,
         )
-    return Delta(change=change, resource=resource, live=live, found=base, desired=desired, wanted=wanted)
+    return Delta(change=change, resource=resource, live=live, found=base, desired=desired, wanted=wanted, doubts=doubts)
 
 
 def _equal(kind: Kind, live: Live, desired: Doc, sent: Mapping[str, Doc]) -> tuple[Candidate | None, tuple[str, ...]]:

@@ -6,7 +6,7 @@ The command line prints these and nothing else; only an exception that is not an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -130,12 +130,22 @@ class AwsError(EcsplanError):
 class RefusedError(EcsplanError):
     """AWS answered 200 and yet did not do what was asked (RunTask failures, PutTargets FailedEntryCount).
 
-    `again` is the call (`model.Call`) for what was left undone, where repeating it makes sense.
+    `again` is the call (`model.Call`) for what was left undone, where repeating it makes sense. `outputs` are those of
+    the part that was done; none where nothing was, None where that is not known.
     """
 
-    def __init__(self, message: str, *, state: str = "", hint: str = "", again: object = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        state: str = "",
+        hint: str = "",
+        again: object = None,
+        outputs: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message, state=state, hint=hint)
         self.again = again
+        self.outputs = outputs
 
 
 class PlanningError(EcsplanError):

@@ -40,7 +40,8 @@ class StepFailed(Event, tag="step_failed", frozen=True, kw_only=True):
 
 
 class Progressed(Event, tag="progressed", frozen=True, kw_only=True):
-    """One look at something that takes time. `elapsed` is in seconds since waiting for it began.
+    """One look at something that takes time. `elapsed` is in seconds since waiting for it began. `step` is the index of
+    the step that it is about: several of one address can be under way.
 
     `verdict` is a word of `diagnosis.Verdict`. `stage` is AWS's word for how far a rollout is, `traffic` the share of
     production traffic that the new revision gets, in percent, `newest` the newest of the service's events that this
@@ -58,13 +59,16 @@ class Progressed(Event, tag="progressed", frozen=True, kw_only=True):
     traffic: float | None = None
     newest: str = ""
     pause: Pause | None = None
+    step: int = 0
 
 
 class Logged(Event, tag="logged", frozen=True, kw_only=True):
-    """A line that a container wrote while it was waited for. `task` is the task's id, `at` when it was written (ISO
-    8601 in UTC)."""
+    """What a container wrote at once while it was waited for, a line as a rule. `task` is the task's id, `source` what
+    people call the writer: the task's name, with the container and the task's id where there are several. `at` is when
+    it was written (ISO 8601 in UTC)."""
 
     address: Address
+    source: str
     task: str
     container: str
     at: str
@@ -76,6 +80,14 @@ class Diagnosed(Event, tag="diagnosed", frozen=True, kw_only=True):
 
     address: Address
     diagnosis: Diagnosis
+
+
+class Continued(Event, tag="continued", frozen=True, kw_only=True):
+    """A lifecycle hook was told to let a rollout go on. `stage` is AWS's word for where it waited."""
+
+    address: Address
+    hook: str
+    stage: str
 
 
 class Warned(Event, tag="warned", frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ the plan holds, or stops where it is; either way the journal says where that is.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -16,19 +17,21 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ecsplan import events
-from ecsplan.diagnosis import Diagnosis
+from ecsplan.diagnosis import Diagnosis, shortened
 from ecsplan.errors import AwsError, EcsplanError, JournalError, RefusedError, StoppingError
+from ecsplan.following import Follower
 from ecsplan.journal import Closed, Deployment, Outcome
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.base import Progress, Waiting
 from ecsplan.model import Address, Call, Irreversible, Phase, Plan, Step, filled
-from ecsplan.recalling import DECIDE, Memory, UnseenError, look_up, remember
+from ecsplan.recalling import DECIDE, ForgottenError, Memory, UnseenError, look_up, remember
 from ecsplan.redact import clean_all
-from ecsplan.sending import Ports, Sender, Sent, StepError, timestamp
-from ecsplan.undoing import see_who_took_over, undo
-from ecsplan.waiting import LateError, LostError, PausedError, wait_for
+from ecsplan.running import run_tasks
+from ecsplan.sending import Ports, Sender, Sent, StepError, timestamp, worst
+from ecsplan.undoing import see_who_took_over, take_back, undo, wait_back
+from ecsplan.waiting import GO_ON, LateError, LostError, PausedError, Seen, wait_for
 
-CONCURRENT = 8
+CONCURRENT = 20  # as many as `aws.THREADS`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,18 +57,19 @@ class Result:
     """why what has failed did so; secrets masked"""
 
 
-def apply(plan: Plan, number: int, ports: Ports, options: Options) -> Result:
-    """Carry out every step of the plan. What goes wrong is in the result."""
-    return _told(Run(plan, number, ports, options), Run.apply)
+def apply(plan: Plan, number: int, ports: Ports, options: Options, *, once: str) -> Result:
+    """Carry out every step of the plan. What goes wrong is in the result. `once` is what tells this deployment from
+    every other (`Opened.once`)."""
+    return told(Run(plan, number, ports, options, once), Run.apply)
 
 
 def resume(deployment: Deployment, ports: Ports, options: Options) -> Result:
     """Go on with a deployment where it was left: forward, or back if it was putting things back."""
-    run = Run(deployment.plan, deployment.number, ports, options, remember(deployment))
-    return _told(run, Run.go_back if deployment.going_back else Run.apply)
+    run = Run(deployment.plan, deployment.number, ports, options, deployment.opened.once, remember(deployment))
+    return told(run, Run.go_back if deployment.going_back else Run.apply)
 
 
-def _told(run: Run, work: Callable[[Run], Result]) -> Result:
+def told(run: Run, work: Callable[[Run], Result]) -> Result:
     plan, number, ports = run.plan, run.number, run.ports
     ports.emit(events.DeploymentStarted(number=number, app=plan.app, tag=plan.tag, steps=len(plan.steps)))
     result = work(run)
@@ -83,8 +87,10 @@ def _told(run: Run, work: Callable[[Run], Result]) -> Result:
 
 
 class Run:
-    def __init__(self, plan: Plan, number: int, ports: Ports, options: Options, memory: Memory | None = None) -> None:
-        self.plan, self.number, self.ports, self.options = plan, number, ports, options
+    def __init__(
+        self, plan: Plan, number: int, ports: Ports, options: Options, once: str, memory: Memory | None = None
+    ) -> None:
+        self.plan, self.number, self.ports, self.options, self.once = plan, number, ports, options, once
         self.resumed, self.memory = memory is not None, memory or Memory()
         # What was refused was not done, and will be sent again.
         self.made: dict[int, Mapping[str, str]] = dict(self.memory.made)  # by step: its outputs
@@ -95,9 +101,12 @@ class Run:
         self.taken: set[Address] = set()
         self.under_way: tuple[Waiting, ...] = ()
         self.leaving: set[str] = set()
+        self.answered: set[str] = set()  # hooks that were told to let it go on
+        self.paused: set[Address] = set()
         self.diagnoses: dict[Address, Diagnosis] = {}
         self._lock = threading.Lock()
         self.sender = Sender(ports)
+        self.follower = Follower(ports.ask, ports.clock, ports.emit, ports.stop, plan.identity.region)
 
     # --- what was begun before ---
 
@@ -108,14 +117,14 @@ class Run:
             try:
                 found = look_up(step, self.call_of(step), self.memory.open[step.index], self.sender)
             except UnseenError as error:
-                if (found := self._decided(step, error, back=back)) is None and back:
+                if (found := self.decided(step, error, back=back)) is None and back:
                     continue
             if found is not None:
                 self.outputs[step.address] = self.made[step.index] = found
             elif not back:
                 self.done.remove(step)
 
-    def _decided(self, step: Step, error: UnseenError, *, back: bool = False) -> dict[str, str] | None:
+    def decided(self, step: Step, error: UnseenError, *, back: bool = False) -> dict[str, str] | None:
         """What a person has said of a one-off task that nobody can tell of; without that, the error stands. To what is
         put back it makes no difference."""
         if error.hint != DECIDE or not (self.options.unclear or back):
@@ -135,16 +144,16 @@ class Run:
                 self._phase(phase, [step for step in self.plan.steps if step.phase is phase])
                 self.under_way = ()
         except StoppingError:
-            return self._result(Outcome.INTERRUPTED, "it was interrupted")
+            return self.result(Outcome.INTERRUPTED, "it was interrupted", self._interrupted())
         except (LateError, PausedError) as late:
-            return self._result(Outcome.UNFINISHED, late.message, late)
+            return self.result(Outcome.UNFINISHED, late.message, late)
         except (JournalError, UnseenError) as error:
             # Nothing is sent that could not be journaled, so nothing can be put back either; and what could not be
             # seen has not failed.
-            return self._result(Outcome.STOPPED, error.message, error)
+            return self.result(Outcome.STOPPED, error.message, error)
         except EcsplanError as error:
             return self._after(error)
-        return self._result(Outcome.SUCCEEDED, "its rollouts were not waited for" if self.leaving else "")
+        return self.result(Outcome.SUCCEEDED, "its rollouts were not waited for" if self.leaving else "")
 
     def _phase(self, phase: Phase, steps: Sequence[Step]) -> None:
         if not steps:
@@ -152,20 +161,9 @@ class Run:
         if phase is Phase.RETIRE:
             self._retire(steps)
         elif phase is Phase.RUN:
-            for step in steps:
-                self._to_its_end(step)
+            run_tasks(self, steps)
         else:
-            self._wait(self._together(steps))
-
-    def _to_its_end(self, step: Step) -> None:
-        """A one-off task that others depend on."""
-        try:
-            self._wait([self.carry_out(step)])
-        except UnseenError as error:
-            if self._decided(step, error) is None:
-                self.made.pop(step.index)
-                self.done.remove(step)
-                self._wait([self.carry_out(step)])
+            self.wait(self._together(steps))
 
     def _together(self, steps: Sequence[Step]) -> list[Waiting]:
         """Steps that do not depend on each other, at once; those of one address in order. All end before one fails."""
@@ -176,7 +174,7 @@ class Run:
             futures = [pool.submit(self._in_order, lane) for lane in lanes.values()]
         failures = [error for future in futures if (error := future.exception())]
         if failures:
-            raise _worst(failures)
+            raise worst(failures)
         return [waiting for future in futures for waiting in future.result()]
 
     def _in_order(self, steps: Sequence[Step]) -> list[Waiting]:
@@ -184,13 +182,21 @@ class Run:
 
     def carry_out(self, step: Step) -> Waiting:
         """Send the step's call, unless it was sent before this deployment was resumed."""
-        call = self.call_of(step)
+        call, earlier = self.call_of(step), kind_of(step.address).reverts(step.expect)
+        one = Waiting(address=step.address, step=step, call=call, outputs=earlier or {})
         if step.index in self.made:
-            return Waiting(address=step.address, step=step, call=call, outputs=self.made[step.index], old=True)
+            return dataclasses.replace(one, outputs=self.made[step.index], before=earlier or {}, old=True)
+        if earlier is not None:
+            return take_back(self, one, call, undo=False)[0]
         outputs = self.send(step, call)
+        self.remember(step, outputs)
+        return dataclasses.replace(one, outputs=outputs)
+
+    def remember(self, step: Step, outputs: Mapping[str, str]) -> None:
         with self._lock:
             self.outputs[step.address] = self.made[step.index] = outputs
-        return Waiting(address=step.address, step=step, call=call, outputs=outputs)
+            if step not in self.done:
+                self.done.append(step)
 
     def call_of(self, step: Step) -> Call:
         """The step's call with everything filled in: outputs of earlier steps, its token, and its mark."""
@@ -223,10 +229,11 @@ class Run:
             return self.sender.send(step, call, Sent(), undo=True)
         sent = Sent()
         with self._lock:
-            self.done.append(step)
+            if step not in self.done:
+                self.done.append(step)
         try:
             return self.sender.send(step, call, sent)
-        except AwsError:
+        except (AwsError, RefusedError):
             if not sent.may_have_acted:
                 with self._lock:
                     self.done.remove(step)
@@ -234,15 +241,16 @@ class Run:
 
     # --- waiting ---
 
-    def _wait(self, waiting: Sequence[Waiting]) -> None:
-        """Until the effects of these steps are there; raises StepError for those that failed."""
+    def wait(self, waiting: Sequence[Waiting], *, to_the_end: bool = False) -> None:
+        """Until the effects of these steps are there; raises StepError for those that failed, ForgottenError where
+        nobody can tell. `to_the_end` waits for the others when one has failed."""
         waiting = [one for one in waiting if not self._was_awaited(one.step)]
         wanted = [one for one in waiting if one.step.settings.wait and (self.options.wait or _is_task(one))]
         self.leaving |= {
             str(one.step.expect["previous"]) for one in waiting if one not in wanted and "previous" in one.step.expect
         }
         try:
-            self.until(wanted)
+            wait_back(self, wanted, undo=False, to_the_end=to_the_end)
         except LateError as late:
             self._diagnose(late.late)
             raise
@@ -251,24 +259,32 @@ class Run:
                 raise
             raise UnseenError(f"how it goes could not be seen: {error.message}", hint=error.hint) from error
         except LostError as lost:
-            if any(progress.forgotten and one.step.index not in self.memory.failed for one, progress in lost.failed):
-                raise UnseenError(lost.notes, state="It was not run again.", hint=DECIDE) from lost
+            if all(progress.forgotten and one.step.index not in self.memory.failed for one, progress in lost.failed):
+                raise ForgottenError(lost.notes, [one.step for one, _ in lost.failed]) from lost
             self._diagnose(lost.failed)
             for one, progress in lost.failed:
                 self.sender.fail(one.step, StepError(progress.note), undo=False)
                 if progress.taken:
                     self.taken.add(one.address)
             for one in lost.late:
-                self._abandon(one)
+                self.abandon(one, f"{one.address} did not end in time")
             raise StepError(lost.notes) from lost
 
     def _diagnose(self, failed: Sequence[tuple[Waiting, Progress]]) -> None:
-        """Look up what a person would look up next, now: what AWS shows of it fades."""
-        for one, progress in failed:
-            found = kind_of(one.address).diagnose(self.ports.ask, one, progress)
-            if found is not None:
-                self.diagnoses[one.address] = clean_all(found, self.ports.clean)
-                self.ports.emit(events.Diagnosed(address=one.address, diagnosis=found))
+        """Look up what a person would look up next, now: what AWS shows of it fades. Whatever comes of that, the
+        deployment goes on."""
+
+        def find(one: Waiting, progress: Progress) -> Diagnosis | None:
+            return kind_of(one.address).diagnose(self.ports.ask, one, progress)
+
+        with ThreadPoolExecutor(max_workers=CONCURRENT, thread_name_prefix="why") as pool:
+            found = [pool.submit(find, one, progress) for one, progress in failed]
+        for (one, _), future in zip(failed, found, strict=True):
+            if error := future.exception():
+                self.sender.warn(f"why {one.address} has failed could not be looked up: {self.ports.clean(str(error))}")
+            elif diagnosis := future.result():
+                self.diagnoses[one.address] = shortened(clean_all(diagnosis, self.ports.clean))
+                self.ports.emit(events.Diagnosed(address=one.address, diagnosis=self.diagnoses[one.address]))
 
     def _was_awaited(self, step: Step) -> bool:
         """In a deployment that is resumed: was this one-off task over when the next step began? Of rollouts, which
@@ -276,28 +292,44 @@ class Run:
         last = self.memory.last
         if last is None or step.index not in self.made:
             return False
-        return step.phase is Phase.RUN and last.index > step.index
+        return step.phase is Phase.RUN and last.index > step.index and last.address != step.address
 
-    def until(self, waiting: Sequence[Waiting]) -> None:
-        ports, self.under_way = self.ports, tuple(waiting)
-        wait_for(waiting, ports.ask, ports.clock, ports.emit, ports.stop, self.options.timeout)
+    def until(self, waiting: Sequence[Waiting], *, to_the_end: bool = False) -> None:
+        ports, self.under_way, hooks, limit = self.ports, tuple(waiting), self.answered, self.options.timeout
+        look, clock, emit = ports.ask, ports.clock, ports.emit
+        try:
+            wait_for(waiting, look, clock, emit, ports.stop, limit, self._heard, hooks, to_the_end=to_the_end)
+        except LostError:
+            self.follower.finish()
+            raise
+        self.follower.finish()
         if ports.stop.is_set():
             raise StoppingError
         self.under_way = ()
 
-    def _abandon(self, one: Waiting) -> None:
-        """Stop what has run out of time; journaled as the step's undo, which it is as far as there can be one."""
-        for call in kind_of(one.address).abandon(one):
+    def _heard(self, seen: Seen) -> None:
+        self.follower.heard(seen)
+        one, progress = seen.one, seen.progress
+        (self.paused.add if progress.pause else self.paused.discard)(one.address)
+        if progress.done:
+            self.under_way = tuple(other for other in self.under_way if other.step.index != one.step.index)
+
+    def abandon(self, one: Waiting, why: str) -> None:
+        """Stop what has failed and still runs; journaled as the step's undo, which it is as far as there can be one."""
+        refused: dict[str, None] = {}
+        for call in kind_of(one.address).abandon(one, why):
             try:
                 self.send(one.step, call, undo=True)
             except (AwsError, RefusedError) as error:
-                self.sender.warn(f"{one.address} may still be running: {self.ports.clean(error.message)}")
+                refused[self.ports.clean(error.message)] = None
+        for message in refused:
+            self.sender.warn(f"{one.address} may still be running: {message}")
 
     # --- backward ---
 
     def _after(self, error: EcsplanError) -> Result:
         if self.options.on_failure == "stop":
-            return self._result(Outcome.STOPPED, error.message, error)
+            return self.result(Outcome.STOPPED, error.message, error)
         self.ports.emit(events.UndoStarted(reason=error.message))
         return self._back(error)
 
@@ -306,22 +338,31 @@ class Run:
             self._recall(back=True)
             see_who_took_over(self)
         except (JournalError, UnseenError) as error:
-            return self._result(Outcome.STOPPED, error.message, error)
+            return self.result(Outcome.STOPPED, error.message, error)
         return self._back(StepError("it had failed and was being put back"))
 
     def _back(self, error: EcsplanError) -> Result:
         try:
             undo(self)
         except StoppingError:
-            return self._result(Outcome.INTERRUPTED, f"{error.message}; interrupted while putting things back", error)
+            return self.result(Outcome.INTERRUPTED, f"{error.message}; interrupted while putting things back", error)
+        except PausedError as paused:
+            reason = f"{error.message}; and putting it back waits for somebody: {paused.message}"
+            return self.result(Outcome.UNFINISHED, reason, paused)
         except EcsplanError as second:
             reason = f"{error.message}; and putting things back failed: {second.message}"
-            return self._result(Outcome.STOPPED, reason, error)
+            return self.result(Outcome.STOPPED, reason, error)
         ran = [step.address for step in self.done if step.phase is Phase.RUN and isinstance(step.undo, Irreversible)]
-        stays = f"What {', '.join(ran)} did stays done." if ran else ""
-        return self._result(Outcome.PUT_BACK, error.message, error, stays)
+        stays = f"What {', '.join(dict.fromkeys(ran))} did stays done." if ran else ""
+        return self.result(Outcome.PUT_BACK, error.message, error, stays)
 
     # --- small things ---
+
+    def _interrupted(self) -> EcsplanError | None:
+        """What there is to do beside `resume` and `rollback`, where something waits for somebody."""
+        if not self.paused:
+            return None
+        return EcsplanError("", state=f"Paused at a hook: {', '.join(sorted(self.paused))}.", hint=GO_ON)
 
     def with_outputs(self, call: Call) -> Call:
         with self._lock:
@@ -333,15 +374,16 @@ class Run:
         begun = [step.address for step in self.done if step.address not in going]
         parts = [f"Done: {', '.join(dict.fromkeys(begun))}." if begun else "Nothing was changed."]
         if going:
-            parts = [*parts[: len(begun)], f"Still under way: {', '.join(going)}."]
+            parts = [*parts[: len(begun)], f"Still under way: {', '.join(dict.fromkeys(going))}."]
         return " ".join(parts)
 
     def _token(self, step: Step) -> str:
-        """The same for each repetition of this step of this deployment, and for no other; 64 characters at most."""
-        text = f"{self.plan.digest}/{self.number}/{step.index}"
+        """The same for each repetition of this step of this deployment, and for no other, also where the journal of an
+        earlier one is lost; 64 characters at most."""
+        text = f"{self.plan.digest}/{self.once}/{step.index}"
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _result(self, outcome: Outcome, reason: str = "", error: EcsplanError | None = None, more: str = "") -> Result:
+    def result(self, outcome: Outcome, reason: str = "", error: EcsplanError | None = None, more: str = "") -> Result:
         left = "" if outcome.ended else self._left()
         state = " ".join(filter(None, (error.state if error else "", more, left)))
         hint = error.hint if error else ""
@@ -359,18 +401,3 @@ class Run:
 def _is_task(waiting: Waiting) -> bool:
     """Steps that others depend on are waited for even when rollouts are not."""
     return waiting.step.phase is Phase.RUN
-
-
-def _worst(failures: Sequence[BaseException]) -> BaseException:
-    """Of several failures at once, the one to act on: a surprise, then a journal that cannot be written (nothing
-    more may be sent), then a known error with what the others said, then an interruption."""
-    for failure in failures:
-        if not isinstance(failure, EcsplanError | StoppingError):
-            return failure
-    known = [failure for failure in failures if isinstance(failure, EcsplanError)]
-    if not known:
-        return failures[0]
-    message = "; ".join(dict.fromkeys(error.message for error in known))
-    if any(isinstance(error, JournalError) for error in known):
-        return JournalError(message)
-    return known[0] if len(known) == 1 else StepError(message, state=known[0].state, hint=known[0].hint)

@@ -109,7 +109,7 @@ def _the_same(address: Address, kind: Kind, delta: Delta, before: _Sides, after:
             reason = CHOSEN if not rule else reason
             field = FieldChange(path=path, before=old, after=new)
             yield Explanation(address=address, field=field, verdict=Verdict.EQUAL, rule=rule, reason=reason)
-        elif old == new and path not in declared and not (kind.versioned and delta.desired):
+        elif old == new and path not in declared:
             left[path] = _hidden(address, path, old)  # by its own name, which its block's would hide
     for path, value in _blocks(left, declared).items():
         field = FieldChange(path=path, before=value, after=value)

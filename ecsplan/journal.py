@@ -22,7 +22,18 @@ from ecsplan.diagnosis import Diagnosis
 from ecsplan.errors import JournalError, NeverBegunError
 from ecsplan.files import make_folders, sync_folder, told
 from ecsplan.lock import Origin, hold, works
-from ecsplan.model import FORMAT_VERSION, Address, Call, Identity, Plan, Value, digest_of, from_data, to_json
+from ecsplan.model import (
+    FORMAT_VERSION,
+    Address,
+    Call,
+    Identity,
+    Plan,
+    Value,
+    digest_of,
+    from_data,
+    from_json,
+    to_json,
+)
 
 MOVE_IT = "Restore the file, or move it away: the other deployments can be shown and gone back to without it."
 
@@ -51,13 +62,21 @@ class Opened(Value, tag_field="entry", tag="opened", frozen=True, kw_only=True):
     origin: Origin
     plan: Plan
 
+    @property
+    def once(self) -> str:
+        """What no other deployment has, also none of the same plan and number: where the journal is not kept (a fresh
+        machine for each run), numbers begin anew."""
+        return f"{self.number}/{self.at}/{self.origin.host}/{self.origin.pid}"
+
 
 class Began(Value, tag_field="entry", tag="began", frozen=True, kw_only=True):
-    """This step's call (or its undo) is about to be sent."""
+    """This step's call (or its undo) is about to be sent. With an `aside`, it is neither, but that other operation,
+    which lets the effect of the step go on; the same holds for the entry that ends it."""
 
     at: str
     step: int
     undo: bool = False
+    aside: str = ""
 
 
 class Done(Value, tag_field="entry", tag="done", frozen=True, kw_only=True):
@@ -67,16 +86,20 @@ class Done(Value, tag_field="entry", tag="done", frozen=True, kw_only=True):
     step: int
     outputs: dict[str, str]
     undo: bool = False
+    aside: str = ""
 
 
 class Failed(Value, tag_field="entry", tag="failed", frozen=True, kw_only=True):
-    """It was refused, or its effect failed. `unclear`: nobody saw whether it was carried out."""
+    """It was refused, or its effect failed. `unclear`: nobody saw whether it was carried out. `outputs`: what it has
+    made all the same, where it was carried out in part."""
 
     at: str
     step: int
     error: str
     undo: bool = False
     unclear: bool = False
+    aside: str = ""
+    outputs: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Closed(Value, tag_field="entry", tag="closed", frozen=True, kw_only=True):
@@ -140,15 +163,24 @@ class Deployment(Value, frozen=True, kw_only=True):
         undone = {entry.step for entry in self.entries if isinstance(entry, Began) and entry.undo}
         return any(isinstance(steps[index].undo, Call) for index in undone if index in steps)
 
+    def steps_told(self) -> tuple[Began | Done | Failed, ...]:
+        """What became of the steps themselves, in order."""
+        return tuple(entry for entry in self.entries if not isinstance(entry, Closed) and not entry.aside)
+
     def outputs(self) -> dict[int, dict[str, str]]:
-        """By step: what AWS answered, for every step that was done, whether or not it was undone later."""
-        return {e.step: e.outputs for e in self.entries if isinstance(e, Done) and not e.undo}
+        """By step: what AWS answered, for every step that was done, if only in part, whether or not it was undone
+        later."""
+        return {
+            e.step: e.outputs
+            for e in self.steps_told()
+            if not isinstance(e, Began) and not e.undo and (e.outputs or isinstance(e, Done))
+        }
 
     def unclear(self) -> frozenset[int]:
         """The steps of which nobody saw whether they were carried out: begun without an end, or ended in a lost
         answer; and not undone since, although that may have been tried."""
         unclear: set[int] = set()
-        for entry in self.entries:
+        for entry in self.steps_told():
             match entry:
                 case Began(undo=False):
                     unclear.add(entry.step)
@@ -163,7 +195,7 @@ class Deployment(Value, frozen=True, kw_only=True):
     def states(self) -> dict[int, str]:
         """By step: planned, begun, done, failed or undone."""
         states = {step.index: "planned" for step in self.plan.steps}
-        for entry in self.entries:
+        for entry in self.steps_told():
             match entry:
                 case Began(undo=False):
                     states[entry.step] = "begun"
@@ -238,7 +270,7 @@ class Journal:
         with told(f"the journal {self.folder} cannot be written"):
             make_folders(self.root, self.folder)
             handle = os.open(self.path(number), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        writer = Writer(number, self.path(number), handle)
+        writer = Writer(number, self.path(number), handle, opened.once)
         try:
             writer.append(opened)
         except JournalError:
@@ -267,10 +299,10 @@ class Journal:
 
 
 class Writer:
-    """Appends to one deployment's file; an entry is on disk when `append` returns."""
+    """Appends to one deployment's file; an entry is on disk when `append` returns. `once` is `Opened.once`."""
 
-    def __init__(self, number: int, path: Path, handle: int) -> None:
-        self.number, self.path = number, path
+    def __init__(self, number: int, path: Path, handle: int, once: str = "") -> None:
+        self.number, self.path, self.once = number, path, once
         self._handle, self._lock, self._broken = handle, threading.Lock(), False
 
     def append(self, entry: Entry) -> None:
@@ -312,6 +344,9 @@ def read_file(path: Path) -> Deployment:
 def _entry(path: Path, number: int, line: bytes) -> Entry:
     where = f"{path}: line {number}"
     try:
+        if b'"opened"' not in line and b'"format_version"' not in line:  # all lines but the first, which has the plan
+            later: Entry = from_json(line, Entry)  # type: ignore[arg-type]  # a union is what msgspec wants here
+            return later
         data = msgspec.json.decode(line)
         check_version(data.get("format_version", FORMAT_VERSION) if isinstance(data, dict) else None, where)
         entry: Entry = from_data(data, Entry)  # type: ignore[arg-type]  # a union is what msgspec wants here

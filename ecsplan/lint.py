@@ -41,8 +41,14 @@ def problems(task: Any, path: Path) -> Iterator[Problem]:
     names = _names(definition)
     for index, entry in enumerate(entries_of(task, "run_tasks")):
         yield from _overrides(entry, names, (*path, "run_tasks", index))
+        yield from _launch(entry, definition, (*path, "run_tasks", index))
+        yield from _volumes(entry, definition, (*path, "run_tasks", index))
     for index, entry in enumerate(entries_of(task, "update_services")):
-        yield from _load_balancers(entry, definition, (*path, "update_services", index))
+        at = (*path, "update_services", index)
+        for key in ("loadBalancers", "serviceRegistries"):
+            yield from _ports(entry, key, definition, at)
+        yield from _port_names(entry, definition, at)
+        yield from _volumes(entry, definition, at)
 
 
 def cautions(task: Any, path: Path) -> Iterator[Problem]:
@@ -69,7 +75,7 @@ def _definition(definition: Doc, path: Path) -> Iterator[Problem]:
     yield from _circles(containers, at)
     if fault := _fargate(definition):
         yield Problem(path, fault)
-    if len(_json(definition)) > MAX_DEFINITION:
+    if len(_json(definition).encode(errors="replace")) > MAX_DEFINITION:
         yield Problem(path, f"larger than {MAX_DEFINITION} bytes, which is the most that ECS takes")
 
 
@@ -120,6 +126,11 @@ def _fargate(definition: Doc) -> str:
     cpu, memory = definition.get("cpu"), definition.get("memory")
     if cpu is None or memory is None:
         return "Fargate needs both cpu and memory of the task"
+    return _no_size(cpu, memory)
+
+
+def _no_size(cpu: Any, memory: Any) -> str:
+    """Why Fargate has no task of this size; "" where it has."""
     units, size = whole(cpu_units(cpu)), whole(mebibytes(memory))
     if units is None or size is None:
         return f"Fargate has no size of cpu {cpu_units(cpu)} and memory {mebibytes(memory)}"
@@ -147,19 +158,23 @@ def _overrides(entry: Any, names: set[str], path: Path) -> Iterator[Problem]:
         yield Problem((*path, "overrides"), f"longer than {MAX_OVERRIDES} characters, which is the most that ECS takes")
 
 
-def _load_balancers(entry: Any, definition: Any, path: Path) -> Iterator[Problem]:
-    """The container and port that a load balancer sends to have to be in the task definition."""
+def _launch(entry: Any, definition: Any, path: Path) -> Iterator[Problem]:
+    """A task that is run on Fargate has one of its sizes too; what requires Fargate is told as such."""
+    sizes = [member(member(entry, "overrides"), key) or member(definition, key) for key in ("cpu", "memory")]
+    required = "FARGATE" in entries_of(definition, "requiresCompatibilities")
+    if member(entry, "launchType") == "FARGATE" and all(sizes) and not required and (fault := _no_size(*sizes)):
+        yield Problem((*path, "launchType"), fault)
+
+
+def _ports(entry: Any, key: str, definition: Any, path: Path) -> Iterator[Problem]:
+    """The container and port that a load balancer or a registry sends to have to be in the task definition."""
     containers = {
         name: container
         for container in entries_of(definition, "containerDefinitions")
         if isinstance(name := member(container, "name"), str)
     }
-    for index, balancer in _items(entry, "loadBalancers"):
-        at, name, port = (
-            (*path, "loadBalancers", index),
-            member(balancer, "containerName"),
-            member(balancer, "containerPort"),
-        )
+    for index, item in _items(entry, key):
+        at, name, port = (*path, key, index), member(item, "containerName"), member(item, "containerPort")
         if not isinstance(name, str):
             continue
         if name not in containers:
@@ -169,6 +184,32 @@ def _load_balancers(entry: Any, definition: Any, path: Path) -> Iterator[Problem
             )
         elif type(port) is int and not maps_port(containers[name], port):
             yield Problem((*at, "containerPort"), f"container {quoted(name)} maps no port {port}")
+
+
+def _port_names(entry: Any, definition: Any, path: Path) -> Iterator[Problem]:
+    """Service Connect goes by the names of port mappings (BC ServiceConnectService.portName)."""
+    connect = member(entry, "serviceConnectConfiguration")
+    if member(connect, "enabled") is False:
+        return
+    containers = entries_of(definition, "containerDefinitions")
+    known = {name for container in containers for name in _texts(entries_of(container, "portMappings"), "name")}
+    for index, service in _items(connect, "services"):
+        name = member(service, "portName")
+        if isinstance(name, str) and name not in known:
+            yield Problem(
+                (*path, "serviceConnectConfiguration", "services", index, "portName"),
+                f"no port mapping of the task definition is called {quoted(name)}{_instead(known)}",
+            )
+
+
+def _volumes(entry: Any, definition: Any, path: Path) -> Iterator[Problem]:
+    """What is configured at launch is a volume of the task definition (BC ServiceVolumeConfiguration.name)."""
+    known = _texts(entries_of(definition, "volumes"), "name")
+    for index, volume in _items(entry, "volumeConfigurations"):
+        name = member(volume, "name")
+        if isinstance(name, str) and name not in known:
+            said = f"there is no volume {quoted(name)} in the task definition{_instead(known)}"
+            yield Problem((*path, "volumeConfigurations", index, "name"), said)
 
 
 def maps_port(container: Doc, port: int) -> bool:
@@ -194,4 +235,4 @@ def _items(table: Any, key: str) -> Iterator[tuple[int, Any]]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), default=str)
+    return json.dumps(value, separators=(",", ":"), default=str, ensure_ascii=False)

@@ -24,6 +24,9 @@ def problems(task: Any, path: Path) -> Iterator[Problem]:
     yield from _tags(member(task, "task_definition"), (*path, "task_definition"))
     for entry, at in tables(task, "run_tasks", path):
         yield from _run(entry, at)
+    for entry, at in tables(task, "update_services", path):
+        if (count := integer(member(entry, "desiredCount"))) < 0:
+            yield Problem((*at, "desiredCount"), f"must be 0 or more, not {count}")
     for entry, at in tables(task, "events__put_targets", path):
         for target, where in tables(entry, "Targets", at):
             yield from _target(target, where)

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from ecsplan.errors import JournalError, LockedError
 from ecsplan.files import told, write_file
@@ -38,6 +37,8 @@ class Origin(Value, frozen=True, kw_only=True):
 @contextlib.contextmanager
 def hold(folder: Path, app: str, origin: Origin, at: str) -> Iterator[None]:
     """Hold the lock of a folder; raises LockedError naming the holder, and JournalError where it cannot be written."""
+    from filelock import FileLock, Timeout  # which imports asyncio's neighbourhood, and only who deploys needs it
+
     holder = folder / "holder.json"
     lock = FileLock(folder / "lock", mode=0o600)
     try:
@@ -70,7 +71,7 @@ def _holder(path: Path) -> tuple[Origin, str] | None:
     try:
         data = msgspec.json.decode(path.read_bytes())
         return from_data(data["holder"], Origin), str(data["since"])
-    except (OSError, msgspec.MsgspecError, KeyError, TypeError):
+    except (OSError, msgspec.MsgspecError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -266,7 +266,9 @@ class Plan(Value, frozen=True, kw_only=True):
 
 
 def _refs_made(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, str | int):
+        return value
+    if isinstance(value, dict | Mapping):
         if value.get("$ref") == "output" and value.keys() == {"$ref", "address", "output"}:
             return msgspec.convert(value, Ref, dec_hook=_decode)
         return {k: _refs_made(v) for k, v in value.items()}
@@ -277,7 +279,9 @@ def _refs_made(value: Any) -> Any:
 
 def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
     """A deep copy of a document with `change` applied to each leaf (references count as leaves)."""
-    if isinstance(value, Mapping):
+    if isinstance(value, str | int):  # most values; asking whether something is a mapping takes longest
+        return change(value)
+    if isinstance(value, dict | Mapping):
         return {k: mapped(v, change) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [mapped(item, change) for item in value]
@@ -352,6 +356,13 @@ def to_json(value: Any) -> bytes:
 def from_data(data: Any, wanted: type[Any]) -> Any:
     """Strict and typed: raises msgspec.ValidationError with the path of what is wrong. Unknown keys are ignored."""
     return msgspec.convert(_refs_made(data), wanted, dec_hook=_decode)
+
+
+def from_json(line: bytes, wanted: type[Any]) -> Any:
+    """The same of a line of JSON, and much faster where no reference is in it."""
+    if b'"$ref"' in line:
+        return from_data(msgspec.json.decode(line), wanted)
+    return msgspec.json.decode(line, type=wanted, dec_hook=_decode)
 
 
 def digest_of(value: Any) -> str:

@@ -11,8 +11,9 @@ A path is AWS's own names joined by dots; `*` stands for every item of a list.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 from ecsplan.model import Doc, copied
@@ -99,15 +100,21 @@ class Leaf:
     value: Any
 
 
+# Asked for in this order, because most values are scalars and asking whether something is a Mapping takes longest.
+SCALARS = (str, int, float)
+CONTAINERS = (dict, list, tuple, Mapping)
+
 Rule: TypeAlias = Default | Derive | Canon | Drop | Keyed | Unordered | Keep | Secret
 
 
 def normal(doc: Doc, rules: Sequence[Rule]) -> Doc:
     """The document in AWS's shape with every rule applied, in the table's order. Idempotent; the argument is not
     edited."""
-    result: Doc = pruned(copied(doc)) or {}
+    result: Doc = pruned(doc) or {}  # a new document, down to the leaves
     for rule in rules:
-        _apply(rule, result)
+        head, *below = _parts(rule.path)
+        if not below or head in result:  # of most rows' fields a document has nothing
+            _apply(rule, result)
     return pruned(result) or {}
 
 
@@ -125,16 +132,20 @@ def leaves(doc: Doc, rules: Sequence[Rule]) -> dict[str, Leaf]:
 
 def is_empty(value: Any) -> bool:
     """Absent, null, [] and {} are one and the same to AWS; "", 0 and false are values."""
-    return value is None or (isinstance(value, Mapping | list | tuple) and len(value) == 0)
+    if value is None:
+        return True
+    return not isinstance(value, SCALARS) and isinstance(value, CONTAINERS) and len(value) == 0
 
 
 def pruned(value: Any) -> Any:
-    """The value without anything empty in it; None if nothing is left."""
-    if isinstance(value, Mapping):
-        value = {k: kept for k, v in value.items() if not is_empty(kept := pruned(v))}
-    elif isinstance(value, list | tuple):
-        value = [kept for item in value if not is_empty(kept := pruned(item))]
-    return None if is_empty(value) else value
+    """The value without anything empty in it, as a copy that its owner may edit; None if nothing is left."""
+    if isinstance(value, SCALARS):
+        return value
+    if isinstance(value, dict | Mapping):
+        return {k: kept for k, v in value.items() if (kept := pruned(v)) is not None} or None
+    if isinstance(value, list | tuple):
+        return [kept for item in value if (kept := pruned(item)) is not None] or None
+    return value
 
 
 def sort_key(value: Any) -> str:
@@ -149,17 +160,21 @@ def identity(item: Any, rule: Keyed) -> str:
     return "/".join(str(item[field]) for field in rule.by if not is_empty(item.get(field)))
 
 
-def places(doc: Any, path: str) -> Iterator[tuple[Doc, str]]:
+def places(doc: Any, path: str) -> Sequence[tuple[Doc, str]]:
     """Every (parent, field name) that a path points at, whether or not the field is there; parents are maps."""
-    head, _, rest = path.partition(".")
-    if head == "*":
-        for item in doc if isinstance(doc, list) else ():
-            yield from places(item, rest)
-    elif isinstance(doc, dict):
-        if rest:
-            yield from places(doc.get(head), rest)
+    *above, field = _parts(path)
+    parents = [doc]
+    for name in above:
+        if name == "*":
+            parents = [item for parent in parents if isinstance(parent, list) for item in parent]
         else:
-            yield doc, head
+            parents = [parent[name] for parent in parents if isinstance(parent, dict) and name in parent]
+    return [(parent, field) for parent in parents if isinstance(parent, dict)]
+
+
+@cache
+def _parts(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
 
 
 def _apply(rule: Rule, doc: Doc) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecsplan import events
-from ecsplan.errors import AwsError, JournalError, StaleError, UnfinishedError, UsageError
+from ecsplan.errors import JournalError, StaleError, UnfinishedError, UsageError
 from ecsplan.journal import Damaged, Deployment, Journal, Writer, unfinished
 from ecsplan.model import Identity, Notify, Plan, Resource
 from ecsplan.site import Site, connect, journal_root
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from ecsplan.sending import Ports
 
 __all__ = [
-    "Site", "connect", "explained_plan", "history", "journal_root", "load", "make_plan", "run_plan", "show", "text",
-    "undo",
+    "Site", "connect", "explained_plan", "go_on", "history", "journal_root", "load", "make_plan", "run_plan", "show",
+    "text", "undo",
 ]  # fmt: skip
 
 
@@ -89,24 +89,27 @@ def _plan(
     notify: Mapping[str, Notify],
     undoes: Sequence[int] = (),
 ) -> tuple[Plan, tuple[Delta, ...]]:
-    from ecsplan.diff import diff, possible
+    from concurrent.futures import ThreadPoolExecutor
+
     from ecsplan.live import observed, read, seen
-    from ecsplan.planner import cautions, plan_of
-    from ecsplan.rollback import known_definitions
 
     site.gateway.identity()  # asked for at the same time as everything else
-    failure: AwsError | None = None
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan")
     try:
-        lives = read(site.gateway.reader(), resources)
-    except AwsError as error:
-        failure = error
-    identity = site.identity()  # the wrong account explains whatever else went wrong, so it is told first
-    if failure is not None:
-        raise failure
+        reading = pool.submit(read, site.gateway.reader(), resources)
+        identity = site.identity()  # the wrong account explains whatever else went wrong, so it is told first
+        # Meanwhile the answers of everything else are on their way.
+        from ecsplan.diff import diff, possible
+        from ecsplan.planner import cautions, plan_of
+        from ecsplan.rollback import known_definitions
+
+        lives = reading.result()
+    finally:
+        pool.shutdown(wait=False)  # whoever interrupts this does not wait for AWS's pace
     journal = site.journal(identity)
     deployments = journal.deployments()
     left = unfinished(deployments)
-    open_ones = [f"deployment {left.number} was left part-way: {left.reason}"] if left and not undoes else []
+    open_ones = [_left(left)] if left and not undoes else []
     resources, left_out = possible(resources, lives)
     deltas = diff(resources, lives, known_definitions(deployments))
     plan = plan_of(
@@ -204,14 +207,15 @@ def run_plan(
     at = timestamp(site.clock)
     with hiding(secrets_of(plan)), journal.locked(site.origin, at):
         left = _check_history(journal, plan)
-        _check_fresh(site, plan)
+        for warning in _check_fresh(site, plan):
+            emit(events.Warned(message=warning))
         # A rollback that finds everything in place already still settles the deployment that was left part-way.
         if not plan.steps and left is None:
             return None
         writer = journal.open(plan, site.origin, at)
         try:
             ports = _ports(site, plan, writer, emit)
-            return executor.apply(plan, writer.number, ports, options or executor.Options())
+            return executor.apply(plan, writer.number, ports, options or executor.Options(), once=writer.once)
         finally:
             writer.close()
 
@@ -219,12 +223,33 @@ def run_plan(
 def resume(
     site: Site, *, options: Options | None = None, emit: Callable[[events.Event], None] = lambda _event: None
 ) -> Result | None:
-    """Finish the deployment that was cut off, stopped or not finished. None where there is none.
+    """Finish the deployment that was cut off, stopped, paused or not finished. None where there is none.
 
     Steps that were done are not done again; of one that was begun and has no end, AWS is asked whether it was carried
     out. A deployment that was putting things back goes on with that. Raises LockedError while a deployment runs.
     """
     from ecsplan import executor
+
+    return _taken_up(site, executor.resume, options, emit)
+
+
+def go_on(
+    site: Site, *, options: Options | None = None, emit: Callable[[events.Event], None] = lambda _event: None
+) -> Result | None:
+    """Let the rollouts of the unfinished deployment go on that are paused at lifecycle hooks, then finish it as
+    `resume` does. None where no deployment was left part-way. Raises LockedError while a deployment runs."""
+    from ecsplan import continuing
+
+    return _taken_up(site, continuing.go_on, options, emit)
+
+
+def _taken_up(
+    site: Site,
+    work: Callable[[Deployment, Ports, Options], Result],
+    options: Options | None,
+    emit: Callable[[events.Event], None],
+) -> Result | None:
+    from ecsplan.executor import Options
     from ecsplan.redact import hiding, secrets_of
     from ecsplan.sending import timestamp
 
@@ -237,7 +262,7 @@ def resume(
         writer = journal.reopen(left.number)
         try:
             with hiding(secrets_of(left.plan)):
-                return executor.resume(left, _ports(site, left.plan, writer, emit), options or executor.Options())
+                return work(left, _ports(site, left.plan, writer, emit), options or Options())
         finally:
             writer.close()
 
@@ -269,7 +294,7 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
     left = unfinished(deployments)
     if left is not None and left.number not in plan.undoes:
         raise UnfinishedError(
-            f"deployment {left.number} was left part-way: {left.reason}",
+            _left(left),
             state="Nothing was changed.",
             hint=f"Finish it with `ecsplan resume`, or go back with `ecsplan rollback --to {left.back_to}`.",
         )
@@ -285,14 +310,24 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
     return left
 
 
-def _check_fresh(site: Site, plan: Plan) -> None:
-    """Read the same things again: if one has moved, nothing of the plan is carried out."""
+def _left(left: Deployment) -> str:
+    if left.running:
+        return f"deployment {left.number} is running"
+    return f"deployment {left.number} was left part-way: {left.reason}"
+
+
+def _check_fresh(site: Site, plan: Plan) -> list[str]:
+    """Read the same things again: if one has moved, nothing of the plan is carried out. What a person should know all
+    the same, a sentence each."""
     from ecsplan.live import read
+    from ecsplan.planner import rolling
     from ecsplan.staleness import stale
 
     resources = [change.resource for change in plan.changes]
-    if error := stale(plan, resources, read(site.gateway.reader(), resources)):
+    lives = read(site.gateway.reader(), resources)
+    if error := stale(plan, resources, lives):
         raise error
+    return rolling(plan.steps, lives)
 
 
 # --- looking ---

@@ -13,6 +13,7 @@ from ecsplan.files import make_folders, write_file
 from ecsplan.journal import check_version
 from ecsplan.kinds import kind_of
 from ecsplan.model import Call, Plan, Step, digest_of, from_data, to_json
+from ecsplan.plan_checks import misshapen
 from ecsplan.spec_checks import plain_name
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -33,9 +34,11 @@ def load(path: Path) -> Plan:
     """A saved plan. Raises PlanFileError for one that is missing, damaged, of another version, changed by hand, or that
     names an operation that no kind makes."""
     try:
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as file:  # its size may not be known before: a pipe, a device
+            text = file.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
             raise PlanFileError(f"{path} is larger than any plan", state="Nothing was sent.")
-        data = msgspec.json.decode(path.read_bytes())
+        data = msgspec.json.decode(text)
     except FileNotFoundError:
         raise PlanFileError(f"there is no plan at {path}", hint="Make one with: ecsplan plan TAG") from None
     except OSError as error:
@@ -58,6 +61,8 @@ def decode(data: object, where: str) -> Plan:
         raise _not_a_plan(where, str(error)) from error
     _check_values(plan, where)
     _check_operations(plan, where)
+    if fault := misshapen(plan):
+        raise _not_a_plan(where, fault)
     if _digest(data, where) != plan.digest:
         raise PlanFileError(
             f"{where}: the plan was changed after it was made: its digest does not fit",

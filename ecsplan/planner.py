@@ -10,7 +10,9 @@ import msgspec
 from ecsplan.diff import conflicts
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.base import Delta, Draft
-from ecsplan.model import Action, Address, Identity, Notify, Phase, Plan, Step, digest_of, texts_in, to_data
+from ecsplan.model import Action, Address, Identity, Live, Notify, Phase, Plan, Step, digest_of, texts_in, to_data
+
+STILL_ROLLING = "{} is still rolling out an earlier deployment"
 
 
 def plan_of(
@@ -71,13 +73,29 @@ def cautions(deltas: Sequence[Delta]) -> Iterator[str]:
         if delta.resource.optional:  # of what is declared, `diff` has refused it
             yield from conflicts(delta, others)
         address, found = delta.change.address, delta.found
-        if delta.live.facts.get("rolling"):
-            yield f"{address} is still rolling out an earlier deployment"
+        if delta.live.facts.get("rolling") and not _takes_back(delta):
+            yield STILL_ROLLING.format(address)
         if delta.change.action is Action.CREATE and found is not None and not found.reusable:
             arn = found.outputs.get("arn", "").rpartition("/")[2]
             yield f"{arn}, which is in use, is INACTIVE: ECS will not take it back if this deployment fails"
         for doubt in delta.doubts:
             yield f"{address}: {doubt}"
+
+
+def _takes_back(delta: Delta) -> bool:
+    """Is what is still under way taken back by this?"""
+    kind, moves = kind_of(delta.change.address), delta.change.action is not Action.KEEP
+    return moves and any(kind.reverts(draft.expect) is not None for draft in kind.steps(delta))
+
+
+def rolling(steps: Iterable[Step], lives: Mapping[Address, Live]) -> list[str]:
+    """What is still rolling out while a plan changes it, unless it is taken back by that: a sentence each."""
+    moved = {step.address: kind_of(step.address).reverts(step.expect) for step in steps}
+    return [
+        STILL_ROLLING.format(address)
+        for address, reverted in moved.items()
+        if reverted is None and address in lives and lives[address].facts.get("rolling")
+    ]
 
 
 def _step(number: int, delta: Delta, draft: Draft) -> Step:

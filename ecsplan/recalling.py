@@ -6,7 +6,7 @@ does not answer, or can no longer know, nothing follows: not that the step was d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from ecsplan.model import Call, Step
 from ecsplan.sending import Sender
 
 ASK_AGAIN = "Nothing was sent and nothing put back; `ecsplan resume` asks again."
+SKEW = 300  # seconds by which the clocks of two machines may differ
 DECIDE = (
     "See in its logs, or in what it works on, whether it was carried out. If it was, go on with "
     "`ecsplan resume --unclear done`; if it was not, with `ecsplan resume --unclear run`."
@@ -30,11 +31,20 @@ class UnseenError(EcsplanError):
     exit_code = Exit.STOPPED
 
 
+class ForgottenError(UnseenError):
+    """These steps have ended, and AWS no longer tells how."""
+
+    def __init__(self, message: str, steps: Sequence[Step]) -> None:
+        super().__init__(message, state="It was not run again.", hint=DECIDE)
+        self.steps = tuple(steps)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Memory:
     """By step: `before` holds the outputs of what was done, `made` those of what was not undone since, `undone` those
     of undos, `open` when a step was begun (epoch seconds) of which nobody saw an end. `last` is the last step that was
-    begun. `failed` is how the effect of a step that was done has failed."""
+    begun. `failed` is how the effect of a step that was done has failed. `undoing` are the steps whose undo was begun
+    and has no end."""
 
     before: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     made: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
@@ -42,6 +52,7 @@ class Memory:
     open: dict[int, float] = field(default_factory=dict)
     last: Step | None = None
     failed: Mapping[int, str] = field(default_factory=dict)
+    undoing: frozenset[int] = frozenset()
 
 
 def remember(deployment: Deployment) -> Memory:
@@ -61,8 +72,21 @@ def remember(deployment: Deployment) -> Memory:
         undone=undone,
         open={index: begun[index] for index in sorted(deployment.unclear())},
         last=max((steps[index] for index in deployment.touched()), key=lambda step: step.index, default=None),
-        failed={e.step: e.error for e in deployment.entries if isinstance(e, Failed) and not e.undo},
+        failed=_failed(deployment),
+        undoing=frozenset(e.step for e in deployment.entries if isinstance(e, Began) and e.undo) - undone.keys(),
     )
+
+
+def _failed(deployment: Deployment) -> dict[int, str]:
+    """A refusal is forgotten when the step was carried out later."""
+    failed: dict[int, str] = {}
+    for entry in deployment.steps_told():
+        match entry:
+            case Failed(undo=False):
+                failed[entry.step] = entry.error
+            case Done(undo=False):
+                failed.pop(entry.step, None)
+    return failed
 
 
 def _epoch(at: str) -> float:
@@ -88,7 +112,7 @@ def look_up(step: Step, call: Call, begun: float, sender: Sender) -> dict[str, s
         ports.told(step, call, {})
         return dict(found)
     age = ports.clock.now() - begun
-    if kind.kept is not None and not 0 <= age <= kind.kept:
+    if kind.kept is not None and not -SKEW <= age <= kind.kept:
         raise UnseenError(
             f"{step.address} was begun {_ago(age)} and nobody saw its end; AWS shows nothing of it, "
             f"but after {kind.kept // 60} minutes that does not prove that it never ran",

@@ -2,7 +2,7 @@
 
 A name says secret when it holds a word such as PASSWORD or TOKEN; which maps and lists hold such names is a `Secret`
 row of the kind. Values with a password in a URL are masked wherever they stand, and so are name/value pairs inside
-JSON texts.
+JSON texts, and in command lines (`DB_PASSWORD=…`, `--token …`, `Authorization: …`).
 """
 
 from __future__ import annotations
@@ -23,12 +23,18 @@ from ecsplan.normalize import Keyed, Rule, Secret
 
 SENSITIVE, CHANGED = "(sensitive)", "(sensitive, changed)"
 SAID = ("note", "message", "reason", "newest", "text", "diagnosis")  # fields of events that hold what AWS said
+SHORTEST_LINE = 7  # characters of a line of a secret that are secret by themselves
 CARRIED = "_secrets"  # the attribute of an exception that `hiding` sets
 
 _WORD = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY|PRIVATE|KEYS?$|PGPASS|PWD$")
 _PARTS = frozenset({"KEY", "KEYS", "PASS", "PWD", "PW", "AUTH", "DSN", "JWT"})
 _QUOTED = re.compile(r'"([^"\\]{1,100})"')
-_URL = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")  # a search that stays linear on long values
+# Searches that stay linear on long values.
+_URL = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
+_NAMED = re.compile(r"(?<![\w.-])(?P<dashes>-{0,2})(?P<name>[A-Za-z_][\w.-]{0,99})(?P<sign>=| +|: *)")
+_WORDS = re.compile(r"""(?P<quote>["'])(?P<quoted>[^"']*)|(?P<bare>[^\s"'&;|]+)""")
+_LINE = re.compile(r"""[^"'\r\n]+""")
+_HEADER = re.compile(r"(?i)(proxy-)?authorization|cookie|x-[a-z-]*(key|token|secret)")
 
 
 def says_secret(name: object) -> bool:
@@ -70,7 +76,7 @@ def mask_plan(plan: Plan) -> Plan:
 def mask_step(step: Step) -> Step:
     return msgspec.structs.replace(
         step,
-        note=" ".join(_masked_arguments(_URL.sub(f"://{SENSITIVE}@", step.note).split(" "))),
+        note=_masked_line(_URL.sub(f"://{SENSITIVE}@", step.note)),
         changes=tuple(mask_field(step.address, change) for change in step.changes),
         call=_mask_call(step.address, step.call),
         undo=_mask_call(step.address, step.undo) if isinstance(step.undo, Call) else step.undo,
@@ -78,8 +84,12 @@ def mask_step(step: Step) -> Step:
 
 
 def secrets_of(plan: Plan) -> frozenset[str]:
-    """Every secret value in the plan that is long enough to be one, for `scrub`."""
+    """Every secret value in the plan that is long enough to be one, for `scrub`; also of what stays as it is, because
+    containers may tell what they were given."""
     found: set[str] = set()
+    for change in plan.changes:
+        for doc in (change.before, change.after):
+            _collect(doc, mask_doc(change.address, doc), found)
     for step in plan.steps:
         for call in (step.call, step.undo):
             if isinstance(call, Call):
@@ -111,8 +121,10 @@ def carried(error: BaseException) -> frozenset[str]:
 
 
 def scrub(text: str, secrets: frozenset[str]) -> str:
-    """Text from elsewhere, such as an error of AWS, without these values."""
-    forms = {form for value in secrets for form in (value, repr(value)[1:-1], json.dumps(value)[1:-1])}
+    """Text from elsewhere, such as an error of AWS, without these values, nor the lines of those that have several:
+    logs hold them one by one."""
+    values = secrets | {line for value in secrets for line in value.split("\n")[:-1] if len(line) > SHORTEST_LINE}
+    forms = {form for value in values for form in (value, repr(value)[1:-1], json.dumps(value)[1:-1])}
     for value in sorted(forms, key=len, reverse=True):
         text = text.replace(value, SENSITIVE)
     return text
@@ -199,7 +211,37 @@ def _masked_text(text: str) -> str:
             return SENSITIVE if named or _URL.search(text) else text
         masked = _masked_json(data)
         return text if masked == data else json.dumps(masked)
-    return SENSITIVE if _URL.search(text) else text
+    return SENSITIVE if _URL.search(text) else _masked_line(text)
+
+
+def _masked_line(text: str) -> str:
+    """A line of a shell, for example, with the values of what is named as a secret in it masked."""
+    parts, end = [], 0
+    for start, stop in _secrets_of_line(text):
+        parts += [text[end:start], SENSITIVE]
+        end = stop
+    return "".join([*parts, text[end:]])
+
+
+def _secrets_of_line(text: str) -> Iterator[tuple[int, int]]:
+    """From where to where the values of `NAME=…`, `--name …` and `Name: …` stand in a text, where the name says
+    secret; the last as headers only."""
+    here = 0
+    while named := _NAMED.search(text, here):
+        here = named.end()
+        name, sign, option = named["name"], named["sign"], bool(named["dashes"])
+        if sign[0] == ":":
+            value, group = (_LINE.match(text, here), 0) if _HEADER.fullmatch(name) else (None, 0)
+        elif (sign == "=" or option) and says_secret(name):
+            value = _WORDS.match(text, here)
+            group = 0 if value is None else value.re.groupindex["quoted" if value["quote"] else "bare"]
+            if sign != "=" and value is not None and value[group].startswith("-"):
+                value = None  # another option follows
+        else:
+            value, group = None, 0
+        if value is not None and value[group]:
+            yield value.span(group)
+            here = value.end()
 
 
 def _masked_json(value: Any) -> Any:
@@ -239,7 +281,8 @@ def _collect(value: Any, masked: Any, found: set[str]) -> None:
     if isinstance(value, str) and masked != value:
         found.add(value)
         found.update(match[1] for match in _URL.finditer(value))
-        if masked != SENSITIVE:  # a JSON text, of which some values were masked
+        found.update(value[start:stop] for start, stop in _secrets_of_line(value))
+        with contextlib.suppress(ValueError):  # a JSON text, of which some values were masked
             _collect(json.loads(value), json.loads(masked), found)
     elif isinstance(value, Mapping) and isinstance(masked, Mapping):
         for name, item in value.items():

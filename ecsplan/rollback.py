@@ -53,7 +53,7 @@ def target(deployments: Sequence[Deployment]) -> int:
     that was left part-way is gone on with, since to undo it would bring back what it was undoing."""
     numbers = [0, *(deployment.number for deployment in deployments)]
     for deployment in reversed(deployments):
-        if deployment.outcome is not Outcome.PUT_BACK and _changed(deployment):
+        if deployment.outcome is not Outcome.PUT_BACK and (_changed(deployment) or _is_open(deployment)):
             before = deployment.number - 1 if deployment.outcome.ended else deployment.back_to
             return max(number for number in numbers if number <= before)
     raise UsageError("there is nothing to roll back: no deployment in the journal has changed anything")
@@ -63,6 +63,11 @@ def _changed(deployment: Deployment) -> bool:
     """Has it begun anything that there is a way back from? Running a task again, or a redeployment, is none."""
     begun = [step for step in deployment.plan.steps if step.index in deployment.touched()]
     return any(isinstance(step.undo, Call) and (step.changes or step.action is not Action.UPDATE) for step in begun)
+
+
+def _is_open(deployment: Deployment) -> bool:
+    """Was it left part-way, with something begun? Going further back would undo more than was asked for."""
+    return not deployment.outcome.ended and bool(deployment.touched())
 
 
 def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool) -> Back:
@@ -84,7 +89,14 @@ def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool)
     tasks = {change.address: change.task for d in later for change in d.plan.changes}
     return Back(
         resources=_resources(
-            befores, last, _bystanders(later, befores), _made(later), known_definitions(deployments), tasks, keep
+            befores,
+            last,
+            _bystanders(later, befores),
+            _made(later),
+            known_definitions(deployments),
+            tasks,
+            keep,
+            _under_way(later),
         ),
         tag=_tag(deployments, number),
         undoes=tuple(deployment.number for deployment in later if deployment.touched()),
@@ -140,6 +152,23 @@ def _made(later: Sequence[Deployment]) -> list[str]:
     ]
 
 
+def _under_way(later: Sequence[Deployment]) -> dict[Address, Doc]:
+    """What the newest of those deployments made, where that may still be under way: its outputs, and the revision from
+    before."""
+    if not later or later[-1].plan.undoes:
+        return {}
+    outputs = later[-1].outputs()
+    return {
+        step.address: {
+            **outputs[step.index],
+            "previous": step.expect.get("previous", ""),
+            "open": not later[-1].outcome.ended,
+        }
+        for step in later[-1].plan.steps
+        if step.index in outputs and not kind_of(step.address).versioned
+    }
+
+
 def known_definitions(deployments: Sequence[Deployment]) -> dict[str, Doc]:
     """By ARN: the task definitions that the journal holds, as they were registered, or else as ECS answered them."""
     known: dict[str, Doc] = {}
@@ -162,6 +191,7 @@ def _resources(
     known: Mapping[str, Doc],
     tasks: Mapping[Address, str],
     keep: bool,
+    under_way: Mapping[Address, Doc],
 ) -> tuple[Resource, ...]:
     arns = sorted({text for doc in befores.values() for text in texts_in(doc) if PINNED.fullmatch(text)})
     families = [revisions.family_of(arn) for arn in arns]
@@ -187,9 +217,20 @@ def _resources(
         result.append(Resource(address=address, task=tasks.get(address, family), doc={}, retire=tuple(old_arns)))
     for address, doc in befores.items():
         change = last[address]
-        settings = Settings(wait=change.settings.wait, timeout=change.settings.timeout)
-        referring = _referring(doc, pins)
-        result.append(Resource(address=address, task=change.task, doc=referring, settings=settings, optional=True))
+        # A rollout without a difference, a redeployment, is taken back too where it is still under way.
+        again = under_way.get(address, {}).get("open", False) and not change.fields
+        settings = Settings(wait=change.settings.wait, timeout=change.settings.timeout, redeploy=again)
+        facts = {"made": under_way[address]} if address in under_way else {}
+        result.append(
+            Resource(
+                address=address,
+                task=change.task,
+                doc=_referring(doc, pins),
+                settings=settings,
+                facts=facts,
+                optional=True,
+            )
+        )
     for address, change in bystanders.items():
         names = kind_of(address).names
         if names is not None and change.after is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -64,16 +64,33 @@ class Sender:
     def send(self, step: Step, call: Call, sent: Sent, *, undo: bool = False) -> dict[str, str]:
         """The outputs of the call; raises what it was refused with, journaled and told. `sent` tells afterwards whether
         it may have been carried out all the same."""
-        self.ports.log.append(Began(at=self.now(), step=step.index, undo=undo))
-        self.ports.emit(events.StepStarted(step=mask_step(step), undo=undo))
+        self.begin(step, undo=undo)
         try:
             answer, outputs = self._accepted(step, call, sent)
         except EcsplanError as error:
-            self.fail(step, error, undo=undo, unclear=sent.may_have_acted)
+            made = error.outputs if isinstance(error, RefusedError) else None
+            self.fail(step, error, undo=undo, unclear=sent.may_have_acted and not made, outputs=made)
             raise
         self.done(step, outputs, undo=undo)
         self.ports.told(step, call, answer)
         return outputs
+
+    def aside(self, step: Step, call: Call) -> None:
+        """A call that is neither the step's nor its undo: it lets the step's effect go on. Raises what it was refused
+        with, journaled."""
+        name, log = str(call), self.ports.log
+        log.append(Began(at=self.now(), step=step.index, aside=name))
+        try:
+            answer, _ = self._accepted(step, call, Sent())
+        except EcsplanError as error:
+            log.append(Failed(at=self.now(), step=step.index, error=self.ports.clean(error.message), aside=name))
+            raise
+        log.append(Done(at=self.now(), step=step.index, outputs={}, aside=name))
+        self.ports.told(step, call, answer)
+
+    def begin(self, step: Step, *, undo: bool = False) -> None:
+        self.ports.log.append(Began(at=self.now(), step=step.index, undo=undo))
+        self.ports.emit(events.StepStarted(step=mask_step(step), undo=undo))
 
     def done(self, step: Step, outputs: dict[str, str], *, undo: bool = False) -> None:
         self.ports.log.append(Done(at=self.now(), step=step.index, outputs=outputs, undo=undo))
@@ -97,7 +114,7 @@ class Sender:
                 answer = self.ports.do(call)
                 return answer, kind.accept(step, call, answer)
             except RefusedError as error:
-                sent.may_have_acted = True  # what did not fail was carried out
+                sent.may_have_acted |= error.outputs is None or bool(error.outputs)  # what did not fail was carried out
                 if last or not isinstance(error.again, Call):
                     raise
                 call = error.again
@@ -123,12 +140,21 @@ class Sender:
         except AwsError as unseen:
             raise error from unseen  # still nobody knows
 
-    def fail(self, step: Step, error: EcsplanError, *, undo: bool, unclear: bool = False) -> None:
-        """Journal and tell a failure; one that cannot be journaled is told all the same."""
-        message = self.ports.clean(error.message)
+    def fail(
+        self,
+        step: Step,
+        error: EcsplanError,
+        *,
+        undo: bool,
+        unclear: bool = False,
+        outputs: Mapping[str, str] | None = None,
+    ) -> None:
+        """Journal and tell a failure, with what was made all the same; one that cannot be journaled is told too."""
+        message, made = self.ports.clean(error.message), dict(outputs or {})
+        entry = Failed(at=self.now(), step=step.index, error=message, undo=undo, unclear=unclear, outputs=made)
         self.ports.emit(events.StepFailed(step=mask_step(step), error=message, undo=undo))
         try:
-            self.ports.log.append(Failed(at=self.now(), step=step.index, error=message, undo=undo, unclear=unclear))
+            self.ports.log.append(entry)
         except JournalError as unwritten:
             raise JournalError(f"{error.message}; and {unwritten.message}") from error
 
@@ -136,3 +162,18 @@ class Sender:
 def timestamp(clock: Clock) -> str:
     """ISO 8601 in UTC, milliseconds."""
     return datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def worst(failures: Sequence[BaseException]) -> BaseException:
+    """Of several failures at once, the one to act on: a surprise, then a journal that cannot be written (nothing
+    more may be sent), then a known error with what the others said, then an interruption."""
+    for failure in failures:
+        if not isinstance(failure, EcsplanError | StoppingError):
+            return failure
+    known = [failure for failure in failures if isinstance(failure, EcsplanError)]
+    if not known:
+        return failures[0]
+    message = "; ".join(dict.fromkeys(error.message for error in known))
+    if any(isinstance(error, JournalError) for error in known):
+        return JournalError(message)
+    return known[0] if len(known) == 1 else StepError(message, state=known[0].state, hint=known[0].hint)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
+from ecsplan.loader import loader
 from ecsplan.model import Value
 
 if TYPE_CHECKING:
@@ -51,7 +52,10 @@ class Request(Value, frozen=True, kw_only=True):
     service: str
     operation: str
     partial: bool = False
-    """what is not declared is kept as it is live, so that the model's required members are not demanded"""
+    """what is not declared is kept as it is live, so that the model's required members are not demanded; but within
+    lists, which are replaced whole"""
+    merged: frozenset[str] = frozenset()
+    """lists whose items are kept as they are live too"""
     required: frozenset[str] = frozenset()
     """members demanded beside those, or for a partial request alone"""
     filled: frozenset[str] = frozenset()
@@ -69,13 +73,9 @@ class Request(Value, frozen=True, kw_only=True):
 
 @cache
 def _model(service: str) -> ServiceModel:
-    from botocore.loaders import create_loader
     from botocore.model import ServiceModel
 
-    loader = create_loader()
-    # Not load_service_model(): that lists the folders of all services first, which takes longer than reading one model.
-    version = loader.determine_latest_version(service, "service-2")
-    return ServiceModel(loader.load_data(f"{service}/{version}/service-2"), service)
+    return ServiceModel(loader().load_service_model(service, "service-2"), service)
 
 
 @cache
@@ -312,11 +312,16 @@ class _Checker:
         return f"boto3's {self.request.service}.{self.request.operation} has none of that name (botocore {__version__})"
 
     def _missing(self, shape: StructureShape, value: Mapping[str, Any], path: Path, at: str) -> Iterator[Problem]:
-        demanded = set() if self.request.partial else set(shape.required_members)
+        demanded = set() if self._kept(at) else set(shape.required_members)
         demanded.update(name for name in shape.members if _within(at, name) in self.request.required)
         for name in sorted(demanded):
             if name not in value and _within(at, name) not in self.request.supplied:
                 yield Problem((*path, name), MISSING)
+
+    def _kept(self, at: str) -> bool:
+        """Whether what is not declared there is kept as it is live."""
+        lists = [at[:end] for end in range(len(at)) if at.startswith("[]", end)]
+        return self.request.partial and all(place in self.request.merged for place in lists)
 
     def _list(self, shape: ListShape, value: Any, path: Path, at: str) -> Iterator[Problem]:
         member = shape.member

@@ -18,6 +18,7 @@ BLACKLIST_REGEX = "^describe_|get_|list_|.*register_task"
 LONGEST = 30 * 86400  # seconds
 _DURATION = re.compile("([0-9]{1,9})|(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")
 MAX_TARGETS = 5  # of a rule (EventBridge quotas)
+MAX_COUNT = 10_000  # of a one-off task: more is a slip, and each ten are a request
 NO_TASKS = "a spec needs at least one task, [tasks.NAME.task_definition]"
 
 
@@ -142,7 +143,14 @@ REQUESTS: Mapping[str, Request] = {
         filled=frozenset({"cluster", "service"}),
         own=tuple(UPDATE_KEYS),
     ),
-    TARGETS: Request(service="events", operation="put_targets", partial=True, required=_RULE, filled=_RULE),
+    TARGETS: Request(
+        service="events",
+        operation="put_targets",
+        partial=True,
+        merged=frozenset({"Targets"}),
+        required=_RULE,
+        filled=_RULE,
+    ),
 }
 
 
@@ -213,8 +221,8 @@ def _entry_problems(key: str, entry: Any, path: Path) -> Problems:
             yield Problem((*path, own), fault)
     yield from shapes.check(REQUESTS[key], params_of(key, entry), path)
     count = entry.get("count")
-    if key == RUN and type(count) is int and not 1 <= count <= 10:
-        yield Problem((*path, "count"), "must be from 1 to 10, which is what one RunTask can start")
+    if key == RUN and type(count) is int and not 1 <= count <= MAX_COUNT:
+        yield Problem((*path, "count"), f"must be from 1 to {MAX_COUNT:,}")
 
 
 def _clashes(tasks: Doc, cluster: Any) -> Problems:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeAlias
 
 from ecsplan import events
@@ -17,7 +18,9 @@ from ecsplan.kinds.base import Ask, Progress, Waiting
 from ecsplan.model import Call, Doc
 from ecsplan.pacing import between_looks
 
+GO_ON = "Let it go on with `ecsplan continue`, or go back with `ecsplan rollback`."
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 5.0, 1.5  # seconds between two looks
+SOME = 3  # names, or notes, that are said in one line
 
 
 class Clock(Protocol):
@@ -47,7 +50,7 @@ class PausedError(EcsplanError):
     def __init__(self, paused: Sequence[tuple[Waiting, Progress]]) -> None:
         super().__init__(
             "; ".join(f"{one.address}: {progress.note}" for one, progress in paused),
-            hint="Go on with `ecsplan continue`, or back with `ecsplan rollback`.",
+            hint=GO_ON,
         )
         self.paused = tuple(paused)
 
@@ -62,7 +65,21 @@ class LostError(Exception):
     @property
     def notes(self) -> str:
         """What has failed, and how, for people."""
-        return "; ".join(f"{one.address}: {progress.note}" for one, progress in self.failed)
+        return said_together([(one.address, progress.note) for one, progress in self.failed])
+
+
+def said_together(notes: Sequence[tuple[str, str]]) -> str:
+    """Notes on addresses in one line: the same note once, and no more names and notes than can be read."""
+    groups: dict[str, list[str]] = {}
+    for address, note in dict.fromkeys(notes):
+        groups.setdefault(note, []).append(address)
+    said = [f"{_some(addresses)}: {note}" for note, addresses in groups.items()]
+    rest = [f"{len(said) - SOME} other failures"] if len(said) > SOME + 1 else said[SOME:]
+    return "; ".join([*said[:SOME], *rest])
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names if len(names) <= SOME + 1 else [*names[:SOME], f"{len(names) - SOME} others"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,33 +102,39 @@ def wait_for(
     stop: threading.Event,
     timeout: int | None,
     heard: Heard = lambda _seen: None,
+    answered: Collection[str] = (),
+    *,
+    to_the_end: bool = False,
 ) -> None:
-    """Returns when all are done, or when `stop` is set. Raises LostError when some have failed, LateError when
-    the time is over, PausedError when all that is left waits for somebody. `heard` is told of each look.
+    """Returns when all are done, or when `stop` is set. Raises LostError when some have failed (with `to_the_end`: when
+    the others have ended, too), LateError when the time is over, PausedError when all that is left waits for somebody.
+    `heard` is told of each look. Hooks that were `answered` wait for nobody: AWS may only not show it yet.
 
     A look that AWS does not answer (throttled, connection lost) is no failure: the next one will tell.
     """
     started, pause = clock.now(), FIRST_PAUSE
     pending = {one.step.index: one for one in waiting if kind_of(one.address).watch is not None}
+    failed: list[tuple[Waiting, Progress]] = []
     while pending and not stop.is_set():
         elapsed = clock.now() - started
         seen = look(list(pending.values()), ask, emit)
-        failed = []
         for index, shown in seen.items():
-            heard(shown)
-            emit(_progressed(shown.one, shown.progress, elapsed))
+            # That it runs comes before what it says, and all that it has said before that it has ended.
+            told = partial(emit, _progressed(shown.one, shown.progress, elapsed))
+            for tell in (partial(heard, shown), told) if shown.progress.done else (told, partial(heard, shown)):
+                tell()
             pending[index] = _with_learned(shown)
             if shown.progress.done:
                 one = pending.pop(index)
                 if not shown.progress.ok:
                     failed.append((one, shown.progress))
-        if failed:
+        if failed and not (to_the_end and pending):
             raise LostError(failed)
         last = {index: seen[index].progress if index in seen else Progress(done=False) for index in pending}
         late = [(one, last[index]) for index, one in pending.items() if elapsed >= _limit(one, timeout)]
         if late:
-            _give_up(late, _limit(late[0][0], timeout), emit, elapsed)
-        if pending and all(progress.pause for progress in last.values()):
+            _give_up(late, failed, _limit(late[0][0], timeout), emit, elapsed)
+        if pending and all(one.pause and one.pause.hook not in answered for one in last.values()):
             raise PausedError([(one, last[index]) for index, one in pending.items()])
         if pending:
             clock.sleep(between_looks(_looks(pending.values()), pause))
@@ -137,6 +160,7 @@ def _progressed(one: Waiting, progress: Progress, elapsed: float) -> events.Prog
         traffic=progress.traffic,
         newest=progress.newest,
         pause=progress.pause,
+        step=one.step.index,
     )
 
 
@@ -187,16 +211,29 @@ def _limit(one: Waiting, timeout: int | None) -> int:
     return declared if declared is not None else kind_of(one.address).timeout
 
 
-def _give_up(late: Sequence[tuple[Waiting, Progress]], limit: int, emit: events.Listener, elapsed: float) -> None:
-    """Something that had to end in time has failed; a rollout that has not ended is only not finished."""
-    note = f"not finished after {limit} s"
+def _give_up(
+    late: Sequence[tuple[Waiting, Progress]],
+    before: Sequence[tuple[Waiting, Progress]],
+    limit: int,
+    emit: events.Listener,
+    elapsed: float,
+) -> None:
+    """Something that had to end in time has failed, as others have `before`; a rollout that has not ended is only not
+    finished."""
     over = [
-        (one, dataclasses.replace(last, done=True, ok=False, note=note, verdict=Verdict.TIMED_OUT))
+        (one, dataclasses.replace(last, done=True, ok=False, note=_lateness(limit, last), verdict=Verdict.TIMED_OUT))
         for one, last in late
     ]
     for one, progress in over:
         emit(_progressed(one, progress, elapsed))
     failed = [(one, progress) for one, progress in over if kind_of(one.address).late_is_failure]
     if failed:
-        raise LostError(failed, [one for one, _ in failed])
-    raise LateError(f"{', '.join(one.address for one, _ in over)}: {note}", over, hint="ECS goes on with the rollout.")
+        raise LostError([*before, *failed], [one for one, _ in failed])
+    message = "; ".join(f"{one.address}: {progress.note}" for one, progress in over)
+    raise LateError(message, over, hint="ECS goes on with the rollout.")
+
+
+def _lateness(limit: int, last: Progress) -> str:
+    """How it is then, and what it has met last."""
+    newest = f"the newest event: {last.newest.rstrip('.')}" if last.newest else ""
+    return f"not finished after {limit} s" + ": " * bool(last.note) + "; ".join(filter(None, (last.note, newest)))

@@ -7,9 +7,10 @@ Results go to stdout; progress, warnings and questions to stderr. Imports stand 
 from __future__ import annotations
 
 import errno
+import io
 import os
+import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ecsplan.waiting import Clock
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("-f", "--file", envvar="ECSPLAN_FILE", help=f"The spec.  [default: {DEFAULT_FILE}]")
 @click.option("--journal", envvar="ECSPLAN_JOURNAL", help="The journal's folder.  [default: .ecsplan beside the spec]")
 @click.option("--region", help="The AWS region; wins over the spec and the environment.")
@@ -46,6 +47,7 @@ for command in (
     deploying.apply,
     deploying.deploy,
     deploying.resume,
+    deploying.continue_,
     deploying.rollback,
     looking.history,
     looking.show,
@@ -93,6 +95,8 @@ def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -
 
 def traced(error: Exception) -> str:
     """Its traceback, without the secrets of what it happened in."""
+    import traceback
+
     from ecsplan.redact import carried, scrub
 
     return scrub("".join(traceback.format_exception(error)), carried(error))
@@ -119,6 +123,12 @@ def tell_error(error: EcsplanError) -> None:
 
 def main() -> NoReturn:
     """The `ecsplan` command."""
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # as Ctrl-C; while something is changed, `stopping` listens
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a letter that a terminal does not have must not end a deployment
+            stream.reconfigure(errors="backslashreplace")
     code = run()
     # Freeing botocore's models takes longer than some commands; everything that matters is flushed and closed by now.
     for stream in (sys.stdout, sys.stderr):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name, applying, quiet
+from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name, applying, quiet, screen
 from ecsplan.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def deploy(given: Given, /, tag: str, yes: bool, **how: Any) -> int:
 @applying
 @click.pass_obj
 def resume(given: Given, /, form: str, unclear: str | None, **how: Any) -> int:
-    """Finish a deployment that was cut off.
+    """Finish a deployment that was cut off, or is not finished.
 
     Steps that were done are not done again. Without a deployment that was left part-way there is nothing to do.
     """
@@ -115,8 +115,29 @@ def resume(given: Given, /, form: str, unclear: str | None, **how: Any) -> int:
     with given.site(spec, None if spec else app_name(given, spec)) as site, stopping(site):
         options = options_of(unclear=unclear or "", **how)
         result = pipeline.resume(site, options=options, emit=listener(given, form))
+        if result is not None:
+            tell_outcome(given, result, form)
+            return exit_code(result)
+    click.echo("Nothing to resume: no deployment was left part-way.")
+    return Exit.OK
+
+
+@click.command("continue")
+@click.option("--yes", is_flag=True, hidden=True, help="There is no question.")
+@applying
+@click.pass_obj
+def continue_(given: Given, /, form: str, yes: bool, **how: Any) -> int:
+    """Let a deployment go on that is paused at a hook.
+
+    Every PAUSE hook that its rollouts wait at is told to continue; then it goes on as with `resume`.
+    """
+    from ecsplan import pipeline
+
+    spec = given.spec_if_there()
+    with given.site(spec, None if spec else app_name(given, spec)) as site, stopping(site):
+        result = pipeline.go_on(site, options=options_of(**how), emit=listener(given, form))
     if result is None:
-        click.echo("Nothing to resume: no deployment was left part-way.")
+        click.echo("Nothing to continue: no deployment was left part-way, so none is paused.")
         return Exit.OK
     tell_outcome(given, result, form)
     return exit_code(result)
@@ -164,16 +185,16 @@ def carry_out(given: Given, site: Site, made: Plan, *, form: str, quiet: bool = 
     from ecsplan.pipeline import run_plan
     from ecsplan.render.text import NO_CHANGES
 
-    with stopping(site):
+    with stopping(site):  # also while the outcome is told: by then it is no longer true that nothing was changed
         result = run_plan(site, made, options=options_of(**how), emit=listener(given, form))
-    if result is None:
-        if form == "text" and not quiet:
-            click.echo(NO_CHANGES)
-        return Exit.OK
-    if not made.steps:
-        Saying(err=True)("Nothing had to be changed; this only settles what was left part-way.")
-    tell_outcome(given, result, form)
-    return exit_code(result)
+        if result is not None:
+            if not made.steps:
+                Saying(err=True)("Nothing had to be changed; this only settles what was left part-way.")
+            tell_outcome(given, result, form)
+            return exit_code(result)
+    if form == "text" and not quiet:
+        click.echo(NO_CHANGES)
+    return Exit.OK
 
 
 def options_of(*, on_failure: str, no_wait: bool, timeout: int | None, unclear: str = "") -> Options:
@@ -197,7 +218,9 @@ def listener(given: Given, form: str) -> Callable[[Event], None]:
 def tell_outcome(given: Given, result: Result, form: str) -> None:
     """How it ended; that nobody reads it does not change how it ended."""
     from ecsplan.journal import Outcome
+    from ecsplan.render.diagnosis import diagnoses_text
     from ecsplan.render.progress import outcome_text
+    from ecsplan.waiting import GO_ON
 
     text = outcome_text(result.number, result.outcome, result.reason)
     if result.outcome is Outcome.SUCCEEDED:
@@ -205,8 +228,19 @@ def tell_outcome(given: Given, result: Result, form: str) -> None:
         return
     say = Saying(err=True)
     say(given.paint(sys.stderr)(text, "red"))
+    columns, rows = screen(sys.stderr)
+    wrong = diagnoses_text(
+        result.diagnoses,
+        given.paint(sys.stderr),
+        said=result.reason,
+        columns=columns,
+        rows=rows,
+        more=f"ecsplan show {result.number}",
+    )
+    if wrong and form == "text":  # the stream has told it already
+        say(f"\n{wrong}\n")
     hints = [result.state, result.hint]
-    if not result.outcome.ended:
+    if not result.outcome.ended and not (result.outcome is Outcome.UNFINISHED and GO_ON in result.hint):
         hints.append("Go on with `ecsplan resume`, or back with `ecsplan rollback`.")
     for hint in filter(None, hints):
         say(hint)
@@ -271,7 +305,8 @@ def stopping(site: Site) -> Iterator[None]:
                 os.write(2, b"\nstopped at once; `ecsplan show` tells how far it came\n")
             os._exit(Exit.INTERRUPTED)
         site.stop.set()
-        Saying(err=True)("stopping after the running call; once more to stop at once")
+        with suppress(RuntimeError):  # it came while something else was being written to the same stream
+            Saying(err=True)("stopping after the running call; once more to stop at once")
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

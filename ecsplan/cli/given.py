@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -67,6 +68,14 @@ class Given:
             colored = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
             return ansi if colored else plain
         return ansi if self.color == "always" else plain
+
+
+def screen(stream: Any) -> tuple[int, int | None]:
+    """Columns to fill, and rows that fit beside what else is said; as many as there are where nobody looks at it."""
+    if not stream.isatty():
+        return 80, None
+    size = shutil.get_terminal_size()
+    return min(max(size.columns, 60), 120), max(size.lines, 24) - 6
 
 
 class Duration(click.ParamType[int]):

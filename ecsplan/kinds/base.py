@@ -1,6 +1,6 @@
 """The contract of a kind: a sort of thing that ecsplan handles, as one frozen value in one file of this folder.
 
-A kind never imports boto3. It is given `ask`, which refuses every operation that does not read, and it answers with
+A kind never imports botocore. It is given `ask`, which refuses every operation that does not read, and it answers with
 data: documents, differences, calls. Only the executor is given the means to write.
 """
 
@@ -153,14 +153,27 @@ class Progress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WayBack:
+    """How to put back a step whose effect may still be under way. Without a `call` nothing is to be sent: it is on its
+    way back by itself, or there already, and `outputs` are what it is waited for with."""
+
+    call: Call | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stream:
     """Where a container of a task that is waited for writes its lines: a stream of CloudWatch Logs. `task` is the
-    task's id."""
+    task's id, `source` what people call the writer. `name` is "" where nothing tells it. `ended` is when the container
+    had stopped (epoch seconds; infinite where that is not told), None while it runs."""
 
     task: str
     container: str
+    source: str
+    region: str
     group: str
     name: str
+    ended: float | None = None
 
 
 def _nothing_read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
@@ -224,8 +237,8 @@ def _no_diagnosis(ask: Ask, waiting: Waiting, progress: Progress) -> Diagnosis |
     return None
 
 
-def _as_planned(ask: Ask, waiting: Waiting, undo: Call) -> tuple[Call, ...]:
-    return (undo,)
+def _as_planned(ask: Ask, waiting: Waiting, undo: Call) -> WayBack:
+    return WayBack(call=undo)
 
 
 def _not_known(ask: Ask, step: Step, call: Call) -> Mapping[str, str] | None:
@@ -240,6 +253,9 @@ class Kind:
     rank            where its things stand in reference order: whoever is referred to comes first
     rules           what AWS does to its documents (`normalize`)
     writes          every `service:operation` that its steps and undos may name; a plan file with another is refused
+    shape           the `service:operation` whose request its documents have the form of
+    required        places that its documents always have (`Targets[].Id`)
+    expects         the types of what its steps expect and its resources tell (`Draft.expect`, `Resource.facts`)
     compile         the declared resources of a task of the spec
     read            what is live, for ALL its resources at once, so that it can batch
     read_used       a second look, once all kinds have read: which outputs of its addresses others hold live
@@ -261,8 +277,12 @@ class Kind:
     progress        what their answers (in order) mean for one address
     streams         which log streams those waited for write to, as far as the answers of a look tell
     diagnose        what a person would look up next about one that has failed; what AWS does not answer is in `unseen`
-    way_back        the calls that put back a step whose effect may still be under way, given its undo: none where live
-                    state is there already, another where AWS itself can stop what it is doing
+    way_back        how to put back a step whose effect may still be under way, given its undo: by that, by what AWS
+                    itself can stop, or by nothing where live state is on its way back already
+    goes_back       do these outputs of a way back stand for AWS going back by itself, so that there may be more to put
+                    back when it is there?
+    reverts         by what a step expects: the outputs of an earlier step that it takes back while that may still be
+                    under way, as a rollback does; None where it takes none back
     resolve         the call that ends a pause: onwards, or back
     reconcile       was this call carried out although nobody saw the answer? its outputs, or None
     kept            seconds for which AWS certainly shows what a call did, and takes the same token for the same call;
@@ -272,7 +292,7 @@ class Kind:
     token           the parameter that makes a repeated call harmless; the executor fills it in
     mark            the parameter by which `reconcile` knows what a step made; filled in where the spec declares none
     late_is_failure whether it has failed when the time is over, or is only not finished yet
-    abandon         the calls that stop what has failed by being late
+    abandon         the calls that stop what is still under way although it has failed, given why, for people
     concerns        the name, in addresses of this kind, of what a call changes; "" where the call alone does not tell
     join            the documents of one address that two tasks declare parts of, as one
     timeout         seconds to wait for it, where neither spec nor command line says
@@ -285,6 +305,9 @@ class Kind:
     compile: Callable[[Task, Scope], tuple[Resource, ...]]
     steps: Callable[[Delta], tuple[Draft, ...]]
     accept: Callable[[Step, Call, Doc], dict[str, str]]
+    shape: str = ""
+    required: frozenset[str] = frozenset()
+    expects: Mapping[str, type] = field(default_factory=dict)
     read: Callable[[Ask, Sequence[Resource]], tuple[Live, ...]] = _nothing_read
     read_used: Callable[[Ask, Sequence[Live], Mapping[Address, Sequence[str]]], tuple[Live, ...]] = _nothing_more
     merge: Callable[[Doc, Doc], Doc] = _as_declared
@@ -301,7 +324,9 @@ class Kind:
     progress: Callable[[Waiting, Sequence[Doc]], Progress] = _at_once
     streams: Callable[[Waiting, Sequence[Doc]], tuple[Stream, ...]] = _no_streams
     diagnose: Callable[[Ask, Waiting, Progress], Diagnosis | None] = _no_diagnosis
-    way_back: Callable[[Ask, Waiting, Call], tuple[Call, ...]] = _as_planned
+    way_back: Callable[[Ask, Waiting, Call], WayBack] = _as_planned
+    goes_back: Callable[[Mapping[str, str]], bool] = lambda _outputs: False
+    reverts: Callable[[Doc], Mapping[str, str] | None] = lambda _expect: None
     resolve: Callable[[Pause, bool], Call] | None = None
     reconcile: Callable[[Ask, Step, Call], Mapping[str, str] | None] = _not_known
     versioned: bool = False
@@ -310,7 +335,7 @@ class Kind:
     mark: str = ""
     kept: int | None = None
     late_is_failure: bool = False
-    abandon: Callable[[Waiting], tuple[Call, ...]] = lambda _waiting: ()
+    abandon: Callable[[Waiting, str], tuple[Call, ...]] = lambda _waiting, _why: ()
     concerns: Callable[[Call], str] = lambda _call: ""
     join: Callable[[Doc, Doc], Doc] | None = None
     timeout: int = 900

@@ -7,6 +7,7 @@ from typing import Any
 
 from ecsplan.errors import RefusedError
 from ecsplan.kinds.base import Answer, Ask, Delta, Draft, Kind, Scope, layered, overlay, replaced
+from ecsplan.kinds.complete import missing
 from ecsplan.kinds.event_targets_rules import RULES
 from ecsplan.kinds.newer import beyond, free_form, known
 from ecsplan.kinds.task_definition import arn_of
@@ -88,7 +89,7 @@ def _all_pages(ask: Ask, answer: Answer) -> list[Doc]:
         (following,) = ask.many([call])
         data = following.value()
         targets.extend(data.get("Targets", ()))
-    return list({target["Id"]: target for target in targets}.values())
+    return list({target["Id"]: target for target in targets if "Id" in target}.values())
 
 
 # --- comparing and changing ---
@@ -209,6 +210,15 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     return tuple(drafts)
 
 
+def refused(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
+    """What a target that changes would have to have; of its revision, which may not be known yet, nothing is asked."""
+    old = _by_id(normal(delta.found.doc, RULES)) if delta.found else {}
+    changed = [name for name, target in _by_id(normal(delta.wanted, RULES)).items() if old.get(name) != target]
+    wanted, names = _by_id(delta.wanted), _names(delta.resource.doc)
+    found = {name: missing("events", "put_targets", {**names, "Targets": [wanted[name]]}, delta) for name in changed}
+    return tuple(said.replace("Targets[0]", f"targets.{name}", 1) for name, all_ in found.items() for said in all_)
+
+
 def _sendable(target: Doc) -> Doc:
     """The target without an empty PropagateTags: it says that nothing is propagated, and EventBridge refuses it."""
     parameters = target.get("EcsParameters", {})
@@ -283,6 +293,8 @@ KIND = Kind(
     rank=3,
     rules=RULES,
     writes=frozenset({"events:put_targets", "events:remove_targets"}),
+    shape="events:put_targets",
+    required=frozenset({"Rule", "Targets[].Id"}),
     compile=compile_,
     read=read,
     merge=merge,
@@ -293,6 +305,7 @@ KIND = Kind(
     concerns=lambda call: rule_name(call.params),
     names=lambda doc: {**_names(doc), "Targets": []},
     plan_faults=plan_faults,
+    conflicts=refused,
     steps=steps,
     accept=accept,
     reconcile=reconcile,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from ecsplan.kinds.base import (
-    Answer,
-    Ask,
     Delta,
     Draft,
     Kind,
@@ -20,47 +18,30 @@ from ecsplan.kinds.base import (
     short_arn,
     without_none,
 )
-from ecsplan.kinds.newer import beyond, free_form, known
-from ecsplan.kinds.service_answers import batches, by_name, describe, primary_of
-from ecsplan.kinds.service_fit import conflicts
+from ecsplan.kinds.complete import missing
+from ecsplan.kinds.newer import free_form
+from ecsplan.kinds.service_answers import names
+from ecsplan.kinds.service_back import reverts, stopped_by, way_back
+from ecsplan.kinds.service_deployment import resolve
+from ecsplan.kinds.service_diagnosis import diagnose
+from ecsplan.kinds.service_fit import conflicts, plan_faults
+from ecsplan.kinds.service_reading import read
 from ecsplan.kinds.service_rollout import accept, progress, reconcile, watch
-from ecsplan.kinds.service_rules import KEPT, RESET, RESET_MEMBERS, RULES, other_form_of_namespace
+from ecsplan.kinds.service_rules import KEPT, OFF, RESET, RESET_MEMBERS, RULES, D, other_form_of_namespace
+from ecsplan.kinds.service_shown import goes_back
 from ecsplan.kinds.task_definition import arn_of
-from ecsplan.model import Action, Address, Call, Candidate, Doc, Live, Phase, Resource, copied
+from ecsplan.model import Action, Address, Call, Doc, Phase, Resource, copied
 from ecsplan.normalize import normal
 from ecsplan.spec import Task
 
 NAME = "service"
-CHOSEN = ("encrypted", "iops")  # of a volume, by AWS, where they are left out
+CHOSEN = ("encrypted", "iops", "kmsKeyId", "throughput", "volumeType")  # of a volume, by AWS, where they are left out
+
+# Sent as live values with the declared ones over them.
+WHOLE = KEPT | {"volumeConfigurations"}
 
 # Refused on Fargate even where they are empty, so that [] is sent only where there is something to take away.
 NOT_ON_FARGATE = ("placementConstraints", "placementStrategy")
-
-# Not on the service but on its PRIMARY deployment (ECS API reference, Deployment).
-ON_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
-
-# Computed by AWS, or no state of the service (ECS API reference, Service): never compared, never sent.
-READ_ONLY = frozenset(
-    {
-        "serviceArn",
-        "serviceName",
-        "clusterArn",
-        "status",
-        "runningCount",
-        "pendingCount",
-        "deployments",
-        "taskSets",
-        "events",
-        "roleArn",
-        "createdAt",
-        "createdBy",
-        "platformFamily",
-        "currentServiceDeployment",
-        "currentServiceRevisions",
-        "resourceManagementType",
-        "tags",
-    }
-)
 
 
 def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
@@ -81,57 +62,6 @@ def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
 def address(params: Mapping[str, Any]) -> Address:
     """`service.CLUSTER/SERVICE`; names, whether names or ARNs were given."""
     return Address.of(NAME, f"{short_arn(params.get('cluster') or 'default')}/{short_arn(params['service'])}")
-
-
-# --- reading ---
-
-
-def read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
-    """Ten services per request, all requests at once."""
-    groups = batches([(resource.doc.get("cluster"), resource) for resource in resources])
-    answers = ask.many([describe(cluster, [r.doc["service"] for r in group]) for cluster, group in groups])
-    found: dict[Address, Live] = {}
-    for (_, group), answer in zip(groups, answers, strict=True):
-        services = by_name(_data(answer))
-        for resource in group:
-            found[resource.address] = _live(resource, services.get(short_arn(resource.doc["service"])))
-    return tuple(found[resource.address] for resource in resources)
-
-
-def _data(answer: Answer) -> Doc:
-    if answer.error and answer.error.code == "ClusterNotFoundException":
-        return {}  # each of its services is reported as missing, by name
-    return answer.value()
-
-
-def _live(resource: Resource, service: Doc | None) -> Live:
-    if service is None:
-        return Live(address=resource.address, observed="missing", facts={"status": "MISSING"})
-    doc = {k: v for k, v in service.items() if k not in READ_ONLY}
-    primary = primary_of(service)
-    doc |= {field: primary[field] for field in ON_DEPLOYMENT if field in primary}
-    request = ("ecs", "update_service")
-    doc = known(*request, doc, beyond(*request, resource.doc), top=False) | names(resource.doc)
-    observed = normal(doc, RULES)
-    if "desiredCount" not in resource.doc:
-        observed.pop("desiredCount", None)  # moved by autoscaling; only a declared count is ours
-    draining = [
-        d["taskDefinition"]
-        for d in service.get("deployments", ())
-        if d.get("status") not in ("PRIMARY", "INACTIVE") and "taskDefinition" in d
-    ]
-    return Live(
-        address=resource.address,
-        candidates=(Candidate(doc=doc, outputs={"arn": str(service.get("serviceArn", ""))}),),
-        observed={"status": service.get("status"), **observed},
-        facts={
-            "status": service.get("status", "ACTIVE"),
-            "controller": service.get("deploymentController", {}).get("type", "ECS"),
-            "deployment": primary.get("id", ""),
-            "rolling": primary.get("rolloutState") == "IN_PROGRESS",
-            "uses": draining,
-        },
-    )
 
 
 # --- comparing and changing ---
@@ -179,11 +109,16 @@ def _maps() -> frozenset[str]:
 
 
 def _volume(declared: Doc, live: Doc) -> Doc:
-    """A volume with what AWS chose where it was left out: whether it is encrypted, and how fast it is."""
+    """A volume with what AWS chose where it was left out: its type, how fast it is, whether it is encrypted and by
+    which key. Not where it no longer fits: another type has other speeds, and what is not encrypted has no key."""
     mine, theirs = declared.get("managedEBSVolume"), live.get("managedEBSVolume", {})
     if not mine:
         return declared
     chosen = {field: theirs[field] for field in CHOSEN if field in theirs}
+    if mine.get("volumeType", theirs.get("volumeType")) != theirs.get("volumeType"):
+        chosen = {field: value for field, value in chosen.items() if field not in ("iops", "throughput")}
+    if mine.get("encrypted") is False:
+        chosen.pop("kmsKeyId", None)
     volume: Doc = without_none({**declared, "managedEBSVolume": {**chosen, **mine}})
     return volume
 
@@ -206,10 +141,6 @@ def _volume_before(volume: Doc) -> Doc:
     return {**volume, "managedEBSVolume": {**dict.fromkeys(CHOSEN), **volume["managedEBSVolume"]}}
 
 
-def names(doc: Doc) -> Doc:
-    return {field: doc[field] for field in ("cluster", "service") if field in doc}
-
-
 def with_resets(values: Doc) -> Doc:
     """Fields that were absent get the value that resets them; those that AWS cannot reset are left out."""
     result: Doc = {}
@@ -226,45 +157,26 @@ def _without_names(doc: Doc) -> Doc:
     return {k: v for k, v in doc.items() if k not in ("cluster", "service")}
 
 
-def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
-    status, controller = live.facts.get("status"), live.facts.get("controller", "ECS")
-    where = (
-        f"service {short_arn(resource.doc['service'])} in cluster {short_arn(resource.doc.get('cluster') or 'default')}"
-    )
-    if status == "MISSING":
-        return (
-            f"{resource.address}: there is no {where}; services are created elsewhere, ecsplan only deploys to them",
-        )
-    if status != "ACTIVE":
-        return (f"{resource.address}: {where} is {status}",)
-    if controller != "ECS":
-        return (f"{resource.address}: {where} is deployed by {controller}, not by ECS itself; ecsplan cannot move it",)
-    wanted = resource.doc.get("deploymentController", {}).get("type", controller)
-    if wanted != controller:
-        return (
-            f"{resource.address}: {where} is deployed by {controller} itself; a deployment cannot hand it to {wanted}, "
-            "so leave deploymentController out",
-        )
-    return ()
-
-
 def steps(delta: Delta) -> tuple[Draft, ...]:
     """One UpdateService with everything that is declared; of a block whose omitted members AWS would reset, those that
     are not declared are sent as they are live."""
     found = delta.found
     assert found is not None
-    declared, restore = delta.desired, delta.change.before or {}
-    params = {
-        field: _whole(field, value, delta.wanted)
-        for field, value in declared.items()
-        if value or found.doc.get(field) or field not in NOT_ON_FARGATE
-    }
-    if found.doc.get("schedulingStrategy") == "DAEMON":
-        params.pop("desiredCount", None)
+    restore = delta.change.before or {}
+    params = _params(delta)
     undo = {f: overlay(found.doc.get(f, {}), value, _maps()) if f in KEPT else value for f, value in restore.items()}
-    undo = without_none(undo)
+    undo = _complete(without_none(undo))
     if delta.resource.settings.force:
         params["forceNewDeployment"] = True
+    stops = stopped_by(delta)
+    if delta.resource.optional and not delta.change.fields and not stops:
+        return ()  # what was redeployed and has ended: nothing differs
+    expect: Doc = {
+        "deployment": delta.live.facts.get("deployment", ""),
+        "previous": found.doc.get("taskDefinition", ""),
+    }
+    if rollout := delta.live.facts.get("rollout"):
+        expect["rollout"] = rollout
     return (
         Draft(
             phase=Phase.UPDATE,
@@ -273,20 +185,36 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
             undo=Call(service="ecs", operation="update_service", params=undo),
             changes=delta.change.fields,
             settings=delta.resource.settings,
-            note=delta.change.note,
-            expect={
-                "deployment": delta.live.facts.get("deployment", ""),
-                "previous": found.doc.get("taskDefinition", ""),
-            },
+            note="ECS takes back the rollout that is under way" if stops else delta.change.note,
+            expect=expect | ({"stops": stops} if stops else {}),
         ),
     )
 
 
-def _whole(field: str, declared: Any, wanted: Doc) -> Any:
-    """The declared value as it stands, unless leaving out the rest of its block would change something."""
-    if field not in KEPT or normal({field: declared}, RULES).get(field) == normal(wanted, RULES).get(field):
-        return without_none(declared)
-    return wanted[field]
+def _params(delta: Delta) -> Doc:
+    live = delta.found.doc if delta.found else {}
+    params = {
+        field: without_none(delta.wanted[field] if field in WHOLE and field in delta.wanted else value)
+        for field, value in delta.desired.items()
+        if value or live.get(field) or field not in NOT_ON_FARGATE
+    }
+    if live.get("schedulingStrategy") == "DAEMON":
+        params.pop("desiredCount", None)
+    return _complete(params)
+
+
+def _complete(params: Doc) -> Doc:
+    """With the members that a declared block lacks, and older services too, and that are to be sent."""
+    if D not in params:
+        return params
+    blocks = {name: OFF[name] | block for name, block in params[D].items() if name in OFF}
+    return {**params, D: {**params[D], **blocks}}
+
+
+def refused(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
+    """What ECS would not take: what does not go together, and what is not there."""
+    params = {field: value for field, value in _params(delta).items() if field != "taskDefinition"}
+    return (*conflicts(delta, others), *missing("ecs", "update_service", params, delta))
 
 
 KIND = Kind(
@@ -294,6 +222,9 @@ KIND = Kind(
     rank=2,
     rules=RULES,
     writes=frozenset({"ecs:update_service"}),
+    shape="ecs:update_service",
+    required=frozenset({"service"}),
+    expects={"deployment": str, "previous": str, "rollout": str, "stops": str},
     compile=compile_,
     read=read,
     merge=merge,
@@ -304,10 +235,15 @@ KIND = Kind(
     revision_only=lambda doc, _addresses: {**names(doc), "taskDefinition": doc["taskDefinition"]},
     concerns=lambda call: address(call.params).name,
     plan_faults=plan_faults,
-    conflicts=conflicts,
+    conflicts=refused,
     steps=steps,
     accept=accept,
     reconcile=reconcile,
     watch=watch,
     progress=progress,
+    diagnose=diagnose,
+    way_back=way_back,
+    goes_back=goes_back,
+    reverts=reverts,
+    resolve=resolve,
 )

@@ -40,3 +40,8 @@ def primary_of(service: Doc) -> Doc:
         if deployment.get("status") == "PRIMARY":
             return dict(deployment)
     return {}
+
+
+def names(doc: Doc) -> Doc:
+    """What names a service in a request."""
+    return {field: doc[field] for field in ("cluster", "service") if field in doc}

@@ -8,9 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ecsplan.kinds.base import Delta
+from ecsplan.kinds.base import Delta, short_arn
 from ecsplan.lint import maps_port
-from ecsplan.model import Address, Doc, Ref
+from ecsplan.model import Address, Doc, Live, Ref, Resource
+
+
+def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
+    status, controller = live.facts.get("status"), live.facts.get("controller", "ECS")
+    where = (
+        f"service {short_arn(resource.doc['service'])} in cluster {short_arn(resource.doc.get('cluster') or 'default')}"
+    )
+    if status == "MISSING":
+        return (
+            f"{resource.address}: there is no {where}; services are created elsewhere, ecsplan only deploys to them",
+        )
+    if status != "ACTIVE":
+        return (f"{resource.address}: {where} is {status}",)
+    if controller != "ECS":
+        return (f"{resource.address}: {where} is deployed by {controller}, not by ECS itself; ecsplan cannot move it",)
+    wanted = resource.doc.get("deploymentController", {}).get("type", controller)
+    if wanted != controller:
+        return (
+            f"{resource.address}: {where} is deployed by {controller} itself; a deployment cannot hand it to {wanted}, "
+            "so leave deploymentController out",
+        )
+    return ()
 
 
 def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
@@ -20,6 +42,11 @@ def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
         return ()
     found = (*_ports(delta.wanted, definition), *_names(delta.wanted, definition), *_place(delta.wanted, definition))
     return tuple(f"{delta.change.address}: {fault}" for fault in found)
+
+
+def has_network(doc: Doc) -> bool:
+    """Whether it has an awsvpc network: without subnets it is none, whatever else is filled in."""
+    return bool(((doc.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}).get("subnets"))
 
 
 def definition_of(delta: Delta, others: Mapping[Address, Delta]) -> Doc:
@@ -61,7 +88,7 @@ def _names(service: Doc, definition: Doc) -> Iterator[str]:
 
 def _place(service: Doc, definition: Doc) -> Iterator[str]:
     """Network and launch type."""
-    network = bool((service.get("networkConfiguration") or {}).get("awsvpcConfiguration"))
+    network = has_network(service)
     awsvpc = definition.get("networkMode") == "awsvpc"
     if awsvpc and not network:
         yield "the task definition's network mode is awsvpc, and neither the spec nor the service has a network for it"

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
+from ecsplan.diagnosis import Verdict
 from ecsplan.errors import RefusedError
+from ecsplan.kinds import service_deployment
 from ecsplan.kinds.base import Ask, Look, Progress, Waiting, overlay, short_arn
 from ecsplan.kinds.service_answers import batches, by_name, describe, primary_of
 from ecsplan.kinds.service_rules import RULES
+from ecsplan.kinds.service_shown import (
+    BACK,
+    TRIES,
+    Shown,
+    counts,
+    followed,
+    goes_back,
+    is_before,
+    on_revision,
+    shown_of,
+    told,
+)
 from ecsplan.model import Call, Doc, Step
 from ecsplan.normalize import normal
 
@@ -15,40 +30,52 @@ ACTIONS = ("forceNewDeployment",)  # parameters that are no state of the service
 
 
 def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
-    """The id of the deployment that the update left PRIMARY. "" where the answer is older than the update: it shows a
-    PRIMARY on another revision than was asked for."""
-    primary = primary_of(answer.get("service", {}))
+    """The id of the deployment that the update left PRIMARY, and the ARN of its service deployment where that has to be
+    followed. "" where the answer is older than the update: it shows a PRIMARY on another revision than was asked for.
+    Of a rollout that was told to go back: its service deployment."""
+    if call.operation != "update_service":
+        return {"deployment": "", "rollout": str(call.params["serviceDeploymentArn"]), BACK: "asked for"}
+    service: Doc = answer.get("service", {})
+    primary, before = primary_of(service), step.expect.get("deployment")
     if not primary.get("id"):
         raise RefusedError(f"{step.address}: {call} was answered without a PRIMARY deployment")
-    known = _on_revision(primary, call) and not _is_before(primary, call, step.expect.get("deployment"))
-    return {"deployment": str(primary["id"]) if known else ""}
-
-
-def _is_before(primary: Doc, call: Call, before: object) -> bool:
-    """Is it the deployment from before an update that starts a new one whatever else it says?"""
-    return bool(call.params.get("forceNewDeployment")) and primary.get("id") == before
-
-
-def _on_revision(deployment: Doc, call: Call) -> bool:
-    """Is it of the revision that the call asked for? An update that moves no revision asks for none."""
-    wanted = call.params.get("taskDefinition")
-    return wanted is None or short_arn(deployment.get("taskDefinition", "")) == short_arn(wanted)
+    known = on_revision(primary, call) and not is_before(primary, call, before)
+    outputs = {"deployment": str(primary["id"]) if known else ""}
+    rollout = service.get("currentServiceDeployment")
+    if known and primary["id"] != before and followed(service) and rollout not in (None, step.expect.get("rollout")):
+        outputs["rollout"] = str(rollout)
+    return outputs
 
 
 def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
     """The deployment of an update whose answer was lost: PRIMARY, on the wanted revision, not the one from before, and
     with all that the call sets. ECS's own rollback has the revision of one that puts things back, and nothing else of
-    it; an update that is sent once more where this is in doubt does no harm."""
+    it; an update that is sent once more where this is in doubt does no harm. Where ECS has gone back meanwhile: the
+    deployment that it gave up."""
+    if call.operation != "update_service":
+        return accept(step, call, {}) if service_deployment.was_told(ask, call) else None
     (answer,) = ask.many([describe(call.params.get("cluster"), [call.params["service"]])])
     service = by_name(answer.value()).get(short_arn(call.params["service"]), {})
     primary = primary_of(service)
     before = step.expect.get("deployment")
     if "taskDefinition" not in call.params or not primary.get("id") or primary["id"] == before:
         return None
-    return {"deployment": str(primary["id"])} if _on_revision(primary, call) and _is_set(service, call) else None
+    if on_revision(primary, call):
+        return accept(step, call, {"service": service}) if is_set(service, call) else None
+    given_up = _given_up(service, str(primary["id"]))
+    return {"deployment": given_up} if given_up not in ("", before) else None
 
 
-def _is_set(service: Doc, call: Call) -> bool:
+def _given_up(service: Doc, primary: str) -> str:
+    """The deployment that ECS gave up to go back to the one that is PRIMARY, as its events tell; "" if it did not."""
+    texts = [str(event.get("message", "")) for event in service.get("events", ())]
+    if not any("rolling back" in text and service_deployment.names(text, primary) for text in texts):
+        return ""
+    failed = (re.search(r"deployment (\S+)\) deployment failed", text) for text in texts)
+    return next((match[1] for match in failed if match), "")
+
+
+def is_set(service: Doc, call: Call) -> bool:
     """Does the service show what the call sets beside the revision?"""
     found = normal({**primary_of(service), **service}, RULES)
     sets = {k: v for k, v in call.params.items() if k not in ("cluster", "service", "taskDefinition", *ACTIONS)}
@@ -56,76 +83,87 @@ def _is_set(service: Doc, call: Call) -> bool:
 
 
 def watch(waiting: Sequence[Waiting]) -> tuple[Look, ...]:
-    """One DescribeServices per ten services, however many are rolling out."""
+    """One DescribeServices per ten services, however many are rolling out; one DescribeServiceDeployments per twenty
+    of those that have to be followed by it."""
     groups = batches([(one.call.params.get("cluster"), one) for one in waiting])
-    return tuple(
+    services = tuple(
         Look(
             call=describe(cluster, [one.call.params["service"] for one in group]),
             steps=tuple(one.step.index for one in group),
         )
         for cluster, group in groups
     )
+    known = [(one.step.index, one.outputs["rollout"]) for one in waiting if one.outputs.get("rollout")]
+    unknown = [one for one in waiting if not one.outputs.get("rollout")]
+    missing = [one for one in unknown if 1 <= int(one.outputs.get("listing", "0")) <= TRIES]
+    return (*services, *service_deployment.looks(known), *map(service_deployment.listing, missing))
 
 
 def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
     """Judged by our own deployment's id and revision, never by the service looking stable: it does after a rollback."""
-    services = {name: service for data in answers for name, service in by_name(data).items()}
-    service = services.get(short_arn(waiting.call.params["service"]))
-    if service is None:
+    shown = shown_of(waiting, answers)
+    if shown is None:
         # A deleted service is shown as INACTIVE for long; of one that is not shown at all the next look will tell.
         return Progress(done=False, note="waiting for ECS to show the service")
-    if service.get("status") == "INACTIVE":
+    if shown.service.get("status") == "INACTIVE":
         return Progress(done=True, ok=False, note="the service is gone", taken=True)
-    primary, before = primary_of(service), waiting.before.get("deployment") or waiting.step.expect.get("deployment")
-    unknown = not _on_revision(primary, waiting.call) or _is_before(primary, waiting.call, before)
-    ours = waiting.outputs["deployment"] or ("" if unknown else str(primary.get("id")))
-    shown = {deployment.get("id") for deployment in service.get("deployments", ())}
-    if primary.get("id") == before and ours not in shown and not _event(ours, service):
+    if goes_back(waiting.outputs):
+        return told(shown, service_deployment.going_back(shown))
+    return told(shown, service_deployment.judged(shown) or _by_deployments(shown))
+
+
+def _by_deployments(shown: Shown) -> Progress:
+    """What the service itself tells of its deployments."""
+    primary = shown.primary
+    if primary.get("id") == shown.before and not shown.mine and not _event(shown, shown.ours, "fail"):
         # ECS answers from several places: this one has not heard of the update yet. A rollback has an id of its own.
         return Progress(done=False, note="waiting for ECS to show the update")
-    if primary.get("id") != ours or not _on_revision(primary, waiting.call):
-        return _taken_over(waiting, service, ours)
-    state, counts = primary.get("rolloutState"), _counts(primary)
-    if state == "FAILED":
-        return Progress(done=True, ok=False, note=f"the rollout failed: {_reason(primary)}; {counts}")
-    others = [d for d in service.get("deployments", ()) if d.get("status") not in ("PRIMARY", "INACTIVE")]
-    settled = primary.get("runningCount", 0) == primary.get("desiredCount", 0) and not others
-    # Service deployments behind a Classic Load Balancer have no rollout state; an update that started no deployment is
-    # COMPLETED from the beginning, while the count may still be moving.
-    if (state == "COMPLETED" and (ours != before or settled)) or (state is None and settled):
-        return Progress(done=True, note=f"rolled out, {counts}")
-    return Progress(done=False, note=f"rolling out, {counts}")
+    if not shown.is_primary:
+        return _taken_over(shown)
+    state, sums = primary.get("rolloutState"), counts(primary)
+    failed = _event(shown, shown.ours, "deployment failed") if state is None else ""
+    if state == "FAILED" or failed:
+        return _failed(f"the rollout failed: {failed or service_deployment.reason(primary)}; {sums}")
+    # Services behind a Classic Load Balancer have no rollout state, nor have the strategies that shift traffic; an
+    # update that started no deployment is COMPLETED from the beginning, while the count may still be moving.
+    started = shown.ours != shown.before
+    if (state == "COMPLETED" and (started or shown.settled)) or (state is None and shown.settled):
+        return service_deployment.rolled_out(shown)
+    under_way = "rolling out" if state in (None, "IN_PROGRESS", "COMPLETED") else str(state)
+    return Progress(done=False, note=f"{under_way}, {sums}")
 
 
-def _taken_over(waiting: Waiting, service: Doc, ours: str) -> Progress:
+def _failed(note: str) -> Progress:
+    return Progress(done=True, ok=False, note=note, verdict=Verdict.FAILED)
+
+
+def _taken_over(shown: Shown) -> Progress:
     """Another deployment is PRIMARY: ECS went back to the previous revision, or somebody else deployed."""
-    primary = primary_of(service)
-    mine: Doc = next((d for d in service.get("deployments", ()) if d.get("id") == ours), {})
-    on = short_arn(primary.get("taskDefinition", "an unknown revision"))
+    primary, mine = shown.primary, shown.mine
     # ECS goes back to the last revision that was rolled out to the end, which is not always the one from before.
-    failed = mine.get("rolloutState") == "FAILED" or bool(_event(ours, service))
-    going_back = "roll" in _reason(primary) and "back" in _reason(primary)
-    if on == short_arn(waiting.step.expect.get("previous", "")) or failed or going_back:
-        reason = _reason(mine or _event(ours, service))
-        return Progress(done=True, ok=False, note=f"ECS rolled the service back to {on}: {reason}")
-    return Progress(done=True, ok=False, note=f"superseded: another deployment put the service on {on}", taken=True)
+    said = service_deployment.reason(primary)
+    event = _event(shown, shown.ours, "fail")
+    went_back = (
+        mine.get("rolloutState") == "FAILED"
+        or bool(event)
+        or ("roll" in said and "back" in said)
+        or bool(_event(shown, str(primary.get("id") or ""), "rolling back"))
+    )
+    previous = short_arn(shown.waiting.step.expect.get("previous", ""))
+    # A deployment that ECS gave up is FAILED where it has a state: one that is still IN_PROGRESS was replaced.
+    looks_so = short_arn(primary.get("taskDefinition", "")) == previous and mine.get("rolloutState") != "IN_PROGRESS"
+    if went_back or looks_so:
+        return service_deployment.rolled_back(shown, str(mine.get("rolloutStateReason") or event))
+    return service_deployment.superseded(shown)
 
 
-def _event(ours: str, service: Doc) -> Doc:
-    """What the service's newest event about our deployment says, once the deployment itself has drained away."""
-    texts = [str(event.get("message", "")) for event in service.get("events", ())]
-    about = [text for text in texts if ours and ours in text and "fail" in text]
-    return {"rolloutStateReason": about[0]} if about else {}
+def _event(shown: Shown, deployment: str, word: str) -> str:
+    """What the service's newest event with that word says about a deployment, which may have drained away itself."""
+    return next(iter(_events(shown, deployment, word)), "")
 
 
-def _reason(deployment: Doc) -> str:
-    return str(deployment.get("rolloutStateReason") or "ECS gave no reason").rstrip(".")
-
-
-def _counts(deployment: Doc) -> str:
-    parts = [f"{deployment.get('runningCount', 0)}/{deployment.get('desiredCount', 0)} running"]
-    if pending := deployment.get("pendingCount"):
-        parts.append(f"{pending} pending")
-    if failed := deployment.get("failedTasks"):
-        parts.append(f"{failed} failed")
-    return ", ".join(parts)
+def _events(shown: Shown, deployment: str, word: str) -> Iterator[str]:
+    for event in shown.service.get("events", ()):
+        text = str(event.get("message", ""))
+        if deployment and word in text and service_deployment.names(text, deployment):
+            yield text.rstrip(".")

@@ -159,6 +159,9 @@ RULES: tuple[Rule, ...] = (
     Default(path="enableECSManagedTags", value=False, reason="filled in"),
     Default(path="enableExecuteCommand", value=False, reason="filled in"),
     Default(path="propagateTags", value="NONE", reason="NONE or absent"),
+    Default(
+        path="availabilityZoneRebalancing", value="DISABLED", reason="absent in old answers; never set, it is disabled"
+    ),
     Canon(path="loadBalancers", to=target_group_pairs, reason="blue/green swaps the target groups"),
     Keyed(
         path="loadBalancers",
@@ -166,6 +169,7 @@ RULES: tuple[Rule, ...] = (
         reason="a set",
     ),
     Unordered(path="serviceRegistries", reason="a set"),
+    Drop(path="placementConstraints.*.expression", when=lambda text: text == "", reason="distinctInstance has none"),
     Unordered(path="placementConstraints", reason="all of them hold, in any order"),
     Canon(path="placementStrategy.*.field", to=placement_field, reason="not case-sensitive; host is instanceId"),
     Drop(path="placementStrategy.*.field", when=lambda field: field == "", reason="random has none"),
@@ -178,6 +182,12 @@ RULES: tuple[Rule, ...] = (
         reason="the DNS name is the discovery name in the namespace",
     ),
     Keyed(path="serviceConnectConfiguration.services", by=("portName",), reason="services by port"),
+    Keyed(
+        path="serviceConnectConfiguration.logConfiguration.secretOptions",
+        by=("name",),
+        value="valueFrom",
+        reason="options by name",
+    ),
     Secret(path="serviceConnectConfiguration.logConfiguration.options", reason="log drivers take tokens"),
     Default(path="volumeConfigurations.*.managedEBSVolume.filesystemType", value="xfs", reason="filled in"),
     Default(
@@ -185,12 +195,19 @@ RULES: tuple[Rule, ...] = (
         value="NONE",
         reason="NONE or absent",
     ),
+    Unordered(path="volumeConfigurations.*.managedEBSVolume.tagSpecifications.*.tags", reason="a set"),
     Keyed(path="volumeConfigurations", by=("name",), reason="volumes by name"),
     Keyed(path="vpcLatticeConfigurations", by=("portName", "targetGroupArn"), reason="a set"),
 )
 
 # Blocks whose omitted members AWS resets, so that they are sent whole.
 KEPT = frozenset(rule.path for rule in RULES if isinstance(rule, Keep))
+
+# Members that a block has to be sent with, and that older answers may lack.
+OFF: dict[str, Doc] = {
+    "deploymentCircuitBreaker": {"enable": False, "rollback": False},
+    "alarms": {"alarmNames": [], "enable": False, "rollback": False},
+}
 
 # What to send so that a field is again as if it had never been set (ECS API reference, UpdateService; probed answers).
 RESET: Doc = {
@@ -212,8 +229,7 @@ RESET: Doc = {
 # The same for members of blocks: left out, they stay as they are.
 RESET_MEMBERS: dict[str, Doc] = {
     D: {
-        "deploymentCircuitBreaker": {"enable": False, "rollback": False},
-        "alarms": {"alarmNames": [], "enable": False, "rollback": False},
+        **OFF,
         "lifecycleHooks": [],
         "strategy": "ROLLING",
         "bakeTimeInMinutes": 0,

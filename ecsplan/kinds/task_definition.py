@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ecsplan.errors import RefusedError
+from ecsplan.errors import AwsError, RefusedError
 from ecsplan.kinds.base import Answer, Ask, Delta, Draft, Kind, Scope, short_arn
 from ecsplan.kinds.newer import beyond, known
 from ecsplan.kinds.task_definition_rules import RULES, blank_variables
@@ -109,13 +109,19 @@ def _in_order(live: Live, more: Sequence[Answer], in_use: set[str]) -> Live:
     pinned = live.facts["pinned"]
     found.sort(key=lambda one: (one.outputs["arn"] not in in_use, short_arn(one.outputs["arn"]) != short_arn(pinned)))
     statuses = {short_arn(one.outputs["arn"]): one.reusable for one in found}
+    # All else about a revision stays as it was registered.
+    tags = {short_arn(one.outputs["arn"]): _tags(one) for one in found if one.doc.get("tags")}
     return Live(
         address=live.address,
         candidates=tuple(found),
         wanted=live.wanted,
-        observed={"active": live.observed, "known": statuses},
+        observed={"active": live.observed, "known": statuses, **({"tagged": tags} if tags else {})},
         facts=live.facts,
     )
+
+
+def _tags(found: Candidate) -> Doc:
+    return {str(tag.get("key")): tag.get("value") for tag in found.doc["tags"]}
 
 
 def family(resource: Resource) -> str:
@@ -197,7 +203,10 @@ def _candidate(answer: Answer, also: frozenset[str] = frozenset()) -> Candidate 
             return None  # "Unable to describe task definition."
         raise answer.error
     described = answer.value()
-    doc = dict(described["taskDefinition"])
+    doc = dict(described.get("taskDefinition") or {})
+    if "taskDefinitionArn" not in doc:
+        call = answer.call
+        raise AwsError(f"{call}: the answer names no revision", service=call.service, operation=call.operation)
     # AWS's own tags cannot be sent back.
     if tags := [tag for tag in described.get("tags", ()) if not str(tag.get("key", "")).startswith("aws:")]:
         doc["tags"] = tags
@@ -323,6 +332,8 @@ KIND = Kind(
     rank=0,
     rules=RULES,
     writes=frozenset({"ecs:register_task_definition", "ecs:deregister_task_definition"}),
+    shape="ecs:register_task_definition",
+    expects={"newest": int},
     compile=compile_,
     read=read,
     read_used=read_used,

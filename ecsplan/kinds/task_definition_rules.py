@@ -9,33 +9,36 @@ from __future__ import annotations
 from typing import Any
 
 from ecsplan.model import Doc
-from ecsplan.normalize import Canon, Default, Derive, Drop, Keyed, Rule, Secret, Unordered, is_empty
+from ecsplan.normalize import Canon, Default, Derive, Drop, Keyed, Rule, Secret, Unordered
 from ecsplan.units import cpu_units, mebibytes
 
 C = "containerDefinitions.*"
+V = "volumes.*.dockerVolumeConfiguration"
 
 
 def role_name(value: Any) -> Any:
-    """A role's ARN as its name, which is unique in an account."""
-    return str(value).rpartition("/")[2] if str(value).startswith("arn:") else value
+    """A role's ARN, or its name behind a path, as its name, which is unique in an account."""
+    return str(value).rpartition("/")[2]
 
 
 def host_port(doc: Doc, mapping: Doc) -> Any:
     """What ECS answers as hostPort: the container's own port where the network is not the host's bridge."""
-    if "containerPortRange" in mapping or "containerPort" not in mapping:
+    if "containerPortRange" in mapping or "containerPort" not in mapping or mapping.get("hostPort"):
         return None
-    given = mapping.get("hostPort")
-    if doc.get("networkMode") == "awsvpc":
-        return mapping["containerPort"] if not given else None
-    if doc.get("networkMode") == "host":
-        return mapping["containerPort"] if given is None else None
-    return 0 if given is None else None
+    return mapping["containerPort"] if doc.get("networkMode") in ("awsvpc", "host") else 0
+
+
+def ranges_without_host_port(mappings: Any) -> Any:
+    return [
+        {k: v for k, v in mapping.items() if k != "hostPort" or v or not mapping.get("containerPortRange")}
+        for mapping in mappings
+    ]
 
 
 def fargate_platform(doc: Doc, parent: Doc) -> Any:
-    """On Fargate no runtime platform means Linux on x86."""
-    if "FARGATE" in doc.get("requiresCompatibilities", ()) and is_empty(parent.get("runtimePlatform")):
-        return {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"}
+    """On Fargate no runtime platform means Linux on x86, and so does each half of it."""
+    if "FARGATE" in doc.get("requiresCompatibilities", ()):
+        return {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX", **(parent.get("runtimePlatform") or {})}
     return None
 
 
@@ -128,10 +131,10 @@ RULES: tuple[Rule, ...] = (
     Default(
         path="volumes.*.s3filesVolumeConfiguration.rootDirectory", value="/", reason='"/" is the same as omitting it'
     ),
-    Default(path="volumes.*.dockerVolumeConfiguration.autoprovision", value=False, reason="absent is off"),
-    Default(path="volumes.*.dockerVolumeConfiguration.scope", value="task", reason="computed where omitted"),
-    Default(path="volumes.*.dockerVolumeConfiguration.driver", value="local", reason="Docker's default"),
-    Secret(path="volumes.*.dockerVolumeConfiguration.driverOpts", reason="volume drivers take passwords"),
+    Drop(path=f"{V}.autoprovision", when=lambda given: given is False, reason="absent is off"),
+    Drop(path=f"{V}.scope", when=lambda scope: scope == "task", reason="computed where omitted"),
+    Drop(path=f"{V}.driver", when=lambda driver: driver == "local", reason="Docker's default"),
+    Secret(path=f"{V}.driverOpts", reason="volume drivers take passwords"),
     # containers
     Keyed(path="containerDefinitions", by=("name",), label="containers", reason="answered in another order"),
     Default(path=f"{C}.cpu", value=0, reason="always answered"),
@@ -140,6 +143,7 @@ RULES: tuple[Rule, ...] = (
     Keyed(path=f"{C}.environment", by=("name",), value="value", reason="answered in hash order"),
     Secret(path=f"{C}.environment", reason="variables hold passwords"),
     Keyed(path=f"{C}.secrets", by=("name",), value="valueFrom", reason="order not guaranteed"),
+    Canon(path=f"{C}.portMappings", to=ranges_without_host_port, reason="a range has no host port, and 0 is none"),
     Derive(path=f"{C}.portMappings.*.hostPort", of=host_port, reason="depends on the network mode"),
     Default(path=f"{C}.portMappings.*.protocol", value="tcp", reason="the default"),
     Keyed(
@@ -161,7 +165,11 @@ RULES: tuple[Rule, ...] = (
     Default(path=f"{C}.healthCheck.timeout", value=5, reason="filled in, seconds"),
     Default(path=f"{C}.healthCheck.retries", value=3, reason="filled in"),
     Default(path=f"{C}.healthCheck.startPeriod", value=0, reason="absent is off"),
-    Default(path=f"{C}.linuxParameters.initProcessEnabled", value=False, reason="absent is off"),
+    Drop(
+        path=f"{C}.linuxParameters.initProcessEnabled",
+        when=lambda given: given is False,
+        reason="false is the same as absent, and alone as no linuxParameters",
+    ),
     Unordered(path=f"{C}.linuxParameters.capabilities.add", reason="a set; [] is filled in"),
     Unordered(path=f"{C}.linuxParameters.capabilities.drop", reason="a set; [] is filled in"),
     Default(

@@ -55,13 +55,14 @@ def history_json(app: str, found: Sequence[Deployment | Damaged]) -> str:
 
 
 def deployment_json(deployment: Deployment) -> str:
-    """One deployment with the whole masked plan."""
+    """One deployment with the whole masked plan, and with why what has failed did so."""
     plan = to_data(deployment.plan)
     return dumps(
         {
             "format_version": FORMAT_VERSION,
             "app": deployment.plan.app,
             **_deployment(deployment),
+            "diagnoses": to_data(deployment.diagnoses),
             "plan": {key: _known(plan[key]) for key in PLAN_KEYS},
         }
     )

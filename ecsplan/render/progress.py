@@ -17,6 +17,7 @@ DONE = {
     Phase.TARGETS: "targets set",
     Phase.RETIRE: "deregistered",
 }
+UNDONE = {Phase.REGISTER: "deregistered again", Phase.RUN: "stopped"}
 
 
 class Lines:
@@ -24,7 +25,7 @@ class Lines:
 
     def __init__(self, say: Callable[[str], None], paint: Paint = plain) -> None:
         self._say, self._paint = say, paint
-        self._last: dict[Address, tuple[str, float]] = {}
+        self._last: dict[tuple[Address, int], tuple[str, float]] = {}
         self._steps = 0
 
     def __call__(self, event: events.Event) -> None:
@@ -40,10 +41,16 @@ class Lines:
                 self._say(self._line(event.step, self._paint(f"{what}: {why}", "red")))
             case events.Progressed():
                 self._progressed(event)
+            case events.Continued():
+                where = event.stage or "its hook"
+                self._say(f"{event.address}  goes on past {where} (hook {event.hook})")
             case events.Warned():
                 self._say(f"{self._paint('!', 'yellow')} {event.message}")
             case events.Paced():
                 self._say(f"  {event.call} at AWS's pace: {event.per_second:.3g}/s, {event.waiting} waiting")
+            case events.Logged():
+                for line in event.text.splitlines() or [""]:
+                    self._say(f"{self._pad()}{self._paint(f'{event.source} |', 'dim')} {line}".rstrip())
             case events.UndoStarted():
                 self._say("putting back what was done, last step first")
             case _:
@@ -51,7 +58,7 @@ class Lines:
 
     def _done(self, event: events.StepDone) -> str:
         if event.undo:
-            return "deregistered again" if event.step.phase is Phase.REGISTER else "putting back"
+            return f"{UNDONE.get(event.step.phase, 'putting back')} {event.outputs.get('stopped', '')}".rstrip()
         revision = event.outputs.get("arn", "").rpartition("/")[2]
         return f"{DONE[event.step.phase]} {revision}".rstrip()
 
@@ -60,16 +67,18 @@ class Lines:
         width = len(str(self._steps))
         return f"{step.index:>{width}}/{self._steps} {sign} {step.address}  {what}"
 
+    def _pad(self) -> str:
+        return " " * (2 * len(str(self._steps)) + 3)
+
     def _progressed(self, event: events.Progressed) -> None:
         if event.done and not event.ok:
             return  # told as the step's failure
-        said, at = self._last.get(event.address, ("", 0.0))
+        said, at = self._last.get((event.address, event.step), ("", 0.0))
         if event.note == said and 0 <= event.elapsed - at < QUIET and not event.done:
             return
-        self._last[event.address] = (event.note, event.elapsed)
+        self._last[event.address, event.step] = (event.note, event.elapsed)
         color = "green" if event.done else "dim"
-        pad = " " * (2 * len(str(self._steps)) + 3)
-        self._say(f"{pad}{event.address}  {self._paint(event.note, color)} ({event.elapsed:.0f} s)")
+        self._say(f"{self._pad()}{event.address}  {self._paint(event.note, color)} ({event.elapsed:.0f} s)")
 
 
 def outcome_text(number: int, outcome: Outcome, reason: str) -> str:

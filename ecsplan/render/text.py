@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ecsplan.journal import Damaged, Deployment
 from ecsplan.model import Action, Change, Phase, Plan, Step
+from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.facts import revisions, when, who
 from ecsplan.render.words import SIGNS, WIDTH, Paint, field_lines, plain
 
@@ -112,7 +113,7 @@ def _row(deployment: Deployment | Damaged) -> tuple[str, str, str, str, str, str
 
 
 def deployment_text(deployment: Deployment, paint: Paint = plain) -> str:
-    """One deployment with its steps and how far each came. Its plan is masked already."""
+    """One deployment with its steps and how far each came, and what went wrong. Its plan is masked already."""
     plan = deployment.plan
     lines = [
         paint(f"deployment {deployment.number}: {plan.app} {plan.tag}".rstrip(), "bold")
@@ -131,4 +132,6 @@ def deployment_text(deployment: Deployment, paint: Paint = plain) -> str:
         lines.append(f"{step.index:>3} {sign} {step.address}  {states[step.index]}{note}")
         for field in step.changes if step.action is not Action.KEEP else ():
             lines += field_lines(field, 8, paint)
+    if wrong := diagnoses_text(deployment.diagnoses, paint, said=deployment.reason):
+        lines += ["", wrong]
     return "\n".join(lines)

@@ -17,6 +17,8 @@ WIDTH = 80
 COLORS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36, "bold": 1, "dim": 2}
 SIGNS = {"+": "green", "-": "red", "~": "yellow", ">": "cyan", "=": "dim"}
 
+# Colours, movements of the cursor, titles, and every other character that a terminal would act on.
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00-\x1f\x7f-\x9f]")
 _REVISION = re.compile(r"arn:[^:]+:ecs:[^:]*:\d*:task-definition/(\S+)")
 
 
@@ -28,6 +30,11 @@ def ansi(text: str, color: str) -> str:
     return f"\033[{COLORS[color]}m{text}\033[0m" if text else text
 
 
+def printable(text: str) -> str:
+    """Text from elsewhere as it may go to a terminal."""
+    return _CONTROL.sub("", text.expandtabs(4))
+
+
 def value_text(value: Any) -> str:
     """A value as people read it: text in quotes, revisions as `web:41`, what is not known yet as such."""
     if isinstance(value, Ref):
@@ -36,8 +43,12 @@ def value_text(value: Any) -> str:
         return str(value)
     if isinstance(value, str) and (match := _REVISION.fullmatch(value)):
         return match[1]
+    # Sorted, so that two values differ where they differ, and not in the order of their members.
     return json.dumps(
-        value, ensure_ascii=False, default=lambda other: UNKNOWN if isinstance(other, Ref) else str(other)
+        value,
+        ensure_ascii=False,
+        sort_keys=True,
+        default=lambda other: UNKNOWN if isinstance(other, Ref) else str(other),
     )
 
 

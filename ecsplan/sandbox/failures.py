@@ -10,12 +10,14 @@ IMAGE_PULL: Final = "IMAGE_PULL"
 CONTAINER_HEALTH: Final = "CONTAINER_HEALTH"
 ELB_HEALTH: Final = "ELB_HEALTH"
 SECRETS: Final = "SECRETS"
-KINDS: Final = (OUT_OF_MEMORY, IMAGE_PULL, CONTAINER_HEALTH, ELB_HEALTH, SECRETS)
+SPOT: Final = "SPOT"
+KINDS: Final = (OUT_OF_MEMORY, IMAGE_PULL, CONTAINER_HEALTH, ELB_HEALTH, SECRETS, SPOT)
 
 EXITED: Final = "EssentialContainerExited"
 NOT_STARTED: Final = "TaskFailedToStart"
 BY_SCHEDULER: Final = "ServiceSchedulerInitiated"
 KILLED: Final = 137  # by SIGKILL
+TERMINATED: Final = 143  # by SIGTERM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,9 @@ def end(kind: str, *, task: str, image: str, port: int, target_group: str) -> En
         text = f"pull image manifest has been retried 1 time(s): failed to resolve ref {image}"
         reason = f"CannotPullContainerError: {text}"
         return End(stop_code=NOT_STARTED, stopped_reason=reason, container_reason=reason)
+    if kind == SPOT:
+        text = "Your Spot Task was interrupted."
+        return End(stop_code="SpotInterruption", stopped_reason=text, exit_code=TERMINATED)
     if kind == CONTAINER_HEALTH:
         text = "Task failed container health checks"
         event = f"(task {task}) failed container health checks."

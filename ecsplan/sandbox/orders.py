@@ -89,9 +89,9 @@ class Orders:
         ``exit_code`` is that of every essential container, ``exit_codes`` those of containers by name. ``image``,
         ``family`` and ``command`` (a container's words with blanks between) are globs. ``started`` False:
         the task never starts and has no exit code. ``reason`` is the containers', ``stopped_reason`` the task's.
-        ``failure`` is OUT_OF_MEMORY, IMAGE_PULL, CONTAINER_HEALTH, ELB_HEALTH or SECRETS; a one-off task that ``stays``
-        PROVISIONING, PENDING or RUNNING does so until it is stopped. ``log_lines`` (or ``log_line_count`` generated
-        ones) go to the essential containers' awslogs streams, spread over the time that these run, or as
+        ``failure`` is OUT_OF_MEMORY, IMAGE_PULL, CONTAINER_HEALTH, ELB_HEALTH, SECRETS or SPOT; a one-off task that
+        ``stays`` PROVISIONING, PENDING or RUNNING does so until it is stopped. ``log_lines`` (or ``log_line_count``
+        generated ones) go to the essential containers' awslogs streams, spread over the time that these run, or as
         ``[seconds, line]``; they can be read ``log_delay`` seconds later. The newest fitting rule wins.
         """
         rule = TaskRule(

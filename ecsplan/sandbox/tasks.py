@@ -27,7 +27,7 @@ def run(region: Region, params: Doc, unplaced: Doc | None = None, unplaced_count
     count = params.get("count", 1)
     refused = [{"arn": cluster.arn} | unplaced] * min(count, unplaced_count) if unplaced else []
     tasks = [_start(region, params, cluster, revision) for _ in range(count - len(refused))]
-    if token[1]:
+    if token[1] and tasks:  # where nothing was started there is nothing to be replayed
         region.run_tokens[token] = (params, [task.arn for task in tasks])
     return {"tasks": [task_docs.describe(task, region.now) for task in tasks], "failures": refused}
 

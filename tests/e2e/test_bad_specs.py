@@ -107,11 +107,11 @@ def test_too_little(world: World, content: str) -> None:
     assert "task" in refused(world, "plan", "v1")
 
 
-def test_more_tasks_than_one_request_starts(world: World) -> None:
-    """AWS would refuse it half-way."""
-    world.write(spec(task() | {"run_tasks": [{"count": 11}]}), seed=False)
+@pytest.mark.parametrize("count", [0, -3, 10_001])
+def test_numbers_of_tasks_that_make_no_sense(world: World, count: int) -> None:
+    world.write(spec(task() | {"run_tasks": [{"count": count}]}), seed=False)
     (line,) = faults(refused(world, "plan", "v1"))
-    assert line.startswith("tasks.web.run_tasks[0].count: must be from 1 to 10")
+    assert line.startswith("tasks.web.run_tasks[0].count: must be from 1 to 10,000")
 
 
 def test_a_spec_without_placeholder_is_told(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
@@ -153,6 +154,16 @@ def test_looking_needs_no_lock(world: World) -> None:
         world.ok("history")
         world.ok("show", "1")
         world.ok("plan", "v2")
+
+
+def test_planning_while_a_deployment_runs_says_so(world: World) -> None:
+    world.write(spec())
+    world.deploy("v1")
+    path = locked(world).path(1)
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    holder = {"user": "ana", "host": socket.gethostname(), "pid": os.getppid(), "command": "ecsplan deploy v1"}
+    (path.parent / "holder.json").write_text(json.dumps({"since": "2026-01-02T03:04:05Z", "holder": holder}))
+    assert "deployment 1 is running" in world.plan("v2")["warnings"]
 
 
 def test_a_refused_plan_leaves_no_lock(world: World) -> None:

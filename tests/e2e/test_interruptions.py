@@ -100,11 +100,12 @@ def test_a_process_that_is_killed(deployed: World) -> None:
     back_to_v1(deployed)
 
 
-def test_before_anything_was_sent(deployed: World) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_before_anything_was_sent(deployed: World, number: signal.Signals) -> None:
     deployed.aws.fault("GetCallerIdentity", "hold")
     with started("plan", "v2") as process:
         until(lambda: deployed.aws.holding, "the plan is being made")
-        process.send(signal.SIGINT)
+        process.send(number)
         deployed.aws.release()
         code, out, err = process.ended()
     assert (code, out) == (130, "")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 
 from ecsplan import pacing, pipeline
 from ecsplan.executor import Result
 from ecsplan.journal import Outcome
-from tests.support.specs import TOPIC, shop, spec
+from tests.support.specs import TOPIC, shop, spec, task
 from tests.support.world import World
 
 
@@ -99,6 +100,15 @@ def test_a_throttled_registration_is_repeated_on_the_command_line(world: World) 
     assert world.statuses() == {"web:1": "ACTIVE"}
 
 
+@pytest.mark.parametrize("operation", ["RunTask", "UpdateService"])
+def test_a_revision_that_is_not_known_everywhere_yet(world: World, operation: str) -> None:
+    world.write(shop())
+    not_yet = "Unable to describe task definition."
+    world.aws.fault(operation, "error", times=3, code="ClientException", message=not_yet)
+    assert carried_out(world, "v1").outcome is Outcome.SUCCEEDED
+    settled(world, "v1")
+
+
 def test_a_task_whose_answer_was_lost(world: World) -> None:
     """The migration runs exactly once: the request carries a token, and the repetition carries the same."""
     world.write(shop())
@@ -119,6 +129,15 @@ def test_a_task_that_never_arrived(world: World) -> None:
     assert ran_tasks(world) == 1
 
 
+def test_a_task_whose_token_came_before_is_looked_for(world: World) -> None:
+    """What became of the call that it came with is not known; it is no refusal."""
+    world.write(shop())
+    world.aws.fault("RunTask", "error", times=1, code="ConflictException", message="Unable to reuse clientToken")
+    world.deploy("v1")
+    assert ran_tasks(world) == 1
+    assert world.sent().count("RunTask") == 2
+
+
 def test_each_task_has_a_token_of_its_own(world: World) -> None:
     """Two steps, two deployments, also of the same tag: four tokens."""
     made = shop()
@@ -130,6 +149,18 @@ def test_each_task_has_a_token_of_its_own(world: World) -> None:
     tokens = [params["clientToken"] for params in world.params("RunTask")]
     assert len(set(tokens)) == len(tokens) == 4
     assert ran_tasks(world) == 4
+
+
+def test_a_failed_deployment_can_be_tried_again_where_no_journal_is_kept(world: World) -> None:
+    """On a fresh machine for each run every deployment is the first there. The token of the one that failed was used
+    with the revision that was put back, and AWS takes none for two revisions. (A service's PRIMARY deployment would
+    make the second plan another one.)"""
+    world.write(spec(task(services=(), runs=("migrate",), rules=(("nightly", ("report",)),))))
+    world.aws.fault("PutTargets", "error", times=1, code="ValidationException", message="Not now.")
+    assert world.run("deploy", "v1", "--yes").code == 6
+    shutil.rmtree(".ecsplan")
+    world.deploy("v1")
+    assert ran_tasks(world) == 2
 
 
 def test_a_token_of_ones_own_is_refused(world: World) -> None:

@@ -116,3 +116,34 @@ def test_a_target_is_sent_whole(world: World) -> None:
     assert sent.keys() >= before["report"].keys()
     assert world.kept("nightly") == before
     assert world.pointing("nightly") == {"report": "web:1"}
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [{"deploymentCircuitBreaker": {"enable": True}}, {"alarms": {"alarmNames": ["a"], "enable": True}}],
+    ids=lambda it: next(iter(it)),
+)
+def test_a_block_that_is_declared_in_part_is_deployed(world: World, declared: Doc) -> None:
+    """boto3 would refuse the call without the members that are left out."""
+    world.write(shop({"service": "web", "deploymentConfiguration": declared}))
+    world.deploy("v1")
+    (name,) = declared
+    assert configuration(world)[name] | declared[name] == configuration(world)[name]
+    assert configuration(world)[name]["rollback"] is False
+    assert "No changes" in world.ok("plan", "v1").out
+
+
+def test_what_nobody_has_is_missed_while_planning(world: World) -> None:
+    public = {"awsvpcConfiguration": {"assignPublicIp": "ENABLED"}}
+    world.write(shop({"service": "web", "networkConfiguration": public}))
+    ran = world.run("plan", "v1")
+    assert ran.code == 1
+    assert "service.prod/web: networkConfiguration.awsvpcConfiguration.subnets is required" in ran.err
+    assert not world.sent()
+
+
+def test_what_a_list_lacks_is_found_offline(world: World) -> None:
+    world.write(shop({"service": "web", "capacityProviderStrategy": [{"weight": 1}]}), seed=False)
+    ran = world.run("validate")
+    assert ran.code == 3
+    assert "update_services[0].capacityProviderStrategy[0].capacityProvider: required, but missing" in ran.err

@@ -182,6 +182,20 @@ def test_sandbox_on_a_port_that_is_taken(world: World) -> None:
     assert ran.err.startswith("error: ")
 
 
+def test_letters_that_the_terminal_does_not_have(world: World) -> None:
+    made = shop()
+    made["tasks"]["web"]["task_definition"]["containerDefinitions"][0]["environment"] = [
+        {"name": "GREETING", "value": "\u4f60\u597d \u2026"}
+    ]
+    world.write(made)
+    ran = subprocess.run(
+        [sys.executable, "-m", "ecsplan", "deploy", "v1", "--yes"],
+        env={**environment(), "PYTHONIOENCODING": "latin-1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, world.history()[-1]["outcome"]) == (0, "succeeded"), ran.stderr
+    assert r"\u4f60\u597d \u2026" in ran.stdout
+
+
 def test_a_disk_that_is_full_behind_stdout_changes_no_outcome(world: World) -> None:
     world.write(shop())
     world.ok("plan", "v1")

@@ -24,8 +24,8 @@ def whole(secret: str) -> list[str]:
 
 
 def inner(secret: str) -> list[str]:
-    """Those within a URL or a JSON text."""
-    return [f"{name}-{secret}-value" for name in ("url", "json", "input")]
+    """Those within a URL, a JSON text or a command line."""
+    return [f"{name}-{secret}-value" for name in ("url", "json", "input", "shell", "flag", "header", "word")]
 
 
 def secrets(secret: str) -> list[str]:
@@ -44,8 +44,15 @@ def with_secrets(secret: str) -> Doc:
         {"name": "MODE", "value": "plain-value"},
     ]
     log = {"logDriver": "splunk", "options": {"splunk-token": f"option-{secret}-value", "splunk-url": "https://splunk"}}
-    made = task(task_definition=definition("web", container(environment=environment, logConfiguration=log)))
-    override = {"name": "web", "environment": [{"name": "ROOT_PASSWORD", "value": f"override-{secret}-value"}]}
+    line = f"export PGPASSWORD=shell-{secret}-value; curl -H 'X-Api-Key: header-{secret}-value' https://db.internal"
+    command = ["sh", "-c", line, f"--auth-token=flag-{secret}-value"]
+    one = container(environment=environment, logConfiguration=log, command=command)
+    made = task(task_definition=definition("web", one))
+    override = {
+        "name": "web",
+        "command": ["./migrate", "--password", f"word-{secret}-value"],
+        "environment": [{"name": "ROOT_PASSWORD", "value": f"override-{secret}-value"}],
+    }
     made["run_tasks"] = [migration(overrides={"containerOverrides": [override]})]
     text = json.dumps({"containerOverrides": [{"name": "web", "environment": [
         {"name": "JOB_TOKEN", "value": f"input-{secret}-value"},
@@ -167,7 +174,7 @@ def test_why_a_rollout_failed_is_scrubbed(deployed: World, form: str) -> None:
 
 
 def test_secrets_within_values_are_scrubbed_where_aws_quotes_them(deployed: World) -> None:
-    """The password of a URL, and values within JSON: what is quoted may be the inner value alone."""
+    """The password of a URL, and values within JSON or a line: what is quoted may be the inner value alone."""
     message = f"Invalid value: {' '.join(inner(NEW))}"
     deployed.aws.fault("PutTargets", "error", code="InvalidParameterException", message=message)
     ran = deployed.run("deploy", "v2", "--yes")

@@ -66,6 +66,16 @@ def test_a_new_revision_in_the_family(planned: World) -> None:
     )
 
 
+def test_tags_of_the_revision_in_use(planned: World) -> None:
+    """They are kept where the spec declares none, so a new revision would have the old ones."""
+    arn = planned.ecs("DescribeTaskDefinition", taskDefinition="web:1")["taskDefinition"]["taskDefinitionArn"]
+    planned.ecs("TagResource", resourceArn=arn, tags=[{"key": "team", "value": "shop"}])
+    stale(planned, "task_definition.web", fields=['task_definition.web: tagged.web:1.team none -> "shop"'])
+    planned.ok("plan", "v2")
+    planned.ecs("TagResource", resourceArn=arn, tags=[{"key": "team", "value": "core"}])
+    stale(planned, "task_definition.web", fields=['task_definition.web: tagged.web:1.team "shop" -> "core"'])
+
+
 def test_a_deregistered_revision(world: World) -> None:
     """Not one that anything uses: an old one, which the plan would have kept."""
     world.write(shop())

@@ -41,6 +41,15 @@ def failing_rollout(outcomes: Outcomes) -> None:
     outcomes.add_rollout(RolloutRule(ends="FAILED", image="*:v2"))
 
 
+def rolled_back(outcomes: Outcomes) -> None:
+    outcomes.add_rollout(RolloutRule(ends="ROLLED_BACK", image="*:v2"))
+
+
+def failing_beside_another(outcomes: Outcomes) -> None:
+    outcomes.add_rollout(RolloutRule(ends="NEVER", service="shop-worker", image="*:v2"))
+    outcomes.add_rollout(RolloutRule(ends="FAILED", service="shop-web", image="*:v2", seconds=20.0))
+
+
 def failing_first_rollout(outcomes: Outcomes) -> None:
     outcomes.add_rollout(RolloutRule(ends="FAILED", image="*:v1"))
 
@@ -73,6 +82,10 @@ STORIES = (
     Story(name="rollback of the first", before=("v1",), tag=""),
     Story(name="failed rollout", before=("v1",), tag="v2", ends=Outcome.PUT_BACK, outcomes=failing_rollout),
     Story(name="failed first rollout", before=(), tag="v1", ends=Outcome.PUT_BACK, outcomes=failing_first_rollout),
+    Story(name="rolled back by ECS", before=("v1",), tag="v2", ends=Outcome.PUT_BACK, outcomes=rolled_back,
+          examples=("django",)),
+    Story(name="failed beside another", before=("v1",), tag="v2", ends=Outcome.PUT_BACK,
+          outcomes=failing_beside_another, examples=("django",)),
     Story(name="failed migration", before=("v1",), tag="v2", ends=Outcome.PUT_BACK, outcomes=failing_task,
           examples=("django",)),
     Story(name="refused targets", before=("v1",), tag="v2", ends=Outcome.PUT_BACK, refused=targets_of_v2,

@@ -88,6 +88,16 @@ def test_within_the_hour_one_that_is_not_there_is_run(django: Stage) -> None:
     assert django.cloud.state()["ran"] == ["shop-web:1"]
 
 
+@pytest.mark.parametrize(("behind", "outcome"), [(200, Outcome.SUCCEEDED), (1000, Outcome.STOPPED)])
+def test_resumed_by_a_machine_whose_clock_is_behind(django: Stage, behind: float, outcome: Outcome) -> None:
+    """Clocks differ; a time that cannot be is no time to judge by."""
+    killed(django, "ecs:run_task", "killed before")
+    django.cloud.clock.sleep(-behind)
+    result = resumed(django)
+    assert result.outcome is outcome
+    assert ("still to come by this machine's clock" in result.reason) == (outcome is Outcome.STOPPED)
+
+
 @pytest.mark.parametrize(("unclear", "ran"), [("done", 1), ("run", 2)])
 def test_a_person_says_whether_it_ran(django: Stage, unclear: str, ran: int) -> None:
     killed(django, "ecs:run_task")

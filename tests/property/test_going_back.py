@@ -122,7 +122,7 @@ def test_a_rules_steps_and_their_undos_are_what_the_difference_says(live: Doc, c
     delta_live = live_of(address, candidate(live))
     for target in (*live["Targets"], *change["Targets"]):
         target.setdefault("Arn", "arn:cluster")
-        target.setdefault("EcsParameters", {})
+        target.setdefault("EcsParameters", {"TaskDefinitionArn": "web:41"})
     (delta,) = diff([declared], {declared.address: delta_live})
     sent = of.steps(delta) if delta.change.action is not Action.KEEP else ()
     done = _carried_out(live, [draft.call for draft in sent])

@@ -107,7 +107,9 @@ HOOKS: Final[list[Doc]] = [
      "roleArn": "arn:aws:iam::123456789012:role/r", "lifecycleStages": ["POST_SCALE_UP"]},
 ]  # fmt: skip
 ALARMS: Final[Doc] = {"alarmNames": ["a"], "enable": True, "rollback": True}
-FAILURES: Final = st.sampled_from([None, "OUT_OF_MEMORY", "IMAGE_PULL", "CONTAINER_HEALTH", "ELB_HEALTH", "SECRETS"])
+FAILURES: Final = st.sampled_from(
+    [None, "OUT_OF_MEMORY", "IMAGE_PULL", "CONTAINER_HEALTH", "ELB_HEALTH", "SECRETS", "SPOT"]
+)
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)

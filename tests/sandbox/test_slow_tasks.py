@@ -86,6 +86,7 @@ def test_stopping_one_that_was_going_to_fail(ready: Any, aws: Sandbox, clock: Cl
         ("OUT_OF_MEMORY", "EssentialContainerExited", 137),
         ("IMAGE_PULL", "TaskFailedToStart", None),
         ("SECRETS", "TaskFailedToStart", None),
+        ("SPOT", "SpotInterruption", 143),
     ],
 )
 def test_ways_to_fail(ready: Any, aws: Sandbox, clock: Clock, failure: str, code: str, exit_code: int | None) -> None:

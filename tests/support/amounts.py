@@ -6,6 +6,9 @@ import os
 import sys
 from pathlib import Path
 
+# Read before a test takes everything of ecsplan's out of the environment.
+FIGURES = os.environ.get("ECSPLAN_SOAK_FIGURES")
+
 
 def amount(name: str, usual: int) -> int:
     """`ECSPLAN_SOAK_NAME` from the environment, or the usual amount."""
@@ -15,6 +18,6 @@ def amount(name: str, usual: int) -> int:
 def figure(text: str) -> None:
     """Say how much it was: on stdout, and in the file `ECSPLAN_SOAK_FIGURES`, which `script/soak` shows."""
     sys.stdout.write(f"\n{text}\n")
-    if path := os.environ.get("ECSPLAN_SOAK_FIGURES"):
-        with Path(path).open("a", encoding="utf-8") as file:
+    if FIGURES:
+        with Path(FIGURES).open("a", encoding="utf-8") as file:
             file.write(f"{text}\n")

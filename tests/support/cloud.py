@@ -67,6 +67,8 @@ class Cloud:
                 return copy.deepcopy(self.ecs.call(operation, call.params))
             if call.service == "events":
                 return copy.deepcopy(self.events.call(operation, call.params))
+            if call.service == "logs":
+                return self.ecs.region.logs.call(REGION, operation, call.params, self.clock.now())
         except errors.AwsError as error:
             raise AwsError(f"{call}: {error.code}: {error.message}", code=error.code) from error
         if call.service == "sns":
@@ -97,7 +99,7 @@ class Cloud:
         }
 
     def _service(self, cluster: str, name: str) -> Doc:
-        """A whole service, with the revisions that it was rolled out to, one after the other."""
+        """A whole service, and how often it was moved: by a rollout, or by ECS taking one back."""
         (found,) = self.ecs.call("DescribeServices", {"cluster": cluster, "services": [name]})["services"]
         rollouts = self.ecs.region.services[cluster, name].rollouts
         kept = {field: value for field, value in found.items() if field not in VOLATILE}
@@ -105,7 +107,7 @@ class Cloud:
         return {
             **copy.deepcopy(kept),
             "primary": {field: primary[field] for field in ("taskDefinition", "rolloutState", "runningCount")},
-            "rollouts": len(rollouts),
+            "moves": len(rollouts) + sum(rollout.rollback is not None for rollout in rollouts),
         }
 
     def primary(self, cluster: str, name: str) -> str:
@@ -211,5 +213,7 @@ def named(call: Call) -> str:
     params: Mapping[str, Any] = call.params
     if call.service == "sns":
         params = {"method": json.loads(params["Message"])["method"]}
-    kept = {k: v for k, v in params.items() if k not in ("clientToken", "startedBy", "tasks", "nextToken")}
+    kept = {
+        k: v for k, v in params.items() if k not in ("clientToken", "startedBy", "tasks", "nextToken", "logStreamName")
+    }
     return f"{call} {json.dumps(kept, sort_keys=True)}"

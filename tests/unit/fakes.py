@@ -18,11 +18,11 @@ from ecsplan import events
 from ecsplan.aws import Gateway
 from ecsplan.errors import AwsError
 from ecsplan.executor import Options, Result, apply, resume
-from ecsplan.journal import Began, Closed, Deployment, Done, Entry, Failed
+from ecsplan.journal import Began, Closed, Deployment, Done, Entry, Failed, Opened
 from ecsplan.kinds.base import Answer
 from ecsplan.model import Call, Doc, Plan, Step
 from ecsplan.sending import Ports
-from tests.unit.builders import ACCOUNT, REGION, START, task_definition_arn
+from tests.unit.builders import ACCOUNT, AT, ORIGIN, REGION, START, task_definition_arn
 
 READS = ("describe_", "get_", "list_")
 
@@ -79,7 +79,13 @@ class FakeAws:
         self.rollouts: dict[tuple[str, int], list[Doc]] = {}
         """by service and number of its update: what each look at the PRIMARY deployment shows; the last one stays"""
         self.tasks: dict[int, list[Doc]] = {}
-        """by number of the run: what each look at the task shows; the last one stays"""
+        """by number of the task: what each look at it shows; the last one stays"""
+        self.places: int | None = None
+        """how many more tasks find a place; None is any number"""
+        self.forgotten: set[str] = set()
+        """tasks (ARNs) that ECS no longer shows"""
+        self.logs: dict[str, list[str]] = {}
+        """by name of the stream: what was written to it so far"""
         self.answers: dict[str, Doc] = {}
         """by operation: answered instead of what this world would answer"""
         self.on_call: Callable[[Call], None] = lambda _call: None
@@ -161,7 +167,10 @@ class FakeAws:
     def _answered(self, call: Call) -> Doc:
         if call.operation in self.answers:
             return self.answers[call.operation]
-        answer: Doc = getattr(self, f"_{call.operation}")(call.params)
+        known = getattr(self, f"_{call.operation}", None)
+        if known is None:
+            raise refusal("UnknownOperationException", f"{call} is not known here")
+        answer: Doc = known(call.params)
         return answer
 
     # --- the world ---
@@ -191,14 +200,31 @@ class FakeAws:
         return {"taskDefinitionArns": list(reversed(found))}
 
     def _run_task(self, params: Doc) -> Doc:
-        self._runs += 1
-        return {"tasks": [{"taskArn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/prod/{self._runs}"}]}
+        count = params.get("count", 1)
+        placed = count if self.places is None else min(count, self.places)
+        if self.places is not None:
+            self.places -= placed
+        self._runs += placed
+        numbers = range(self._runs - placed + 1, self._runs + 1)
+        return {
+            "tasks": [{"taskArn": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/prod/{number}"} for number in numbers],
+            "failures": [{"reason": "RESOURCE:CPU"}] * (count - placed),
+        }
+
+    def _get_log_events(self, params: Doc) -> Doc:
+        if params["logStreamName"] not in self.logs:
+            raise refusal("ResourceNotFoundException", "The specified log stream does not exist.")
+        lines, start = self.logs[params["logStreamName"]], int(params.get("nextToken", "0"))
+        return {
+            "events": [{"timestamp": 0, "message": line} for line in lines[start:]],
+            "nextForwardToken": str(len(lines)),
+        }
 
     def _stop_task(self, params: Doc) -> Doc:
         return {"task": {"taskArn": params["task"], "desiredStatus": "STOPPED"}}
 
     def _describe_tasks(self, params: Doc) -> Doc:
-        return {"tasks": [self._task(arn) for arn in params["tasks"]]}
+        return {"tasks": [self._task(arn) for arn in params["tasks"] if arn not in self.forgotten]}
 
     def _task(self, arn: str) -> Doc:
         looks = self.tasks.get(int(arn.rpartition("/")[2]), [stopped(0)])
@@ -324,8 +350,9 @@ class Rig:
         """Journal entries and calls, in the order in which they happened."""
         return self.aws.trace
 
-    def apply(self, plan: Plan, *, number: int = 7, **options: Any) -> Result:
-        return self._ended(apply(plan, number, self.ports, Options(**options)))
+    def apply(self, plan: Plan, *, number: int = 7, at: str = AT, **options: Any) -> Result:
+        once = Opened(number=number, at=at, origin=ORIGIN, plan=plan).once
+        return self._ended(apply(plan, number, self.ports, Options(**options), once=once))
 
     def resume(self, deployment: Deployment, **options: Any) -> Result:
         return self._ended(resume(deployment, self.ports, Options(**options)))

@@ -18,6 +18,7 @@ from tests.unit.builders import ecs
 DESCRIBE = ecs("describe_services", services=["web"])
 REGISTER = ecs("register_task_definition", family="web")
 UPDATE = ecs("update_service", service="web")
+RUN = ecs("run_task", taskDefinition="web")
 PUBLISH = Call(service="sns", operation="publish", params={"Message": "x"})
 
 
@@ -109,6 +110,10 @@ def test_a_refusal_of_a_repetition_says_nothing_about_the_first(gateway: Gateway
     assert error_of(gateway, UPDATE, error).unclear is True
 
 
+def test_a_token_that_came_before_says_nothing_about_the_call_that_it_came_with(gateway: Gateway) -> None:
+    assert error_of(gateway, RUN, refused("ConflictException")).unclear is True
+
+
 def test_throttling_is_told_from_other_refusals(gateway: Gateway) -> None:
     concurrent = "Too many concurrent attempts to create a new revision of the specified family."
     for code, message, throttled in (
@@ -122,6 +127,13 @@ def test_throttling_is_told_from_other_refusals(gateway: Gateway) -> None:
         ("AccessDeniedException", "x", False),
     ):
         assert is_throttled(error_of(gateway, REGISTER, refused(code, message))) is throttled
+
+
+@pytest.mark.parametrize(("call", "later"), [(UPDATE, True), (RUN, True), (REGISTER, False), (PUBLISH, False)], ids=str)
+def test_a_revision_that_is_not_known_yet_will_be(gateway: Gateway, call: Call, later: bool) -> None:
+    for message in ("Unable to describe task definition.", "TaskDefinition not found."):
+        assert is_throttled(error_of(gateway, call, refused("ClientException", message))) is later
+    assert not is_throttled(error_of(gateway, call, refused("ClientException", "TaskDefinition is inactive")))
 
 
 # --- nobody answered ---

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ecsplan.kinds.service import ON_DEPLOYMENT
+from ecsplan.kinds.service_reading import ON_DEPLOYMENT
 from ecsplan.model import Action, Doc, Live, mapped
 from ecsplan.normalize import pruned
 from ecsplan.shapes import members

@@ -16,7 +16,10 @@ from ecsplan.cli import cli, run
 from ecsplan.errors import EcsplanError, StaleError
 from tests.unit.fakes import child_environment
 
-COMMANDS = ["plan", "apply", "deploy", "rollback", "resume", "history", "show", "render", "validate", "sandbox", "demo"]
+COMMANDS = [
+    "plan", "apply", "deploy", "rollback", "resume", "continue", "history", "show", "render", "validate", "sandbox",
+    "demo",
+]  # fmt: skip
 SPEC = """
 app = "shop"
 [tasks.web.task_definition]

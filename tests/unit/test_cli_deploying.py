@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ecsplan.cli.deploying import exit_code, stopping, tell_outcome
-from ecsplan.cli.given import Duration, Given
+from ecsplan.cli.given import Duration, Given, screen
 from ecsplan.errors import Exit
 from ecsplan.executor import Result
 from ecsplan.journal import Outcome
@@ -84,6 +84,18 @@ def test_the_first_signal_asks_to_stop(capsys: Output, site: Site, number: signa
     assert capsys.readouterr().err == "stopping after the running call; once more to stop at once\n"
 
 
+def test_a_signal_in_the_middle_of_a_line_is_no_fault(site: Site) -> None:
+    """Python refuses to write to a stream from within a write to it."""
+
+    class Busy(io.StringIO):
+        def write(self, text: str) -> int:
+            raise RuntimeError("reentrant call inside a writer")
+
+    with contextlib.redirect_stderr(Busy()), stopping(site):
+        signal.raise_signal(signal.SIGINT)
+        assert site.stop.is_set()
+
+
 def test_signals_are_as_before_afterwards(site: Site) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with contextlib.suppress(KeyError), stopping(site):
@@ -137,6 +149,18 @@ def test_who_gets_colours(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert given(color).paint(stream) is (ansi if painted else plain)
+
+
+@pytest.mark.parametrize(("columns", "lines", "size"), [
+    ("80", "24", (80, 18)), ("200", "60", (120, 54)), ("20", "5", (60, 18)),
+])  # fmt: skip
+def test_what_a_terminal_takes(
+    monkeypatch: pytest.MonkeyPatch, columns: str, lines: str, size: tuple[int, int]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("LINES", lines)
+    assert screen(Terminal()) == size
+    assert screen(io.StringIO()) == (80, None)
 
 
 def test_durations_are_seconds_or_text() -> None:

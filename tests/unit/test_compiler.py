@@ -70,6 +70,18 @@ def test_what_a_person_would_want_to_know_about_images(images: list[str], warnin
     assert list(tag_warnings(loaded, "v1")) == warnings
 
 
+def test_a_digest_stands_behind_an_at_sign() -> None:
+    """Registries with a port and images that are pinned are left as they are, whatever the tag is."""
+    images = ("registry:5000/web@{image_tag}", "proxy@sha256:" + "a" * 64, "registry:5000/log:{image_tag}")
+    containers = [container(f"c{number}", image=image) for number, image in enumerate(images)]
+    loaded, digest = spec_of(spec({"task_definition": definition("web", *containers)})), "sha256:" + "b" * 64
+    (warning,) = tag_warnings(loaded, digest)
+    assert warning.startswith("tasks.web, container c2: the image 'registry:5000/log:{image_tag}' with sha256:b")
+    assert warning.endswith("a digest stands behind @, not behind a colon")
+    found = next(iter(compile_spec(loaded, digest))).doc["containerDefinitions"]
+    assert [one["image"] for one in found][:2] == [f"registry:5000/web@{digest}", images[1]]
+
+
 def test_what_lint_would_want_to_know_is_a_warning_with_its_place() -> None:
     one = container("web", image="web:{image_tag}", linuxParameters={"swappiness": 1})
     fargate = {"requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": 256, "memory": 512}

@@ -206,6 +206,16 @@ def test_a_namespace_in_doubt_hides_nothing_else() -> None:
     assert delta.wanted["serviceConnectConfiguration"]["namespace"] == "shop"
 
 
+def test_beside_another_difference_a_namespace_in_doubt_is_a_warning_still() -> None:
+    """It would be a line of every plan that moves the service to a new revision."""
+    delta = service(connect("shop") | {"desiredCount": 2}, connect(ARN) | {"desiredCount": 1})
+    assert [(field.path, field.before, field.after) for field in delta.change.fields] == [("desiredCount", 1, 2)]
+    (warning,) = cautions([delta])
+    assert f"namespace is {ARN} and declared as shop" in warning
+    assert delta.change.before is not None
+    assert delta.change.before["serviceConnectConfiguration"]["namespace"] == ARN
+
+
 def test_what_is_in_doubt_still_fills_the_references_to_it() -> None:
     on: Doc = {"service": "web", "taskDefinition": Ref(address=Address(TASK), output="arn")}
     task, web = resource(TASK, definition(BLANK)), resource(SERVICE, on)

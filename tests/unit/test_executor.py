@@ -8,6 +8,7 @@ import pytest
 
 from ecsplan import events
 from ecsplan.errors import AwsError
+from ecsplan.executor import CONCURRENT
 from ecsplan.journal import Began, Closed, Done, Outcome
 from ecsplan.model import Address, Call, Phase, Ref, Settings, Step
 from ecsplan.sending import Ports
@@ -120,19 +121,19 @@ def test_what_does_not_depend_on_each_other_is_sent_at_once(rig: Rig, steps: tup
     assert len(rig.aws.calls(operation)) == 3
 
 
-def test_at_most_eight_calls_are_under_way(rig: Rig) -> None:
-    gate, lock, threads = threading.Barrier(8, timeout=10), threading.Lock(), set[str]()
+def test_so_many_calls_are_under_way_and_no_more(rig: Rig) -> None:
+    gate, lock, threads = threading.Barrier(CONCURRENT, timeout=10), threading.Lock(), set[str]()
 
     def meet(call: Call) -> None:
         if call.operation == "update_service":
             with lock:
                 threads.add(threading.current_thread().name)
-            gate.wait()  # eight at a time, or never
+            gate.wait()  # so many at a time, or never
 
     rig.aws.on_call = meet
-    rig.apply(plan(register(), *(update(f"s{n}") for n in range(16))))
-    assert len(threads) == 8
-    assert len(rig.aws.calls("update_service")) == 16
+    rig.apply(plan(register(), *(update(f"s{n}") for n in range(2 * CONCURRENT))))
+    assert len(threads) == CONCURRENT
+    assert len(rig.aws.calls("update_service")) == 2 * CONCURRENT
 
 
 def test_the_steps_of_one_address_keep_their_order(rig: Rig) -> None:
@@ -197,6 +198,14 @@ def test_the_token_differs_by_step_and_by_deployment_and_by_plan() -> None:
         rig.apply(made, number=number)
         seen |= {token_of(rig, 0), token_of(rig, 1)}
     assert len(seen) == 6
+
+
+def test_the_token_differs_where_a_journal_begins_anew() -> None:
+    """The same plan, again the first deployment: on a fresh machine, for example."""
+    first, again = Rig(), Rig()
+    first.apply(plan(run()), number=1)
+    again.apply(plan(run()), number=1, at="2023-11-14T22:13:20.001Z")
+    assert token_of(first) != token_of(again)
 
 
 def test_the_token_is_the_same_for_the_same_step_of_the_same_deployment() -> None:

@@ -7,6 +7,7 @@ import pytest
 from ecsplan import events
 from ecsplan.errors import AwsError
 from ecsplan.journal import Began, Closed, Done, Failed, Outcome
+from ecsplan.model import Address
 from tests.unit.builders import plan, register, retire, run, targets, task_definition_arn, update, whole
 from tests.unit.fakes import Rig, refusal, stopped
 
@@ -77,7 +78,12 @@ def test_rollback_undoes_what_was_done_in_reverse(rig: Rig, phase: str) -> None:
     result = rig.apply(plan(*whole()), on_failure="rollback")
     assert (result.outcome, result.reason) == (Outcome.PUT_BACK, REASONS[phase])
     assert undos(rig) == UNDOS[phase]
-    assert rig.log.entries[-1] == Closed(at=rig.log.entries[-1].at, outcome=Outcome.PUT_BACK, reason=REASONS[phase])
+    assert rig.log.entries[-1] == Closed(
+        at=rig.log.entries[-1].at,
+        outcome=Outcome.PUT_BACK,
+        reason=REASONS[phase],
+        diagnoses=dict(result.diagnoses),
+    )
 
 
 @pytest.mark.parametrize("phase", REASONS)
@@ -111,7 +117,7 @@ def test_undos_are_journaled_like_steps(rig: Rig) -> None:
     rig.apply(plan(register(), update(), targets()))
     assert rig.trace[rig.trace.index("failed 3") :] == [
         "failed 3",
-        "undo began 2", "update_service", "undo done 2", "describe_services",
+        "describe_services", "undo began 2", "update_service", "undo done 2", "describe_services",
         "undo began 1", "deregister_task_definition", "undo done 1",
         "closed put back",
     ]  # fmt: skip
@@ -161,6 +167,25 @@ def test_several_rollouts_that_fail_are_all_told(rig: Rig) -> None:
     assert [entry.step for entry in rig.log.of(Failed)] == [2, 3]
 
 
+def test_why_a_rollout_failed_is_told_and_kept_without_secrets(rig: Rig) -> None:
+    rig.clean = lambda text: text.replace("hunter2", "***")
+    rig.aws.rollouts["web", 1] = [{"rolloutState": "FAILED", "rolloutStateReason": "hunter2 is wrong."}]
+    result = rig.apply(plan(register(), update()))
+    found = result.diagnoses[Address("service.prod/web")]
+    assert found.reason == "*** is wrong"
+    assert [event.diagnosis for event in rig.happened(events.Diagnosed)] == [found]
+    assert [entry.diagnoses for entry in rig.log.of(Closed)] == [{"service.prod/web": found}]
+
+
+def test_a_surprise_while_looking_up_why_does_not_keep_it_from_being_put_back(rig: Rig) -> None:
+    rig.aws.rollouts["web", 1] = [{"rolloutState": "FAILED"}]
+    rig.aws.answers["describe_task_definition"] = {"taskDefinition": 42}
+    result = rig.apply(plan(register(), update()))
+    assert (result.outcome, result.diagnoses) == (Outcome.PUT_BACK, {})
+    (warning,) = rig.happened(events.Warned)
+    assert warning.message.startswith("why service.prod/web has failed could not be looked up: ")
+
+
 def test_the_state_and_hint_of_the_failure_are_in_the_result(rig: Rig) -> None:
     error = AwsError("no", code="AccessDeniedException", state="Nothing was made.", hint="Ask for permission.")
     rig.aws.fail("update_service", error)
@@ -197,7 +222,11 @@ def test_tasks_that_could_not_be_placed_are_a_failure_although_aws_answers_200(r
     rig.aws.answers["run_task"] = {"tasks": [], "failures": [{"reason": "RESOURCE:MEMORY"}]}
     result = rig.apply(plan(register(), run(), update()))
     assert result.outcome is Outcome.PUT_BACK
-    assert result.reason == "run_task.web/migrate: 0 of 1 tasks could be placed: RESOURCE:MEMORY"
+    assert result.reason == (
+        "run_task.web/migrate: 0 of 1 tasks could be placed: not enough free memory on any container instance "
+        "(RESOURCE:MEMORY)"
+    )
+    assert "stays done" not in result.state
     assert len(rig.aws.calls("run_task")) == 1
 
 
@@ -254,7 +283,8 @@ def test_what_somebody_else_has_changed_is_left_to_them(rig: Rig) -> None:
     result = rig.apply(plan(register(), update()))
     assert result.outcome is Outcome.STOPPED
     assert result.reason == (
-        "service.prod/web: superseded: another deployment put the service on web:99; and putting things back failed: "
+        "service.prod/web: superseded: another deployment put the service on web:99 "
+        "(ecs-svc/other); and putting things back failed: "
         "service.prod/web was changed by somebody else and is left to them"
     )
     assert len(rig.aws.calls("update_service")) == 1

@@ -97,10 +97,10 @@ def test_what_a_service_does_not_declare_is_left_alone_a_block_at_a_time() -> No
     assert one["deploymentConfiguration"].field.before == {"maximumPercent": 200, "minimumHealthyPercent": 100}
 
 
-def test_a_revision_is_replaced_whole_so_nothing_of_it_is_left_alone() -> None:
+def test_a_revision_is_replaced_whole_so_nothing_of_it_but_its_tags_is_left_alone() -> None:
     assert not found(TASK, definition(), definition())
     left = found(TASK, definition() | {"tags": [{"key": "team", "value": "a"}]}, definition())
-    assert not left  # tags that others set stay, and are equal
+    assert {path: one.verdict for path, one in left.items()} == {"tags": Verdict.LEFT}
 
 
 def test_what_is_not_there_yet_is_compared_with_nothing() -> None:

@@ -127,7 +127,9 @@ def test_a_dead_holder_blocks_nobody(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [None, b"", b"[]", b"nonsense", b'{"holder":{}}', b'{"since":"x","holder":{"user":1}}']
+    "content",
+    [None, b"", b"[]", b"nonsense", b'{"holder":{}}', b'{"since":"x","holder":{"user":1}}', b"[" * 100_000],
+    ids=range(7),
 )
 def test_a_holder_that_cannot_be_read_is_not_named(journal: Journal, content: bytes | None) -> None:
     with journal.locked(ORIGIN, AT):

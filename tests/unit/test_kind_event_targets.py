@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ecsplan.errors import AwsError, RefusedError
+from ecsplan.errors import AwsError, PlanningError, RefusedError
 from ecsplan.kinds.base import Draft
 from ecsplan.model import Action, Address, Call, Doc, Live, Phase, Ref, Resource
 from tests.support.specs import spec, task
@@ -51,6 +51,11 @@ def on(name: str = "report", arn: Any = NEW, **fields: Any) -> Doc:
 
 def live(*targets: Doc) -> Live:
     return live_of(NIGHTLY, candidate({"Rule": "nightly", "Targets": list(targets)}))
+
+
+def test_a_target_without_a_name_is_none() -> None:
+    (found,) = KIND.read(FakeAsk().on(ask_for(), {"Targets": [{"Arn": CLUSTER}, target()]}), [wanted(on())])
+    assert [one["Id"] for one in found.candidates[0].doc["Targets"]] == ["report"]
 
 
 def drafts(declared: Resource, found: Live) -> tuple[Draft, ...]:
@@ -192,6 +197,20 @@ def test_a_target_is_put_whole_with_its_revision_changed() -> None:
     assert draft.undo == put(target("report", RetryPolicy={"MaximumRetryAttempts": 1}))
     assert (draft.phase, draft.action, draft.note) == (Phase.TARGETS, Action.UPDATE, "report")
     assert [field.path for field in draft.changes] == ["targets.report.EcsParameters.TaskDefinitionArn"]
+
+
+def test_what_neither_the_spec_nor_the_target_has_is_refused() -> None:
+    """Of a target that changes: PutTargets would refuse it when the services have moved already."""
+    network: Doc = {"NetworkConfiguration": {"awsvpcConfiguration": {"AssignPublicIp": "ENABLED"}}}
+    lacks = on(EcsParameters={"TaskDefinitionArn": NEW, **network})
+    with pytest.raises(
+        PlanningError,
+        match=r"targets\.report\.EcsParameters\.NetworkConfiguration\.awsvpcConfiguration\.Subnets is required",
+    ):
+        drafts(wanted(lacks), live(target()))
+    network["NetworkConfiguration"]["awsvpcConfiguration"] |= {"Subnets": ["subnet-1"]}
+    there = target(EcsParameters={"TaskDefinitionArn": OLD, **network})
+    assert len(drafts(wanted(lacks), live(there))) == 1
 
 
 def test_tags_that_are_no_longer_propagated_are_left_out_and_not_sent_as_nothing() -> None:

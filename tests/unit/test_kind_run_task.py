@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ecsplan.diagnosis import Tally, Verdict
 from ecsplan.errors import RefusedError
 from ecsplan.kinds.base import Look, Progress, Waiting
 from ecsplan.model import Action, Address, Doc, Irreversible, Live, Phase, Ref, Settings
@@ -36,6 +37,12 @@ def test_each_entry_goes_through_in_file_order_with_the_revision() -> None:
     assert runs[2].doc == {"cluster": "batch", "taskDefinition": arn}
 
 
+def test_what_is_empty_is_not_sent() -> None:
+    entry = {"name": "migrate", "tags": [], "placementStrategy": [], "enableExecuteCommand": False, "group": ""}
+    sent = compiled(spec(task("web", services=(), run_tasks=[entry])))[Address(MIGRATE)].doc
+    assert set(sent) == {"cluster", "taskDefinition", "enableExecuteCommand", "group"}
+
+
 def test_numbers_in_variables_become_text() -> None:
     variables = [{"name": name, "value": value} for name, value in [("A", 1), ("B", True), ("C", False), ("D", 0.5)]]
     overrides = {"containerOverrides": [{"name": "web", "environment": variables}]}
@@ -50,6 +57,23 @@ def test_which_containers_count_is_known_from_the_task_definition() -> None:
     assert compiled(data)[Address(MIGRATE)].facts == {"essential": ["web", "proxy"]}
 
 
+def test_where_containers_log_to_is_known_from_the_task_definition() -> None:
+    """It is all that is kept of it, because plan and journal hold it for every step."""
+    web = container("web", logConfiguration=awslogs("/web", "eu-west-1", "ecs"))
+    bare = container("bare", logConfiguration=awslogs("/bare", "us-east-1"))
+    other = container("other", logConfiguration={"logDriver": "json-file"})
+    data = spec({"task_definition": definition("web", web, bare, other, container("x")), "run_tasks": [migration()]})
+    assert compiled(data)[Address(MIGRATE)].facts["logs"] == {
+        "web": ["/web", "eu-west-1", "ecs"],
+        "bare": ["/bare", "us-east-1", ""],
+    }
+
+
+def awslogs(group: str, region: str = "", prefix: str = "") -> Doc:
+    options = {"awslogs-group": group, "awslogs-region": region, "awslogs-stream-prefix": prefix}
+    return {"logDriver": "awslogs", "options": {key: value for key, value in options.items() if value}}
+
+
 # --- the step ---
 
 
@@ -60,6 +84,31 @@ def test_one_call_that_cannot_be_undone() -> None:
     assert isinstance(draft.undo, Irreversible)
     assert draft.expect == {"count": 1, "essential": ["web"]}
     assert draft.note == "web: ./manage.py migrate"
+
+
+@pytest.mark.parametrize(
+    ("count", "counts", "notes"),
+    [
+        (10, [10], [""]),
+        (11, [10, 1], ["tasks 1 to 10 of 11", "task 11 of 11"]),
+        (25, [10, 10, 5], ["tasks 1 to 10 of 25", "tasks 11 to 20 of 25", "tasks 21 to 25 of 25"]),
+        (30, [10, 10, 10], ["tasks 1 to 10 of 30", "tasks 11 to 20 of 30", "tasks 21 to 30 of 30"]),
+    ],
+)
+def test_more_tasks_than_one_request_can_start_are_several_steps(
+    count: int, counts: list[int], notes: list[str]
+) -> None:
+    facts = {"essential": ["web"], "logs": {"web": ["/web", "", "ecs"]}}
+    drafts = KIND.steps(_delta({"count": count, "cluster": "prod"}, facts=facts))
+    assert [draft.call.params for draft in drafts] == [{"count": some, "cluster": "prod"} for some in counts]
+    assert [draft.note for draft in drafts] == [
+        "; ".join(filter(None, ("the containers' own commands", note))) for note in notes
+    ]
+    firsts = [{"first": 10 * n + 1, "of": count} if len(counts) > 1 else {} for n in range(len(counts))]
+    assert [draft.expect for draft in drafts] == [
+        {"count": some, **first, **facts} for some, first in zip(counts, firsts, strict=True)
+    ]
+    assert {(draft.phase, draft.action) for draft in drafts} == {(Phase.RUN, Action.RUN)}
 
 
 def _delta(doc: Doc, settings: Settings = Settings(when="always"), facts: Doc | None = None) -> Any:  # noqa: B008
@@ -104,20 +153,29 @@ def test_the_tasks_are_passed_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "message", "state"),
+    ("answer", "message", "outputs"),
     [
-        ({}, "0 of 2 tasks could be placed: AWS gave no reason", ""),
+        ({}, "0 of 2 tasks could be placed: AWS gave no reason", {}),
         ({"failures": [{"reason": "RESOURCE:MEMORY"}, {"reason": "AGENT", "detail": "gone"}]},
-         "0 of 2 tasks could be placed: AGENT (gone); RESOURCE:MEMORY", ""),
+         "0 of 2 tasks could be placed: not enough free memory on any container instance (RESOURCE:MEMORY); "
+         "the ECS agent of the container instance is not connected (AGENT): gone", {}),
+        ({"failures": [{"reason": "RESOURCE:CPU"}, {"reason": "RESOURCE:CPU"}]},
+         "0 of 2 tasks could be placed: not enough free CPU on any container instance (RESOURCE:CPU)", {}),
         ({"tasks": started(7), "failures": [{}]}, "1 of 2 tasks could be placed: unknown reason",
-         "Started and left running: 7"),
+         {"tasks": f"{ECS}task/prod/7"}),
+        ({"tasks": started(7), "failures": None}, "1 of 2 tasks could be placed: AWS gave no reason",
+         {"tasks": f"{ECS}task/prod/7"}),
+        ({"tasks": started(7, 8), "failures": [{"reason": "Capacity is unavailable at this time."}]},
+         "2 of 2 tasks could be placed: Capacity is unavailable at this time.",
+         {"tasks": f"{ECS}task/prod/7 {ECS}task/prod/8"}),
     ],
 )  # fmt: skip
-def test_fewer_tasks_than_asked_for_is_a_failure(answer: Doc, message: str, state: str) -> None:
+def test_fewer_tasks_than_asked_for_is_a_failure(answer: Doc, message: str, outputs: Doc) -> None:
+    """What did start is told, so that it can be stopped."""
     step = step_of(MIGRATE, RUN, action=Action.RUN, expect={"count": 2})
     with pytest.raises(RefusedError) as caught:
         KIND.accept(step, RUN, answer)
-    assert (caught.value.message, caught.value.state) == (f"{MIGRATE}: {message}", state)
+    assert (caught.value.message, caught.value.outputs) == (f"{MIGRATE}: {message}", outputs)
 
 
 # --- waiting ---
@@ -150,55 +208,111 @@ WHY = {"stoppedReason": "Essential container in task exited."}
 @pytest.mark.parametrize(
     ("tasks", "expected"),
     [
-        ([{"lastStatus": "PENDING"}], Progress(done=False, note="pending")),
-        ([{}], Progress(done=False, note="unknown")),
-        ([stopped(WEB)], Progress(done=True, note="exit code 0")),
-        ([stopped(WEB, {"name": "log", "exitCode": 137})], Progress(done=True, note="exit code 0")),
-        ([], Progress(done=False, note="waiting for ECS to show the task")),
-        ([stopped({"name": "web", "exitCode": 1}, **WHY)],
-         Progress(done=True, ok=False,
-                  note="container web ended with exit code 1: Essential container in task exited")),
-        ([stopped({"name": "web", "exitCode": 137, "reason": "OutOfMemoryError"}, **WHY)],
-         Progress(done=True, ok=False, note="container web ended with exit code 137: OutOfMemoryError")),
-        ([stopped({"name": "web"}, stoppedReason="CannotPullContainerError")],
-         Progress(done=True, ok=False, note="container web never started: CannotPullContainerError")),
-        ([stopped({"name": "web", "reason": "no such image"}, **WHY)],
-         Progress(done=True, ok=False, note="container web never started: no such image")),
-        ([stopped({"name": "log", "exitCode": 0}, stopCode="TaskFailedToStart")],
-         Progress(done=True, ok=False, note="no essential container was seen: TaskFailedToStart")),
-        ([stopped()], Progress(done=True, ok=False, note="no essential container was seen: ECS gave no reason")),
+        ([{"lastStatus": "PENDING"}], Progress(done=False, note="pending", tally=Tally(desired=1, pending=1))),
+        ([{}], Progress(done=False, note="unknown", tally=Tally(desired=1))),
+        ([], Progress(done=False, note="waiting for ECS to show the task", tally=Tally(desired=1))),
     ],
 )  # fmt: skip
-def test_the_exit_code_of_essential_containers_decides(tasks: list[Doc], expected: Progress) -> None:
+def test_what_has_not_stopped_is_under_way(tasks: list[Doc], expected: Progress) -> None:
     assert KIND.progress(waiting(), [{"tasks": tasks}]) == expected
+
+
+@pytest.mark.parametrize("tasks", [[stopped(WEB)], [stopped(WEB, {"name": "log", "exitCode": 137})],
+                                   [stopped({"name": "log"}, WEB, stopCode="EssentialContainerExited")]])  # fmt: skip
+def test_only_the_exit_codes_of_essential_containers_count(tasks: list[Doc]) -> None:
+    assert KIND.progress(waiting(), [{"tasks": tasks}]) == Progress(
+        done=True, note="exit code 0", tally=Tally(desired=1), verdict=Verdict.SUCCEEDED
+    )
+
+
+def test_overrides_that_change_nothing_are_no_reason() -> None:
+    """ECS lists every container there."""
+    task = stopped(WEB) | {"overrides": {"containerOverrides": [{"name": "web"}], "inferenceAcceleratorOverrides": []}}
+    assert KIND.progress(waiting(), [{"tasks": [task]}]).ok
+
+
+@pytest.mark.parametrize(
+    ("task", "note"),
+    [
+        (stopped({"name": "web", "exitCode": 1}, **WHY),
+         "container web ended with exit code 1: Essential container in task exited"),
+        (stopped({"name": "web", "exitCode": 137, "reason": "OutOfMemoryError"}, **WHY),
+         "container web ended with exit code 137: OutOfMemoryError"),
+        (stopped({"name": "web"}, stoppedReason="CannotPullContainerError"),
+         "container web never started: CannotPullContainerError"),
+        (stopped({"name": "web", "reason": "no such image"}, **WHY),
+         "container web never started: no such image"),
+        (stopped({"name": "log", "exitCode": 0}, stopCode="TaskFailedToStart"),
+         "no essential container was seen: TaskFailedToStart"),
+        (stopped(), "no essential container was seen: ECS gave no reason"),
+        (stopped({"name": "web", "exitCode": 143}, stopCode="UserInitiated", stoppedReason="Lunch."),
+         "somebody stopped it: Lunch"),
+        (stopped(WEB, stopCode="UserInitiated"), "somebody stopped it: UserInitiated"),
+        (stopped(WEB, stopCode="SpotInterruption", stoppedReason="Your Spot Task was interrupted."),
+         "its Spot capacity was taken back: Your Spot Task was interrupted"),
+        (stopped({"name": "web"}, stopCode="TerminationNotice", stoppedReason="Host EC2 terminated."),
+         "its instance was taken away: Host EC2 terminated"),
+    ],
+)  # fmt: skip
+def test_why_a_task_has_failed(task: Doc, note: str) -> None:
+    """One that was cut short has failed even where its program has ended with 0."""
+    assert KIND.progress(waiting(), [{"tasks": [task]}]) == Progress(
+        done=True, ok=False, note=note, tally=Tally(desired=1, failed=1)
+    )
+
+
+def test_an_essential_container_that_is_missing_from_the_answer_is_no_success() -> None:
+    pair = waiting(1, ("web", "proxy"))
+    shown = KIND.progress(pair, [{"tasks": [stopped(WEB, **WHY)]}])
+    assert (shown.done, shown.ok, shown.note) == (
+        True, False, "container proxy was not seen: Essential container in task exited",
+    )  # fmt: skip
 
 
 def test_every_task_and_every_essential_container_counts() -> None:
     pair = waiting(2, ("web", "proxy"))
     proxy, broken = {"name": "proxy", "exitCode": 0}, {"name": "proxy", "exitCode": 3}
     one, two = {"tasks": [stopped(WEB, proxy)]}, {"tasks": [stopped(WEB, broken, **WHY)]}
-    assert KIND.progress(pair, [one, one]).ok
-    assert not KIND.progress(pair, [one]).done
-    assert KIND.progress(pair, [one, two]) == Progress(
-        done=True, ok=False, note="container proxy ended with exit code 3: Essential container in task exited"
+    assert KIND.progress(pair, [one, one]) == Progress(
+        done=True, note="2 tasks, each with exit code 0", tally=Tally(desired=2), verdict=Verdict.SUCCEEDED
     )
-    assert KIND.progress(pair, [two, two]).note.count("proxy") == 1
+    assert not KIND.progress(pair, [one]).done
+    why = "container proxy ended with exit code 3: Essential container in task exited"
+    assert KIND.progress(pair, [one, two]).note == f"1 of 2 tasks: {why}"
+    assert KIND.progress(pair, [two, two]).note == f"2 of 2 tasks: {why}"
     running = {"tasks": [{"lastStatus": "RUNNING"}]}
-    assert KIND.progress(pair, [two, running]) == Progress(done=False, note="running, stopped")
+    assert KIND.progress(pair, [two, running]) == Progress(
+        done=False, note="1 running, 1 stopped", tally=Tally(running=1, desired=2, failed=1)
+    )
+
+
+def test_some_of_the_tasks_of_an_address_say_which_they_are() -> None:
+    one = waiting()
+    one.step.expect.update(count=1, first=11, of=11)
+    assert KIND.progress(one, [{"tasks": [stopped(WEB)]}]).note == "task 11 of 11: exit code 0"
+    one.step.expect.update(count=10, first=11, of=25)
+    assert KIND.progress(one, [{"tasks": [stopped(WEB)]}]).note == "tasks 11 to 20 of 25: exit code 0"
+
+
+def test_a_task_without_an_arn_was_not_started() -> None:
+    step = step_of(MIGRATE, RUN, action=Action.RUN)
+    with pytest.raises(RefusedError, match="0 of 1 tasks could be placed"):
+        KIND.accept(step, RUN, {"tasks": [{"lastStatus": "PROVISIONING"}]})
 
 
 def test_what_is_late_is_stopped() -> None:
     late = waiting(2, cluster="prod")
     first, second = late.outputs["tasks"].split()
-    reason = f"{MIGRATE} did not end in time"
-    assert KIND.abandon(late) == (
+    reason = "it did not end in time"
+    assert KIND.abandon(late, reason) == (
         call("stop_task", cluster="prod", task=first, reason=reason),
         call("stop_task", cluster="prod", task=second, reason=reason),
     )
-    assert KIND.abandon(waiting())[0].params == {"task": first, "reason": reason}
-    stop = KIND.abandon(late)[0]
-    assert str(stop) in KIND.writes
-    assert KIND.accept(step_of(MIGRATE, RUN, action=Action.RUN), stop, {"task": {}}) == {}
+    assert len(KIND.abandon(late, "x" * 300)[0].params["reason"]) == 255
+    assert KIND.abandon(waiting(), reason)[0].params == {"task": first, "reason": reason}
+    stop = KIND.abandon(late, reason)[0]
+    assert str(stop) not in KIND.writes  # no plan names it
+    assert KIND.accept(step_of(MIGRATE, RUN, action=Action.RUN), stop, {"task": {}}) == {"stopped": "0"}
 
 
 # --- was it started, although nobody saw the answer? ---
@@ -239,12 +353,12 @@ def test_without_tasks_of_the_family_nothing_is_described() -> None:
     assert len(ask.rounds) == 1
 
 
-def test_fewer_tasks_than_asked_for_are_neither_done_nor_not() -> None:
+def test_fewer_tasks_than_asked_for_are_asked_for_again() -> None:
+    """The answer to the same token is the tasks that there are, with the reason for the others."""
     ask = FakeAsk().on(_listing("RUNNING"), {"taskArns": _arns(1)}).on(_listing("STOPPED"), {})
     ask.on(_described(1), {"tasks": [started(1)[0] | {"startedBy": "ecsplan-1"}]})
     step = step_of(MIGRATE, RUN, action=Action.RUN, expect={"count": 2})
-    with pytest.raises(RefusedError, match="1 of 2 tasks were started"):
-        KIND.reconcile(ask, step, _marked(count=2))
+    assert KIND.reconcile(ask, step, _marked(count=2)) is None
 
 
 def test_a_mark_that_the_spec_declares_is_not_looked_for() -> None:

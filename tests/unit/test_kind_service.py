@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ecsplan.errors import AwsError, RefusedError
+from ecsplan.errors import AwsError, PlanningError, RefusedError
 from ecsplan.kinds.service import with_resets
 from ecsplan.model import Action, Call, Doc, Live, Ref, Settings, refs_in
 from ecsplan.normalize import normal
@@ -214,7 +214,8 @@ def _rest(params: Doc) -> Doc:
 
 
 ALL_OFF = {"alarmNames": [], "enable": False, "rollback": False}
-BREAKER = {"enable": True, "rollback": True, "resetOnHealthyTask": True, "thresholdConfiguration": {"value": 5}}
+THRESHOLD = {"type": "COUNT", "value": 5}
+BREAKER = {"enable": True, "rollback": True, "resetOnHealthyTask": True, "thresholdConfiguration": THRESHOLD}
 
 
 @pytest.mark.parametrize(
@@ -232,7 +233,8 @@ BREAKER = {"enable": True, "rollback": True, "resetOnHealthyTask": True, "thresh
          {"placementStrategy": [{"type": "random"}]}),
         ({"serviceConnectConfiguration": {"enabled": True}}, {}, {"serviceConnectConfiguration": {"enabled": True}},
          {"serviceConnectConfiguration": {"enabled": False}}),
-        ({"availabilityZoneRebalancing": "ENABLED"}, {}, {"availabilityZoneRebalancing": "ENABLED"}, {}),
+        ({"availabilityZoneRebalancing": "ENABLED"}, {}, {"availabilityZoneRebalancing": "ENABLED"},
+         {"availabilityZoneRebalancing": "DISABLED"}),
         ({"networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "ENABLED"}}},
          {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["a"], "securityGroups": ["s"]}}},
          {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["a"], "securityGroups": ["s"],
@@ -242,11 +244,12 @@ BREAKER = {"enable": True, "rollback": True, "resetOnHealthyTask": True, "thresh
         ({"deploymentConfiguration": {"deploymentCircuitBreaker": {"thresholdConfiguration": {"value": 9}}}},
          {"deploymentConfiguration": {"maximumPercent": 150, "deploymentCircuitBreaker": BREAKER}},
          {"deploymentConfiguration": {"maximumPercent": 150, "deploymentCircuitBreaker":
-                                      BREAKER | {"thresholdConfiguration": {"value": 9}}}},
+                                      BREAKER | {"thresholdConfiguration": THRESHOLD | {"value": 9}}}},
          {"deploymentConfiguration": {"maximumPercent": 150, "deploymentCircuitBreaker": BREAKER}}),
         ({"deploymentConfiguration": {"alarms": {"alarmNames": ["a"], "enable": True}}},
          {"deploymentConfiguration": {"maximumPercent": 150}},
-         {"deploymentConfiguration": {"maximumPercent": 150, "alarms": {"alarmNames": ["a"], "enable": True}}},
+         {"deploymentConfiguration": {"maximumPercent": 150,
+                                      "alarms": {"alarmNames": ["a"], "enable": True, "rollback": False}}},
          {"deploymentConfiguration": {"maximumPercent": 150, "alarms": ALL_OFF}}),
     ],
 )  # fmt: skip
@@ -254,6 +257,32 @@ def test_one_call_with_what_is_declared_and_the_undo_beside_it(
     declared: Doc, live: Doc, sent: Doc, undone: Doc
 ) -> None:
     assert moved(declared, live) == (sent, undone)
+
+
+@pytest.mark.parametrize(
+    ("declared", "live", "lacks"),
+    [
+        ({"networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "ENABLED"}}}, {},
+         "networkConfiguration.awsvpcConfiguration.subnets"),
+        ({"serviceConnectConfiguration": {"namespace": "shop"}}, {}, "serviceConnectConfiguration.enabled"),
+        ({"deploymentConfiguration": {"deploymentCircuitBreaker": {"thresholdConfiguration": {"value": 9}}}},
+         {"deploymentConfiguration": {"maximumPercent": 200}},
+         "deploymentConfiguration.deploymentCircuitBreaker.thresholdConfiguration.type"),
+    ],
+)  # fmt: skip
+def test_what_neither_the_spec_nor_the_service_has_is_refused(declared: Doc, live: Doc, lacks: str) -> None:
+    with pytest.raises(PlanningError, match=f"{lacks} is required, and neither the spec nor what is live has it"):
+        moved(declared, live)
+
+
+@pytest.mark.parametrize("live", [{}, {"deploymentConfiguration": {"maximumPercent": 200}}])
+@pytest.mark.parametrize("declared", [{"enable": True}, {"rollback": True}])
+def test_a_circuit_breaker_is_sent_whole(declared: Doc, live: Doc) -> None:
+    """botocore demands both members, whatever older services answer."""
+    sent, undone = moved({"deploymentConfiguration": {"deploymentCircuitBreaker": declared}}, live)
+    off = {"enable": False, "rollback": False}
+    assert sent["deploymentConfiguration"]["deploymentCircuitBreaker"] == off | declared
+    assert undone["deploymentConfiguration"]["deploymentCircuitBreaker"] == off
 
 
 def test_the_count_of_a_daemon_is_not_sent() -> None:
@@ -305,6 +334,17 @@ def test_a_rollback_takes_away_what_a_volume_did_not_have() -> None:
     assert after == volume(encrypted=True, iops=4000)
     back = KIND.before(live, after, change)
     assert normal(KIND.merge(after, back), KIND.rules) == normal(live, KIND.rules)
+
+
+def test_a_volume_is_sent_with_what_it_has_and_nobody_declared() -> None:
+    """Left out, AWS would choose again."""
+
+    def volumes(**fields: Any) -> Doc:
+        return {"volumeConfigurations": [{"name": "a", "managedEBSVolume": {"roleArn": "r", "sizeInGiB": 1} | fields}]}
+
+    fast = volumes(iops=5000, encrypted=True)
+    sent, _ = moved(volumes() | {"taskDefinition": NEW}, fast | {"taskDefinition": "web:41"})
+    assert sent == fast | {"taskDefinition": NEW}
 
 
 def test_what_cannot_be_reset_is_left_out() -> None:

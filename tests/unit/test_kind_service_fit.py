@@ -16,6 +16,7 @@ from tests.unit.fakes_kinds import candidate, kind, live_of, resource, revision
 TASK, SERVICE, RUN = "task_definition.web", "service.prod/web", "run_task.web/migrate"
 ARN = Ref(address=Address(TASK), output="arn")
 SUBNETS: Doc = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "assignPublicIp": "DISABLED"}}
+EMPTY: Doc = {"awsvpcConfiguration": {"subnets": [], "assignPublicIp": "DISABLED"}}
 OTHERS: Doc = {"awsvpcConfiguration": {"subnets": ["subnet-2"]}}
 
 
@@ -95,6 +96,10 @@ FITTING = {
     ),
     "Service Connect that is switched off": (
         {"serviceConnectConfiguration": {"enabled": False, "services": [{"portName": "gone"}]}},
+        definition(),
+    ),
+    "a network without subnets, which is none": (
+        {"networkConfiguration": EMPTY},
         definition(),
     ),
     "a network": ({"networkConfiguration": SUBNETS}, definition(networkMode="awsvpc")),
@@ -222,7 +227,15 @@ def test_a_task_on_the_hosts_network_gets_none() -> None:
     assert "network" not in note
 
 
-@pytest.mark.parametrize("services", [[], [("service.staging/web", "web", SUBNETS)], [("service.prod/web", "web", {})]])
+@pytest.mark.parametrize(
+    "services",
+    [
+        [],
+        [("service.staging/web", "web", SUBNETS)],
+        [("service.prod/web", "web", {})],
+        [("service.prod/web", "web", EMPTY)],
+    ],
+)
 def test_without_any_network_it_is_not_planned(services: list[tuple[str, str, Doc]]) -> None:
     with pytest.raises(PlanningError, match="declares no service of cluster prod that has one to take"):
         run(definition(networkMode="awsvpc"), {}, *services)

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from ecsplan.kinds.service import READ_ONLY
+from ecsplan.kinds.service_reading import READ_ONLY
 from ecsplan.model import Doc
 from ecsplan.normalize import normal
 from ecsplan.shapes import members
@@ -45,12 +45,22 @@ def connect(**fields: Any) -> Doc:
                                                                                                | fields]}}  # fmt: skip
 
 
+def logging(**secrets: str) -> Doc:
+    options = [{"name": name, "valueFrom": source} for name, source in secrets.items()]
+    logs = {"logDriver": "splunk", "secretOptions": options}
+    return {"serviceConnectConfiguration": {"enabled": True, "namespace": "shop", "logConfiguration": logs}}
+
+
 def hook(**fields: Any) -> Doc:
     return {"hookTargetArn": "arn:f", "roleArn": "arn:r", "lifecycleStages": ["PRE_SCALE_UP"]} | fields
 
 
 def ebs(**fields: Any) -> Doc:
     return {"volumeConfigurations": [{"name": "a", "managedEBSVolume": {"roleArn": "r", "sizeInGiB": 1} | fields}]}
+
+
+def tagged(*names: str) -> Doc:
+    return {"resourceType": "volume", "tags": [{"key": name, "value": "x"} for name in names]}
 
 
 def balanced(**advanced: Any) -> Doc:
@@ -183,6 +193,8 @@ SERVICE_ROWS: list[Row] = [
     ("availabilityZoneRebalancing as sent", {"availabilityZoneRebalancing": "DISABLED"},
      {"availabilityZoneRebalancing": "DISABLED"}, {"availabilityZoneRebalancing": "ENABLED"},
      "availabilityZoneRebalancing"),
+    ("availabilityZoneRebalancing never set", {"availabilityZoneRebalancing": "DISABLED"}, {},
+     {"availabilityZoneRebalancing": "ENABLED"}, "availabilityZoneRebalancing"),
     ("platformVersion not declared", {}, {"platformVersion": "LATEST"}, {"platformVersion": "1.4.0"},
      "platformVersion"),
     ("platformVersion as sent", {"platformVersion": "1.4.0"}, {"platformVersion": "1.4.0"},
@@ -213,6 +225,9 @@ SERVICE_ROWS: list[Row] = [
     ("placementConstraints, one other", {"placementConstraints": [{"type": "memberOf", "expression": "a"}]},
      {"placementConstraints": [{"type": "memberOf", "expression": "a"}]},
      {"placementConstraints": [{"type": "memberOf", "expression": "b"}]}, "placementConstraints"),
+    ("placementConstraints, without an expression", {"placementConstraints": [{"type": "distinctInstance"}]},
+     {"placementConstraints": [{"type": "distinctInstance", "expression": ""}]},
+     {"placementConstraints": [{"type": "memberOf", "expression": "b"}]}, "placementConstraints"),
     ("placementStrategy host", {"placementStrategy": [{"type": "spread", "field": "host"}]},
      {"placementStrategy": [{"type": "spread", "field": "instanceId"}]},
      {"placementStrategy": [{"type": "binpack", "field": "host"}]}, "placementStrategy"),
@@ -231,6 +246,8 @@ SERVICE_ROWS: list[Row] = [
     ("service connect timeout is not filled in", connect(), connect(),
      connect(timeout={"idleTimeoutSeconds": 300}),
      "serviceConnectConfiguration.services.web.timeout.idleTimeoutSeconds"),
+    ("service connect, log secrets in any order", logging(b="2", a="1"), logging(a="1", b="2"), logging(a="1", b="3"),
+     "serviceConnectConfiguration.logConfiguration.secretOptions.b"),
     ("discoveryName", connect(), connect(discoveryName="web"), connect(discoveryName="x"),
      "serviceConnectConfiguration.services.web.discoveryName"),
     ("dnsName", connect(clientAliases=[{"port": 80}]), connect(clientAliases=[{"port": 80, "dnsName": "web.shop"}]),
@@ -247,6 +264,12 @@ SERVICE_ROWS: list[Row] = [
      ebs(tagSpecifications=[{"resourceType": "volume", "propagateTags": "NONE"}]),
      ebs(tagSpecifications=[{"resourceType": "volume", "propagateTags": "SERVICE"}]),
      "volumeConfigurations.a.managedEBSVolume.tagSpecifications"),
+    ("volume tags in any order", ebs(tagSpecifications=[tagged("b", "a")]), ebs(tagSpecifications=[tagged("a", "b")]),
+     ebs(tagSpecifications=[tagged("a")]), "volumeConfigurations.a.managedEBSVolume.tagSpecifications"),
+    ("volume type and speed, chosen by AWS", ebs(), ebs(volumeType="gp3", throughput=125), ebs(throughput=250),
+     "volumeConfigurations.a.managedEBSVolume.throughput"),
+    ("volume key, chosen by AWS", ebs(encrypted=True), ebs(encrypted=True, kmsKeyId="k"), ebs(kmsKeyId="l"),
+     "volumeConfigurations.a.managedEBSVolume.kmsKeyId"),
     ("volumes by name", {"volumeConfigurations": [{"name": "b"}, {"name": "a"}]},
      {"volumeConfigurations": [{"name": "a"}, {"name": "b"}]}, {"volumeConfigurations": [{"name": "b"}]},
      "volumeConfigurations.a"),
@@ -282,6 +305,14 @@ def test_a_service_is_a_replica_unless_it_says_so() -> None:
     answered = [normal({"service": "web", **more}, KIND.rules) for more in
                 ({}, {"schedulingStrategy": "REPLICA"}, {"schedulingStrategy": "DAEMON"})]  # fmt: skip
     assert answered[0] == answered[1] != answered[2]
+
+
+def test_what_no_longer_fits_a_volume_is_not_kept() -> None:
+    live = {"service": "web"} | ebs(volumeType="gp3", iops=3000, throughput=125, encrypted=True, kmsKeyId="k")
+    wanted = KIND.merge(live, ebs(volumeType="io2"))
+    assert wanted["volumeConfigurations"] == ebs(volumeType="io2", encrypted=True, kmsKeyId="k")["volumeConfigurations"]
+    wanted = KIND.merge(live, ebs(encrypted=False))
+    assert "kmsKeyId" not in wanted["volumeConfigurations"][0]["managedEBSVolume"]
 
 
 def test_early_success_that_is_off_has_no_other_settings() -> None:

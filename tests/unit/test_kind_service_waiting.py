@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ecsplan.diagnosis import Verdict
 from ecsplan.kinds.base import Look, Progress, Waiting
 from ecsplan.model import Action, Doc
 from tests.unit.fakes_kinds import ECS, FakeAsk, call, kind, revision, step_of
@@ -43,7 +44,8 @@ def deployment(number: int = 2, status: str = "PRIMARY", **fields: Any) -> Doc:
 
 def look(*deployments: Doc, of: Waiting | None = None, **fields: Any) -> Progress:
     service = {"serviceName": "web", "status": "ACTIVE", "deployments": list(deployments)} | fields
-    return KIND.progress(of or waiting(), [{"services": [{"serviceName": "other"}]}, {"services": [service]}])
+    seen = KIND.progress(of or waiting(), [{"services": [{"serviceName": "other"}]}, {"services": [service]}])
+    return dataclasses.replace(seen, tally=None, learned={})
 
 
 def draining(**fields: Any) -> Doc:
@@ -55,11 +57,19 @@ def under_way(note: str) -> Progress:
 
 
 def failed(note: str) -> Progress:
-    return Progress(done=True, ok=False, note=note)
+    return Progress(done=True, ok=False, note=note, verdict=Verdict.FAILED)
+
+
+def rolled_back(note: str) -> Progress:
+    return Progress(done=True, ok=False, note=note, verdict=Verdict.ROLLED_BACK)
+
+
+def succeeded(note: str) -> Progress:
+    return Progress(done=True, note=note, verdict=Verdict.SUCCEEDED)
 
 
 def taken(note: str) -> Progress:
-    return Progress(done=True, ok=False, note=note, taken=True)
+    return Progress(done=True, ok=False, note=note, taken=True, verdict=Verdict.SUPERSEDED)
 
 
 def test_ten_services_of_a_cluster_per_look() -> None:
@@ -92,7 +102,7 @@ def test_under_way(counts: Doc, note: str) -> None:
 
 
 def test_completed() -> None:
-    done = Progress(done=True, note="rolled out, 2/2 running")
+    done = succeeded("rolled out, 2/2 running")
     assert look(deployment(rolloutState="COMPLETED")) == done
     assert look(deployment(rolloutState="COMPLETED"), draining()) == done
 
@@ -107,22 +117,22 @@ def test_failed_in_place() -> None:
 
 def test_rolled_back_by_ecs_while_ours_can_still_be_seen() -> None:
     ours = deployment(2, "ACTIVE", rolloutState="FAILED", rolloutStateReason="the breaker.")
-    assert look(deployment(3), ours) == failed("ECS rolled the service back to web:41: the breaker")
+    assert look(deployment(3), ours) == rolled_back("ECS rolled the service back to web:41: the breaker")
 
 
 def test_rolled_back_by_ecs_and_ours_is_gone() -> None:
-    assert look(deployment(3)) == failed("ECS rolled the service back to web:41: ECS gave no reason")
+    assert look(deployment(3)) == rolled_back("ECS rolled the service back to web:41: ECS gave no reason")
     texts = [
         "(service web) deployment ecs-svc/2 completed.",
         "(service web) deployment ecs-svc/2 deployment failed: x.",
     ]
     events = [{"message": text} for text in texts]
-    assert look(deployment(3), events=events) == failed(f"ECS rolled the service back to web:41: {texts[1][:-1]}")
+    assert look(deployment(3), events=events) == rolled_back(f"ECS rolled the service back to web:41: {texts[1][:-1]}")
 
 
 def test_superseded_by_somebody_else() -> None:
     other = deployment(3, taskDefinition=revision("web:43"))
-    said = taken("superseded: another deployment put the service on web:43")
+    said = taken("superseded: another deployment put the service on web:43 (ecs-svc/3)")
     assert look(other) == said
     assert look(other, deployment(2, "ACTIVE")) == said
     nameless = taken("superseded: another deployment put the service on an unknown revision")
@@ -150,7 +160,8 @@ def test_what_was_there_before_may_be_this_deployments_own_doing() -> None:
 
 def test_the_service_is_gone() -> None:
     services = [{"serviceName": "web", "status": "INACTIVE", "deployments": []}]
-    assert KIND.progress(waiting(), [{"services": services}]) == taken("the service is gone")
+    gone = Progress(done=True, ok=False, note="the service is gone", taken=True)
+    assert KIND.progress(waiting(), [{"services": services}]) == gone
 
 
 def test_a_service_that_is_not_shown_is_not_taken_for_gone() -> None:
@@ -169,7 +180,7 @@ def test_without_a_rollout_state_it_is_done_when_settled() -> None:
         del own["rolloutState"]
         return look(own, *more)
 
-    assert classic() == Progress(done=True, note="rolled out, 2/2 running")
+    assert classic() == succeeded("rolled out, 2/2 running")
     assert classic(draining()) == under_way("rolling out, 2/2 running")
     assert classic(deployment(1, "INACTIVE")).done
     assert classic(runningCount=1) == under_way("rolling out, 1/2 running")
@@ -179,7 +190,7 @@ def test_an_update_that_started_no_deployment_is_done_when_the_count_is() -> Non
     same: Doc = {"rolloutState": "COMPLETED", "desiredCount": 5}
     scaled = waiting(ours="ecs-svc/1", wanted=None)
     assert look(deployment(1, **same), of=scaled) == under_way("rolling out, 2/5 running")
-    done = Progress(done=True, note="rolled out, 5/5 running")
+    done = succeeded("rolled out, 5/5 running")
     assert look(deployment(1, **same | {"runningCount": 5}), of=scaled) == done
 
 

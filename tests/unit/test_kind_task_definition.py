@@ -98,6 +98,12 @@ def test_how_many_to_keep_comes_from_the_task() -> None:
 # --- reading ---
 
 
+@pytest.mark.parametrize("answer", [{}, {"taskDefinition": {}}, {"taskDefinition": {"family": "web"}}])
+def test_an_answer_that_names_no_revision_is_an_error(answer: Doc) -> None:
+    with pytest.raises(AwsError, match=r"^ecs:describe_task_definition: the answer names no revision$"):
+        KIND.read(FakeAsk().on(describe("web"), answer).on(listed("web"), {}), [web()])
+
+
 def test_everything_is_asked_for_at_once_and_later_pages_together() -> None:
     other = resource("task_definition.log", {"family": "log", "containerDefinitions": []})
     second = {name: call("list_task_definitions", **listed(name).params, nextToken="2") for name in ("web", "log")}

@@ -144,6 +144,8 @@ ROWS: list[Row] = [
     ("healthCheck retries", check(), check(retries=3), check(retries=4), "healthCheck.retries"),
     ("healthCheck startPeriod", check(), check(startPeriod=0), check(startPeriod=1), "healthCheck.startPeriod"),
     ("healthCheck command in order", check(), check(), check(command=["true", "CMD-SHELL"]), "healthCheck.command"),
+    ("initProcessEnabled false alone", {}, {"linuxParameters": {"initProcessEnabled": False}},
+     {"linuxParameters": {"initProcessEnabled": True}}, f"{L}.initProcessEnabled"),
     ("initProcessEnabled", linux(), linux(initProcessEnabled=False), linux(initProcessEnabled=True),
      f"{L}.initProcessEnabled"),
     ("capabilities beside initProcessEnabled", {"linuxParameters": {"initProcessEnabled": True}},
@@ -246,7 +248,7 @@ P = {"containerPort": 80}
         ("awsvpc", P | {"hostPort": 0}, P | {"hostPort": 80, "protocol": "tcp"}, P | {"appProtocol": "http"},
          "80/tcp.appProtocol"),
         ("host", P, P | {"hostPort": 80, "protocol": "tcp"}, P | {"hostPort": 81}, "80/tcp.hostPort"),
-        ("host", P, P | {"hostPort": 80}, P | {"hostPort": 0}, "80/tcp.hostPort"),
+        ("host", P | {"hostPort": 0}, P | {"hostPort": 80}, P | {"name": "web"}, "80/tcp.name"),
     ],
 )  # fmt: skip
 def test_host_ports_depend_on_the_network(mode: str, sent: Doc, answered: Doc, other: Doc, path: str) -> None:
@@ -290,6 +292,10 @@ def test_a_health_check_is_not_filled_in_where_there_is_none() -> None:
 def test_a_range_of_ports_has_no_host_port_and_still_shows() -> None:
     live = task(ports({"containerPortRange": "8080-8090", "protocol": "tcp"}))
     assert same(KIND, live, task(ports({"containerPortRange": "8080-8090"})))
+    assert same(KIND, live, task(ports({"containerPortRange": "8080-8090", "hostPort": 0})))
+    assert paths(KIND, live, task(ports({"containerPortRange": "8080-8090", "hostPort": 1}))) == [
+        f"{WEB}.portMappings.8080-8090/tcp.hostPort"
+    ]
     other = task(ports({"containerPortRange": "8080-8099"}))
     assert not same(KIND, live, other)
     assert paths(KIND, live, other) == [

@@ -42,7 +42,7 @@ def test_what_a_kind_need_not_say() -> None:
     assert PLAIN.plan_faults(one, live) == ()
     assert PLAIN.progress(Waiting(address=one.address, step=step, call=sent, outputs={}), []) == Progress(done=True)
     assert PLAIN.reconcile(ask, step, sent) is None
-    assert PLAIN.abandon(Waiting(address=one.address, step=step, call=sent, outputs={})) == ()
+    assert PLAIN.abandon(Waiting(address=one.address, step=step, call=sent, outputs={}), "late") == ()
     assert PLAIN.concerns(sent) == ""
     assert ask.rounds == []
 

@@ -25,6 +25,26 @@ def balanced(port: int, name: str = "c0", **container: Any) -> dict[str, Any]:
     return task(container, entry={"update_services": [{"service": "web", "loadBalancers": [balancer]}]})
 
 
+def served(container: dict[str, Any], volumes: list[dict[str, Any]] | None = None, **service: Any) -> dict[str, Any]:
+    return task(container, entry={"update_services": [{"service": "web", **service}]}, volumes=volumes or [])
+
+
+def connected(name: str, *, enabled: bool = True) -> dict[str, Any]:
+    mappings = [{"containerPort": 80, "name": "http"}, {"containerPort": 81}]
+    connect = {"enabled": enabled, "services": [{"portName": name}]}
+    return served({"portMappings": mappings}, serviceConnectConfiguration=connect)
+
+
+def registered(port: int, name: str = "c0") -> dict[str, Any]:
+    registry = {"registryArn": "arn:r", "containerName": name, "containerPort": port}
+    return served({"portMappings": [{"containerPort": 80}]}, serviceRegistries=[registry])
+
+
+def launched(cpu: str | None, memory: str | None, **entry: Any) -> dict[str, Any]:
+    run = {"run_tasks": [{"launchType": "FARGATE", **entry}]}
+    return task(entry=run, **{k: v for k, v in (("cpu", cpu), ("memory", memory)) if v})
+
+
 def override(name: str, **more: Any) -> dict[str, Any]:
     return task(entry={"run_tasks": [{"overrides": {"containerOverrides": [{"name": name, **more}]}}]})
 
@@ -118,6 +138,46 @@ FAULTS = {
         "update_services[0].loadBalancers[0].containerName",
         'there is no container "x" in the task definition; there is c0',
     ),
+    "registered with no container": (
+        registered(80, name="x"),
+        "update_services[0].serviceRegistries[0].containerName",
+        'there is no container "x" in the task definition; there is c0',
+    ),
+    "registered with no port": (
+        registered(81),
+        "update_services[0].serviceRegistries[0].containerPort",
+        'container "c0" maps no port 81',
+    ),
+    "connecting to no port": (
+        connected("web"),
+        "update_services[0].serviceConnectConfiguration.services[0].portName",
+        'no port mapping of the task definition is called "web"; there is http',
+    ),
+    "a service's volume that is none": (
+        served({}, volumes=[{"name": "data"}], volumeConfigurations=[{"name": "dta"}]),
+        "update_services[0].volumeConfigurations[0].name",
+        'there is no volume "dta" in the task definition; there is data',
+    ),
+    "a one-off task's volume that is none": (
+        task(entry={"run_tasks": [{"volumeConfigurations": [{"name": "dta"}]}]}),
+        "run_tasks[0].volumeConfigurations[0].name",
+        'there is no volume "dta" in the task definition',
+    ),
+    "run on fargate, too much memory": (
+        launched("256", "4 GB"),
+        "run_tasks[0].launchType",
+        "Fargate has no memory of 4096 MiB for 256 CPU units; it has 512, 1024, 2048",
+    ),
+    "run on fargate, overridden": (
+        launched("256", "512", overrides={"memory": "4096"}),
+        "run_tasks[0].launchType",
+        "Fargate has no memory of 4096 MiB for 256 CPU units; it has 512, 1024, 2048",
+    ),
+    "a large definition in another script": (
+        task({"command": ["ü" * (MAX_DEFINITION // 2)]}),
+        DEFINITION,
+        "larger than 65536 bytes, which is the most that ECS takes",
+    ),
     "balancing to no port": (
         balanced(81, portMappings=[{"containerPort": 80}, {"containerPortRange": "90-99"}]),
         "update_services[0].loadBalancers[0].containerPort",
@@ -153,6 +213,15 @@ SOUND = {
     "an override by name": override("c0"),
     "an override of all": task(entry={"run_tasks": [{"overrides": {"cpu": "256"}}]}),
     "balancing to a port": balanced(80, portMappings=[{"containerPort": 80}]),
+    "registered with a port": registered(80),
+    "connecting to a port": connected("http"),
+    "connecting to nothing, switched off": connected("web", enabled=False),
+    "a service's volume": served({}, volumes=[{"name": "data"}], volumeConfigurations=[{"name": "data"}]),
+    "run on fargate": launched("256", "512"),
+    "run on fargate, of no declared size": launched(None, None),
+    "run on fargate, overridden": launched("256", "3 GB", overrides={"memory": "1 GB"}),
+    "overrides in another script": override("c0", command=["ü" * (MAX_OVERRIDES - 100)]),
+    "a definition in another script": task({"command": ["ü" * (MAX_DEFINITION // 2 - 200)]}),
     "balancing to a range": balanced(95, portMappings=[{"containerPortRange": "90-99"}]),
 }
 
@@ -178,7 +247,7 @@ EVERYTHING = task(
         "environment": [{"name": "A", "value": "1"}],
         "secrets": [{"name": "B", "valueFrom": "b"}],
         "portMappings": [
-            {"containerPort": 80, "hostPort": 80, "protocol": "tcp"},
+            {"containerPort": 80, "hostPort": 80, "protocol": "tcp", "name": "http"},
             {"containerPortRange": "90-99"},
         ],
         "mountPoints": [{"sourceVolume": "data"}],
@@ -214,7 +283,15 @@ EVERYTHING = task(
                 "overrides": {"containerOverrides": [{"name": "c0"}], "ephemeralStorage": {"sizeInGiB": 30}},
             }
         ],
-        "update_services": [{"service": "web", "loadBalancers": [{"containerName": "c0", "containerPort": 95}]}],
+        "update_services": [
+            {
+                "service": "web",
+                "loadBalancers": [{"containerName": "c0", "containerPort": 95}],
+                "serviceRegistries": [{"containerName": "c0", "containerPort": 80}],
+                "serviceConnectConfiguration": {"enabled": True, "services": [{"portName": "http"}]},
+                "volumeConfigurations": [{"name": "data"}],
+            }
+        ],
         "events__put_targets": [
             {
                 "Rule": "r",

@@ -36,6 +36,11 @@ def numbered(many: int) -> list[Table]:
 
 
 FAULTS = {
+    "fewer tasks than none": (
+        task(entry={"update_services": [{"service": "web", "desiredCount": -1}]}),
+        "update_services[0].desiredCount",
+        "must be 0 or more, not -1",
+    ),
     "a tag twice": (
         task(tags=tags("a", "b", "a")),
         f"{DEFINITION}.tags[2].key",

@@ -129,6 +129,11 @@ def test_garbage_is_no_plan(tmp_path: Path, content: bytes) -> None:
     assert caught.value.state == "Nothing was sent."
 
 
+def test_what_has_no_end_is_not_read_to_its_end() -> None:
+    with pytest.raises(PlanFileError, match="/dev/zero is larger than any plan"):
+        planfile.load(Path("/dev/zero"))
+
+
 def test_what_is_larger_than_any_plan_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     with path.open("wb") as file:

@@ -20,6 +20,7 @@ from ecsplan.model import (
     Irreversible,
     Plan,
     Ref,
+    Resource,
     Step,
     to_json,
 )
@@ -34,6 +35,7 @@ from ecsplan.redact import (
     mask_step,
     says_secret,
     scrub,
+    secrets_in,
     secrets_of,
 )
 from tests.unit.fakes_kinds import call, step_of
@@ -112,6 +114,36 @@ def test_the_values_of_options_of_a_command() -> None:
     assert mask_doc(TASK, {"command": command})["command"] == [
         "run", "--password", SENSITIVE, f"--token={SENSITIVE}", "--port", "80", "-v", "--secret", "--debug", "--key",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "masked", "secrets"),
+    [
+        ("DB_PASSWORD=hunter2 ./migrate", "DB_PASSWORD=(sensitive) ./migrate", {"hunter2"}),
+        ("run --token abcd --port 80", "run --token (sensitive) --port 80", {"abcd"}),
+        ("run --token --debug x", "run --token --debug x", set()),
+        ("run --api-key=abcd", "run --api-key=(sensitive)", {"abcd"}),
+        ("env -c SECRET='a b c' run", "env -c SECRET='(sensitive)' run", {"a b c"}),
+        ('env SECRET="" run', 'env SECRET="" run', set()),
+        ("curl https://x/?token=abcd&page=2", "curl https://x/?token=(sensitive)&page=2", {"abcd"}),
+        ("curl -H 'Authorization: Bearer abcd' y", "curl -H 'Authorization: (sensitive)' y", {"Bearer abcd"}),
+        ("A=1;TOKEN=abcd;MODE=plain", "A=1;TOKEN=(sensitive);MODE=plain", {"abcd"}),
+        ("arn:aws:secretsmanager:eu-west-1:1:secret:db", "arn:aws:secretsmanager:eu-west-1:1:secret:db", set()),
+        ("the token is in the password store", "the token is in the password store", set()),
+        ("key: value, a=b", "key: value, a=b", set()),
+    ],
+)
+def test_the_secrets_of_a_line(line: str, masked: str, secrets: set[str]) -> None:
+    doc = {"command": ["sh", "-c", line]}
+    assert mask_doc(TASK, doc)["command"][2] == masked
+    found = secrets_in([Resource(address=TASK, task="web", doc=doc)])
+    assert found - {line} == secrets
+    assert (line in found) == bool(secrets)
+
+
+def test_an_option_with_its_value_is_a_secret_of_the_plan_too() -> None:
+    found = secrets_in([Resource(address=TASK, task="web", doc={"command": ["run", "--password=hunter2"]})])
+    assert "hunter2" in found
 
 
 def test_a_text_nested_without_end_does_not_overflow() -> None:
@@ -227,6 +259,23 @@ def test_scrubbing_takes_the_longer_secret_first() -> None:
     secrets = frozenset({"hunter2", "hunter2!"})
     assert scrub("no: hunter2! and hunter2", secrets) == f"no: {SENSITIVE} and {SENSITIVE}"
     assert scrub("no", secrets) == "no"
+
+
+def test_lines_of_a_secret_are_scrubbed_one_by_one() -> None:
+    """As logs hold them; not those that are too short to tell anything."""
+    key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nab\n-----END KEY-----\n"
+    assert scrub("it said MIIEvQIBADANBgkq", frozenset({key})) == f"it said {SENSITIVE}"
+    assert scrub("ab", frozenset({key})) == "ab"
+
+
+def test_secrets_of_what_stays_as_it_is_are_known_too() -> None:
+    """A container may tell what it was given, also where the deployment changes nothing about it."""
+    doc = {
+        "family": "web",
+        "containerDefinitions": [{"name": "web", "environment": pairs(DB_PASSWORD="kept-as-it-is")}],
+    }
+    change = Change(address=TASK, task="web", action=Action.KEEP, before=doc, after=doc)
+    assert "kept-as-it-is" in secrets_of(msgspec.structs.replace(plan(), steps=(), changes=(change,)))
 
 
 def test_a_listener_hears_events_with_what_was_said_cleaned() -> None:

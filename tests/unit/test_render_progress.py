@@ -68,7 +68,7 @@ def test_a_step_that_was_carried_out(step: Step, outputs: dict[str, str], line: 
 
 
 @pytest.mark.parametrize(
-    ("step", "what"), [(register(), "deregistered again"), (update(), "putting back"), (targets(), "putting back")]
+    ("step", "what"), [(register(), "deregistered again"), (update(), "putting back"), (run(), "stopped")]
 )
 def test_a_step_that_is_undone(step: Step, what: str) -> None:
     (line,) = lines(START, events.StepDone(step=numbered(step, 12), outputs={}, undo=True))[1:]
@@ -118,6 +118,20 @@ def test_the_30_seconds_begin_with_the_last_line() -> None:
 
 def test_each_address_is_told_for_itself() -> None:
     assert len(told([look("a", 0), look("a", 0, address=API), look("a", 5), look("a", 5, address=API)])) == 2
+
+
+def test_each_step_of_an_address_is_told_for_itself() -> None:
+    one, two = look("1 running", 1), look("2 running", 1)
+    again = [msgspec.structs.replace(event, step=number) for number, event in ((1, one), (2, two))] * 2
+    assert len(told(again)) == 2
+
+
+def test_what_a_container_writes_stands_below_the_steps_line_by_line() -> None:
+    line = events.Logged(address=Address("run_task.web/a"), source="a web", task="1", container="web", at="", text="x")
+    two = msgspec.structs.replace(line, text="one\n  two")
+    assert lines(line, two, msgspec.structs.replace(line, text="")) == [
+        "     a web | x", "     a web | one", "     a web |   two", "     a web |",
+    ]  # fmt: skip
 
 
 def test_the_end_is_told_even_if_the_words_are_the_same() -> None:

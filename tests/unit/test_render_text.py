@@ -176,6 +176,11 @@ def test_values_read_as_people_write_them(value: Any, text: str) -> None:
     assert value_text(value) == text
 
 
+def test_tables_that_are_equal_read_alike() -> None:
+    one, two = [{"b": 1, "a": {"d": 2, "c": 3}}], [{"a": {"c": 3, "d": 2}, "b": 1}]
+    assert value_text(one) == value_text(two) == '[{"a": {"c": 3, "d": 2}, "b": 1}]'
+
+
 @pytest.mark.parametrize(
     ("before", "after", "lines"),
     [

@@ -284,12 +284,24 @@ def test_a_partial_request_demands_only_what_tells_things_apart() -> None:
         service="events",
         operation="put_targets",
         partial=True,
+        merged=frozenset({"Targets"}),
         required=frozenset({"Rule", "Targets[].Id"}),
         filled=frozenset({"Rule", "Targets"}),
     )
     params = {"Targets": [{"Id": "a", "EcsParameters": {}}, {"Arn": "b"}]}
     assert said(partial, params) == ["Rule: required, but missing", "Targets[1].Id: required, but missing"]
     assert said(partial, {"Rule": "", "Targets": []}) == ["Rule: must not be empty", "Targets: must not be empty"]
+
+
+def test_in_lists_that_are_replaced_whole_everything_is_demanded() -> None:
+    partial = Request(service="ecs", operation="update_service", partial=True)
+    params = {"capacityProviderStrategy": [{"weight": 1}], "deploymentConfiguration": {"alarms": {"enable": True}}}
+    assert said(partial, params) == ["capacityProviderStrategy[0].capacityProvider: required, but missing"]
+    targets = Request(service="events", operation="put_targets", partial=True, merged=frozenset({"Targets"}))
+    inner = {"EcsParameters": {"CapacityProviderStrategy": [{"weight": 1}]}}
+    assert said(targets, {"Targets": [inner]}) == [
+        "Targets[0].EcsParameters.CapacityProviderStrategy[0].capacityProvider: required, but missing"
+    ]
 
 
 def test_required_adds_to_the_model_where_the_request_is_whole() -> None:

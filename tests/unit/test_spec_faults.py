@@ -125,9 +125,10 @@ def test_faults_at_the_top(line: str, expected: str) -> None:
          "tasks.web.run_tasks[0].taskDefinition: set by ecsplan to the task's own revision; leave it out"),
         (RUNS + 'clientToken = "x"',
          "tasks.web.run_tasks[0].clientToken: set by ecsplan, so that a retry never runs the task twice; leave it out"),
-        (RUNS + "count = 11",
-         "tasks.web.run_tasks[0].count: must be from 1 to 10, which is what one RunTask can start"),
-        (RUNS + "count = 0", "tasks.web.run_tasks[0].count: must be from 1 to 10, which is what one RunTask can start"),
+        (RUNS + "count = 10001", "tasks.web.run_tasks[0].count: must be from 1 to 10,000"),
+        (RUNS + "count = 0", "tasks.web.run_tasks[0].count: must be from 1 to 10,000"),
+        (RUNS + "count = -1", "tasks.web.run_tasks[0].count: must be from 1 to 10,000"),
+        (RUNS + 'count = "2"', "tasks.web.run_tasks[0].count: must be an integer, not a string"),
         (RUNS + "count = true", "tasks.web.run_tasks[0].count: must be an integer, not a boolean"),
         (RUNS + 'cluster = ""', "tasks.web.run_tasks[0].cluster: must not be empty"),
         (RUNS + 'when = "never"', 'tasks.web.run_tasks[0].when: must be "changed" or "always"'),
@@ -235,11 +236,11 @@ def test_a_text_that_is_no_spec(text: str, expected: list[str]) -> None:
 
 
 def test_all_faults_at_once_in_the_order_of_the_file() -> None:
-    text = f'{RUNS}count = 11\n{SERVICES}service = 1\n{HEAD}user = "x"\n[tasks.a]\n{OTHER}cpu = 1.5\n'
+    text = f'{RUNS}count = 0\n{SERVICES}service = 1\n{HEAD}user = "x"\n[tasks.a]\n{OTHER}cpu = 1.5\n'
     assert faults(f"clusetr = 1\n{text}", "a b.toml") == [
         'app: "a b", from the name of the file, cannot be an app name; write app = "NAME" at the top',
         'clusetr: unknown key; did you mean "cluster"?',
-        "tasks.web.run_tasks[0].count: must be from 1 to 10, which is what one RunTask can start",
+        "tasks.web.run_tasks[0].count: must be from 1 to 10,000",
         "tasks.web.update_services[0].service: must be a string, not an integer",
         "tasks.web.task_definition.user: unknown key; boto3's ecs.register_task_definition has none of that name "
         f"(botocore {botocore.__version__})",

@@ -11,10 +11,11 @@ import pytest
 from msgspec import structs
 
 from ecsplan import events
+from ecsplan.diagnosis import Tally
 from ecsplan.errors import AwsError
 from ecsplan.kinds.base import Waiting
 from ecsplan.model import Call, Settings, Step
-from ecsplan.waiting import LateError, LostError, wait_for
+from ecsplan.waiting import LateError, LostError, said_together, wait_for
 from tests.unit.builders import ecs, register, run, targets, task_definition_arn, update
 from tests.unit.fakes import FakeAws, FakeClock, refusal, service, stopped, throttled
 
@@ -76,6 +77,8 @@ def test_what_has_ended_already_takes_one_look_and_no_pause(looks: Looks) -> Non
             ok=True,
             elapsed=0.0,
             verdict="succeeded",
+            tally=Tally(running=1, desired=1),
+            step=1,
         )
     ]
 
@@ -134,6 +137,18 @@ def test_failures_of_one_look_are_told_together(looks: Looks) -> None:
     assert [(event.done, event.ok) for event in looks.progress] == [(True, False), (True, False)]
 
 
+@pytest.mark.parametrize(("notes", "said"), [
+    ([("a", "it broke")], "a: it broke"),
+    ([("a", "it broke"), ("b", "it broke")], "a, b: it broke"),
+    ([("a", "it broke"), ("b", "it is late")], "a: it broke; b: it is late"),
+    ([(f"s{n}", "it broke") for n in range(40)], "s0, s1, s2, 37 others: it broke"),
+    ([(f"s{n}", f"note {n}") for n in range(4)], "s0: note 0; s1: note 1; s2: note 2; s3: note 3"),
+    ([(f"s{n}", f"note {n}") for n in range(40)], "s0: note 0; s1: note 1; s2: note 2; 37 other failures"),
+])  # fmt: skip
+def test_many_failures_are_told_in_a_line_that_can_be_read(notes: list[tuple[str, str]], said: str) -> None:
+    assert said_together(notes) == said
+
+
 def test_a_failed_task_is_told_with_its_exit_code(looks: Looks) -> None:
     with pytest.raises(LostError, match=r"^container web ended with exit code 137: it ended$"):
         looks.wait(looks.task(1, {"lastStatus": "RUNNING"}, stopped(137)))
@@ -156,7 +171,7 @@ def test_a_rollout_that_takes_too_long_is_only_not_finished(
     with pytest.raises(LateError) as caught:
         looks.wait(web, timeout=given)
     assert limit <= elapsed(looks) <= limit + 5
-    assert caught.value.message == f"service.prod/web: not finished after {limit} s"
+    assert caught.value.message == f"service.prod/web: not finished after {limit} s: rolling out, 1/1 running"
     assert caught.value.hint == "ECS goes on with the rollout."
 
 
@@ -169,7 +184,7 @@ def test_a_task_that_takes_too_long_has_failed(
         looks.wait(migrate, timeout=given)
     assert limit <= elapsed(looks) <= limit + 5
     assert [(one, progress.note) for one, progress in caught.value.failed] == [
-        (migrate, f"not finished after {limit} s")
+        (migrate, f"not finished after {limit} s: running")
     ]
     assert caught.value.late == (migrate,)
 
@@ -185,7 +200,8 @@ def test_a_failure_counts_more_than_the_time(looks: Looks) -> None:
 
 
 def test_all_that_are_late_are_named(looks: Looks) -> None:
-    with pytest.raises(LateError, match=r"^service\.prod/a, service\.prod/c: not finished after 0 s"):
+    late = r"^service\.prod/a: not finished after 0 s: [^;]*; service\.prod/c: not finished after 0 s: "
+    with pytest.raises(LateError, match=late):
         looks.wait(looks.service("a", ROLLING), looks.service("b", {}), looks.service("c", ROLLING), timeout=0)
 
 

@@ -1,0 +1,202 @@
+"""One look at a service, from the side of the deployment that an update of ours has started."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from ecsplan.diagnosis import Tally
+from ecsplan.kinds.base import Progress, Waiting, short_arn
+from ecsplan.kinds.service_answers import by_name, primary_of
+from ecsplan.model import Call, Doc
+
+# Times of one service that AWS takes at different places, seconds apart at most.
+APART = 1.0
+# A list of service deployments that is not answered is asked for so many times.
+TRIES = 3
+BACK = "back"  # an output: who takes the rollout back
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """`listed` are the service deployments that were described or listed, by ARN."""
+
+    waiting: Waiting
+    service: Doc
+    listed: dict[str, Doc]
+    answered: bool
+    """was the list of service deployments answered, or their description?"""
+
+    @cached_property
+    def primary(self) -> Doc:
+        return primary_of(self.service)
+
+    @cached_property
+    def before(self) -> str:
+        """The id of the deployment that was PRIMARY until the update."""
+        return str(self.waiting.before.get("deployment") or self.waiting.step.expect.get("deployment") or "")
+
+    @cached_property
+    def ours(self) -> str:
+        """The id of the deployment that the update started; "" where it is not known yet."""
+        call = self.waiting.call
+        unknown = not on_revision(self.primary, call) or is_before(self.primary, call, self.before)
+        return self.waiting.outputs.get("deployment") or ("" if unknown else str(self.primary.get("id") or ""))
+
+    @property
+    def is_primary(self) -> bool:
+        return bool(self.ours) and self.primary.get("id") == self.ours and on_revision(self.primary, self.waiting.call)
+
+    @cached_property
+    def mine(self) -> Doc:
+        """Our deployment, for as long as it is shown."""
+        found = (one for one in self.service.get("deployments", ()) if self.ours and one.get("id") == self.ours)
+        return dict(next(found, {}))
+
+    @property
+    def settled(self) -> bool:
+        """As many run as are desired, and no other deployment is left."""
+        others = [d for d in self.service.get("deployments", ()) if d.get("status") not in ("PRIMARY", "INACTIVE")]
+        return self.primary.get("runningCount", 0) == self.primary.get("desiredCount", 0) and not others
+
+    @cached_property
+    def rollout(self) -> Doc:
+        """The service deployment of the update, as far as it is known and answered."""
+        found = self.listed.get(self.waiting.outputs.get("rollout", ""), {})
+        return found if goes_back(self.waiting.outputs) or self._since(found) else {}
+
+    def _since(self, rollout: Doc) -> bool:
+        """Did it begin with our deployment, or after it? What is not told speaks against nothing."""
+        made, began = seconds(rollout.get("createdAt")), seconds(self.mine.get("createdAt"))
+        return bool(rollout) and (made is None or began is None or made >= began - APART)
+
+    @cached_property
+    def current(self) -> str:
+        """The ARN of our service deployment, where this look tells it: the service's newest one while our deployment
+        is PRIMARY, unless it is still the one from before."""
+        if not self.is_primary:
+            return ""
+        before, told = self.waiting.step.expect.get("rollout"), self.service.get("currentServiceDeployment")
+        new = [(seconds(d.get("createdAt")) or 0.0, arn) for arn, d in self.listed.items() if self._since(d)]
+        found = str(told) if told else max(new, default=(0.0, ""))[1]
+        return "" if found == before else found
+
+
+def shown_of(waiting: Waiting, answers: Sequence[Doc]) -> Shown | None:
+    """None where the answers do not show the service."""
+    services = {name: service for data in answers for name, service in by_name(data).items()}
+    service = services.get(short_arn(waiting.call.params["service"]))
+    lists = [data["serviceDeployments"] for data in answers if "serviceDeployments" in data]
+    listed = {str(one.get("serviceDeploymentArn")): one for found in lists for one in found}
+    if service is None:
+        return None
+    return Shown(waiting=waiting, service=service, listed=listed, answered=bool(lists))
+
+
+def on_revision(deployment: Doc, call: Call) -> bool:
+    """Is it of the revision that the call asked for? An update that moves no revision asks for none."""
+    wanted = call.params.get("taskDefinition")
+    return wanted is None or short_arn(deployment.get("taskDefinition", "")) == short_arn(wanted)
+
+
+def is_before(primary: Doc, call: Call, before: object) -> bool:
+    """Is it the deployment from before an update that starts a new one whatever else it says?"""
+    return bool(call.params.get("forceNewDeployment")) and primary.get("id") == before
+
+
+def goes_back(outputs: Mapping[str, str]) -> bool:
+    """Do these outputs stand for ECS taking a rollout back by itself, or because it was told to?"""
+    return BACK in outputs
+
+
+def followed(service: Doc) -> bool:
+    """Do only service deployments tell all of how its rollouts go? Of a plain rolling one, the service tells enough."""
+    configuration = service.get("deploymentConfiguration") or {}
+    more = configuration.get("lifecycleHooks") or configuration.get("bakeTimeInMinutes")
+    return configuration.get("strategy", "ROLLING") != "ROLLING" or bool(more)
+
+
+# --- what a look is told with ---
+
+
+def told(shown: Shown, progress: Progress) -> Progress:
+    """With the facts that it shows beside the judgement, and what the next look needs to know."""
+    rollout, about = shown.rollout, shown.mine or (shown.primary if not shown.ours else {})
+    target = rollout.get("targetServiceRevision") or {}
+    return replace(
+        progress,
+        tally=tally(about, rollout) if about else None,
+        stage=str(rollout.get("lifecycleStage") or ""),
+        traffic=target.get("requestedProductionTrafficWeight"),
+        newest=newest(shown.service, about.get("createdAt") or rollout.get("createdAt")),
+        learned=learned(shown),
+    )
+
+
+def learned(shown: Shown) -> dict[str, str]:
+    """The id of our deployment, and the ARN of our service deployment where that has to be followed."""
+    outputs, result = shown.waiting.outputs, {}
+    if goes_back(outputs):
+        return {}
+    if not outputs.get("deployment") and shown.is_primary:
+        result["deployment"] = shown.ours
+    if followed(shown.service) and not shown.rollout and shown.is_primary:
+        if shown.current and shown.current != outputs.get("rollout"):
+            result["rollout"] = shown.current
+        elif not shown.current and not shown.service.get("currentServiceDeployment"):
+            asked = int(outputs.get("listing", "0"))
+            if asked <= TRIES and not (asked and shown.answered):
+                result["listing"] = str(asked + 1)
+    return result
+
+
+def tally(deployment: Doc, rollout: Doc) -> Tally:
+    breaker = rollout.get("deploymentCircuitBreaker") or {}
+    return Tally(
+        running=deployment.get("runningCount") or 0,
+        desired=deployment.get("desiredCount") or 0,
+        pending=deployment.get("pendingCount") or 0,
+        failed=max(deployment.get("failedTasks") or 0, breaker.get("failureCount") or 0),
+    )
+
+
+def newest(service: Doc, since: Any) -> str:
+    """The service's newest event since then, without the service's name; "" where nobody tells when."""
+    began = seconds(since)
+    for event in service.get("events", ()):
+        at = seconds(event.get("createdAt"))
+        if began is None or at is None or at < began:
+            return ""
+        return re.sub(r"^\(service [^)]*\) ", "", str(event.get("message", "")))
+    return ""
+
+
+def counts(deployment: Doc) -> str:
+    parts = [f"{deployment.get('runningCount', 0)}/{deployment.get('desiredCount', 0)} running"]
+    if pending := deployment.get("pendingCount"):
+        parts.append(f"{pending} pending")
+    if failed := deployment.get("failedTasks"):
+        parts.append(f"{failed} failed")
+    return ", ".join(parts)
+
+
+def seconds(value: Any) -> float | None:
+    """A time as AWS's SDK answers it, or as JSON carries it, in epoch seconds; None where it is none."""
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        return datetime.fromisoformat(value).timestamp()
+    except (TypeError, ValueError):
+        return None
+
+
+def moment(value: Any) -> str:
+    """The same as ISO 8601 in UTC; "" where it is no time."""
+    at = seconds(value)
+    return "" if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
