@@ -323,7 +323,8 @@ def _refused(call: Call, error: Any) -> AwsError:
     code, message = str(detail.get("Code", "")), str(detail.get("Message", "") or "AWS gave no reason")
     metadata = error.response.get("ResponseMetadata", {})
     # botocore repeats requests: a refusal of the second says nothing about the first, whose answer may have been lost.
-    unclear = metadata.get("HTTPStatusCode", 0) >= 500 or metadata.get("RetryAttempts", 0) > 0 or code == TOKEN_USED
+    unclear = metadata.get("HTTPStatusCode", 0) >= 500 or metadata.get("RetryAttempts", 0) > 0
+    unclear |= code == TOKEN_USED and call.operation == "run_task"
     hint = ""
     if code in EXPIRED:
         hint = "The credentials have expired: sign in again."

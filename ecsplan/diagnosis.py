@@ -139,9 +139,22 @@ def together(diagnoses: Mapping[Address, Diagnosis]) -> tuple[tuple[tuple[Addres
     return tuple((tuple(addresses), diagnoses[addresses[0]]) for addresses in groups.values())
 
 
+def joined(one: Diagnosis, other: Diagnosis) -> Diagnosis:
+    """Two of the same address, whose tasks were started by several requests: the first one's reason, and the tasks of
+    both."""
+    tasks: dict[object, StoppedTasks] = {}
+    for task in (*one.tasks, *other.tasks):
+        known = tasks.get(_end_of(task))
+        tasks[_end_of(task)] = msgspec.structs.replace(known, count=known.count + task.count) if known else task
+    logs = one.logs or other.logs
+    unseen = tuple(dict.fromkeys((*one.unseen, *other.unseen)))
+    return msgspec.structs.replace(one, tasks=tuple(tasks.values()), logs=logs, unseen=unseen)
+
+
 def _way(diagnosis: Diagnosis) -> object:
-    tasks = [
-        (alike(task.reason), tuple((end.name, end.exit_code, alike(end.reason)) for end in task.containers))
-        for task in diagnosis.tasks
-    ]
-    return (alike(diagnosis.reason), alike(diagnosis.meaning), diagnosis.alarms, diagnosis.unseen, tuple(tasks))
+    tasks = tuple(_end_of(task) for task in diagnosis.tasks)
+    return (alike(diagnosis.reason), alike(diagnosis.meaning), diagnosis.alarms, tasks)
+
+
+def _end_of(task: StoppedTasks) -> object:
+    return (alike(task.reason), tuple((end.name, end.exit_code, alike(end.reason)) for end in task.containers))

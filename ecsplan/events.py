@@ -6,18 +6,31 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from ecsplan.diagnosis import Diagnosis, Pause, Tally
-from ecsplan.model import Address, Step, Value
+from ecsplan.model import Action, Address, Phase, Step, Value
 
 
 class Event(Value, tag_field="event", frozen=True, kw_only=True):
     """Base of all events."""
 
 
+class Planned(Value, frozen=True, kw_only=True):
+    """A step that is to come; `made` where it was carried out before the deployment was resumed."""
+
+    index: int
+    phase: Phase
+    address: Address
+    action: Action
+    made: bool = False
+
+
 class DeploymentStarted(Event, tag="deployment_started", frozen=True, kw_only=True):
+    """`steps` is how many there are, `planned` what they are, in order."""
+
     number: int
     app: str
     tag: str
     steps: int
+    planned: tuple[Planned, ...] = ()
 
 
 class StepStarted(Event, tag="step_started", frozen=True, kw_only=True):

@@ -17,15 +17,15 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ecsplan import events
-from ecsplan.diagnosis import Diagnosis, shortened
+from ecsplan.diagnosing import diagnosed
+from ecsplan.diagnosis import Diagnosis
 from ecsplan.errors import AwsError, EcsplanError, JournalError, RefusedError, StoppingError
 from ecsplan.following import Follower
 from ecsplan.journal import Closed, Deployment, Outcome
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.base import Progress, Waiting
+from ecsplan.kinds.base import Waiting
 from ecsplan.model import Address, Call, Irreversible, Phase, Plan, Step, filled
 from ecsplan.recalling import DECIDE, ForgottenError, Memory, UnseenError, look_up, remember
-from ecsplan.redact import clean_all
 from ecsplan.running import run_tasks
 from ecsplan.sending import Ports, Sender, Sent, StepError, timestamp, worst
 from ecsplan.undoing import see_who_took_over, take_back, undo, wait_back
@@ -70,8 +70,8 @@ def resume(deployment: Deployment, ports: Ports, options: Options) -> Result:
 
 
 def told(run: Run, work: Callable[[Run], Result]) -> Result:
-    plan, number, ports = run.plan, run.number, run.ports
-    ports.emit(events.DeploymentStarted(number=number, app=plan.app, tag=plan.tag, steps=len(plan.steps)))
+    ports = run.ports
+    ports.emit(_started(run))
     result = work(run)
     with contextlib.suppress(JournalError):  # a file without a last word says the same: cut off, part-way
         ports.log.append(
@@ -82,8 +82,22 @@ def told(run: Run, work: Callable[[Run], Result]) -> Result:
                 diagnoses=dict(result.diagnoses),
             )
         )
-    ports.emit(events.DeploymentEnded(number=number, outcome=result.outcome.value, reason=result.reason))
+    if run.sender.acted or (result.outcome.ended and run.done):  # a resume may have had nothing to do but wait
+        ports.ended(result.outcome, result.reason)
+    ports.emit(events.DeploymentEnded(number=run.number, outcome=result.outcome.value, reason=result.reason))
     return result
+
+
+def _started(run: Run) -> events.DeploymentStarted:
+    planned = tuple(
+        events.Planned(
+            index=step.index, phase=step.phase, address=step.address, action=step.action, made=step.index in run.made
+        )
+        for step in run.plan.steps
+    )
+    return events.DeploymentStarted(
+        number=run.number, app=run.plan.app, tag=run.plan.tag, steps=len(planned), planned=planned
+    )
 
 
 class Run:
@@ -252,7 +266,7 @@ class Run:
         try:
             wait_back(self, wanted, undo=False, to_the_end=to_the_end)
         except LateError as late:
-            self._diagnose(late.late)
+            self.diagnoses |= diagnosed(late.late, self.ports)
             raise
         except AwsError as error:
             if not self.resumed:
@@ -261,7 +275,7 @@ class Run:
         except LostError as lost:
             if all(progress.forgotten and one.step.index not in self.memory.failed for one, progress in lost.failed):
                 raise ForgottenError(lost.notes, [one.step for one, _ in lost.failed]) from lost
-            self._diagnose(lost.failed)
+            self.diagnoses |= diagnosed(lost.failed, self.ports)
             for one, progress in lost.failed:
                 self.sender.fail(one.step, StepError(progress.note), undo=False)
                 if progress.taken:
@@ -269,22 +283,6 @@ class Run:
             for one in lost.late:
                 self.abandon(one, f"{one.address} did not end in time")
             raise StepError(lost.notes) from lost
-
-    def _diagnose(self, failed: Sequence[tuple[Waiting, Progress]]) -> None:
-        """Look up what a person would look up next, now: what AWS shows of it fades. Whatever comes of that, the
-        deployment goes on."""
-
-        def find(one: Waiting, progress: Progress) -> Diagnosis | None:
-            return kind_of(one.address).diagnose(self.ports.ask, one, progress)
-
-        with ThreadPoolExecutor(max_workers=CONCURRENT, thread_name_prefix="why") as pool:
-            found = [pool.submit(find, one, progress) for one, progress in failed]
-        for (one, _), future in zip(failed, found, strict=True):
-            if error := future.exception():
-                self.sender.warn(f"why {one.address} has failed could not be looked up: {self.ports.clean(str(error))}")
-            elif diagnosis := future.result():
-                self.diagnoses[one.address] = shortened(clean_all(diagnosis, self.ports.clean))
-                self.ports.emit(events.Diagnosed(address=one.address, diagnosis=self.diagnoses[one.address]))
 
     def _was_awaited(self, step: Step) -> bool:
         """In a deployment that is resumed: was this one-off task over when the next step began? Of rollouts, which

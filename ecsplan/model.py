@@ -233,10 +233,11 @@ class Identity(Value, frozen=True, kw_only=True):
 
 class Notify(Value, frozen=True, kw_only=True):
     """Where successful mutating calls are published, and which are not (a regex on the method, matched at its
-    start)."""
+    start). `deployment_message`: is the end of the deployment published too?"""
 
     topic_arn: str
     blacklist_regex: str = ""
+    deployment_message: bool = True
 
 
 class Plan(Value, frozen=True, kw_only=True):

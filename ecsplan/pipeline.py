@@ -214,7 +214,7 @@ def run_plan(
             return None
         writer = journal.open(plan, site.origin, at)
         try:
-            ports = _ports(site, plan, writer, emit)
+            ports = _ports(site, plan, journal, writer, emit)
             return executor.apply(plan, writer.number, ports, options or executor.Options(), once=writer.once)
         finally:
             writer.close()
@@ -262,14 +262,14 @@ def _taken_up(
         writer = journal.reopen(left.number)
         try:
             with hiding(secrets_of(left.plan)):
-                return work(left, _ports(site, left.plan, writer, emit), options or Options())
+                return work(left, _ports(site, left.plan, journal, writer, emit), options or Options())
         finally:
             writer.close()
 
 
-def _ports(site: Site, plan: Plan, writer: Writer, emit: Callable[[events.Event], None]) -> Ports:
+def _ports(site: Site, plan: Plan, journal: Journal, writer: Writer, emit: Callable[[events.Event], None]) -> Ports:
     from ecsplan.aws import is_throttled
-    from ecsplan.notify import notifier
+    from ecsplan.notify import announcer, notifier
     from ecsplan.redact import cleaned, scrub, secrets_of
     from ecsplan.sending import Ports
 
@@ -282,6 +282,7 @@ def _ports(site: Site, plan: Plan, writer: Writer, emit: Callable[[events.Event]
         clock=site.clock,
         emit=listener,
         told=notifier(plan.notify, site.gateway.do, listener),
+        ended=announcer(plan.notify, partial(journal.read, writer.number), site.clock, site.gateway.do, listener),
         later=is_throttled,
         stop=site.stop,
         clean=clean,

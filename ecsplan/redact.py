@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from ecsplan import events
 from ecsplan.kinds import kind_of
+from ecsplan.kinds.base import Answer, Ask
 from ecsplan.model import Address, Call, Change, Doc, FieldChange, Plan, Resource, Step
 from ecsplan.normalize import Keyed, Rule, Secret
 
@@ -123,11 +124,30 @@ def carried(error: BaseException) -> frozenset[str]:
 def scrub(text: str, secrets: frozenset[str]) -> str:
     """Text from elsewhere, such as an error of AWS, without these values, nor the lines of those that have several:
     logs hold them one by one."""
-    values = secrets | {line for value in secrets for line in value.split("\n")[:-1] if len(line) > SHORTEST_LINE}
+    lines = {line for value in secrets if "\n" in value for line in value.splitlines()}
+    values = secrets | {line for line in lines if len(line) > SHORTEST_LINE}
     forms = {form for value in values for form in (value, repr(value)[1:-1], json.dumps(value)[1:-1])}
     for value in sorted(forms, key=len, reverse=True):
         text = text.replace(value, SENSITIVE)
     return text
+
+
+class Overhearing:
+    """An `Ask` that remembers the secrets in the documents that AWS answers through it: a container that failed may
+    have told what it was given, also by a revision that the plan only names."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask, self._found = ask, set[str]()
+
+    def many(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+        answers = self._ask.many(calls)
+        for answer in answers:
+            if answer.call.operation in ("describe_task_definition", "describe_tasks"):
+                _collect(answer.data, _masked(answer.data), self._found)
+        return answers
+
+    def secrets(self) -> frozenset[str]:
+        return frozenset(value for value in self._found if len(value) > 3)
 
 
 def cleaned(emit: events.Listener, clean: Callable[[str], str]) -> events.Listener:

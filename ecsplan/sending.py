@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ecsplan import events
 from ecsplan.errors import AwsError, EcsplanError, JournalError, RefusedError, StoppingError
-from ecsplan.journal import Began, Done, Entry, Failed
+from ecsplan.journal import Began, Done, Entry, Failed, Outcome
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.base import Ask
 from ecsplan.model import Call, Doc, Step
@@ -31,8 +31,9 @@ class Log(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """All that the executor touches. `ask` reads, `do` writes; `told` hears of every call that was carried out; `later`
-    tells refusals that mean "not now"; `clean` takes secrets out of what AWS said."""
+    """All that the executor touches. `ask` reads, `do` writes; `told` hears of every call that was carried out, `ended`
+    once of how a deployment that may have changed something has ended, and why; `later` tells refusals that mean "not
+    now"; `clean` takes secrets out of what AWS said."""
 
     ask: Ask
     do: Callable[[Call], Doc]
@@ -40,6 +41,7 @@ class Ports:
     clock: Clock
     emit: events.Listener
     told: Callable[[Step, Call, Doc], None] = lambda _step, _call, _answer: None
+    ended: Callable[[Outcome, str], None] = lambda _outcome, _reason: None
     later: Callable[[AwsError], bool] = lambda _error: False
     clean: Callable[[str], str] = lambda text: text
     stop: threading.Event = field(default_factory=threading.Event)
@@ -60,6 +62,8 @@ class Sender:
 
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
+        self.acted = False
+        """may anything have been carried out?"""
 
     def send(self, step: Step, call: Call, sent: Sent, *, undo: bool = False) -> dict[str, str]:
         """The outputs of the call; raises what it was refused with, journaled and told. `sent` tells afterwards whether
@@ -69,8 +73,10 @@ class Sender:
             answer, outputs = self._accepted(step, call, sent)
         except EcsplanError as error:
             made = error.outputs if isinstance(error, RefusedError) else None
+            self.acted |= sent.may_have_acted or bool(made)
             self.fail(step, error, undo=undo, unclear=sent.may_have_acted and not made, outputs=made)
             raise
+        self.acted = True
         self.done(step, outputs, undo=undo)
         self.ports.told(step, call, answer)
         return outputs

@@ -19,6 +19,7 @@ from ecsplan.spec_checks import (
     BLACKLIST,
     BLACKLIST_REGEX,
     DEFINITION,
+    DEPLOYMENT_MESSAGE,
     LONGEST,
     NO_TASKS,
     OWN_KEYS,
@@ -116,7 +117,9 @@ def _task(name: str, data: Doc) -> Task:
         update_services=update,
         put_targets=targets,
         active_task_count=both.get("active_task_count", ACTIVE_TASK_COUNT),
-        notify=Notify(topic_arn=topic, blacklist_regex=regex) if topic else None,
+        notify=Notify(topic_arn=topic, blacklist_regex=regex, deployment_message=both.get(DEPLOYMENT_MESSAGE, True))
+        if topic
+        else None,
     )
 
 

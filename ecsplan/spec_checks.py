@@ -69,10 +69,12 @@ _topic_arn = shapes.matching(
 
 
 TOPIC, BLACKLIST = "sns_notification_topic_arn", "notification_method_blacklist_regex"
+DEPLOYMENT_MESSAGE = "sns_deployment_message"
 TASK_KEYS: Mapping[str, Check] = {
     "active_task_count": _revisions,
     TOPIC: lambda value: "" if value == "" else _topic_arn(value),  # an empty one switches notification off
     BLACKLIST: _regex,
+    DEPLOYMENT_MESSAGE: shapes.truth,
 }
 TOP_KEYS: Mapping[str, Check] = {
     "app": plain_name,

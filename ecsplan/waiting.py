@@ -73,7 +73,7 @@ def said_together(notes: Sequence[tuple[str, str]]) -> str:
     groups: dict[str, list[str]] = {}
     for address, note in dict.fromkeys(notes):
         groups.setdefault(note, []).append(address)
-    said = [f"{_some(addresses)}: {note}" for note, addresses in groups.items()]
+    said = [f"{_some(list(dict.fromkeys(addresses)))}: {note}" for note, addresses in groups.items()]
     rest = [f"{len(said) - SOME} other failures"] if len(said) > SOME + 1 else said[SOME:]
     return "; ".join([*said[:SOME], *rest])
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name, applying, quiet, screen
+from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name, applying, screen
+from ecsplan.cli.telling import Saying, listener, planning
 from ecsplan.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from ecsplan.events import Event
     from ecsplan.executor import Options, Result
     from ecsplan.explain import Explanation
     from ecsplan.model import Plan
@@ -45,9 +45,9 @@ def plan(
     explanations = None
     with given.site(spec) as site:
         if explain:
-            made, explanations = explained_plan(site, spec, tag, redeploy=redeploy, emit=listener(given, "text"))
+            made, explanations = explained_plan(site, spec, tag, redeploy=redeploy, emit=planning(given))
         else:
-            made = make_plan(site, spec, tag, redeploy=redeploy, emit=listener(given, "text"))
+            made = make_plan(site, spec, tag, redeploy=redeploy, emit=planning(given))
         path = out or site.plan_path
     print_plan(given, made, form, explanations=explanations)
     planfile.save(made, path, root=None if out else site.root)
@@ -91,7 +91,7 @@ def deploy(given: Given, /, tag: str, yes: bool, **how: Any) -> int:
     spec = given.spec()
     can_ask(yes)
     with given.site(spec) as site:
-        made = make_plan(site, spec, tag, emit=listener(given, "text"))
+        made = make_plan(site, spec, tag, emit=planning(given))
         planfile.save(made, site.plan_path, root=site.root)
         return show_ask_apply(given, site, made, yes, **how)
 
@@ -112,9 +112,13 @@ def resume(given: Given, /, form: str, unclear: str | None, **how: Any) -> int:
     from ecsplan import pipeline
 
     spec = given.spec_if_there()
-    with given.site(spec, None if spec else app_name(given, spec)) as site, stopping(site):
-        options = options_of(unclear=unclear or "", **how)
-        result = pipeline.resume(site, options=options, emit=listener(given, form))
+    with (
+        given.site(spec, None if spec else app_name(given, spec)) as site,
+        listener(given, form) as told,
+        stopping(site, told.say),
+    ):
+        result = pipeline.resume(site, options=options_of(unclear=unclear or "", **how), emit=told.emit)
+        told.close()
         if result is not None:
             tell_outcome(given, result, form)
             return exit_code(result)
@@ -134,8 +138,13 @@ def continue_(given: Given, /, form: str, yes: bool, **how: Any) -> int:
     from ecsplan import pipeline
 
     spec = given.spec_if_there()
-    with given.site(spec, None if spec else app_name(given, spec)) as site, stopping(site):
-        result = pipeline.go_on(site, options=options_of(**how), emit=listener(given, form))
+    with (
+        given.site(spec, None if spec else app_name(given, spec)) as site,
+        listener(given, form) as told,
+        stopping(site, told.say),
+    ):
+        result = pipeline.go_on(site, options=options_of(**how), emit=told.emit)
+        told.close()
     if result is None:
         click.echo("Nothing to continue: no deployment was left part-way, so none is paused.")
         return Exit.OK
@@ -162,7 +171,7 @@ def rollback(given: Given, /, to: str | None, yes: bool, only_plan: bool, keep: 
     if not only_plan:
         can_ask(yes)
     with given.site(spec, None if spec else app_name(given, spec)) as site:
-        made = undo(site, spec, to=to, keep=keep, emit=listener(given, "text"))
+        made = undo(site, spec, to=to, keep=keep, emit=planning(given))
         if only_plan:
             print_plan(given, made, "text")
             return Exit.OK
@@ -185,8 +194,10 @@ def carry_out(given: Given, site: Site, made: Plan, *, form: str, quiet: bool = 
     from ecsplan.pipeline import run_plan
     from ecsplan.render.text import NO_CHANGES
 
-    with stopping(site):  # also while the outcome is told: by then it is no longer true that nothing was changed
-        result = run_plan(site, made, options=options_of(**how), emit=listener(given, form))
+    # Stopping also while the outcome is told: by then it is no longer true that nothing was changed.
+    with listener(given, form) as told, stopping(site, told.say):
+        result = run_plan(site, made, options=options_of(**how), emit=told.emit)
+        told.close()
         if result is not None:
             if not made.steps:
                 Saying(err=True)("Nothing had to be changed; this only settles what was left part-way.")
@@ -201,18 +212,6 @@ def options_of(*, on_failure: str, no_wait: bool, timeout: int | None, unclear: 
     from ecsplan.executor import Options
 
     return Options(on_failure=on_failure, wait=not no_wait, timeout=timeout, unclear=unclear)
-
-
-def listener(given: Given, form: str) -> Callable[[Event], None]:
-    """Who hears of the deployment: lines for people on stderr, or a stream of JSON on stdout."""
-    from ecsplan.render.json import event_json, stream_head
-    from ecsplan.render.progress import Lines
-
-    if form == "text":
-        return Lines(Saying(err=True), given.paint(sys.stderr))
-    say = Saying()
-    say(stream_head())
-    return lambda event: say(event_json(event))
 
 
 def tell_outcome(given: Given, result: Result, form: str) -> None:
@@ -280,23 +279,8 @@ def can_ask(yes: bool) -> None:
         )
 
 
-class Saying:
-    """Lines to a stream for as long as somebody reads it: a deployment goes on when its reader has gone."""
-
-    def __init__(self, *, err: bool = False) -> None:
-        self._err, self._heard = err, True
-
-    def __call__(self, line: str) -> None:
-        if self._heard:
-            try:
-                click.echo(line, err=self._err)
-            except OSError:
-                self._heard = False
-                quiet(sys.stderr if self._err else sys.stdout)
-
-
 @contextmanager
-def stopping(site: Site) -> Iterator[None]:
+def stopping(site: Site, say: Callable[[str], None]) -> Iterator[None]:
     """The first SIGINT or SIGTERM lets the running call end and starts nothing new; the second stops at once."""
 
     def on_signal(number: int, frame: object) -> None:
@@ -306,7 +290,7 @@ def stopping(site: Site) -> Iterator[None]:
             os._exit(Exit.INTERRUPTED)
         site.stop.set()
         with suppress(RuntimeError):  # it came while something else was being written to the same stream
-            Saying(err=True)("stopping after the running call; once more to stop at once")
+            say("stopping after the running call; once more to stop at once")
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

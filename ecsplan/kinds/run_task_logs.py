@@ -29,7 +29,7 @@ def logs_of(task_definition: Doc) -> dict[str, list[str]]:
 def streams(waiting: Waiting, answers: Sequence[Doc]) -> tuple[Stream, ...]:
     """`<prefix>/<container>/<task id>` of each container that has started (awslogs in the ECS developer guide). Without
     a prefix a stream is named after the container's id at its host, which nobody outside learns."""
-    logs = waiting.step.expect.get("logs") or {}
+    logs = _places(waiting)
     return tuple(
         Stream(
             task=task_id,
@@ -49,10 +49,20 @@ def streams(waiting: Waiting, answers: Sequence[Doc]) -> tuple[Stream, ...]:
     )
 
 
+def _places(waiting: Waiting) -> dict[str, list[str]]:
+    """What `logs_of` has told, in as far as a plan file still says it in that form."""
+    logs = waiting.step.expect.get("logs") or {}
+    return {
+        str(name): [str(part) for part in where]
+        for name, where in logs.items()
+        if isinstance(where, list | tuple) and len(where) == 3
+    }
+
+
 def _source(waiting: Waiting, task_id: str, container: str) -> str:
     expect = waiting.step.expect
     parts = [waiting.address.name.rpartition("/")[2]]
-    if len(expect.get("logs") or {}) > 1:
+    if len(_places(waiting)) > 1:
         parts.append(container)
     if int(expect.get("of") or expect.get("count") or 1) > 1:
         parts.append(task_id[:SHOWN])

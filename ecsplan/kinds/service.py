@@ -194,13 +194,19 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
 def _params(delta: Delta) -> Doc:
     live = delta.found.doc if delta.found else {}
     params = {
-        field: without_none(delta.wanted[field] if field in WHOLE and field in delta.wanted else value)
+        field: _whole(field, value, delta.wanted)
         for field, value in delta.desired.items()
         if value or live.get(field) or field not in NOT_ON_FARGATE
     }
     if live.get("schedulingStrategy") == "DAEMON":
         params.pop("desiredCount", None)
     return _complete(params)
+
+
+def _whole(field: str, declared: Any, wanted: Doc) -> Any:
+    """The declared value as it stands, unless leaving out the rest of its block would change something."""
+    same = field not in WHOLE or normal({field: declared}, RULES).get(field) == normal(wanted, RULES).get(field)
+    return without_none(declared if same else wanted[field])
 
 
 def _complete(params: Doc) -> Doc:

@@ -29,7 +29,7 @@ class Facts:
 
 def facts_of(looking: Looking, waiting: Waiting, *, late: bool) -> Facts:
     """Two round trips. Of one that is late the tasks that run tell something, too."""
-    params, known = waiting.call.params, waiting.outputs.get("service_deployment", "")
+    params, known = waiting.call.params, waiting.outputs.get("rollout", "")
     revision = params.get("taskDefinition")
     first = {
         "service": about_service(waiting),

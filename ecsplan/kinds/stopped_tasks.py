@@ -94,15 +94,16 @@ def failed_containers(group: Group) -> tuple[ContainerEnd, ...]:
 
 def summed_up(group: Group, logs: Sequence[LogTail]) -> tuple[str, str]:
     """What it comes down to, and what to do about it, given the lines that were found."""
-    failed = failed_containers(group)
-    first = next((end for end in failed if end.essential), failed[0] if failed else None)
-    if first is None:
-        never = next((end for end in group.told.containers if end.essential), None)
-        where = f"container {never.name}: " if never and never.reason else ""
-        return (f"{where}{group.words.meaning}", group.words.advice) if group.words else (group.told.reason, "")
-    code = f"exit code {first.exit_code}"
-    if group.words is None and first.exit_code == 0:
+    words, failed = group.words, failed_containers(group)
+    ends = failed or tuple(end for end in group.told.containers if end.reason)
+    first = next((end for end in ends if end.essential), ends[0] if ends else None)
+    if words:  # of a container, or of the task as a whole
+        where = f"container {first.name}: " if first and first.meaning else ""
+        code = f" (exit code {first.exit_code})" if first and where and failed else ""
+        return f"{where}{words.meaning}{code}", words.advice
+    if not failed or first is None:
+        return group.told.reason, ""
+    if first.exit_code == 0:
         return f"container {first.name} ended by itself, with exit code 0", ""
-    if group.words is None:
-        return f"container {first.name} ended with {code}", SEE_LOGS if any(log.lines for log in logs) else ""
-    return f"container {first.name}: {group.words.meaning} ({code})", group.words.advice
+    advice = SEE_LOGS if any(log.lines for log in logs) else ""
+    return f"container {first.name} ended with exit code {first.exit_code}", advice

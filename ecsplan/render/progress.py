@@ -7,7 +7,17 @@ from collections.abc import Callable
 from ecsplan import events
 from ecsplan.journal import Outcome
 from ecsplan.model import Address, Phase, Step
-from ecsplan.render.words import SIGNS, Paint, plain
+from ecsplan.render.words import (
+    SIGNS,
+    Paint,
+    is_routine,
+    lines_of,
+    one_line,
+    paced_text,
+    plain,
+    stage_words,
+    without_service,
+)
 
 QUIET = 30.0  # seconds after which an unchanged state is said again
 DONE = {
@@ -26,6 +36,8 @@ class Lines:
     def __init__(self, say: Callable[[str], None], paint: Paint = plain) -> None:
         self._say, self._paint = say, paint
         self._last: dict[tuple[Address, int], tuple[str, float]] = {}
+        self._newest: dict[Address, str] = {}
+        self._before = ""
         self._steps = 0
 
     def __call__(self, event: events.Event) -> None:
@@ -45,11 +57,11 @@ class Lines:
                 where = event.stage or "its hook"
                 self._say(f"{event.address}  goes on past {where} (hook {event.hook})")
             case events.Warned():
-                self._say(f"{self._paint('!', 'yellow')} {event.message}")
+                self._say(f"{self._paint('!', 'yellow')} {one_line(event.message)}")
             case events.Paced():
-                self._say(f"  {event.call} at AWS's pace: {event.per_second:.3g}/s, {event.waiting} waiting")
+                self._say(f"{self._pad()}{paced_text(event)}")
             case events.Logged():
-                for line in event.text.splitlines() or [""]:
+                for line in lines_of(event.text):
                     self._say(f"{self._pad()}{self._paint(f'{event.source} |', 'dim')} {line}".rstrip())
             case events.UndoStarted():
                 self._say("putting back what was done, last step first")
@@ -73,12 +85,33 @@ class Lines:
     def _progressed(self, event: events.Progressed) -> None:
         if event.done and not event.ok:
             return  # told as the step's failure
-        said, at = self._last.get((event.address, event.step), ("", 0.0))
-        if event.note == said and 0 <= event.elapsed - at < QUIET and not event.done:
-            return
-        self._last[event.address, event.step] = (event.note, event.elapsed)
-        color = "green" if event.done else "dim"
-        self._say(f"{self._pad()}{event.address}  {self._paint(event.note, color)} ({event.elapsed:.0f} s)")
+        what, key = looked(event), (event.address, event.step)
+        said, at = self._last.get(key, ("", 0.0))
+        if what != said or not 0 <= event.elapsed - at < QUIET or event.done:
+            self._last[key] = (what, event.elapsed)
+            color = "green" if event.done else "dim"
+            line = f"{self._pad()}{event.address}  {self._paint(what, color)} ({event.elapsed:.0f} s)"
+            if line != self._before:  # the steps of one address may look the same at the same time
+                self._say(line)
+            self._before = line
+        self._told(event)
+
+    def _told(self, event: events.Progressed) -> None:
+        """The newest event of a service, where it tells of trouble and was not said before."""
+        newest = without_service(event.newest)
+        if newest and newest != self._newest.get(event.address) and not is_routine(newest) and not event.done:
+            self._newest[event.address] = newest
+            self._say(f"{self._pad()}{event.address.name}: {newest}")
+
+
+def looked(event: events.Progressed) -> str:
+    """What one look has shown, as a line has it: the note, and what it does not say of stage and traffic."""
+    parts = [one_line(event.note)]
+    if event.stage and not event.done and not {event.stage, stage_words(event.stage)} & set(event.note.split(", ")):
+        parts.append(stage_words(event.stage))
+    if event.traffic is not None and not event.done and "%" not in event.note:
+        parts.append(f"{event.traffic:.0f} % of traffic")
+    return ", ".join(parts)
 
 
 def outcome_text(number: int, outcome: Outcome, reason: str) -> str:

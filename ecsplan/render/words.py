@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from ecsplan.events import Paced
 from ecsplan.model import UNKNOWN, FieldChange, Ref
 from ecsplan.redact import CHANGED, SENSITIVE
 
@@ -71,3 +72,51 @@ def field_lines(change: FieldChange, indent: int, paint: Paint) -> list[str]:
     if indent + 4 + len(before) + 4 + len(after) <= WIDTH:
         return [head, f"{pad}    {before} -> {after}"]
     return [head, f"{pad}    {before}", f"{pad} -> {after}"]
+
+
+# --- what comes from elsewhere, on one line ---
+
+_OF_SERVICE = re.compile(r"^\(service [^)]*\) *")
+_ROUTINE = re.compile(
+    r"has (started|stopped) \d+ .*tasks?|(de)?registered \d+ targets|has begun draining connections|"
+    r"has reached a steady state|deployment (completed|in progress)"
+)
+
+
+def one_line(text: str) -> str:
+    """Text as a container or AWS wrote it, for one line of a terminal."""
+    return printable(re.sub(r"\s*[\r\n]+\s*", " ", text.rstrip()))
+
+
+def lines_of(text: str) -> list[str]:
+    """What was written at once, line by line; at least one."""
+    return [one_line(line) for line in text.splitlines()] or [""]
+
+
+def without_service(event: str) -> str:
+    """A service's event without the service's name, which stands before it anyway."""
+    return _OF_SERVICE.sub("", one_line(event)).rstrip(".")
+
+
+def is_routine(event: str) -> bool:
+    """Does a service's event tell no more than that a rollout goes its way?"""
+    return _ROUTINE.search(event) is not None
+
+
+def stage_words(stage: str) -> str:
+    """`BAKE_TIME` as people read it."""
+    return stage.replace("_", " ").lower()
+
+
+def seconds_text(seconds: float) -> str:
+    """`8s`, `2m05s`, `1h02m`."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    minutes, left = divmod(whole, 60)
+    return f"{minutes}m{left:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
+
+
+def paced_text(event: Paced) -> str:
+    """Why nothing seems to happen."""
+    return f"{event.call} at AWS's pace: {event.per_second:.3g}/s, {event.waiting} waiting"

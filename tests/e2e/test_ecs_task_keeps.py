@@ -186,15 +186,16 @@ def test_keeps_telling_sns_after_each_mutating_call(world: World) -> None:
     world.deploy("v2")
     assert world.sent() == [
         "RegisterTaskDefinition", "RunTask", "Publish", "UpdateService", "Publish", "PutTargets", "Publish",
-        "DeregisterTaskDefinition",
+        "DeregisterTaskDefinition", "Publish",
     ]  # fmt: skip
+    assert [message["outcome"] for message in world.published()[3:]] == ["succeeded"]  # ecsplan's own, at the end
     assert told(world) == ["run_task", "update_service", "put_targets"]
     assert {params["TargetArn"] for params in world.params("Publish")} == {TOPIC}
 
 
 def test_keeps_reaching_those_who_subscribed(world: World) -> None:
     sqs, sns = world.client("sqs"), world.client("sns")
-    world.write(spec(sns_notification_topic_arn=TOPIC))
+    world.write(spec(sns_notification_topic_arn=TOPIC, sns_deployment_message=False))
     queue = sqs.create_queue(QueueName="told")["QueueUrl"]
     sns.subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint=f"arn:aws:sqs:eu-west-1:{ACCOUNT}:told")
     world.deploy("v1")

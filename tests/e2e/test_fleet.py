@@ -26,7 +26,7 @@ from tests.support import toml
 from tests.support.direct import Direct, site
 from tests.support.fleet import CLUSTERS, SERVICES, fleet
 from tests.support.wired import Wired
-from tests.support.world import EPOCH, Clock
+from tests.support.world import EPOCH, Clock, World
 
 FAMILIES = 24  # more than AWS registers at once
 LOOK = sum(-(-SERVICES * len(range(cluster, FAMILIES, CLUSTERS)) // 10) for cluster in range(CLUSTERS))  # requests
@@ -164,6 +164,16 @@ def test_a_stop_ends_a_deployment_that_waits_for_its_turn(ships: Fleet) -> None:
     assert resumed.outcome is Outcome.SUCCEEDED
     assert ships.asked()["RegisterTaskDefinition"] == FAMILIES
     assert ships.throttled == 0
+
+
+def test_a_plan_that_waits_says_so_on_stderr(world: World) -> None:
+    """AWS throttles for a while: what is read goes on more slowly, and who waits is told why."""
+    world.write(fleet(2))
+    world.aws.fault("DescribeTaskDefinition", "throttle", times=8)
+    ran = world.run("plan", "v1", clock=world.clock)
+    assert ran.code == 0
+    assert "ecs:describe_task_definition at AWS's pace: " in ran.err
+    assert "at AWS's pace" not in ran.out
 
 
 # --- growth ---

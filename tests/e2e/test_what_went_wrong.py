@@ -83,21 +83,21 @@ ROLLED_BACK: dict[str, tuple[Callable[[World], None], tuple[str, ...]]] = {
         crashing,
         ("container web ended with exit code 3", "| KeyError: 'DATABASE_URL'", "breaker  3 of 3 failures", "3 x "),
     ),
-    "out-of-memory": (
+    "out_of_memory": (
         failing("OUT_OF_MEMORY"),
         ("container web: out of memory (exit code 137)", "OutOfMemoryError", "| line 11\n", "| line 30\n"),
     ),
-    "image-pull": (failing("IMAGE_PULL"), ("the image cannot be pulled", "CannotPullContainerError", "never started")),
+    "image_pull": (failing("IMAGE_PULL"), ("the image cannot be pulled", "CannotPullContainerError", "never started")),
     "secrets": (failing("SECRETS"), ("secrets, or the registry's credentials, cannot be read", "never started")),
-    "elb-health": (
+    "elb_health": (
         failing("ELB_HEALTH"),
-        ("the load balancer's health check failed (exit code 137)", "Health checks failed with these codes: [503]"),
+        ("  the load balancer's health check failed\n", "Health checks failed with these codes: [503]"),
     ),
-    "container-health": (
+    "container_health": (
         failing("CONTAINER_HEALTH"),
-        ("the container's own health check failed (exit code 137)", "startPeriod", "| line 30\n"),
+        ("  the container's own health check failed\n", "startPeriod", "| line 30\n"),
     ),
-    "no-place": (unplaced, ("no capacity: no instance has room for a task", "3 x was unable to place a task")),
+    "no_place": (unplaced, ("no capacity: no instance has room for a task", "3 x was unable to place a task")),
 }
 
 
@@ -106,7 +106,7 @@ def test_a_rollout_that_ecs_rolled_back(live: World, golden: Golden, name: str) 
     order, words = ROLLED_BACK[name]
     order(live)
     ran = deployed(live, 6)
-    golden(SCREENS / f"why-{name}.txt", screen(ran))
+    golden(SCREENS / f"why_{name}.txt", screen(ran))
     assert [word for word in words if word not in ran.err] == []
     assert live.on("web") == "web:1"
 
@@ -120,7 +120,7 @@ def test_an_alarm(world: World, golden: Golden) -> None:
     world.aws.rollout("COMPLETED", image="*:v2", seconds=SECONDS)
     world.aws.alarm("web-5xx", seconds=10)
     ran = deployed(world, 6)
-    golden(SCREENS / "why-alarm.txt", screen(ran))
+    golden(SCREENS / "why_alarm.txt", screen(ran))
     assert "alarm web-5xx went off" in ran.err
     assert "tasks  " not in ran.err
     assert shown(world)["service.prod/web"]["alarms"] == ["web-5xx"]
@@ -137,7 +137,7 @@ def test_a_timeout(world: World, golden: Golden) -> None:
     world.aws.rollout("NEVER", image="*:v2", seconds=SECONDS)
     world.aws.task(exit_code=3, image="*:v2", command="", log_lines=["no route to the database"])
     ran = deployed(world, 8, "--timeout", "5m")
-    golden(SCREENS / "why-timeout.txt", screen(ran))
+    golden(SCREENS / "why_timeout.txt", screen(ran))
     assert "not finished after 300 s" in ran.err
     assert "container web ended with exit code 3" in ran.err
     assert "| no route to the database" in ran.err
@@ -169,7 +169,7 @@ def test_superseded(live: World, golden: Golden) -> None:
         live.ecs("UpdateService", cluster="prod", service="web", taskDefinition=theirs)
 
     ran = deployed(live, 7, clock=Meddling(live, take_over))
-    golden(SCREENS / "why-superseded.txt", screen(ran))
+    golden(SCREENS / "why_superseded.txt", screen(ran))
     assert "has put the service on other:1" in ran.err
     assert "log  " not in ran.err
     assert live.on("web") == "other:1"
@@ -178,7 +178,7 @@ def test_superseded(live: World, golden: Golden) -> None:
 def test_a_failing_migration(live: World, golden: Golden) -> None:
     live.aws.task(exit_code=1, command="*migrate*", log_lines=["Applying 0042", "no such table: orders"])
     ran = deployed(live, 6)
-    golden(SCREENS / "why-migration.txt", screen(ran))
+    golden(SCREENS / "why_migration.txt", screen(ran))
     assert "| no such table: orders" in ran.err
     assert "UpdateService" not in live.sent()
     found = shown(live)["run_task.web/migrate"]
@@ -197,7 +197,7 @@ def test_a_migration_that_is_late(live: World, golden: Golden) -> None:
     live.aws.task_seconds = 60
     live.aws.task(stays="RUNNING", command="*migrate*", log_lines=["waiting for a lock"])
     ran = deployed(live, 6, "--timeout", "2m")
-    golden(SCREENS / "why-late-migration.txt", screen(ran))
+    golden(SCREENS / "why_late_migration.txt", screen(ran))
     assert "not finished after 120 s" in ran.err
     assert "| waiting for a lock" in ran.err
 
@@ -206,7 +206,7 @@ def test_logs_that_may_not_be_read(live: World, golden: Golden) -> None:
     crashing(live)
     live.aws.fault("GetLogEvents", "error", code="AccessDeniedException", message="Not allowed.", times=99)
     ran = deployed(live, 6)
-    golden(SCREENS / "why-logs-denied.txt", screen(ran))
+    golden(SCREENS / "why_logs_denied.txt", screen(ran))
     assert shown(live)["service.prod/web"]["unseen"] == [
         "the last log lines: the role in use needs permission for logs:GetLogEvents"
     ]

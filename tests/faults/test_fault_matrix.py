@@ -210,7 +210,7 @@ def test_the_numbers_of_the_documents() -> None:
     assert f"after a lost answer at most {sending.LOST} times more" in text
     assert f"{waiting.FIRST_PAUSE} s at first and {waiting.LONGEST_PAUSE:.0f} s at most" in text
     assert f"waits {lock.GRACE} s" in text
-    assert {"ecs:register_task_definition", "sns:publish"} == aws.ONCE
+    assert {"ecs:register_task_definition", "sns:publish", "logs:get_log_events"} == aws.ONCE
 
 
 def test_the_pauses_between_attempts_grow(world: World, paused: list[float]) -> None:

@@ -44,6 +44,8 @@ class Cloud:
         self.ecs = Ecs(Region(REGION, Ids(), self.outcomes, Logs()), clock, INPUTS["ecs"])
         self.events = Events(REGION, INPUTS["events"])
         self.published: list[str] = []
+        self.unplaced: Callable[[Call], bool] = lambda _call: False
+        """whether one of the tasks of a RunTask finds no place"""
         self._settled = 0.0
 
     def seed(self, spec: Spec) -> None:
@@ -64,7 +66,8 @@ class Cloud:
         operation = "".join(word.title() for word in call.operation.split("_"))
         try:
             if call.service == "ecs":
-                return copy.deepcopy(self.ecs.call(operation, call.params))
+                crowded = {"reason": "RESOURCE:CPU"} if self.unplaced(call) else None
+                return copy.deepcopy(self.ecs.call(operation, call.params, crowded))
             if call.service == "events":
                 return copy.deepcopy(self.events.call(operation, call.params))
             if call.service == "logs":
@@ -72,7 +75,7 @@ class Cloud:
         except errors.AwsError as error:
             raise AwsError(f"{call}: {error.code}: {error.message}", code=error.code) from error
         if call.service == "sns":
-            self.published.append(json.loads(call.params["Message"])["method"])
+            self.published.append(_about(call.params))
             return {"MessageId": "1"}
         assert str(call) == "sts:get_caller_identity"
         return {"Account": ACCOUNT}
@@ -87,6 +90,11 @@ class Cloud:
                 short(revision.arn): revision.status for family in region.families.values() for revision in family
             },
             "ran": sorted(short(task.revision.arn) for task in region.tasks.values() if task.service is None),
+            "ended": sorted(
+                (short(task.revision.arn), task.status(self.clock.now()), str(task.stop.get("stopCode")))
+                for task in region.tasks.values()
+                if task.service is None
+            ),
             "services": {
                 service.name: self._service(service.cluster, service.name) for service in region.services.values()
             },
@@ -208,12 +216,20 @@ class _Session:
     region_name = REGION
 
 
+def _about(params: Mapping[str, Any]) -> str:
+    """What a message is about: a call's method, or `deployment`."""
+    message = json.loads(params["Message"])
+    return str(message.get("method") or message["event"])
+
+
 def named(call: Call) -> str:
     """What a request asks for, without what differs from run to run."""
     params: Mapping[str, Any] = call.params
     if call.service == "sns":
-        params = {"method": json.loads(params["Message"])["method"]}
+        params = {"method": _about(params)}
     kept = {
-        k: v for k, v in params.items() if k not in ("clientToken", "startedBy", "tasks", "nextToken", "logStreamName")
+        k: v
+        for k, v in params.items()
+        if k not in ("clientToken", "startedBy", "tasks", "nextToken", "task", "logStreamName")
     }
     return f"{call} {json.dumps(kept, sort_keys=True)}"

@@ -23,7 +23,11 @@ TOGETHER = re.compile(r"(?:^ *\d+/\d+ [^\n]*  (?:registered|started|updating|tar
 
 def screen(ran: Ran) -> str:
     """The exit code, then what stood on stderr (progress), then on stdout (results)."""
-    text = f"exit {ran.code}\n{_part('stderr', ran.err)}{_part('stdout', ran.out)}"
+    return without_changing(f"exit {ran.code}\n{_part('stderr', ran.err)}{_part('stdout', ran.out)}")
+
+
+def without_changing(text: str) -> str:
+    """With a word for whatever differs from run to run."""
     for pattern, name in CHANGING:
         text = re.sub(pattern, name, text)
     return TOGETHER.sub(lambda match: "".join(sorted(match[0].splitlines(keepends=True))), text)

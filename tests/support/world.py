@@ -136,7 +136,15 @@ class World:
         self.aws.clear_requests()
 
     def messages(self) -> list[Doc]:
-        """What was published to SNS."""
+        """What was published to SNS of calls."""
+        return [message for message in self.published() if "method" in message]
+
+    def endings(self) -> list[Doc]:
+        """What was published to SNS of whole deployments."""
+        return [message for message in self.published() if message.get("event") == "deployment"]
+
+    def published(self) -> list[Doc]:
+        """All that was published to SNS."""
         return [json.loads(params["Message"]) for params in self.params("Publish")]
 
     # --- what is live ---

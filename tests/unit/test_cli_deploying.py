@@ -14,6 +14,7 @@ import pytest
 
 from ecsplan.cli.deploying import exit_code, stopping, tell_outcome
 from ecsplan.cli.given import Duration, Given, screen
+from ecsplan.cli.telling import Saying
 from ecsplan.errors import Exit
 from ecsplan.executor import Result
 from ecsplan.journal import Outcome
@@ -77,11 +78,12 @@ def test_what_was_left_part_way_says_how_to_go_on(capsys: Output, outcome: Outco
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_asks_to_stop(capsys: Output, site: Site, number: signal.Signals) -> None:
-    with stopping(site):
+def test_the_first_signal_asks_to_stop(site: Site, number: signal.Signals) -> None:
+    said: list[str] = []
+    with stopping(site, said.append):
         signal.raise_signal(number)
         assert site.stop.is_set()
-    assert capsys.readouterr().err == "stopping after the running call; once more to stop at once\n"
+    assert said == ["stopping after the running call; once more to stop at once"]
 
 
 def test_a_signal_in_the_middle_of_a_line_is_no_fault(site: Site) -> None:
@@ -91,14 +93,14 @@ def test_a_signal_in_the_middle_of_a_line_is_no_fault(site: Site) -> None:
         def write(self, text: str) -> int:
             raise RuntimeError("reentrant call inside a writer")
 
-    with contextlib.redirect_stderr(Busy()), stopping(site):
+    with contextlib.redirect_stderr(Busy()), stopping(site, Saying(err=True)):
         signal.raise_signal(signal.SIGINT)
         assert site.stop.is_set()
 
 
 def test_signals_are_as_before_afterwards(site: Site) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with contextlib.suppress(KeyError), stopping(site):
+    with contextlib.suppress(KeyError), stopping(site, print):
         assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] != before
         raise KeyError
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
@@ -109,7 +111,7 @@ def test_the_second_signal_stops_at_once() -> None:
 import signal
 from ecsplan import pipeline
 from ecsplan.cli.deploying import stopping
-with stopping(pipeline.connect(app="shop")):
+with stopping(pipeline.connect(app="shop"), lambda text: None):
     signal.raise_signal(signal.SIGTERM)
     print("still here", flush=True)
     signal.raise_signal(signal.SIGINT)

@@ -128,6 +128,17 @@ def test_where_calls_are_published() -> None:
     assert notifications(spec_of(shop())) == {}
 
 
+def test_where_the_end_of_a_deployment_is_published() -> None:
+    loud: dict[str, Any] = {"sns_deployment_message": True}
+    data = spec(
+        task("web"), task("log", services=(), **loud), sns_notification_topic_arn=TOPIC, sns_deployment_message=False
+    )
+    assert {name: one.deployment_message for name, one in notifications(spec_of(data)).items()} == {
+        "web": False,
+        "log": True,
+    }
+
+
 def test_the_compiled_requests_are_named_as_in_the_spec() -> None:
     found = requests(spec_of(spec(task("web", runs=("m",), rules=(("r", ("x",)),)), task("log", services=()))), "v1")
     assert list(found) == ["web", "log"]

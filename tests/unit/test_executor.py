@@ -244,7 +244,13 @@ def test_events_tell_each_step_and_the_end(rig: Rig) -> None:
     assert [type(event).__name__ for event in rig.said] == [
         "DeploymentStarted", "StepStarted", "StepDone", "StepStarted", "StepDone", "Progressed", "DeploymentEnded",
     ]  # fmt: skip
-    assert rig.said[0] == events.DeploymentStarted(number=7, app="shop", tag="v42", steps=2)
+    started = rig.said[0]
+    assert isinstance(started, events.DeploymentStarted)
+    assert (started.number, started.app, started.tag, started.steps) == (7, "shop", "v42", 2)
+    assert [(one.index, one.address, one.made) for one in started.planned] == [
+        (1, "task_definition.web", False),
+        (2, "service.prod/web", False),
+    ]
     assert [event.outputs for event in rig.happened(events.StepDone)] == [
         {"arn": NEW},
         {"deployment": "ecs-svc/web-1"},

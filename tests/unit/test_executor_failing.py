@@ -177,6 +177,15 @@ def test_why_a_rollout_failed_is_told_and_kept_without_secrets(rig: Rig) -> None
     assert [entry.diagnoses for entry in rig.log.of(Closed)] == [{"service.prod/web": found}]
 
 
+def test_a_secret_that_only_the_live_revision_holds_is_not_told(rig: Rig) -> None:
+    """As where a deployment goes back to a revision that it only names."""
+    rig.aws.rollouts["web", 1] = [{"rolloutState": "FAILED", "rolloutStateReason": "swordfish is wrong."}]
+    one = {"name": "web", "environment": [{"name": "DB_PASSWORD", "value": "swordfish"}]}
+    rig.aws.answers["describe_task_definition"] = {"taskDefinition": {"containerDefinitions": [one]}}
+    result = rig.apply(plan(register(), update()))
+    assert result.diagnoses[Address("service.prod/web")].reason == "(sensitive) is wrong"
+
+
 def test_a_surprise_while_looking_up_why_does_not_keep_it_from_being_put_back(rig: Rig) -> None:
     rig.aws.rollouts["web", 1] = [{"rolloutState": "FAILED"}]
     rig.aws.answers["describe_task_definition"] = {"taskDefinition": 42}

@@ -51,6 +51,7 @@ def test_without_a_prefix_nobody_knows_its_name() -> None:
 
 def test_nothing_else_is_followed() -> None:
     assert streams(waiting({}), task()) == ()
+    assert streams(waiting({"web": "/shop/web", "log": ["/shop"]}), task()) == ()
     plain = waiting()
     plain.step.expect.pop("logs")
     assert streams(plain, task()) == ()

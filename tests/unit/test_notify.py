@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 
 from ecsplan import events
-from ecsplan.errors import AwsError
+from ecsplan.errors import AwsError, JournalError
+from ecsplan.journal import Deployment, Done, Opened, Outcome
+from ecsplan.lock import Origin
 from ecsplan.model import Action, Call, Doc, Notify, Step
-from ecsplan.notify import LEFT_OUT, MAX_BYTES, message, notifier
+from ecsplan.notify import LEFT_OUT, MAX_BYTES, announcer, deployment_message, message, notifier
 from tests.support.specs import TOPIC
+from tests.support.world import EPOCH, Clock
+from tests.unit.builders import plan, register, task_definition_arn, update
 from tests.unit.fakes_kinds import call, step_of
 
 REGISTER = call("register_task_definition", family="web")
@@ -123,3 +127,83 @@ def test_a_message_that_cannot_be_published_is_a_warning_and_nothing_more() -> N
     sns = Publishing(AwsError("no such topic", code="NotFound"))
     sns.tell(web=Notify(topic_arn=TOPIC))
     assert sns.said == [events.Warned(message="SNS was not told of ecs:update_service: no such topic")]
+
+
+# --- the end of a deployment ---
+
+AT = datetime.fromtimestamp(EPOCH, UTC).isoformat().replace("+00:00", "Z")
+
+
+def deployment(**more: Any) -> Deployment:
+    opened = Opened(
+        number=7,
+        at=AT,
+        origin=Origin(user="ci", host="runner", pid=1, command="deploy v42"),
+        plan=plan(register(), update(), **more),
+    )
+    return Deployment(opened=opened, entries=(Done(at=AT, step=1, outputs={"arn": task_definition_arn("web", 42)}),))
+
+
+def test_the_message_of_a_deployment_says_how_it_ended() -> None:
+    assert json.loads(deployment_message(deployment(undoes=(5, 6)), Outcome.SUCCEEDED, "", EPOCH + 12.3456)) == {
+        "event": "deployment",
+        "number": 7,
+        "app": "shop",
+        "tag": "v42",
+        "outcome": "succeeded",
+        "reason": "",
+        "identity": {"account": "123456789012", "region": "eu-west-1"},
+        "revisions": {"web": "web:42"},
+        "undoes": [5, 6],
+        "who": "ci@runner",
+        "began": "2023-11-14T22:13:20Z",
+        "seconds": 12.346,
+    }
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PUT_BACK, Outcome.STOPPED, Outcome.INTERRUPTED, Outcome.UNFINISHED])
+def test_the_message_of_a_deployment_that_failed(outcome: Outcome) -> None:
+    """What was put back put no revision in use."""
+    content = json.loads(deployment_message(deployment(), outcome, "it crashed", EPOCH))
+    assert (content["outcome"], content["reason"]) == (outcome.value, "it crashed")
+    assert content["revisions"] == ({} if outcome is Outcome.PUT_BACK else {"web": "web:42"})
+
+
+def test_the_message_of_a_deployment_is_never_too_large() -> None:
+    text = deployment_message(deployment(), Outcome.STOPPED, "ü" * MAX_BYTES, EPOCH)
+    assert len(text.encode()) <= MAX_BYTES
+    content = json.loads(text)
+    assert (content["reason"], content["revisions"]) == (LEFT_OUT, {"web": "web:42"})
+
+
+def announced(sns: Publishing, **topics: Notify) -> None:
+    clock = Clock()
+    announcer(topics, deployment, clock, sns.do, sns.said.append)(Outcome.SUCCEEDED, "")
+
+
+def test_each_topic_hears_once_of_the_end() -> None:
+    sns = Publishing()
+    announced(
+        sns,
+        web=Notify(topic_arn=TOPIC),
+        worker=Notify(topic_arn=TOPIC),
+        log=Notify(topic_arn=f"{TOPIC}2"),
+        quiet=Notify(topic_arn=f"{TOPIC}3", deployment_message=False),
+    )
+    assert [sent.params["TargetArn"] for sent in sns.sent] == [TOPIC, f"{TOPIC}2"]
+
+
+def test_an_end_that_cannot_be_published_is_a_warning_and_nothing_more() -> None:
+    sns = Publishing(AwsError("no such topic", code="NotFound"))
+    announced(sns, web=Notify(topic_arn=TOPIC), log=Notify(topic_arn=f"{TOPIC}2"))
+    assert sns.said == [events.Warned(message="SNS was not told of the deployment's end: no such topic")] * 2
+
+
+def test_a_journal_that_cannot_be_read_is_a_warning_too() -> None:
+    sns = Publishing()
+
+    def damaged() -> Deployment:
+        raise JournalError("line 3 is damaged")
+
+    announcer({"web": Notify(topic_arn=TOPIC)}, damaged, Clock(), sns.do, sns.said.append)(Outcome.SUCCEEDED, "")
+    assert sns.said == [events.Warned(message="SNS was not told of the deployment's end: line 3 is damaged")]

@@ -304,11 +304,13 @@ def test_secrets_in_warnings_are_cleaned_too(site: Site, made: Plan, aws: FakeAw
 
 def test_the_topic_is_told_of_what_it_wants_to_know(site: Site, made: Plan, aws: FakeAws) -> None:
     pipeline.run_plan(site, made)
-    (published,) = aws.calls("publish")
+    published, ending = aws.calls("publish")
     message = json.loads(published["Message"])
     assert published["TargetArn"] == "arn:aws:sns:eu-west-1:123456789012:deploys"
     assert (message["client"], message["method"]) == ("ecs", "update_service")
     assert message["input"]["taskDefinition"] == task_definition_arn("web", 42)
+    assert ending["TargetArn"] == published["TargetArn"]
+    assert json.loads(ending["Message"])["event"] == "deployment"
 
 
 def test_a_plan_with_a_digest_of_its_own_is_no_copy(site: Site, made: Plan, aws: FakeAws) -> None:

@@ -266,6 +266,7 @@ def test_lines_of_a_secret_are_scrubbed_one_by_one() -> None:
     key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nab\n-----END KEY-----\n"
     assert scrub("it said MIIEvQIBADANBgkq", frozenset({key})) == f"it said {SENSITIVE}"
     assert scrub("ab", frozenset({key})) == "ab"
+    assert scrub("the second line", frozenset({"the first line\nthe second line"})) == SENSITIVE
 
 
 def test_secrets_of_what_stays_as_it_is_are_known_too() -> None:

@@ -16,6 +16,7 @@ from ecsplan.diagnosis import (
     LogTail,
     ServiceEvent,
     StoppedTasks,
+    joined,
     shortened,
     together,
 )
@@ -213,6 +214,17 @@ def test_several_blocks_share_the_screen() -> None:
 def test_together_keeps_apart_what_failed_otherwise() -> None:
     other = changed(tasks=(msgspec.structs.replace(OOM.tasks[0], reason="something else"),))
     assert [addresses for addresses, _ in together({WEB: OOM, API: other})] == [(WEB,), (API,)]
+
+
+def test_two_of_one_address_are_joined() -> None:
+    """Its tasks were started by several requests."""
+    late = changed(
+        tasks=(OOM.tasks[0], msgspec.structs.replace(OOM.tasks[1], reason="late")), unseen=("its tasks: no",)
+    )
+    found = joined(OOM, late)
+    assert [(task.count, task.reason[:9]) for task in found.tasks] == [(6, "Essential"), (1, "CannotPul"), (1, "late")]
+    assert found.unseen == (*OOM.unseen, "its tasks: no")
+    assert (found.reason, found.logs) == (OOM.reason, OOM.logs)
 
 
 # --- as data ---

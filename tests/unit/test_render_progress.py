@@ -13,7 +13,7 @@ from ecsplan import events
 from ecsplan.journal import Outcome
 from ecsplan.model import Address, Step
 from ecsplan.render.progress import Lines, outcome_text
-from ecsplan.render.words import ansi
+from ecsplan.render.words import ansi, is_routine
 from tests.unit.builders import plan, register, retire, run, targets, task_definition_arn, update, whole
 
 WEB, API = Address("service.prod/web"), Address("service.prod/api")
@@ -46,6 +46,10 @@ START = events.DeploymentStarted(number=7, app="shop", tag="v42", steps=12)
         (START, "deployment 7: shop v42, 12 steps"),
         (events.DeploymentStarted(number=1, app="shop", tag="", steps=1), "deployment 1: shop, 1 step"),
         (events.Warned(message="SNS was not told"), "! SNS was not told"),
+        (
+            events.Paced(call="ecs:update_service", per_second=2.5, waiting=8),
+            "     ecs:update_service at AWS's pace: 2.5/s, 8 waiting",
+        ),
         (events.UndoStarted(reason="no"), "putting back what was done, last step first"),
     ],
 )
@@ -88,7 +92,7 @@ def test_what_people_need_not_know_is_no_line() -> None:
 # --- progress ---
 
 
-def told(looks: Sequence[events.Progressed]) -> list[str]:
+def told(looks: Sequence[events.Event]) -> list[str]:
     return lines(START, *looks)[1:]
 
 
@@ -151,6 +155,74 @@ def test_a_second_wait_for_the_same_thing_begins_anew() -> None:
 def test_a_second_wait_that_looks_the_same_is_told_every_30_seconds_too() -> None:
     looks = [look("a", 0), look("a", 290), *(look("a", elapsed) for elapsed in range(0, 61, 10))]
     assert len(told(looks)) >= 4
+
+
+# --- what a look shows beside its note ---
+
+
+def seen(note: str = "rolling out, 1/2 running", elapsed: float = 0.0, **more: Any) -> events.Progressed:
+    return msgspec.structs.replace(look(note, elapsed), **more)
+
+
+def test_stage_and_traffic_are_told_where_the_note_has_none() -> None:
+    (line,) = told([seen(stage="BAKE_TIME", traffic=50.0)])
+    assert line.strip() == "service.prod/web  rolling out, 1/2 running, bake time, 50 % of traffic (0 s)"
+
+
+@pytest.mark.parametrize("note", ["rolling out, BAKE_TIME, 50 % of the traffic", "rolling out, bake time, 50 %"])
+def test_they_are_not_told_twice(note: str) -> None:
+    (line,) = told([seen(note, stage="BAKE_TIME", traffic=50.0)])
+    assert line.strip() == f"service.prod/web  {note} (0 s)"
+
+
+def test_another_stage_is_told_at_once() -> None:
+    assert (
+        len(told([seen(stage="SCALE_UP"), seen(stage="BAKE_TIME", elapsed=0.5), seen(stage="BAKE_TIME", elapsed=1)]))
+        == 2
+    )
+
+
+def test_an_event_that_means_trouble_is_told_once() -> None:
+    trouble = "(service web) was unable to place a task because nothing fits."
+    found = told([
+        seen(newest="(service web) has started 2 tasks: (task a) (task b)."),
+        seen(elapsed=1, newest=trouble),
+        seen(elapsed=2, newest=trouble),
+        seen(elapsed=3, newest="(service web) has reached a steady state."),
+        seen("it crashed", 4, newest=f"{trouble}!", done=True, ok=False),
+    ])  # fmt: skip
+    assert [line.strip() for line in found[1:]] == ["prod/web: was unable to place a task because nothing fits"]
+
+
+@pytest.mark.parametrize(
+    ("event", "routine"),
+    [
+        ("has started 1 tasks: (task x).", True),
+        ("has stopped 2 running tasks: (task x) (task y).", True),
+        ("registered 1 targets in (target-group x)", True),
+        ("deregistered 1 targets in (target-group x)", True),
+        ("(task x) has begun draining connections.", True),
+        ("has reached a steady state.", True),
+        ("(deployment ecs-svc/1) deployment completed.", True),
+        ("(deployment ecs-svc/1) deployment failed: tasks failed to start.", False),
+        ("was unable to place a task because no container instance met all of its requirements.", False),
+        ("(task x) (port 80) is unhealthy in (target-group x) due to (reason Health checks failed).", False),
+    ],
+)
+def test_which_events_tell_of_trouble(event: str, routine: bool) -> None:
+    assert is_routine(event) is routine
+
+
+def test_steps_of_one_task_that_look_the_same_are_one_line() -> None:
+    assert len(told([seen("running", step=3), seen("running", step=4), seen("running", step=5)])) == 1
+
+
+def test_lines_of_a_log_stand_behind_their_writer() -> None:
+    logged = events.Logged(
+        address=Address("run_task.web/migrate"), source="web/migrate", task="t", container="web",
+        at="2026-01-01T00:00:00Z", text="  one\r\n\033[31mtwo\033[0m\a\n",
+    )  # fmt: skip
+    assert told([logged]) == ["       web/migrate |   one", "       web/migrate | two"]
 
 
 # --- colours and widths ---

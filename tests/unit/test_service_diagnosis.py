@@ -97,7 +97,7 @@ def test_everything_that_aws_tells() -> None:
 
 def test_a_service_deployment_that_is_known_is_asked_for_at_once() -> None:
     aws = broken(task("a"))
-    assert found(aws, waiting=rollout(service_deployment=ROLLOUT)).threshold == 3
+    assert found(aws, waiting=rollout(rollout=ROLLOUT)).threshold == 3
     assert "list_service_deployments" not in str(aws.rounds)
     assert "describe_service_deployments" in aws.rounds[0]
 

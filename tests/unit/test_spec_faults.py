@@ -13,7 +13,7 @@ NAME_RULE = "must be 1 to 64 letters, digits, '.', '_' and '-', the first a lett
 TOPIC_RULE = "must be the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:123456789012:deploys, not"
 TOP_NAMES = (
     "account, active_task_count, app, assume_role, cluster, notification_method_blacklist_regex, profile, region, "
-    "sns_notification_topic_arn, tasks"
+    "sns_deployment_message, sns_notification_topic_arn, tasks"
 )
 
 
@@ -97,8 +97,8 @@ def test_faults_at_the_top(line: str, expected: str) -> None:
         ('[tasks.web]\nupdate_services = "web"', "tasks.web.update_services: must be a list of tables, not a string"),
         ('[tasks.web]\nupdate_services = ["web"]', "tasks.web.update_services[0]: must be a table, not a string"),
         ('[tasks.web]\nextends = "x"', "tasks.web.extends: unknown key; the keys here are active_task_count, "
-         "events__put_targets, notification_method_blacklist_regex, run_tasks, sns_notification_topic_arn, "
-         "task_definition, update_services"),
+         "events__put_targets, notification_method_blacklist_regex, run_tasks, sns_deployment_message, "
+         "sns_notification_topic_arn, task_definition, update_services"),
         ("[tasks.a]", "tasks.a.task_definition: required, but missing"),
         ("[[tasks.a]]", "tasks.a: must be a table, not a list; write [tasks.a]"),
         ("[[tasks.a.task_definition]]",

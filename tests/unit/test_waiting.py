@@ -140,6 +140,7 @@ def test_failures_of_one_look_are_told_together(looks: Looks) -> None:
 @pytest.mark.parametrize(("notes", "said"), [
     ([("a", "it broke")], "a: it broke"),
     ([("a", "it broke"), ("b", "it broke")], "a, b: it broke"),
+    ([("a", "it broke"), ("a", "it broke")], "a: it broke"),
     ([("a", "it broke"), ("b", "it is late")], "a: it broke; b: it is late"),
     ([(f"s{n}", "it broke") for n in range(40)], "s0, s1, s2, 37 others: it broke"),
     ([(f"s{n}", f"note {n}") for n in range(4)], "s0: note 0; s1: note 1; s2: note 2; s3: note 3"),

@@ -1,0 +1,68 @@
+"""On a terminal a deployment is a table, in a pipe it is lines; the terminal is left as it was found."""
+
+from __future__ import annotations
+
+import signal
+
+from tests.support.processes import python
+from tests.support.specs import shop, task
+from tests.support.terminal import terminal
+from tests.support.world import World
+
+TITLE = "deployment 1: shop v1"
+
+
+def test_a_table_on_a_terminal_and_lines_in_a_pipe(world: World) -> None:
+    world.write(shop())
+    with terminal("--color", "never", "deploy", "v1", "--yes", columns=100) as screen:
+        screen.until(lambda shown: any(line.startswith(TITLE) for line in shown), "a table")
+        assert screen.ended() == 0
+    lines = screen.everything
+    end = lines[lines.index(next(line for line in reversed(lines) if line.startswith(TITLE))) :]
+    assert [line.split()[:2] for line in end[1:6]] == [
+        ["✓", "task"], ["✓", "web/migrate"], ["✓", "web"], ["✓", "admin"], ["✓", "targets"],
+    ]  # fmt: skip
+    assert lines.count(end[0]) == 1
+    assert end[-2:] == ["", "Deployment 1 succeeded."]
+    assert b"\x1b[3" not in screen.written  # no colours
+    assert (screen.screen.cursor.x, screen.screen.cursor.hidden) == (0, False)
+
+    piped = world.deploy("v2")
+    assert "\033" not in piped.said
+    assert "deployment 2: shop v2, 5 steps\n" in piped.err
+    assert "1/5 + task_definition.web  registered web:2\n" in piped.err
+
+
+def test_an_interrupted_table_stays_and_says_what_to_do(world: World) -> None:
+    world.write(shop())
+    world.aws.rollout("NEVER")
+    with terminal("deploy", "v1", "--yes", lines=40) as screen:
+        screen.until(lambda shown: any("rolling out" in line for line in shown), "a rollout")
+        screen.resize(60, 40)
+        screen.send(signal.SIGINT)
+        assert screen.ended() == 130
+    assert "stopping after the running call; once more to stop at once" in screen.everything
+    assert sum(line.startswith(TITLE) for line in screen.everything) == 1
+    assert any("Deployment 1 was interrupted" in line for line in screen.shown)
+
+
+def test_a_terminal_that_can_do_nothing_gets_lines(world: World) -> None:
+    world.write({"app": "shop", "cluster": "prod", "tasks": {"web": task()}})
+    with terminal("deploy", "v1", "--yes", more={"TERM": "dumb"}) as screen:
+        assert screen.ended() == 0
+    assert "\033[2J" not in screen.written.decode()
+    assert b"\x1b" not in screen.written
+    assert any(line.startswith("1/2 + task_definition.web") for line in screen.everything)
+
+
+def test_rich_is_imported_for_a_deployment_on_a_terminal_only(world: World) -> None:
+    world.write({"app": "shop", "cluster": "prod", "tasks": {"web": task()}})
+    code = """
+import sys
+from ecsplan import cli
+deploy = ("deploy", "v1", "--yes")
+for arguments in (("--help",), ("plan", "v1"), deploy, deploy, ("history",), ("show", "1")):
+    assert cli.run(arguments) == 0
+print([name for name in sys.modules if name.partition(".")[0] == "rich"])
+"""
+    assert python(code).splitlines()[-1] == "[]"
