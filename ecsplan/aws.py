@@ -11,12 +11,19 @@ import json
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from ecsplan import events
+from ecsplan.clock import SystemClock
 from ecsplan.errors import AwsError, EcsplanError, UsageError
 from ecsplan.kinds.base import Answer
 from ecsplan.loader import loader
 from ecsplan.model import Call, Doc, Identity, to_data
+from ecsplan.pacing import Pace, Turn, rate_of
+
+if TYPE_CHECKING:
+    from ecsplan.waiting import Clock
 
 THREADS = 25  # so that 50 services and 10 rules are asked for at once, and updated in two turns; made when needed
 READS = ("describe_", "get_", "list_", "head_")
@@ -28,16 +35,12 @@ ONCE = frozenset({"ecs:register_task_definition", "sns:publish", "logs:get_log_e
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60  # seconds
 ATTEMPTS = 5  # of everything that may be repeated, in botocore's standard mode: with backoff, jitter and a retry quota
 
+ROUNDS = 3  # of those attempts, for a read that is only ever throttled
+
 # What AWS answers when asked too often. The last is a ClientException that botocore does not repeat.
-THROTTLED = frozenset(
-    {
-        "ThrottlingException",
-        "Throttling",
-        "TooManyRequestsException",
-        "RequestLimitExceeded",
-        "ConcurrentModificationException",  # EventBridge: another change of the same rule is under way
-    }
-)
+TOO_OFTEN = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
+# EventBridge says the second when another change of the same rule is under way.
+THROTTLED = TOO_OFTEN | {"ConcurrentModificationException"}
 TOO_MANY_AT_ONCE = "Too many concurrent attempts to create a new revision of the specified family"
 # ECS answers from several places: of a revision that was just registered one of them may not have heard yet.
 NOT_YET = ("Unable to describe task definition", "TaskDefinition not found")
@@ -55,9 +58,16 @@ class Gateway:
     """AWS, for one identity and region. Close it, or use it as a context manager."""
 
     def __init__(
-        self, *, region: str | None = None, profile: str | None = None, assume_role: str | None = None
+        self,
+        *,
+        region: str | None = None,
+        profile: str | None = None,
+        assume_role: str | None = None,
+        clock: Clock | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
-        """Nothing is sent and botocore is not imported before the first call."""
+        """Nothing is sent and botocore is not imported before the first call. Waiting for AWS's pace goes by `clock`,
+        and ends with StoppingError when `stop` is set."""
         self._region, self._profile, self._assume_role = region, profile, assume_role
         self._session: Any = None
         self._clients: dict[tuple[str, bool], Any] = {}
@@ -65,6 +75,10 @@ class Gateway:
         self._closed = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="aws")
         self._identity: Future[Identity] | None = None
+        clock, stop = clock or SystemClock(self._closed), stop or self._closed
+        self._pace = Pace(clock.now, clock.sleep, lambda: stop.is_set() or self._closed.is_set())
+        self._lines: dict[object, ThreadPoolExecutor] = {}  # of reads for which AWS has no room yet, by rate
+        self._here = threading.local()
 
     def __enter__(self) -> Gateway:
         return self
@@ -74,7 +88,8 @@ class Gateway:
 
     def close(self) -> None:
         self._closed.set()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (*self._lines.values(), self._pool):  # what they still hold is answered at once: not sent any more
+            pool.shutdown(wait=False)
         for client in self._clients.values():
             client.close()
 
@@ -93,21 +108,64 @@ class Gateway:
         """An `Ask` that asks anew each time: for waiting."""
         return Reader(self, remember=False)
 
+    def listen(self, told: events.Listener) -> None:
+        """Have somebody told of long waits for AWS's pace."""
+        self._pace.told = told
+
     def do(self, call: Call) -> Doc:
         """Send any call. Raises AwsError; `unclear` tells that nobody knows whether it was carried out."""
-        return self._send(call)
+        return self._send_in_turn(call, self._pace.turn(call))
 
     def submit(self, call: Call) -> Future[Answer]:
-        return self._pool.submit(self._answer, call)
+        """Send a read from one of the threads, or, while AWS has no room for it, as soon as it has."""
+        self._check_open(call)
+        if turn := self._pace.turn_now(call):
+            return self._pool.submit(self._answer, call, turn)
+        answer: Future[Answer] = Future()
+        with self._lock:
+            rate = rate_of(call)
+            if rate not in self._lines:
+                self._lines[rate] = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aws-line")
+        self._lines[rate].submit(self._queue, call, answer)
+        return answer
 
-    def _answer(self, call: Call) -> Answer:
-        """What AWS refuses is an answer; what keeps any call from being answered is raised."""
+    def _queue(self, call: Call, answer: Future[Answer]) -> None:
+        """The threads are kept free for what can be sent; nothing but the wait happens here."""
         try:
-            return Answer(call=call, data=self._send(call))
-        except AwsError as error:
-            if error.code in FOR_ALL_CALLS:
-                raise
-            return Answer(call=call, error=error)
+            turn = self._pace.turn(call, announced=True)
+            self._pool.submit(self._answer, call, turn).add_done_callback(partial(_pass_on, answer))
+        except Exception as error:
+            answer.set_exception(error)
+
+    def _answer(self, call: Call, turn: Turn) -> Answer:
+        """What AWS refuses is an answer; what keeps any call from being answered is raised."""
+        for further in reversed(range(ROUNDS)):
+            try:
+                return Answer(call=call, data=self._send_in_turn(call, turn))
+            except AwsError as error:
+                if error.code in TOO_OFTEN and further:
+                    turn.again()
+                    continue
+                if error.code in FOR_ALL_CALLS:
+                    raise
+                return Answer(call=call, error=error)
+        raise AssertionError("the last round returns or raises")
+
+    def _send_in_turn(self, call: Call, turn: Turn) -> Doc:
+        self._here.turn = turn
+        try:
+            return self._send(call)
+        finally:
+            turn.over()
+
+    def _before_send(self, **_: Any) -> None:
+        """botocore sends a request, for the first time or again."""
+        self._here.turn.again()
+
+    def _received(self, parsed_response: Any = None, **_: Any) -> None:
+        """It has an answer, or knows that there will be none."""
+        code = (parsed_response or {}).get("Error", {}).get("Code")
+        self._here.turn.answered(throttled=code in TOO_OFTEN)
 
     def _send(self, call: Call) -> Doc:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -115,11 +173,11 @@ class Gateway:
 
         once = str(call) in ONCE
         try:
+            self._check_open(call)
             send = getattr(self._client(call.service, once), call.operation, None)
             if send is None:
                 raise _unknown(call)
-            if self._closed.is_set():  # by a command that has failed meanwhile
-                raise AwsError(f"{call}: not sent any more", service=call.service, operation=call.operation)
+            self._check_open(call)  # making the client takes its time
             answer = send(**call.params)
         except ClientError as error:
             raise _refused(call, error) from error
@@ -129,6 +187,10 @@ class Gateway:
             raise _not_sent(call, error) from error
         answer.pop("ResponseMetadata", None)
         return dict(answer)
+
+    def _check_open(self, call: Call) -> None:
+        if self._closed.is_set():  # by a command that has failed meanwhile
+            raise AwsError(f"{call}: not sent any more", service=call.service, operation=call.operation)
 
     def _client(self, service: str, once: bool) -> Any:
         # Making clients in several threads is slower than one after the other, so this is the one place.
@@ -145,7 +207,9 @@ class Gateway:
                     user_agent_extra="ecsplan",
                 )
                 try:
-                    self._clients[key] = self._get_session().client(service, config=config)
+                    client = self._clients[key] = self._get_session().client(service, config=config)
+                    client.meta.events.register("before-send", self._before_send)
+                    client.meta.events.register("response-received", self._received)
                 except ValueError as error:  # "Invalid endpoint: …"
                     raise UsageError(f"{error}; nothing was sent", hint="Check AWS_ENDPOINT_URL.") from error
             return self._clients[key]
@@ -193,7 +257,7 @@ class Gateway:
         return assumed
 
     def _get_identity(self) -> Identity:
-        answer = self._send(Call(service="sts", operation="get_caller_identity", params={}))
+        answer = self.do(Call(service="sts", operation="get_caller_identity", params={}))
         return Identity(account=str(answer["Account"]), region=str(self._get_session().region_name))
 
 
@@ -207,6 +271,13 @@ def _new_session(region: str | None, profile: str | None = None) -> Any:
     if session.get_config_variable("data_path") is None:  # otherwise somebody's own models are meant
         session.register_component("data_loader", loader())
     return session
+
+
+def _pass_on(answer: Future[Answer], done: Future[Answer]) -> None:
+    if error := done.exception():
+        answer.set_exception(error)
+    else:
+        answer.set_result(done.result())
 
 
 class Reader:

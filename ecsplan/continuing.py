@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from ecsplan import events
 from ecsplan.diagnosis import Pause
-from ecsplan.errors import AwsError, JournalError
+from ecsplan.errors import AwsError, JournalError, StoppingError
 from ecsplan.executor import Options, Result, Run, told
 from ecsplan.journal import Deployment, Outcome
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.base import Waiting
 from ecsplan.model import Phase, Step
 from ecsplan.recalling import UnseenError, remember
-from ecsplan.sending import Ports, StoppingError
+from ecsplan.sending import Ports
 from ecsplan.undoing import put_back_before
 from ecsplan.waiting import look
 

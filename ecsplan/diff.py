@@ -231,9 +231,10 @@ def _compared(before: Doc, after: Doc) -> tuple[FieldChange, ...]:
         marked[text] = leaf
         return text
 
+    old, new = _apart(before, after)
     tree = DeepDiff(
-        mapped(before, mark),
-        mapped(after, mark),
+        mapped(old, mark),
+        mapped(new, mark),
         view="tree",
         ignore_numeric_type_changes=True,
         threshold_to_diff_deeper=0,
@@ -244,6 +245,29 @@ def _compared(before: Doc, after: Doc) -> tuple[FieldChange, ...]:
         change.path: change for path in paths for change in _leaf_changes(path, _at(before, path), _at(after, path))
     }
     return tuple(changes[path] for path in sorted(changes))
+
+
+def _apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Doc, Doc]:
+    """Both without what is the same in both: of two long documents little is left to compare."""
+    old, new = {**before}, {**after}
+    for name in before.keys() & after.keys():
+        one, other = before[name], after[name]
+        if _same(one, other):
+            del old[name], new[name]
+        elif isinstance(one, Mapping) and isinstance(other, Mapping):
+            old[name], new[name] = _apart(one, other)
+    return old, new
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal in type as well, down to the leaves: true is not 1."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(value, other[name]) for name, value in one.items())
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
 
 
 def _to_list(path: Sequence[Any]) -> tuple[str, ...]:

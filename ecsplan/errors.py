@@ -157,3 +157,7 @@ class PlanningError(EcsplanError):
             "\n".join(("this cannot be planned:", *(f"  {fault}" for fault in self.faults))),
             state="Nothing was changed.",
         )
+
+
+class StoppingError(Exception):
+    """Somebody asked to stop; nothing new is begun."""

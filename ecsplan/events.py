@@ -107,6 +107,15 @@ class Warned(Event, tag="warned", frozen=True, kw_only=True):
     message: str
 
 
+class Paced(Event, tag="paced", frozen=True, kw_only=True):
+    """Requests wait because AWS takes no more of them at a time: `waiting` of `call` (`ecs:update_service`) and what
+    shares its rate, of which `per_second` are sent now."""
+
+    call: str
+    per_second: float
+    waiting: int
+
+
 class UndoStarted(Event, tag="undo_started", frozen=True, kw_only=True):
     reason: str
 

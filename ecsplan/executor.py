@@ -19,7 +19,7 @@ import msgspec
 from ecsplan import events
 from ecsplan.diagnosing import diagnosed
 from ecsplan.diagnosis import Diagnosis
-from ecsplan.errors import AwsError, EcsplanError, JournalError, RefusedError
+from ecsplan.errors import AwsError, EcsplanError, JournalError, RefusedError, StoppingError
 from ecsplan.following import Follower
 from ecsplan.journal import Closed, Deployment, Outcome
 from ecsplan.kinds import kind_of
@@ -27,7 +27,7 @@ from ecsplan.kinds.base import Waiting
 from ecsplan.model import Address, Call, Irreversible, Phase, Plan, Step, filled
 from ecsplan.recalling import DECIDE, ForgottenError, Memory, UnseenError, look_up, remember
 from ecsplan.running import run_tasks
-from ecsplan.sending import Ports, Sender, Sent, StepError, StoppingError, timestamp, worst
+from ecsplan.sending import Ports, Sender, Sent, StepError, timestamp, worst
 from ecsplan.undoing import see_who_took_over, take_back, undo, wait_back
 from ecsplan.waiting import GO_ON, LateError, LostError, PausedError, Seen, wait_for
 

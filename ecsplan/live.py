@@ -16,9 +16,12 @@ def read(ask: Ask, resources: Sequence[Resource]) -> dict[Address, Live]:
     """What is live at each address. Two dependent round trips at most, however many resources (more only for further
     pages); raises AwsError for what AWS refuses."""
     groups = by_kind(resources, lambda resource: resource.address)
-    with ThreadPoolExecutor(max_workers=max(1, len(groups)), thread_name_prefix="read") as pool:
+    pool = ThreadPoolExecutor(max_workers=max(1, len(groups)), thread_name_prefix="read")
+    try:
         reads = [pool.submit(kind.read, ask, group) for kind, group in groups]
         lives = {live.address: live for read in reads for live in read.result()}
+    finally:
+        pool.shutdown(wait=False)  # whoever interrupts this does not wait for AWS's pace
     used = _used(resources, lives)
     for kind, group in groups:
         more = kind.read_used(ask, [lives[resource.address] for resource in group], used)

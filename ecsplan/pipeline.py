@@ -51,16 +51,23 @@ def load(path: str | Path, *, tables: bool = True) -> Spec:
 # --- planning ---
 
 
-def make_plan(site: Site, spec: Spec, tag: str, *, redeploy: bool = False) -> Plan:
-    """What would have to be done so that the spec, with this tag, is what runs. Nothing is changed."""
+def make_plan(
+    site: Site, spec: Spec, tag: str, *, redeploy: bool = False, emit: events.Listener = lambda _event: None
+) -> Plan:
+    """What would have to be done so that the spec, with this tag, is what runs. Nothing is changed. `emit` hears of
+    waits for AWS's pace."""
+    site.gateway.listen(emit)
     return _planned(site, spec, tag, redeploy=redeploy)[0]
 
 
-def explained_plan(site: Site, spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Plan, tuple[Explanation, ...]]:
+def explained_plan(
+    site: Site, spec: Spec, tag: str, *, redeploy: bool = False, emit: events.Listener = lambda _event: None
+) -> tuple[Plan, tuple[Explanation, ...]]:
     """The same plan, and why it shows what it shows: every field that differs, that is equal only by a rule, or that is
     left alone. Secrets in the explanations are masked."""
     from ecsplan.explain import explain
 
+    site.gateway.listen(emit)
     plan, deltas = _planned(site, spec, tag, redeploy=redeploy)
     return plan, explain(deltas)
 
@@ -88,7 +95,8 @@ def _plan(
     from ecsplan.live import observed, read, seen
 
     site.gateway.identity()  # asked for at the same time as everything else
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan") as pool:
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan")
+    try:
         reading = pool.submit(read, site.gateway.reader(), resources)
         identity = site.identity()  # the wrong account explains whatever else went wrong, so it is told first
         # Meanwhile the answers of everything else are on their way.
@@ -97,6 +105,8 @@ def _plan(
         from ecsplan.rollback import known_definitions
 
         lives = reading.result()
+    finally:
+        pool.shutdown(wait=False)  # whoever interrupts this does not wait for AWS's pace
     journal = site.journal(identity)
     deployments = journal.deployments()
     left = unfinished(deployments)
@@ -118,7 +128,14 @@ def _plan(
     return plan, deltas
 
 
-def undo(site: Site, spec: Spec | None = None, *, to: str | None = None, keep: bool = False) -> Plan:
+def undo(
+    site: Site,
+    spec: Spec | None = None,
+    *,
+    to: str | None = None,
+    keep: bool = False,
+    emit: events.Listener = lambda _event: None,
+) -> Plan:
     """The way back: to deployment `to` (a number), to a revision (`FAMILY:REV`), or, without `to`, to before the newest
     deployment that changed something. Without a journal it goes by ECS's own revision history, for which the spec is
     needed."""
@@ -126,6 +143,7 @@ def undo(site: Site, spec: Spec | None = None, *, to: str | None = None, keep: b
 
     if to is not None and not re.fullmatch(r"[0-9]{1,9}|[A-Za-z0-9_-]+:[0-9]{1,9}", to):
         raise UsageError(f"--to takes a deployment's number or FAMILY:REV, not {to!r}")
+    site.gateway.listen(emit)
     deployments = site.journal(site.identity()).deployments() if to is None or ":" not in to else ()
     if to is None and deployments:
         back = rollback.to_deployment(deployments, rollback.target(deployments), keep=keep)
@@ -178,6 +196,7 @@ def run_plan(
     from ecsplan.redact import hiding, secrets_of
     from ecsplan.sending import timestamp
 
+    site.gateway.listen(emit)
     identity = site.identity()
     if identity != plan.identity:
         raise StaleError(
@@ -235,6 +254,7 @@ def _taken_up(
     from ecsplan.redact import hiding, secrets_of
     from ecsplan.sending import timestamp
 
+    site.gateway.listen(emit)
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
         left = unfinished(journal.deployments())

@@ -17,7 +17,7 @@ REGION = "eu-west-1"
 
 
 def open_sandbox(spec: Spec | None, *, port: int = 0, region: str | None = None) -> Sandbox:
-    """A sandbox that is not started yet; raises UsageError where its extra is not installed."""
+    """A sandbox that throttles as AWS does, not started yet; raises UsageError where its extra is not installed."""
     try:
         import moto  # noqa: F401
         import werkzeug  # noqa: F401
@@ -27,7 +27,7 @@ def open_sandbox(spec: Spec | None, *, port: int = 0, region: str | None = None)
         ) from error
     from ecsplan.sandbox import Sandbox
 
-    return Sandbox(port=port, region=region or (spec.region if spec else None) or REGION)
+    return Sandbox(port=port, region=region or (spec.region if spec else None) or REGION, rates=True)
 
 
 def seed(aws: Sandbox, spec: Spec) -> Any:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from ecsplan import events
-from ecsplan.errors import AwsError, EcsplanError, JournalError, RefusedError
+from ecsplan.errors import AwsError, EcsplanError, JournalError, RefusedError, StoppingError
 from ecsplan.journal import Began, Done, Entry, Failed, Outcome
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.base import Ask
@@ -49,10 +49,6 @@ class Ports:
 
 class StepError(EcsplanError):
     """A step was refused, or its effect failed."""
-
-
-class StoppingError(Exception):
-    """Somebody asked to stop; nothing new is begun."""
 
 
 class Sent:

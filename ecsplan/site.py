@@ -83,17 +83,20 @@ def connect(
     if fault := plain_name(name):
         raise UsageError(f"the name of the app {fault}")
     stop = threading.Event()
+    clock = clock or SystemClock(stop)
     gateway = Gateway(
         region=region or (spec.region if spec else None),
         profile=profile or (spec.profile if spec else None),
         assume_role=spec.assume_role if spec else None,
+        clock=clock,
+        stop=stop,
     )
     return Site(
         app=name,
         root=journal_root(spec, journal),
         gateway=gateway,
         origin=whoami(),
-        clock=clock or SystemClock(stop),
+        clock=clock,
         stop=stop,
         account=spec.account if spec else None,
     )

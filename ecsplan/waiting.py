@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeAlias
@@ -15,7 +15,8 @@ from ecsplan.diagnosis import Verdict
 from ecsplan.errors import AwsError, EcsplanError
 from ecsplan.kinds import by_kind, kind_of
 from ecsplan.kinds.base import Ask, Progress, Waiting
-from ecsplan.model import Doc
+from ecsplan.model import Call, Doc
+from ecsplan.pacing import between_looks
 
 GO_ON = "Let it go on with `ecsplan continue`, or go back with `ecsplan rollback`."
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 5.0, 1.5  # seconds between two looks
@@ -136,8 +137,14 @@ def wait_for(
         if pending and all(one.pause and one.pause.hook not in answered for one in last.values()):
             raise PausedError([(one, last[index]) for index, one in pending.items()])
         if pending:
-            clock.sleep(pause)
+            clock.sleep(between_looks(_looks(pending.values()), pause))
             pause = min(pause * GROWTH, LONGEST_PAUSE)
+
+
+def _looks(waiting: Iterable[Waiting]) -> list[Call]:
+    """What one look at all of them asks for."""
+    groups = by_kind(list(waiting), lambda one: one.address)
+    return [look.call for kind, group in groups if kind.watch for look in kind.watch(group)]
 
 
 def _progressed(one: Waiting, progress: Progress, elapsed: float) -> events.Progressed:

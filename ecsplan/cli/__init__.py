@@ -20,7 +20,7 @@ import click
 from ecsplan import __version__
 from ecsplan.cli import deploying, looking, rehearsing
 from ecsplan.cli.given import DEFAULT_FILE, Given, quiet
-from ecsplan.errors import EcsplanError, Exit
+from ecsplan.errors import EcsplanError, Exit, StoppingError
 
 if TYPE_CHECKING:
     from ecsplan.waiting import Clock
@@ -73,7 +73,7 @@ def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -
     except click.ClickException as error:
         error.show()
         return Exit.USAGE
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt, StoppingError):
         click.echo("interrupted; nothing was changed", err=True)
         return Exit.INTERRUPTED
     except EcsplanError as error:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name, applying, screen
-from ecsplan.cli.telling import Saying, listener
+from ecsplan.cli.telling import Saying, listener, planning
 from ecsplan.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ def plan(
     explanations = None
     with given.site(spec) as site:
         if explain:
-            made, explanations = explained_plan(site, spec, tag, redeploy=redeploy)
+            made, explanations = explained_plan(site, spec, tag, redeploy=redeploy, emit=planning(given))
         else:
-            made = make_plan(site, spec, tag, redeploy=redeploy)
+            made = make_plan(site, spec, tag, redeploy=redeploy, emit=planning(given))
         path = out or site.plan_path
     print_plan(given, made, form, explanations=explanations)
     planfile.save(made, path, root=None if out else site.root)
@@ -91,7 +91,7 @@ def deploy(given: Given, /, tag: str, yes: bool, **how: Any) -> int:
     spec = given.spec()
     can_ask(yes)
     with given.site(spec) as site:
-        made = make_plan(site, spec, tag)
+        made = make_plan(site, spec, tag, emit=planning(given))
         planfile.save(made, site.plan_path, root=site.root)
         return show_ask_apply(given, site, made, yes, **how)
 
@@ -171,7 +171,7 @@ def rollback(given: Given, /, to: str | None, yes: bool, only_plan: bool, keep: 
     if not only_plan:
         can_ask(yes)
     with given.site(spec, None if spec else app_name(given, spec)) as site:
-        made = undo(site, spec, to=to, keep=keep)
+        made = undo(site, spec, to=to, keep=keep, emit=planning(given))
         if only_plan:
             print_plan(given, made, "text")
             return Exit.OK

@@ -52,6 +52,17 @@ def listener(given: Given, form: str) -> Iterator[Told]:
         yield Told(emit=Lines(say, given.paint(sys.stderr)), say=say)
 
 
+def planning(given: Given) -> Callable[[Event], None]:
+    """Who hears of what a plan has to wait for while it is made: people on stderr."""
+
+    def hear(event: Event) -> None:
+        from ecsplan.render.progress import Lines
+
+        Lines(Saying(err=True), given.paint(sys.stderr))(event)
+
+    return hear
+
+
 def has_screen() -> bool:
     """Can stderr show a table? A terminal that is `dumb`, or that nobody has named, cannot."""
     return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"

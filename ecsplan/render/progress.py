@@ -7,7 +7,17 @@ from collections.abc import Callable
 from ecsplan import events
 from ecsplan.journal import Outcome
 from ecsplan.model import Address, Phase, Step
-from ecsplan.render.words import SIGNS, Paint, is_routine, lines_of, one_line, plain, stage_words, without_service
+from ecsplan.render.words import (
+    SIGNS,
+    Paint,
+    is_routine,
+    lines_of,
+    one_line,
+    paced_text,
+    plain,
+    stage_words,
+    without_service,
+)
 
 QUIET = 30.0  # seconds after which an unchanged state is said again
 DONE = {
@@ -48,6 +58,8 @@ class Lines:
                 self._say(f"{event.address}  goes on past {where} (hook {event.hook})")
             case events.Warned():
                 self._say(f"{self._paint('!', 'yellow')} {one_line(event.message)}")
+            case events.Paced():
+                self._say(f"{self._pad()}{paced_text(event)}")
             case events.Logged():
                 for line in lines_of(event.text):
                     self._say(f"{self._pad()}{self._paint(f'{event.source} |', 'dim')} {line}".rstrip())

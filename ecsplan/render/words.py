@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from ecsplan.events import Paced
 from ecsplan.model import UNKNOWN, FieldChange, Ref
 from ecsplan.redact import CHANGED, SENSITIVE
 
@@ -114,3 +115,8 @@ def seconds_text(seconds: float) -> str:
         return f"{whole}s"
     minutes, left = divmod(whole, 60)
     return f"{minutes}m{left:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
+
+
+def paced_text(event: Paced) -> str:
+    """Why nothing seems to happen."""
+    return f"{event.call} at AWS's pace: {event.per_second:.3g}/s, {event.waiting} waiting"

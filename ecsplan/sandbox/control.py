@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Doc = dict[str, Any]
 SETTINGS: Final = (
     "latency", "rollout_seconds", "task_seconds", "minute_seconds", "stop_seconds", "container_instances",
+    "rates",
 )  # fmt: skip
 _TEXTS: Final = (
     "operation", "kind", "code", "message", "ends", "service", "image", "reason", "family", "command", "stopped_reason",
@@ -67,7 +68,7 @@ class Control:
             if name not in SETTINGS:
                 raise ValueError(f"unknown setting {name!r}: there is {', '.join(SETTINGS)}")
         if None in given.values():
-            raise ValueError("a setting must be a number, not null")
+            raise ValueError("a setting must have a value, not null")
         _typed(given)
         for name, value in given.items():
             setattr(self._sandbox, name, value)
@@ -103,7 +104,7 @@ def _wanted(name: str, value: object) -> str:
         fits, words = _is_number(value), "a number, 0 or more"
     elif name in _INTEGERS:
         fits, words = _is_integer(value), "a whole number, 0 or more"
-    elif name in ("started", "drop"):
+    elif name in ("started", "drop", "rates"):
         fits, words = isinstance(value, bool), "true or false"
     elif name == "log_lines":
         fits = isinstance(value, list) and all(_is_line(line) for line in value)

@@ -21,6 +21,7 @@ class Orders:
         self._outcomes = Outcomes()
         self._faults = Faults()
         self.latency = 0.0
+        self.rates = False
 
     def fault(
         self,

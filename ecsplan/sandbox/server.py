@@ -23,6 +23,7 @@ from .logs import Logs
 from .orders import Orders
 from .others import Others, identity
 from .outcomes import AlarmRule
+from .rates import Buckets
 from .seed import Seeded, seed
 from .state import Doc, Region
 
@@ -39,14 +40,18 @@ class Sandbox(Orders):
     """An AWS on loopback, for tests and rehearsals. A context manager; ``start`` and ``stop`` do the same.
 
     Every method may be called from any thread. ``clock`` has ``now()``, in epoch seconds; rollouts and tasks go on as
-    far as it says whenever somebody asks, so a clock that tests move makes waiting unnecessary.
+    far as it says whenever somebody asks, so a clock that tests move makes waiting unnecessary. With ``rates`` it
+    throttles as AWS does, by the same clock.
     """
 
-    def __init__(self, port: int = 0, clock: Clock | None = None, *, region: str = "eu-west-1") -> None:
+    def __init__(
+        self, port: int = 0, clock: Clock | None = None, *, region: str = "eu-west-1", rates: bool = False
+    ) -> None:
         self._port = port
         self._clock: Clock = clock or _RealTime()
         self._region = region
         super().__init__()
+        self.rates = self._rates_at_first = rates
         self._log_lock = threading.Lock()
         self._inputs = {"ecs": Inputs("ecs"), "events": Inputs("events")}
         self._gate = Gate()
@@ -60,6 +65,7 @@ class Sandbox(Orders):
         self._ecs: dict[str, Ecs] = {}
         self._events: dict[str, Events] = {}
         self._logs = Logs()
+        self._buckets = Buckets()
         self._requests: dict[int, Request] = {}
         self._numbers = itertools.count(1)
 
@@ -126,6 +132,7 @@ class Sandbox(Orders):
             self._others.reset()
             self._forget()
             self.latency = 0.0
+            self.rates = self._rates_at_first
 
     # -- ordering what is under way; the rest of it is in Orders ---------------------------------------------------
 
@@ -221,10 +228,13 @@ class Sandbox(Orders):
         return answer
 
     def _through_faults(self, incoming: Incoming, operation: str, params: object) -> Answer | None:
-        """Rate limits would be asked here as well, before the request is carried out."""
+        """A fault that was ordered comes first; a request that is throttled is not carried out."""
         fault = self._faults.take(operation, params if isinstance(params, dict) else {})
+        throttled = self._throttled(incoming, operation) if self.rates and not fault else None
         if self.latency:
             time.sleep(self.latency)
+        if throttled:
+            return refusal(incoming, throttled)
         kind = fault.kind if fault else ""
         if fault and kind in ("throttle", "error"):
             return refusal(incoming, fault.refusal())
@@ -232,6 +242,10 @@ class Sandbox(Orders):
             return None
         answer = self._carry_out(incoming, operation, params, fault)
         return None if kind == "drop_after" else answer
+
+    def _throttled(self, incoming: Incoming, operation: str) -> AwsError | None:
+        with self._lock:
+            return self._buckets.take(incoming.service, operation, incoming.region, self._clock.now())
 
     def _carry_out(self, incoming: Incoming, operation: str, params: object, fault: Fault | None) -> Answer:
         partial = fault if fault and fault.kind in ("failures", "failed_entries") else None

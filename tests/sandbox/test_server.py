@@ -240,6 +240,7 @@ def test_control_orders(ecs: Any, aws: Sandbox, clock: Clock) -> None:
             "minute_seconds": 60.0,
             "stop_seconds": 0.0,
             "container_instances": 2,
+            "rates": False,
         },
     )
     assert control(aws, "POST", "/alarm", {"name": "a", "stage": "BAKE_TIME"}) == (200, {"ok": True})
@@ -295,6 +296,8 @@ def test_control_orders(ecs: Any, aws: Sandbox, clock: Clock) -> None:
         ("/settings", {"minute_seconds": -1}, "minute_seconds must be a number"),
         ("/settings", {"latencies": 1}, "unknown setting 'latencies'"),
         ("/settings", {"latency": "fast"}, "latency must be a number"),
+        ("/settings", {"rates": 1}, "rates must be true or false"),
+        ("/settings", {"rates": None}, "a setting must have a value"),
         ("/reset", {"x": 1}, "unknown argument 'x'"),
         ("/fault", "{", "the body is not JSON"),
         ("/fault", "[]", "the body must be a JSON object"),

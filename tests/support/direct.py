@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from ecsplan import pipeline
+from ecsplan import events, pipeline
 from ecsplan.aws import ATTEMPTS, EXPIRED, ONCE, Reader
 from ecsplan.errors import AwsError
 from ecsplan.kinds.base import Answer
@@ -30,6 +30,9 @@ class Direct:
 
     def close(self) -> None:
         """Nothing is held."""
+
+    def listen(self, told: events.Listener) -> None:
+        """Nothing is waited for."""
 
     def identity(self) -> Future[Identity]:
         return answered(Identity(account=ACCOUNT, region=REGION))

@@ -372,6 +372,17 @@ def test_lines_scroll_above_the_table_and_the_table_stays() -> None:
     assert screen.screen.cursor.x == 0
 
 
+def test_a_wait_for_the_pace_of_aws_is_told_above_the_table() -> None:
+    screen = Screen(60, 6)
+    live = Live(screen, Clock().now, colored=True, size=screen.size)
+    live.start()
+    live(started())
+    live(events.Paced(call="ecs:update_service", per_second=5.0, waiting=12))
+    live(ENDED)
+    live.close()
+    assert screen.shown[0] == "ecs:update_service at AWS's pace: 5/s, 12 waiting"
+
+
 def test_no_line_above_the_table_is_lost_or_told_twice() -> None:
     screen = Screen(40, 8)
     live = Live(screen, Clock().now, colored=False, size=screen.size)

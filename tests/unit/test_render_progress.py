@@ -46,6 +46,10 @@ START = events.DeploymentStarted(number=7, app="shop", tag="v42", steps=12)
         (START, "deployment 7: shop v42, 12 steps"),
         (events.DeploymentStarted(number=1, app="shop", tag="", steps=1), "deployment 1: shop, 1 step"),
         (events.Warned(message="SNS was not told"), "! SNS was not told"),
+        (
+            events.Paced(call="ecs:update_service", per_second=2.5, waiting=8),
+            "     ecs:update_service at AWS's pace: 2.5/s, 8 waiting",
+        ),
         (events.UndoStarted(reason="no"), "putting back what was done, last step first"),
     ],
 )

@@ -1,0 +1,68 @@
+"""How often AWS may be asked: a token bucket per row, and per region, since there is one account.
+
+A request takes a token or is refused with ThrottlingException; a refusal takes none. Sources: ECS, "Request throttling
+for the Amazon ECS API" (its burst and its sustained rate); EventBridge, "Amazon EventBridge quotas" (50 requests a
+second for everything but PutEvents; it names no burst, so a second's worth is taken). What has no row is not limited.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from .errors import AwsError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """Operations that share a bucket of ``burst`` tokens, refilled with ``per_second``; "*" is every operation."""
+
+    service: str
+    operations: frozenset[str]
+    burst: int
+    per_second: float
+
+
+def _rate(service: str, operations: str, burst: int, per_second: float) -> Rate:
+    return Rate(service=service, operations=frozenset(operations.split()), burst=burst, per_second=per_second)
+
+
+RATES: Final = (
+    _rate("ecs", "RegisterTaskDefinition DeregisterTaskDefinition", 20, 1),
+    _rate("ecs", "DescribeTaskDefinition ListTaskDefinitions", 50, 20),
+    _rate("ecs", "DeleteTaskDefinitions", 5, 1),
+    _rate("ecs", "UpdateService", 50, 5),
+    _rate("ecs", "DescribeServices ListServices", 100, 20),
+    _rate("ecs", "RunTask StopTask", 100, 40),
+    _rate("ecs", "DescribeTasks ListTasks", 100, 20),
+    _rate("ecs", "DescribeServiceDeployments ListServiceDeployments", 50, 20),
+    _rate("ecs", "DescribeServiceRevisions", 50, 20),
+    _rate("ecs", "DescribeClusters", 50, 20),
+    _rate("ecs", "TagResource", 20, 10),
+    _rate("events", "*", 50, 50),
+)
+_ROWS: Final = {(rate.service, operation): rate for rate in RATES for operation in rate.operations}
+
+
+def rate_of(service: str, operation: str) -> Rate | None:
+    """The row that limits an operation, if there is one."""
+    return _ROWS.get((service, operation)) or _ROWS.get((service, "*"))
+
+
+class Buckets:
+    """What is left in every bucket; all are full at first. Not thread-safe: the sandbox holds its lock."""
+
+    def __init__(self) -> None:
+        self._levels: dict[tuple[Rate, str], tuple[float, float]] = {}
+
+    def take(self, service: str, operation: str, region: str, now: float) -> AwsError | None:
+        """Take a token at ``now`` (in seconds; never less than before), or the refusal where there is none."""
+        rate = rate_of(service, operation)
+        if rate is None:
+            return None
+        level, since = self._levels.get((rate, region), (float(rate.burst), now))
+        level = min(float(rate.burst), level + max(0.0, now - since) * rate.per_second)
+        # Sums of many small refills fall short of a whole token by rounding.
+        taken = level > 1 - 1e-6
+        self._levels[rate, region] = (max(0.0, level - 1) if taken else level, now)
+        return None if taken else AwsError("ThrottlingException", "Rate exceeded", 400)

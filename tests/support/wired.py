@@ -1,0 +1,49 @@
+"""ecsplan's own gateway and botocore's clients, wired to an embedded AWS in this process: all but the network."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from botocore.awsrequest import AWSResponse
+
+from ecsplan.aws import Gateway
+from ecsplan.sandbox import Sandbox
+from ecsplan.sandbox.exchange import Incoming
+from tests.support.world import REGION, Clock
+
+
+class Wired(Gateway):
+    """`before` is called with every request that arrives, botocore's repetitions included."""
+
+    def __init__(self, aws: Sandbox, clock: Clock, before: Callable[[Incoming], None] = lambda _incoming: None) -> None:
+        self.stop = threading.Event()
+        super().__init__(region=REGION, clock=clock, stop=self.stop)
+        self._aws, self._before = aws, before
+
+    def _client(self, service: str, once: bool) -> Any:
+        client = super()._client(service, once)
+        client.meta.events.register_last("before-send", self._carry, unique_id="wired")
+        return client
+
+    def _carry(self, request: Any, **_: Any) -> AWSResponse:
+        headers = {name.lower(): _text(value) for name, value in request.headers.items()}
+        incoming = Incoming(
+            method=request.method, path="/", headers=headers, body=_bytes(request.body), default_region=REGION
+        )
+        self._before(incoming)
+        answer = self._aws._respond(incoming)
+        assert answer is not None
+        raw: Any = SimpleNamespace(stream=lambda **_: iter((answer.body,)))
+        told: Any = dict(answer.headers)
+        return AWSResponse(request.url, answer.status, told, raw)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value
