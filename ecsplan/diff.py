@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -12,7 +11,20 @@ from ecsplan.errors import PlanningError
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.base import Delta, Kind
 from ecsplan.live import held
-from ecsplan.model import Action, Address, Candidate, Change, Doc, FieldChange, Live, Ref, Resource, filled, mapped
+from ecsplan.model import (
+    Action,
+    Address,
+    Candidate,
+    Change,
+    Doc,
+    FieldChange,
+    Live,
+    Ref,
+    Resource,
+    Value,
+    filled,
+    mapped,
+)
 from ecsplan.normalize import Form, pruned, view
 
 
@@ -117,8 +129,7 @@ def _delta(
     return _delta_of(change, resource, live, base, desired, doubts)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Pair:
+class _Pair(Value, frozen=True, kw_only=True):
     """Something live, and what would be live instead: each brought to its normal form once at most."""
 
     found: Candidate

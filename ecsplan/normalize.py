@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from ecsplan.model import Doc, copied
+from ecsplan.model import Doc, Value, copied
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Default:
+class Default(Value, frozen=True, kw_only=True, eq=False):
     """Where the parent is there and the field is not, AWS answers `value`."""
 
     path: str
@@ -29,8 +27,7 @@ class Default:
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Derive:
+class Derive(Value, frozen=True, kw_only=True, eq=False):
     """What AWS answers depends on other fields: `of(document, parent)` gives the value, None to leave the field as
     it is."""
 
@@ -39,8 +36,7 @@ class Derive:
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Canon:
+class Canon(Value, frozen=True, kw_only=True, eq=False):
     """Several spellings of one value: `to` picks one. `to(value)` must be idempotent."""
 
     path: str
@@ -48,8 +44,7 @@ class Canon:
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Drop:
+class Drop(Value, frozen=True, kw_only=True, eq=False):
     """Not part of what is compared; with `when`, only the values for which it holds."""
 
     path: str
@@ -57,8 +52,7 @@ class Drop:
     when: Callable[[Any], bool] | None = None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Keyed:
+class Keyed(Value, frozen=True, kw_only=True, eq=False):
     """A list whose items have an identity: compared by it, in any order. `by` names the fields that make it (those
     absent are left out), `label` replaces the list's name in paths, and with `value` the item stands for that field."""
 
@@ -69,32 +63,28 @@ class Keyed:
     value: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Unordered:
+class Unordered(Value, frozen=True, kw_only=True, eq=False):
     """A list that AWS treats as a set."""
 
     path: str
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Keep:
+class Keep(Value, frozen=True, kw_only=True, eq=False):
     """A block that AWS replaces whole: it is sent as the live values with the declared ones over them."""
 
     path: str
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Secret:
+class Secret(Value, frozen=True, kw_only=True, eq=False):
     """A map, or a list of name/value pairs, in which a name may say that its value is secret."""
 
     path: str
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Leaf:
+class Leaf(Value, frozen=True, kw_only=True):
     """A value of a document, with the place that it has in the rules' words (`containerDefinitions.*.image`)."""
 
     path: str
@@ -255,8 +245,7 @@ EFFECTS: Mapping[type, Effect] = {
 }  # the other rows say nothing about what is compared
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Row:
+class _Row(Value, frozen=True, kw_only=True):
     rule: Rule
     field: str
     effect: Effect
@@ -264,8 +253,7 @@ class _Row:
     """has it something to do where the field is absent?"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Table:
+class _Table(Value, frozen=True, kw_only=True):
     """Rows as they are applied: those in a row whose fields have the same parents look for these once, since none of
     them changes what the parents are."""
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import msgspec
+
 from ecsplan.diagnosis import Diagnosis, Pause, Tally, Verdict
 from ecsplan.errors import AwsError
 from ecsplan.model import (
@@ -26,6 +28,7 @@ from ecsplan.model import (
     Settings,
     Step,
     Undo,
+    Value,
 )
 from ecsplan.normalize import Form, Rule, is_empty
 from ecsplan.spec import Task
@@ -33,8 +36,7 @@ from ecsplan.spec import Task
 NOTHING = Form({}, ())
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
+class Answer(Value, frozen=True, kw_only=True):
     """AWS's answer to one call: `data`, or the `error` it refused with."""
 
     call: Call
@@ -57,8 +59,7 @@ class Ask(Protocol):
         alike (no credentials, no way to the endpoint); what AWS refuses is in the answer."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scope:
+class Scope(Value, frozen=True, kw_only=True):
     """What a spec is compiled with, beside itself: the image tag, and whether services are to be redeployed without a
     difference."""
 
@@ -66,8 +67,7 @@ class Scope:
     redeploy: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Delta:
+class Delta(Value, frozen=True, kw_only=True):
     """A change with what its steps are made from: what is declared, with every reference filled that is known by now
     (`desired`), what is live (`found`, `before`), and the live document with the declared one laid over it (`wanted`,
     `after`)."""
@@ -87,8 +87,7 @@ class Delta:
         return self.after.doc
 
 
-@dataclass(frozen=True, kw_only=True)
-class Draft:
+class Draft(Value, frozen=True, kw_only=True):
     """A step before the planner numbers it."""
 
     phase: Phase
@@ -97,9 +96,9 @@ class Draft:
     undo: Undo
     changes: tuple[FieldChange, ...] = ()
     note: str = ""
-    expect: Doc = field(default_factory=dict)
+    expect: Doc = msgspec.field(default_factory=dict)
     """what the kind needs to judge the outcome; `previous` is the revision that this moves something from"""
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = Settings()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +115,7 @@ class Waiting:
     """sent before the deployment was resumed, perhaps long ago"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Look:
+class Look(Value, frozen=True, kw_only=True):
     """One request that tells how some of those waited for are doing. One that is `optional` tells more, where AWS
     answers it: without it the others tell enough."""
 
@@ -160,17 +158,15 @@ class Progress:
         return Verdict.SUCCEEDED if self.ok else Verdict.FORGOTTEN if self.forgotten else Verdict.FAILED
 
 
-@dataclass(frozen=True, kw_only=True)
-class WayBack:
+class WayBack(Value, frozen=True, kw_only=True):
     """How to put back a step whose effect may still be under way. Without a `call` nothing is to be sent: it is on its
     way back by itself, or there already, and `outputs` are what it is waited for with."""
 
     call: Call | None = None
-    outputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stream:
+class Stream(Value, frozen=True, kw_only=True):
     """Where a container of a task that is waited for writes its lines: a stream of CloudWatch Logs. `task` is the
     task's id, `source` what people call the writer. `name` is "" where nothing tells it. `ended` is when the container
     had stopped (epoch seconds; infinite where that is not told), None while it runs."""
@@ -253,8 +249,7 @@ def _not_known(ask: Ask, step: Step, call: Call) -> Mapping[str, str] | None:
     return None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Kind:
+class Kind(Value, frozen=True, kw_only=True):
     """A sort of thing that ecsplan handles. All functions are pure but for `ask`.
 
     name            the first part of its addresses
@@ -315,7 +310,7 @@ class Kind:
     accept: Callable[[Step, Call, Doc], dict[str, str]]
     shape: str = ""
     required: frozenset[str] = frozenset()
-    expects: Mapping[str, type] = field(default_factory=dict)
+    expects: Mapping[str, type] = {}
     read: Callable[[Ask, Sequence[Resource]], tuple[Live, ...]] = _nothing_read
     read_used: Callable[[Ask, Sequence[Live], Mapping[Address, Sequence[str]]], tuple[Live, ...]] = _nothing_more
     merge: Callable[[Doc, Doc], Doc] = _as_declared
