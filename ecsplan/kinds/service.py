@@ -204,9 +204,10 @@ def _params(delta: Delta) -> Doc:
 
 
 def _whole(field: str, declared: Any, wanted: Doc) -> Any:
-    """The declared value as it stands, unless leaving out the rest of its block would change something."""
-    same = field not in WHOLE or normal({field: declared}, RULES).get(field) == normal(wanted, RULES).get(field)
-    return without_none(declared if same else wanted[field])
+    """The declared value as it stands, unless leaving out the rest of its block would change something. How to deploy
+    is sent whole in any case: of that block ECS resets some members that are left out, and keeps others."""
+    whole = field == D or normal({field: declared}, RULES).get(field) != normal(wanted, RULES).get(field)
+    return without_none(wanted.get(field, declared) if field in WHOLE and whole else declared)
 
 
 def _complete(params: Doc) -> Doc:
