@@ -31,7 +31,7 @@ from ecsplan.kinds.service_rules import KEPT, OFF, RESET, RESET_MEMBERS, RULES, 
 from ecsplan.kinds.service_shown import goes_back
 from ecsplan.kinds.task_definition import arn_of
 from ecsplan.model import Action, Address, Call, Doc, Phase, Resource, copied
-from ecsplan.normalize import normal
+from ecsplan.normalize import Form, normal
 from ecsplan.spec import Task
 
 NAME = "service"
@@ -123,10 +123,10 @@ def _volume(declared: Doc, live: Doc) -> Doc:
     return volume
 
 
-def before(found: Doc, wanted: Doc, declared: Doc) -> Doc:
+def before(found: Form, wanted: Form, declared: Doc) -> Doc:
     """UpdateService's parameters that put back what differs, each field that AWS can reset at its reset value."""
-    old = replaced(normal(found, RULES), normal(wanted, RULES), _without_names(declared), found, _maps())
-    pinned = found.get("platformVersion")
+    old = replaced(found.normal, wanted.normal, _without_names(declared), found.doc, _maps())
+    pinned = found.doc.get("platformVersion")
     if declared.get("platformVersion") == "LATEST" and pinned and pinned != "LATEST":
         old["platformVersion"] = pinned  # LATEST goes along with an update, and may move it
     if old.get("volumeConfigurations"):
@@ -194,7 +194,7 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
 def _params(delta: Delta) -> Doc:
     live = delta.found.doc if delta.found else {}
     params = {
-        field: _whole(field, value, delta.wanted)
+        field: _whole(field, value, delta.after)
         for field, value in delta.desired.items()
         if value or live.get(field) or field not in NOT_ON_FARGATE
     }
@@ -203,11 +203,13 @@ def _params(delta: Delta) -> Doc:
     return _complete(params)
 
 
-def _whole(field: str, declared: Any, wanted: Doc) -> Any:
+def _whole(field: str, declared: Any, wanted: Form) -> Any:
     """The declared value as it stands, unless leaving out the rest of its block would change something. How to deploy
     is sent whole in any case: of that block ECS resets some members that are left out, and keeps others."""
-    whole = field == D or normal({field: declared}, RULES).get(field) != normal(wanted, RULES).get(field)
-    return without_none(wanted.get(field, declared) if field in WHOLE and whole else declared)
+    if field not in WHOLE or field not in wanted.doc:
+        return without_none(declared)
+    whole = field == D or normal({field: declared}, RULES).get(field) != wanted.normal.get(field)
+    return without_none(wanted.doc[field] if whole else declared)
 
 
 def _complete(params: Doc) -> Doc:

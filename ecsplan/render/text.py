@@ -28,8 +28,14 @@ def plan_text(plan: Plan, paint: Paint = plain) -> str:
         word = "deployments" if len(plan.undoes) > 1 else "deployment"
         lines.append(f"goes back, undoing {word} {', '.join(map(str, plan.undoes))}; what one-off tasks did stays")
     lines.append("")
-    for task in dict.fromkeys(change.task for change in plan.changes):
-        block = list(_task(plan, task, paint))
+    steps: dict[str, list[Step]] = {}
+    for step in plan.steps:
+        steps.setdefault(step.task, []).append(step)
+    changes: dict[str, list[Change]] = {}
+    for change in plan.changes:
+        changes.setdefault(change.task, []).append(change)
+    for task, of_task in changes.items():
+        block = list(_task(of_task, steps.get(task, ()), paint))
         if block:
             lines += [paint(task, "bold"), *block, ""]
     lines += [f"{paint('!', 'yellow')} {warning}" for warning in plan.warnings] + [""] * bool(plan.warnings)
@@ -37,11 +43,10 @@ def plan_text(plan: Plan, paint: Paint = plain) -> str:
     return "\n".join(lines)
 
 
-def _task(plan: Plan, task: str, paint: Paint) -> Iterator[str]:
-    steps = [step for step in plan.steps if step.task == task]
+def _task(changes: Sequence[Change], steps: Sequence[Step], paint: Paint) -> Iterator[str]:
     moving = {step.address for step in steps if step.phase is not Phase.RETIRE}
-    for change in plan.changes:
-        if change.task == task and change.address not in moving and change.fields:
+    for change in changes:
+        if change.address not in moving and change.fields:
             yield from _reused(change, paint)
     for step in steps:
         if step.phase is not Phase.RETIRE:
