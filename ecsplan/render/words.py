@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ecsplan.events import Paced
+from ecsplan.events import Continued, Paced
 from ecsplan.model import UNKNOWN, FieldChange, Ref
 from ecsplan.redact import CHANGED, SENSITIVE
 
@@ -120,3 +120,8 @@ def seconds_text(seconds: float) -> str:
 def paced_text(event: Paced) -> str:
     """Why nothing seems to happen."""
     return f"{event.call} at AWS's pace: {event.per_second:.3g}/s, {event.waiting} waiting"
+
+
+def continued_text(event: Continued) -> str:
+    """Which hook was told to let a rollout go on."""
+    return f"{event.address}  goes on past {event.stage or 'its hook'} (hook {event.hook})"
