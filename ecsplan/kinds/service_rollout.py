@@ -127,7 +127,8 @@ def _by_deployments(shown: Shown) -> Progress:
     # Services behind a Classic Load Balancer have no rollout state, nor have the strategies that shift traffic; an
     # update that started no deployment is COMPLETED from the beginning, while the count may still be moving.
     started = shown.ours != shown.before
-    if (state == "COMPLETED" and (started or shown.settled)) or (state is None and shown.settled):
+    ended = state is None and shown.settled and not shown.open
+    if ended or (state == "COMPLETED" and (started or shown.settled)):
         return service_deployment.rolled_out(shown)
     under_way = "rolling out" if state in (None, "IN_PROGRESS", "COMPLETED") else str(state)
     return Progress(done=False, note=f"{under_way}, {sums}")

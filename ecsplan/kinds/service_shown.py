@@ -16,9 +16,11 @@ from ecsplan.model import Call, Doc
 
 # Times of one service that AWS takes at different places, seconds apart at most.
 APART = 1.0
-# A list of service deployments that is not answered is asked for so many times.
+# A list of service deployments that is not answered is asked for so many times, one that is known looked at so often.
 TRIES = 3
 BACK = "back"  # an output: who takes the rollout back
+# Of a service deployment, when nothing more becomes of it (ECS API reference, ServiceDeployment).
+ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,10 @@ class Shown:
     def _since(self, rollout: Doc) -> bool:
         """Did it begin with our deployment, or after it? What is not told speaks against nothing."""
         made, began = seconds(rollout.get("createdAt")), seconds(self.mine.get("createdAt"))
-        return bool(rollout) and (made is None or began is None or made >= began - APART)
+        ended = seconds(rollout.get("finishedAt"))
+        if not rollout or began is None:
+            return bool(rollout)
+        return (made is None or made >= began - APART) and (ended is None or ended >= began)
 
     @cached_property
     def current(self) -> str:
@@ -81,9 +86,34 @@ class Shown:
         if not self.is_primary:
             return ""
         before, told = self.waiting.step.expect.get("rollout"), self.service.get("currentServiceDeployment")
-        new = [(seconds(d.get("createdAt")) or 0.0, arn) for arn, d in self.listed.items() if self._since(d)]
-        found = str(told) if told else max(new, default=(0.0, ""))[1]
-        return "" if found == before else found
+        if told:
+            return "" if told == before else str(told)
+        new = {arn: one for arn, one in self.listed.items() if arn != before and self._since(one)}
+        under_way = [arn for arn, one in new.items() if one.get("status") not in ENDED]
+        return under_way[0] if len(under_way) == 1 else self._newest(new)
+
+    def _newest(self, new: Mapping[str, Doc]) -> str:
+        """Only of what is under way there is one at most; of what has ended, the times have to tell beyond doubt: the
+        end of an earlier rollout is not to be taken for that of ours."""
+        began = seconds(self.mine.get("createdAt"))
+        made = sorted((at, arn) for arn, one in new.items() if (at := seconds(one.get("createdAt"))) is not None)
+        if began is None or not made or len(made) < len(new) or (len(made) > 1 and made[-1][0] == made[-2][0]):
+            return ""
+        at, arn = made[-1]
+        return arn if at >= began or seconds(new[arn].get("finishedAt")) is not None else ""
+
+    @cached_property
+    def open(self) -> bool:
+        """Is a service deployment to be followed that has not been heard of yet, and still may be?"""
+        outputs = self.waiting.outputs
+        if not followed(self.service) or self.rollout:
+            return False
+        if self.current and self.current != outputs.get("rollout"):
+            return True
+        if outputs.get("rollout"):
+            return outputs["rollout"] not in self.listed and int(outputs.get("unheard", "0")) < TRIES
+        listed = self.answered or self.service.get("currentServiceDeployment")
+        return not listed and int(outputs.get("listing", "0")) <= TRIES
 
 
 def shown_of(waiting: Waiting, answers: Sequence[Doc]) -> Shown | None:
@@ -152,7 +182,16 @@ def learned(shown: Shown) -> dict[str, str]:
             asked = int(outputs.get("listing", "0"))
             if asked <= TRIES and not (asked and shown.answered):
                 result["listing"] = str(asked + 1)
-    return result
+    return result | unheard(shown)
+
+
+def unheard(shown: Shown) -> dict[str, str]:
+    """How many looks in a row have told nothing of our service deployment: one that is throttled says nothing."""
+    outputs = shown.waiting.outputs
+    before = outputs.get("unheard", "0")
+    missed = outputs.get("rollout") and outputs["rollout"] not in shown.listed
+    now = str(min(int(before) + 1, TRIES)) if missed else "0"
+    return {"unheard": now} if now != before else {}
 
 
 def tally(deployment: Doc, rollout: Doc) -> Tally:
