@@ -392,7 +392,11 @@ def test_a_call_concerns_its_service() -> None:
 
 
 @pytest.mark.parametrize("answer", [{}, {"service": described("web", {"id": "x", "status": "ACTIVE"})}])
-def test_an_update_without_a_deployment_is_refused(answer: Doc) -> None:
+def test_an_answer_without_a_deployment(answer: Doc) -> None:
+    """A new revision tells which one it is. Without one, nothing would tell it from the one from before."""
+    moved = call("update_service", **NAMES, taskDefinition=NEW)
+    step = step_of(WEB, moved, action=Action.UPDATE, expect={"previous": f"{NEW}1"})
+    assert KIND.accept(step, moved, answer) == {"deployment": ""}
     step = step_of(WEB, call("update_service", **NAMES), action=Action.UPDATE)
     with pytest.raises(RefusedError, match=r"^service\.prod/web: ecs:update_service was answered without a PRIMARY"):
         KIND.accept(step, step.call, answer)
