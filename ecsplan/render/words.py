@@ -92,7 +92,7 @@ def _broken(line: str, columns: int) -> list[str]:
     head = len(seen) - len(_HEAD.sub("", seen, count=1))
     hang = head + 2 if head else 0
     rows = [""]
-    for word in re.findall(r" *[^ ]+", line):
+    for word in re.findall(r" *(?:-> +)?[^ ]+", line):
         if len(printable(rows[-1])) > head and len(printable(rows[-1] + word)) > columns:
             rows.append(" " * hang + word.lstrip(" "))
         else:

@@ -229,6 +229,7 @@ def test_lines_of_differences_fill_80_columns_and_no_more(length: int) -> None:
         ("! one two three four five", ["! one two three four", "    five"]),
         ("  3 > run_task.web/migrate  web: go", ["  3 > run_task.web/migrate", "        web: go"]),
         ('        ~ image  "web:v1" -> x', ["        ~ image", '            "web:v1"', "            -> x"]),
+        ("        ~ a  b -> cdefghijkl", ["        ~ a  b", "            -> cdefghijkl"]),
         ("  web: there is no such rule", ["  web: there is no", "    such rule"]),
         ("a arn:aws:ecs:eu-west-1:123456789012:x b", ["a", "arn:aws:ecs:eu-west-1:123456789012:x", "b"]),
         ("\033[31mone two three four five six\033[0m", ["\033[31mone two three four", "five six\033[0m"]),
