@@ -14,7 +14,7 @@ from ecsplan.journal import Began, Damaged, Deployment, Failed, Outcome
 from ecsplan.model import Change, FieldChange, Phase, Plan, Settings, Step
 from ecsplan.redact import CHANGED, SENSITIVE, mask_plan
 from ecsplan.render.text import NO_CHANGES, deployment_text, history_text, plan_text
-from ecsplan.render.words import ansi, field_lines, fitted, plain, value_text
+from ecsplan.render.words import ansi, field_lines, fitted, plain, value_text, without_service
 from tests.unit.builders import (
     AT,
     deployment,
@@ -245,6 +245,18 @@ def test_breaking_lines_loses_no_word(text: str, columns: int) -> None:
     assert fitted(text, columns).split() == text.split()
     for line in text.splitlines():
         assert len(line) > columns or fitted(line, columns) == line
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        ("(service web) has started 2 tasks: (task 0a1b) (task 2c3d).", "has started 2 tasks"),
+        ("(service web) (task 0a1b) failed container health checks.", "(task 0a1b) failed container health checks"),
+        ("(service web) has reached a steady state.", "has reached a steady state"),
+    ],
+)
+def test_an_event_is_told_without_what_nobody_reads(event: str, said: str) -> None:
+    assert without_service(event) == said
 
 
 def test_an_empty_text_is_not_painted() -> None:
