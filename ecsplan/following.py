@@ -6,6 +6,7 @@ the deployment.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from ecsplan import events
 from ecsplan.errors import AwsError, EcsplanError
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.base import Answer, Ask, Stream
+from ecsplan.kinds.base import Answer, Ask, Stream, Waiting
 from ecsplan.model import Address, Call, Doc
 from ecsplan.waiting import Clock, Seen
 
@@ -50,6 +51,10 @@ class Followed:
     """why the last request was not answered"""
     refusals: int = 0
     """how many requests were not answered, one after the other"""
+    running: float = -math.inf
+    """by this machine's clock, until when it was certainly still running"""
+    over: float = math.inf
+    """by the same, when it had ended"""
 
 
 class Follower:
@@ -60,12 +65,13 @@ class Follower:
         self._open: dict[tuple[str, str], Followed] = {}
         self._told: set[str] = set()
         self._allowed, self._at = BURST, clock.now()
+        self._began = clock.now()
 
     def heard(self, seen: Seen) -> None:
         """After a look at one of those waited for: what is new in its streams, by one request each, more where pages
         are full."""
         for stream in kind_of(seen.one.address).streams(seen.one, seen.documents):
-            self._learn(seen.one.address, seen.one.step.index, stream)
+            self._learn(seen.one, stream)
         mine = [one for one in self._open.values() if one.step == seen.one.step.index]
         while mine:
             self._read(mine)
@@ -92,10 +98,11 @@ class Follower:
 
     # --- which streams ---
 
-    def _learn(self, address: Address, step: int, stream: Stream) -> None:
+    def _learn(self, waiting: Waiting, stream: Stream) -> None:
+        address = waiting.address
         known = self._open.get((stream.group, stream.name))
         if known is not None:
-            known.stream = stream
+            self._look(known, stream)
         elif not stream.name:
             self._say(
                 f"the log lines of {address} are not shown: container {stream.container} has no "
@@ -104,7 +111,18 @@ class Follower:
         elif stream.region not in ("", self._region):
             self._say(f"the log lines of {address} are not shown: container {stream.container} logs to {stream.region}")
         elif self._denied(stream.group) not in self._told:
-            self._open[stream.group, stream.name] = Followed(address=address, step=step, stream=stream)
+            since = -math.inf if waiting.old else self._began
+            new = Followed(address=address, step=waiting.step.index, stream=stream, running=since)
+            self._open[stream.group, stream.name] = new
+            self._look(new, stream)
+
+    def _look(self, one: Followed, stream: Stream) -> None:
+        """AWS's own time of its end is good where it can be true: the clocks may be hours apart."""
+        one.stream, now = stream, self._clock.now()
+        if stream.ended is None:
+            one.running = now
+        elif one.over > now:
+            one.over = stream.ended if one.running <= stream.ended <= now else now
 
     def _say(self, message: str) -> None:
         """Once."""
@@ -123,7 +141,7 @@ class Follower:
         if ended is None or late or one.refusals >= REFUSALS or (one.error is not None and one.error.locked_out):
             return True
         quiet = one.came < began + PAUSE or one.asked > one.came
-        return quiet and one.error is None and one.asked >= min(ended, began) + SETTLING
+        return quiet and one.error is None and one.asked >= one.over + SETTLING
 
     def _read(self, some: Sequence[Followed]) -> int:
         """A page of each, as far as requests are allowed now, those first that have waited longest; how many."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
-from typing import Any
 
 from ecsplan.errors import AwsError
 from ecsplan.kinds.base import Ask
@@ -42,16 +40,3 @@ def refused(what: str, call: Call, error: AwsError) -> str:
 def action(call: Call) -> str:
     """A call as IAM policies name it: `logs:GetLogEvents`."""
     return f"{call.service}:{''.join(part.title() for part in call.operation.split('_'))}"
-
-
-def epoch(at: Any) -> float | None:
-    """Times are datetimes out of boto3, and numbers over the wire."""
-    if isinstance(at, datetime):
-        return at.timestamp()
-    return float(at) if isinstance(at, int | float) else None
-
-
-def iso(at: Any) -> str:
-    """ISO 8601 in UTC, to the second; "" where there is no time."""
-    seconds = epoch(at)
-    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ecsplan.diagnosis import Tally, Verdict
 from ecsplan.kinds.base import Look, Progress, Waiting
+from ecsplan.kinds.stopped_tasks import has_stopped
 from ecsplan.model import Call, Doc
 
 BATCH = 100  # tasks per DescribeTasks (ECS API reference)
@@ -61,16 +62,15 @@ def _progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
         return Progress(done=False, note="waiting for ECS to show the task", tally=Tally(desired=wanted))
     essential = waiting.step.expect.get("essential", ())
     states = Counter(str(task.get("lastStatus", "UNKNOWN")) for task in tasks)
-    problems = Counter(
-        why for task in tasks if task.get("lastStatus") == "STOPPED" and (why := problem(task, essential))
-    )
+    stopped = [task for task in tasks if has_stopped(task)]
+    problems = Counter(why for task in stopped if (why := problem(task, essential)))
     tally = Tally(
         running=states["RUNNING"],
         desired=wanted,
         pending=sum(states[state] for state in ("PROVISIONING", "PENDING", "ACTIVATING")),
         failed=problems.total(),
     )
-    if states["STOPPED"] < len(tasks):
+    if len(stopped) < len(tasks):
         return Progress(done=False, note=_states(states), tally=tally)
     if problems:
         said = [f"{count} of {wanted} tasks: {why}" if wanted > 1 else why for why, count in problems.items()]

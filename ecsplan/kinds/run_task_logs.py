@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
 
 from ecsplan.kinds.base import Stream, Waiting, short_arn
+from ecsplan.kinds.stopped_tasks import STOPPED, has_stopped
+from ecsplan.kinds.times import epoch
 from ecsplan.model import Doc
 
-STARTED = ("RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED")
+STARTED = ("RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", *STOPPED)
 SHOWN = 8  # characters of a task's id that people are shown
 
 
@@ -72,17 +72,10 @@ def _source(waiting: Waiting, task_id: str, container: str) -> str:
 def _has_started(task: Doc, name: str) -> bool:
     """A container that never started has no exit code in the end."""
     found = [container for container in task.get("containers", ()) if container.get("name") == name]
-    return task["lastStatus"] != "STOPPED" or any(container.get("exitCode") is not None for container in found)
+    return not has_stopped(task) or any(container.get("exitCode") is not None for container in found)
 
 
 def _ended(task: Doc) -> float | None:
     """When its containers had stopped: by now where a stopped task does not tell when."""
-    unknown = math.inf if task["lastStatus"] == "STOPPED" else None
-    return _epoch(task.get("executionStoppedAt") or task.get("stoppedAt"), unknown)
-
-
-def _epoch(at: Any, unknown: float | None) -> float | None:
-    """Times come as numbers over the wire, and as datetimes out of boto3."""
-    if isinstance(at, datetime):
-        return at.timestamp()
-    return float(at) if isinstance(at, int | float) else unknown
+    at = epoch(task.get("executionStoppedAt") or task.get("stoppedAt"))
+    return math.inf if at is None and has_stopped(task) else at

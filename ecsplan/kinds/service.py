@@ -8,8 +8,6 @@ from typing import Any
 import msgspec
 
 from ecsplan.kinds.base import (
-    Delta,
-    Draft,
     Kind,
     Scope,
     layered,
@@ -18,30 +16,23 @@ from ecsplan.kinds.base import (
     short_arn,
     without_none,
 )
-from ecsplan.kinds.complete import missing
-from ecsplan.kinds.newer import free_form
 from ecsplan.kinds.service_answers import names
-from ecsplan.kinds.service_back import reverts, stopped_by, way_back
+from ecsplan.kinds.service_back import reverts, way_back
 from ecsplan.kinds.service_deployment import resolve
 from ecsplan.kinds.service_diagnosis import diagnose
-from ecsplan.kinds.service_fit import conflicts, plan_faults
+from ecsplan.kinds.service_fit import plan_faults
 from ecsplan.kinds.service_reading import read
 from ecsplan.kinds.service_rollout import accept, progress, reconcile, watch
-from ecsplan.kinds.service_rules import KEPT, OFF, RESET, RESET_MEMBERS, RULES, D, other_form_of_namespace
+from ecsplan.kinds.service_rules import RESET, RESET_MEMBERS, RULES, other_form_of_namespace
+from ecsplan.kinds.service_sending import maps, refused, steps
 from ecsplan.kinds.service_shown import goes_back
 from ecsplan.kinds.task_definition import arn_of
-from ecsplan.model import Action, Address, Call, Doc, Phase, Resource, copied
-from ecsplan.normalize import normal
+from ecsplan.model import Address, Doc, Resource, copied
+from ecsplan.normalize import Form
 from ecsplan.spec import Task
 
 NAME = "service"
 CHOSEN = ("encrypted", "iops", "kmsKeyId", "throughput", "volumeType")  # of a volume, by AWS, where they are left out
-
-# Sent as live values with the declared ones over them.
-WHOLE = KEPT | {"volumeConfigurations"}
-
-# Refused on Fargate even where they are empty, so that [] is sent only where there is something to take away.
-NOT_ON_FARGATE = ("placementConstraints", "placementStrategy")
 
 
 def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
@@ -69,7 +60,7 @@ def address(params: Mapping[str, Any]) -> Address:
 
 def merge(live: Doc, declared: Doc) -> Doc:
     """UpdateService is a merge: what is not declared stays."""
-    merged: Doc = overlay(live, declared, _maps())
+    merged: Doc = overlay(live, declared, maps())
     if volumes := declared.get("volumeConfigurations"):
         old = {volume["name"]: volume for volume in live.get("volumeConfigurations", ())}
         merged["volumeConfigurations"] = [_volume(volume, old.get(volume["name"], {})) for volume in volumes]
@@ -100,12 +91,8 @@ def _with_names(merged: Doc, declared: Doc, live: Doc) -> None:
 
 def older(newer: Doc, older: Doc) -> Doc:
     """Of two documents that put a service back, both: the older one wins."""
-    merged: Doc = layered(newer, older, _maps())
+    merged: Doc = layered(newer, older, maps())
     return merged
-
-
-def _maps() -> frozenset[str]:
-    return free_form("ecs", "update_service")
 
 
 def _volume(declared: Doc, live: Doc) -> Doc:
@@ -123,10 +110,10 @@ def _volume(declared: Doc, live: Doc) -> Doc:
     return volume
 
 
-def before(found: Doc, wanted: Doc, declared: Doc) -> Doc:
+def before(found: Form, wanted: Form, declared: Doc) -> Doc:
     """UpdateService's parameters that put back what differs, each field that AWS can reset at its reset value."""
-    old = replaced(normal(found, RULES), normal(wanted, RULES), _without_names(declared), found, _maps())
-    pinned = found.get("platformVersion")
+    old = replaced(found.normal, wanted.normal, _without_names(declared), found.doc, maps())
+    pinned = found.doc.get("platformVersion")
     if declared.get("platformVersion") == "LATEST" and pinned and pinned != "LATEST":
         old["platformVersion"] = pinned  # LATEST goes along with an update, and may move it
     if old.get("volumeConfigurations"):
@@ -155,72 +142,6 @@ def with_resets(values: Doc) -> Doc:
 
 def _without_names(doc: Doc) -> Doc:
     return {k: v for k, v in doc.items() if k not in ("cluster", "service")}
-
-
-def steps(delta: Delta) -> tuple[Draft, ...]:
-    """One UpdateService with everything that is declared; of a block whose omitted members AWS would reset, those that
-    are not declared are sent as they are live."""
-    found = delta.found
-    assert found is not None
-    restore = delta.change.before or {}
-    params = _params(delta)
-    undo = {f: overlay(found.doc.get(f, {}), value, _maps()) if f in KEPT else value for f, value in restore.items()}
-    undo = _complete(without_none(undo))
-    if delta.resource.settings.force:
-        params["forceNewDeployment"] = True
-    stops = stopped_by(delta)
-    if delta.resource.optional and not delta.change.fields and not stops:
-        return ()  # what was redeployed and has ended: nothing differs
-    expect: Doc = {
-        "deployment": delta.live.facts.get("deployment", ""),
-        "previous": found.doc.get("taskDefinition", ""),
-    }
-    if rollout := delta.live.facts.get("rollout"):
-        expect["rollout"] = rollout
-    return (
-        Draft(
-            phase=Phase.UPDATE,
-            action=Action.UPDATE,
-            call=Call(service="ecs", operation="update_service", params=params),
-            undo=Call(service="ecs", operation="update_service", params=undo),
-            changes=delta.change.fields,
-            settings=delta.resource.settings,
-            note="ECS takes back the rollout that is under way" if stops else delta.change.note,
-            expect=expect | ({"stops": stops} if stops else {}),
-        ),
-    )
-
-
-def _params(delta: Delta) -> Doc:
-    live = delta.found.doc if delta.found else {}
-    params = {
-        field: _whole(field, value, delta.wanted)
-        for field, value in delta.desired.items()
-        if value or live.get(field) or field not in NOT_ON_FARGATE
-    }
-    if live.get("schedulingStrategy") == "DAEMON":
-        params.pop("desiredCount", None)
-    return _complete(params)
-
-
-def _whole(field: str, declared: Any, wanted: Doc) -> Any:
-    """The declared value as it stands, unless leaving out the rest of its block would change something."""
-    same = field not in WHOLE or normal({field: declared}, RULES).get(field) == normal(wanted, RULES).get(field)
-    return without_none(declared if same else wanted[field])
-
-
-def _complete(params: Doc) -> Doc:
-    """With the members that a declared block lacks, and older services too, and that are to be sent."""
-    if D not in params:
-        return params
-    blocks = {name: OFF[name] | block for name, block in params[D].items() if name in OFF}
-    return {**params, D: {**params[D], **blocks}}
-
-
-def refused(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
-    """What ECS would not take: what does not go together, and what is not there."""
-    params = {field: value for field, value in _params(delta).items() if field != "taskDefinition"}
-    return (*conflicts(delta, others), *missing("ecs", "update_service", params, delta))
 
 
 KIND = Kind(

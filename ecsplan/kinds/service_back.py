@@ -9,7 +9,8 @@ from ecsplan.kinds.base import Ask, Delta, Waiting, WayBack, overlay, short_arn
 from ecsplan.kinds.service_answers import by_name, describe, names, primary_of
 from ecsplan.kinds.service_rollout import ACTIONS, progress
 from ecsplan.kinds.service_rules import RULES
-from ecsplan.kinds.service_shown import APART, BACK, followed, seconds
+from ecsplan.kinds.service_shown import APART, BACK, followed
+from ecsplan.kinds.times import epoch
 from ecsplan.model import Call, Doc
 from ecsplan.normalize import normal
 
@@ -70,12 +71,12 @@ def _service_deployment(ask: Ask, waiting: Waiting, service: Doc) -> Doc:
     if not arn:
         (answer,) = ask.many([deployments.listed(waiting.call)])
         listed: list[Doc] = answer.value().get("serviceDeployments") or [{}]
-        arn = max(listed, key=lambda one: seconds(one.get("createdAt")) or 0.0).get("serviceDeploymentArn")
+        arn = max(listed, key=lambda one: epoch(one.get("createdAt")) or 0.0).get("serviceDeploymentArn")
     if not arn or arn == before:
         return {}
     (answer,) = ask.many([deployments.described([str(arn)])])
     found = answer.value().get("serviceDeployments") or [{}]
-    made, began = seconds(found[0].get("createdAt")), seconds(primary.get("createdAt"))
+    made, began = epoch(found[0].get("createdAt")), epoch(primary.get("createdAt"))
     stale = made is not None and began is not None and made < began - APART
     return {} if stale else dict(found[0])
 

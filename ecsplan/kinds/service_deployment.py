@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from ecsplan.diagnosis import Pause, Verdict
 from ecsplan.kinds.base import Ask, Look, Progress, Waiting, short_arn
 from ecsplan.kinds.service_answers import names as named
-from ecsplan.kinds.service_shown import Shown, counts, moment, on_revision
+from ecsplan.kinds.service_shown import Shown, counts, on_revision
+from ecsplan.kinds.times import iso
 from ecsplan.model import Call, Doc
 
 BATCH = 20  # ARNs per DescribeServiceDeployments (ECS API reference)
@@ -101,7 +102,7 @@ def paused(rollout: Doc) -> Pause | None:
                 deployment=_arn(rollout),
                 hook=str(hook.get("hookId") or ""),
                 stage=str(rollout.get("lifecycleStage") or ""),
-                expires=moment(hook.get("expiresAt")),
+                expires=iso(hook.get("expiresAt")),
                 action=str(hook.get("timeoutAction") or ""),
             )
     return None

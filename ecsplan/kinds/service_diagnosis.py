@@ -9,12 +9,13 @@ from ecsplan.errors import EcsplanError
 from ecsplan.kinds.base import Ask, Progress, Waiting, short_arn
 from ecsplan.kinds.failure_words import Words
 from ecsplan.kinds.log_tails import sources, tails
-from ecsplan.kinds.looking_up import Looking, epoch
+from ecsplan.kinds.looking_up import Looking
 from ecsplan.kinds.service_answers import primary_of
 from ecsplan.kinds.service_events import events_since, explained
 from ecsplan.kinds.service_facts import Facts, about_service, facts_of, service_of
 from ecsplan.kinds.stopped_tasks import Group, failed_containers, grouped, summed_up
 from ecsplan.kinds.task_diagnosis import essentials
+from ecsplan.kinds.times import epoch
 from ecsplan.model import Doc
 
 GROUPS = 5  # that are told of

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ecsplan.diagnosis import ServiceEvent, alike
 from ecsplan.kinds.failure_words import Words, explain
-from ecsplan.kinds.looking_up import epoch, iso
+from ecsplan.kinds.times import epoch, iso
 from ecsplan.model import Doc
 
 MOST = 8  # that are told of

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ecsplan.kinds.base import Waiting, short_arn
-from ecsplan.kinds.looking_up import Looking, epoch
+from ecsplan.kinds.looking_up import Looking
 from ecsplan.kinds.service_answers import by_name, describe
 from ecsplan.kinds.stopped_tasks import BATCH
 from ecsplan.kinds.task_diagnosis import definition_of
+from ecsplan.kinds.times import epoch
 from ecsplan.model import Call, Doc
 
 APART = 120.0  # seconds at most between a deployment and the service deployment that is about it

@@ -14,6 +14,7 @@ from ecsplan.kinds.service_rules import RULES
 from ecsplan.kinds.service_shown import (
     BACK,
     TRIES,
+    UNSEEN,
     Shown,
     counts,
     followed,
@@ -27,17 +28,21 @@ from ecsplan.model import Call, Doc, Step
 from ecsplan.normalize import normal
 
 ACTIONS = ("forceNewDeployment",)  # parameters that are no state of the service
+GONE = ("INACTIVE", "DRAINING")  # deleted, or about to be, with tasks that still have to stop (DeleteService)
 
 
 def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     """The id of the deployment that the update left PRIMARY, and the ARN of its service deployment where that has to be
     followed. "" where the answer is older than the update: it shows a PRIMARY on another revision than was asked for.
-    Of a rollout that was told to go back: its service deployment."""
+    "" also where the answer shows none, and the next look will. Of a rollout that was told to go back: its service
+    deployment."""
     if call.operation != "update_service":
         return {"deployment": "", "rollout": str(call.params["serviceDeploymentArn"]), BACK: "asked for"}
     service: Doc = answer.get("service", {})
     primary, before = primary_of(service), step.expect.get("deployment")
     if not primary.get("id"):
+        if short_arn(call.params.get("taskDefinition", "")) not in ("", short_arn(step.expect.get("previous", ""))):
+            return {"deployment": ""}  # known by its revision
         raise RefusedError(f"{step.address}: {call} was answered without a PRIMARY deployment")
     known = on_revision(primary, call) and not is_before(primary, call, before)
     outputs = {"deployment": str(primary["id"]) if known else ""}
@@ -105,7 +110,7 @@ def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
     if shown is None:
         # A deleted service is shown as INACTIVE for long; of one that is not shown at all the next look will tell.
         return Progress(done=False, note="waiting for ECS to show the service")
-    if shown.service.get("status") == "INACTIVE":
+    if shown.service.get("status") in GONE:
         return Progress(done=True, ok=False, note="the service is gone", taken=True)
     if goes_back(waiting.outputs):
         return told(shown, service_deployment.going_back(shown))
@@ -116,6 +121,8 @@ def _by_deployments(shown: Shown) -> Progress:
     """What the service itself tells of its deployments."""
     primary = shown.primary
     if primary.get("id") == shown.before and not shown.mine and not _event(shown, shown.ours, "fail"):
+        if shown.gone > UNSEEN:
+            return service_deployment.rolled_back(shown, "")
         # ECS answers from several places: this one has not heard of the update yet. A rollback has an id of its own.
         return Progress(done=False, note="waiting for ECS to show the update")
     if not shown.is_primary:
@@ -127,7 +134,8 @@ def _by_deployments(shown: Shown) -> Progress:
     # Services behind a Classic Load Balancer have no rollout state, nor have the strategies that shift traffic; an
     # update that started no deployment is COMPLETED from the beginning, while the count may still be moving.
     started = shown.ours != shown.before
-    if (state == "COMPLETED" and (started or shown.settled)) or (state is None and shown.settled):
+    ended = state is None and shown.settled and not shown.open
+    if ended or (state == "COMPLETED" and (started or shown.settled)):
         return service_deployment.rolled_out(shown)
     under_way = "rolling out" if state in (None, "IN_PROGRESS", "COMPLETED") else str(state)
     return Progress(done=False, note=f"{under_way}, {sums}")

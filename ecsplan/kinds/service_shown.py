@@ -5,20 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from ecsplan.diagnosis import Tally
 from ecsplan.kinds.base import Progress, Waiting, short_arn
 from ecsplan.kinds.service_answers import by_name, primary_of
+from ecsplan.kinds.times import epoch
 from ecsplan.model import Call, Doc
 
 # Times of one service that AWS takes at different places, seconds apart at most.
 APART = 1.0
-# A list of service deployments that is not answered is asked for so many times.
+# A list of service deployments that is not answered is asked for so many times, one that is known looked at so often.
 TRIES = 3
+# ECS answers from several places, but each has heard of an update after so many looks, which is half a minute.
+UNSEEN = 10
 BACK = "back"  # an output: who takes the rollout back
+# Of a service deployment, when nothing more becomes of it (ECS API reference, ServiceDeployment).
+ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +75,11 @@ class Shown:
 
     def _since(self, rollout: Doc) -> bool:
         """Did it begin with our deployment, or after it? What is not told speaks against nothing."""
-        made, began = seconds(rollout.get("createdAt")), seconds(self.mine.get("createdAt"))
-        return bool(rollout) and (made is None or began is None or made >= began - APART)
+        made, began = epoch(rollout.get("createdAt")), epoch(self.mine.get("createdAt"))
+        ended = epoch(rollout.get("finishedAt"))
+        if not rollout or began is None:
+            return bool(rollout)
+        return (made is None or made >= began - APART) and (ended is None or ended >= began)
 
     @cached_property
     def current(self) -> str:
@@ -81,9 +88,42 @@ class Shown:
         if not self.is_primary:
             return ""
         before, told = self.waiting.step.expect.get("rollout"), self.service.get("currentServiceDeployment")
-        new = [(seconds(d.get("createdAt")) or 0.0, arn) for arn, d in self.listed.items() if self._since(d)]
-        found = str(told) if told else max(new, default=(0.0, ""))[1]
-        return "" if found == before else found
+        if told:
+            return "" if told == before else str(told)
+        new = {arn: one for arn, one in self.listed.items() if arn != before and self._since(one)}
+        under_way = [arn for arn, one in new.items() if one.get("status") not in ENDED]
+        return under_way[0] if len(under_way) == 1 else self._newest(new)
+
+    def _newest(self, new: Mapping[str, Doc]) -> str:
+        """Only of what is under way there is one at most; of what has ended, the times have to tell beyond doubt: the
+        end of an earlier rollout is not to be taken for that of ours."""
+        began = epoch(self.mine.get("createdAt"))
+        made = sorted((at, arn) for arn, one in new.items() if (at := epoch(one.get("createdAt"))) is not None)
+        if began is None or not made or len(made) < len(new) or (len(made) > 1 and made[-1][0] == made[-2][0]):
+            return ""
+        at, arn = made[-1]
+        return arn if at >= began or epoch(new[arn].get("finishedAt")) is not None else ""
+
+    @property
+    def gone(self) -> int:
+        """In how many looks in a row our deployment, which the update's answer had shown, was not there any more, and
+        the one from before was PRIMARY."""
+        ours, outputs = self.ours not in ("", self.before), self.waiting.outputs
+        again = ours and not self.mine and self.primary.get("id") == self.before
+        return int(outputs.get("gone", "0")) + 1 if again else 0
+
+    @cached_property
+    def open(self) -> bool:
+        """Is a service deployment to be followed that has not been heard of yet, and still may be?"""
+        outputs = self.waiting.outputs
+        if not followed(self.service) or self.rollout:
+            return False
+        if self.current and self.current != outputs.get("rollout"):
+            return True
+        if outputs.get("rollout"):
+            return outputs["rollout"] not in self.listed and int(outputs.get("unheard", "0")) < TRIES
+        listed = self.answered or self.service.get("currentServiceDeployment")
+        return not listed and int(outputs.get("listing", "0")) <= TRIES
 
 
 def shown_of(waiting: Waiting, answers: Sequence[Doc]) -> Shown | None:
@@ -152,7 +192,18 @@ def learned(shown: Shown) -> dict[str, str]:
             asked = int(outputs.get("listing", "0"))
             if asked <= TRIES and not (asked and shown.answered):
                 result["listing"] = str(asked + 1)
-    return result
+    if str(shown.gone) != outputs.get("gone", "0"):
+        result["gone"] = str(shown.gone)
+    return result | unheard(shown)
+
+
+def unheard(shown: Shown) -> dict[str, str]:
+    """How many looks in a row have told nothing of our service deployment: one that is throttled says nothing."""
+    outputs = shown.waiting.outputs
+    before = outputs.get("unheard", "0")
+    missed = outputs.get("rollout") and outputs["rollout"] not in shown.listed
+    now = str(min(int(before) + 1, TRIES)) if missed else "0"
+    return {"unheard": now} if now != before else {}
 
 
 def tally(deployment: Doc, rollout: Doc) -> Tally:
@@ -167,9 +218,9 @@ def tally(deployment: Doc, rollout: Doc) -> Tally:
 
 def newest(service: Doc, since: Any) -> str:
     """The service's newest event since then, without the service's name; "" where nobody tells when."""
-    began = seconds(since)
+    began = epoch(since)
     for event in service.get("events", ()):
-        at = seconds(event.get("createdAt"))
+        at = epoch(event.get("createdAt"))
         if began is None or at is None or at < began:
             return ""
         return re.sub(r"^\(service [^)]*\) ", "", str(event.get("message", "")))
@@ -183,21 +234,3 @@ def counts(deployment: Doc) -> str:
     if failed := deployment.get("failedTasks"):
         parts.append(f"{failed} failed")
     return ", ".join(parts)
-
-
-def seconds(value: Any) -> float | None:
-    """A time as AWS's SDK answers it, or as JSON carries it, in epoch seconds; None where it is none."""
-    if isinstance(value, datetime):
-        return value.timestamp()
-    if isinstance(value, int | float):
-        return float(value)
-    try:
-        return datetime.fromisoformat(value).timestamp()
-    except (TypeError, ValueError):
-        return None
-
-
-def moment(value: Any) -> str:
-    """The same as ISO 8601 in UTC; "" where it is no time."""
-    at = seconds(value)
-    return "" if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

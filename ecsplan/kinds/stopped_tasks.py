@@ -10,9 +10,11 @@ import msgspec
 from ecsplan.diagnosis import ContainerEnd, LogTail, StoppedTasks, alike
 from ecsplan.kinds.base import short_arn
 from ecsplan.kinds.failure_words import Words, explain
-from ecsplan.kinds.looking_up import epoch
+from ecsplan.kinds.times import epoch
 from ecsplan.model import Doc
 
+# DELETED is what DescribeTasks may say of a task that has just stopped ("Task lifecycle" in the ECS developer guide).
+STOPPED = ("STOPPED", "DELETED")
 BATCH = 100  # tasks per DescribeTasks (ECS API reference)
 SEE_LOGS = "Its last log lines should tell why."
 
@@ -25,6 +27,10 @@ class Group:
     told: StoppedTasks
     tasks: tuple[Doc, ...]
     words: Words | None
+
+
+def has_stopped(task: Doc) -> bool:
+    return task.get("lastStatus") in STOPPED
 
 
 def grouped(tasks: Sequence[Doc], essential: Collection[str] | None) -> tuple[Group, ...]:

@@ -9,7 +9,7 @@ from ecsplan.errors import EcsplanError
 from ecsplan.kinds.base import Ask, Progress, Waiting
 from ecsplan.kinds.log_tails import sources, tails
 from ecsplan.kinds.looking_up import Looking
-from ecsplan.kinds.stopped_tasks import BATCH, failed_containers, grouped, summed_up
+from ecsplan.kinds.stopped_tasks import BATCH, failed_containers, grouped, has_stopped, summed_up
 from ecsplan.model import Call, Doc
 
 GROUPS = 5  # that are told of
@@ -41,7 +41,7 @@ def _diagnosis(looking: Looking, waiting: Waiting, progress: Progress) -> Diagno
     described = definition.get("taskDefinition", {})
     essential = set(waiting.step.expect.get("essential", ())) or essentials(described)
     tasks = [task for answer in answers for task in answer.get("tasks", ())]
-    stopped = [task for task in tasks if task.get("lastStatus") == "STOPPED" and not _well(task, essential)]
+    stopped = [task for task in tasks if has_stopped(task) and not _well(task, essential)]
     groups = grouped(stopped, essential)
     wanted: list[tuple[str, Sequence[Doc]]] = [
         (end.name, group.tasks) for group in groups for end in failed_containers(group)

@@ -30,8 +30,14 @@ def plan_text(plan: Plan, paint: Paint = plain) -> str:
         word = "deployments" if len(plan.undoes) > 1 else "deployment"
         lines.append(f"goes back, undoing {word} {', '.join(map(str, plan.undoes))}; what one-off tasks did stays")
     lines.append("")
-    for task in _tasks(plan):
-        block = list(_task(plan, task, paint))
+    steps: dict[str, list[Step]] = {}  # by task, in the order of their first steps; then those without one
+    for step in plan.steps:
+        steps.setdefault(step.task, []).append(step)
+    changes: dict[str, list[Change]] = {}
+    for change in plan.changes:
+        changes.setdefault(change.task, []).append(change)
+    for task in dict.fromkeys([*steps, *changes]):
+        block = list(_task(changes.get(task, ()), steps.get(task, ()), paint))
         if block:
             lines += [paint(task, "bold"), *block, ""]
     lines += [f"{paint('!', 'yellow')} {warning}" for warning in plan.warnings] + [""] * bool(plan.warnings)
@@ -39,16 +45,10 @@ def plan_text(plan: Plan, paint: Paint = plain) -> str:
     return "\n".join(lines)
 
 
-def _tasks(plan: Plan) -> Iterator[str]:
-    """In the order of their first steps, then those without one."""
-    return iter(dict.fromkeys([*(step.task for step in plan.steps), *(change.task for change in plan.changes)]))
-
-
-def _task(plan: Plan, task: str, paint: Paint) -> Iterator[str]:
-    steps = [step for step in plan.steps if step.task == task]
+def _task(changes: Sequence[Change], steps: Sequence[Step], paint: Paint) -> Iterator[str]:
     moving = {step.address for step in steps if step.phase is not Phase.RETIRE}
-    for change in plan.changes:
-        if change.task == task and change.address not in moving and change.fields:
+    for change in changes:
+        if change.address not in moving and change.fields:
             yield from _reused(change, paint)
     for step in steps:
         if step.phase is not Phase.RETIRE:

@@ -31,10 +31,10 @@ class Following:
         self.stop = threading.Event()
         self.follower = Follower(self.streams, self.clock, self.said.append, self.stop, "eu-west-1")
 
-    def look(self, *tasks: Doc, logs: Doc | None = None, index: int = 1, done: bool = False) -> None:
+    def look(self, *tasks: Doc, logs: Doc | None = None, index: int = 1, done: bool = False, old: bool = False) -> None:
         expect = {"count": len(tasks), "logs": LOGS if logs is None else logs}
         step = step_of(NAME, call("run_task"), action=Action.RUN, expect=expect)
-        one = Waiting(address=step.address, step=step, call=step.call, outputs={"tasks": ""})
+        one = Waiting(address=step.address, step=step, call=step.call, outputs={"tasks": ""}, old=old)
         self.follower.heard(Seen(one=one, progress=Progress(done=done), documents=({"tasks": list(tasks)},)))
 
     @property
@@ -217,10 +217,23 @@ def test_where_nobody_answers_for_logs_they_are_not_waited_for(following: Follow
 
 def test_after_a_container_that_ended_long_ago_nothing_is_waited_for(following: Following) -> None:
     following.streams.write("ecs/web/1", "one")
-    following.look(task("1", ended=EPOCH - 60), done=True)
+    following.look(task("1", ended=EPOCH - 60), done=True, old=True)
     following.follower.finish()
     assert following.lines == ["one"]
     assert following.clock.slept == []
+
+
+@pytest.mark.parametrize("apart", [-7200.0, 7200.0])
+def test_the_last_lines_are_waited_for_whatever_the_clock_of_aws_says(following: Following, apart: float) -> None:
+    following.streams.write("ecs/web/1", "one")
+    following.look(task())
+    following.clock.sleep(600)
+    following.streams.write("ecs/web/1", "two", seen=EPOCH + 600 + 2.5)
+    following.look(task("1", ended=EPOCH + 600 + apart), done=True)
+    following.streams.write("ecs/web/2", "three", seen=EPOCH + 600 + 2.5)
+    following.look(task("2", ended=EPOCH + 600 + apart), done=True)  # never seen running
+    following.follower.finish()
+    assert following.lines == ["one", "two", "three"]
 
 
 def test_a_task_that_ended_before_anybody_looked(following: Following) -> None:

@@ -225,6 +225,13 @@ def test_only_the_exit_codes_of_essential_containers_count(tasks: list[Doc]) -> 
     )
 
 
+@pytest.mark.parametrize(("code", "ok"), [(0, True), (1, False)])
+def test_a_task_that_is_deleted_has_stopped(code: int, ok: bool) -> None:
+    task = stopped(WEB | {"exitCode": code}) | {"lastStatus": "DELETED"}
+    seen = KIND.progress(waiting(), [{"tasks": [task]}])
+    assert (seen.done, seen.ok) == (True, ok)
+
+
 def test_overrides_that_change_nothing_are_no_reason() -> None:
     """ECS lists every container there."""
     task = stopped(WEB) | {"overrides": {"containerOverrides": [{"name": "web"}], "inferenceAcceleratorOverrides": []}}

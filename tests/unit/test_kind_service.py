@@ -14,6 +14,7 @@ from tests.support.specs import spec, task
 from tests.unit.fakes_kinds import (
     ECS,
     FakeAsk,
+    before,
     call,
     candidate,
     compiled,
@@ -332,7 +333,7 @@ def test_a_rollback_takes_away_what_a_volume_did_not_have() -> None:
     live, change = volume(encrypted=True), volume(iops=4000)
     after = KIND.merge(live, change)
     assert after == volume(encrypted=True, iops=4000)
-    back = KIND.before(live, after, change)
+    back = before(KIND, live, after, change)
     assert normal(KIND.merge(after, back), KIND.rules) == normal(live, KIND.rules)
 
 
@@ -391,7 +392,11 @@ def test_a_call_concerns_its_service() -> None:
 
 
 @pytest.mark.parametrize("answer", [{}, {"service": described("web", {"id": "x", "status": "ACTIVE"})}])
-def test_an_update_without_a_deployment_is_refused(answer: Doc) -> None:
+def test_an_answer_without_a_deployment(answer: Doc) -> None:
+    """A new revision tells which one it is. Without one, nothing would tell it from the one from before."""
+    moved = call("update_service", **NAMES, taskDefinition=NEW)
+    step = step_of(WEB, moved, action=Action.UPDATE, expect={"previous": f"{NEW}1"})
+    assert KIND.accept(step, moved, answer) == {"deployment": ""}
     step = step_of(WEB, call("update_service", **NAMES), action=Action.UPDATE)
     with pytest.raises(RefusedError, match=r"^service\.prod/web: ecs:update_service was answered without a PRIMARY"):
         KIND.accept(step, step.call, answer)

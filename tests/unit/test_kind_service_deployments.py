@@ -187,6 +187,47 @@ def test_a_service_that_does_not_name_its_current_one_has_them_listed() -> None:
     assert seen(listed[0]).learned == {}  # it is not shown yet, and asked for again
 
 
+def test_an_earlier_rollout_is_never_taken_for_ours() -> None:
+    """Its end would be told as that of ours. Where the times do not tell, the services' deployments do."""
+    ours = {"serviceDeploymentArn": OURS, "status": "IN_PROGRESS"}
+    old = {"serviceDeploymentArn": LATER, "status": "SUCCESSFUL"}  # of what is alike, the last by name
+    asked = following("", listing="1")
+
+    def found(*listed: Doc, **fields: Any) -> str | None:
+        service: Doc = {"serviceName": "web", "deployments": [shifted() | fields]}
+        service["deploymentConfiguration"] = {"strategy": "BLUE_GREEN"}
+        seen = KIND.progress(asked, [{"services": [service]}, {"serviceDeployments": list(listed)}])
+        return seen.learned.get("rollout")
+
+    assert found(ours, old) == OURS  # one at most is under way
+    assert found(old) is None
+    same = {"createdAt": BEGAN}
+    assert found(ours | same, old | same) == OURS
+    ended = ours | {"status": "ROLLBACK_SUCCESSFUL"}
+    assert found(ended | same, old | same) is None
+    assert found(ended | same, old | {"createdAt": BEGAN - 0.5}) == OURS
+    assert found(ended | same, old) is None
+    assert found(ended | same, createdAt=None) is None
+    assert found(old | {"createdAt": BEGAN - 0.5}) is None
+    assert found(old | {"createdAt": BEGAN - 0.5, "finishedAt": BEGAN - 0.1}) is None
+    assert found(ended | {"createdAt": BEGAN - 0.5, "finishedAt": BEGAN + 9}) == OURS
+
+
+def test_a_look_at_it_that_is_throttled_is_no_success() -> None:
+    """Also where the service looks settled: a bake time, or a hook, may be still to come."""
+    one, states = following(), []
+    for told in (rollout(), None, None, rollout(), None, None, None, None):
+        seen = look(shifted(), of=one, told=told)
+        one = dataclasses.replace(one, outputs={**one.outputs, **seen.learned})
+        states.append(seen.judged is Verdict.SUCCEEDED)
+    assert states == [False] * 7 + [True]  # nobody answers any more
+
+
+def test_one_that_is_still_to_be_listed_may_not_have_ended() -> None:
+    for outputs, done in (({}, False), ({"listing": "3"}, False), ({"listing": "4"}, True)):
+        assert look(shifted(), of=following("", **outputs), currentServiceDeployment=None).done is done
+
+
 def test_a_list_that_is_refused_is_given_up() -> None:
     asked, looks = following(""), 0
     while "list_service_deployments" in [one.call.operation for one in KIND.watch([asked])] or not looks:  # type: ignore[misc]
@@ -238,7 +279,7 @@ def test_what_an_update_is_known_by(fields: Doc, outputs: dict[str, str]) -> Non
 def test_the_services_own_deployments_tell_without_them() -> None:
     going = look(of=following(""), told=None)
     assert (going.judged, going.note) == (Verdict.UNDER_WAY, "rolling out, 2/2 running")
-    assert look(shifted()).judged is Verdict.SUCCEEDED
+    assert look(shifted(), of=following(unheard="3")).judged is Verdict.SUCCEEDED
     said = [{"message": "(service web) (deployment ecs-svc/2) deployment failed: an alarm went off."}]
     failed = look(events=said)
     assert failed.note.startswith("the rollout failed: (service web) (deployment ecs-svc/2) deployment failed")

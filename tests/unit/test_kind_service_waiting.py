@@ -152,14 +152,35 @@ def test_an_answer_from_before_the_update_is_no_rollback() -> None:
     assert look(deployment(2, rolloutState="COMPLETED"), draining(), of=unknown).done
 
 
+def test_what_is_gone_for_good_was_rolled_back_also_to_the_very_deployment_from_before() -> None:
+    """Where neither events nor service deployments tell it. An answer that is merely old is followed by others."""
+    one, notes = waiting(), []
+    for shown in [1] * 9 + [2] + [1] * 11:
+        service = {"serviceName": "web", "deployments": [deployment(shown)]}
+        seen = KIND.progress(one, [{"services": [service]}])
+        one = dataclasses.replace(one, outputs={**one.outputs, **seen.learned})
+        notes.append(seen.note)
+        assert seen.done is (len(notes) == 21)
+    assert (seen.judged, notes[-1]) == (
+        Verdict.ROLLED_BACK, "ECS rolled the service back to web:41: ECS gave no reason"
+    )  # fmt: skip
+    unknown = waiting(ours="")
+    assert (
+        KIND.progress(unknown, [{"services": [{"serviceName": "web", "deployments": [deployment(1)]}]}]).learned == {}
+    )
+
+
 def test_what_was_there_before_may_be_this_deployments_own_doing() -> None:
     again = waiting(ours="ecs-svc/3", wanted=OLD, before={"deployment": "ecs-svc/2"})
     assert look(deployment(2), of=again) == under_way("waiting for ECS to show the update")
     assert look(deployment(3, rolloutState="COMPLETED"), of=again).ok
 
 
-def test_the_service_is_gone() -> None:
-    services = [{"serviceName": "web", "status": "INACTIVE", "deployments": []}]
+@pytest.mark.parametrize("status", ["INACTIVE", "DRAINING"])
+def test_the_service_is_gone(status: str) -> None:
+    """Also where it is being deleted, and nothing that was desired is missing."""
+    ended = deployment(rolloutState="COMPLETED", desiredCount=0, runningCount=0)
+    services = [{"serviceName": "web", "status": status, "deployments": [ended]}]
     gone = Progress(done=True, ok=False, note="the service is gone", taken=True)
     assert KIND.progress(waiting(), [{"services": services}]) == gone
 
