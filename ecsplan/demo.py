@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ecsplan import rehearsal
 from ecsplan.errors import Exit
@@ -28,6 +29,10 @@ environment = [
     { name = "DJANGO_SETTINGS_MODULE", value = "shop.settings" },
     { name = "SECRET_KEY", value = "only-for-this-demo" },
 ]
+logConfiguration.logDriver = "awslogs"
+logConfiguration.options.awslogs-group = "/shop/web"
+logConfiguration.options.awslogs-region = "eu-west-1"
+logConfiguration.options.awslogs-stream-prefix = "web"
 
 [[tasks.web.run_tasks]]
 name = "migrate"
@@ -42,6 +47,19 @@ Rule = "shop-nightly"
 Targets = [{ Id = "report" }]
 """
 
+# What the containers write, by command and tag; the newest that fits holds.
+ORDERS: tuple[Mapping[str, Any], ...] = (
+    {"image": "*fail-rollout", "exit_code": 1, "log_lines": ["Starting gunicorn", "ImportError: no module named shop"]},
+    {
+        "command": "*migrate*",
+        "log_lines": ["Operations to perform:", "  Apply all migrations: auth, shop", "  Applying shop.0002... OK"],
+    },
+    {
+        "image": "*fail-task",
+        "exit_code": 1,
+        "log_lines": ["Operations to perform:", 'ProgrammingError: relation "shop_order" does not exist'],
+    },
+)
 STORY: tuple[tuple[str, Sequence[str], Exit], ...] = (
     ("The first deployment: look at it, then carry it out.", ("plan", "v1"), Exit.OK),
     ("", ("apply",), Exit.OK),
@@ -71,6 +89,8 @@ def play(run: Callable[[Sequence[str]], int], say: Callable[[str], None]) -> int
         spec.write_text(SPEC, encoding="utf-8")
         with rehearsal.open_sandbox(None) as aws, only_environment(aws.environment):
             rehearsal.seed(aws, load(spec))
+            for order in ORDERS:
+                aws.task(**order)
             say(f"An embedded AWS is running, with the cluster, service and rule of this spec ({spec.name}):\n\n{SPEC}")
             for told, command, expected in STORY:
                 say(f"{told}\n\n$ ecsplan {' '.join(command)}" if told else f"$ ecsplan {' '.join(command)}")

@@ -153,7 +153,7 @@ def _progressed(one: Waiting, progress: Progress, elapsed: float) -> events.Prog
         note=progress.note,
         done=progress.done,
         ok=progress.ok,
-        elapsed=elapsed,
+        elapsed=round(elapsed, 3),
         verdict=progress.judged.value,
         tally=progress.tally,
         stage=progress.stage,

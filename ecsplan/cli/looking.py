@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name, fit
+from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name, fit, screen
 from ecsplan.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def show(given: Given, number: int, form: str) -> int:
     if form == "json":
         click.echo(deployment_json(masked))
     else:
-        click.echo(fit(deployment_text(masked, given.paint(sys.stdout)), sys.stdout))
+        text = deployment_text(masked, given.paint(sys.stdout), columns=screen(sys.stdout)[0])
+        click.echo(fit(text, sys.stdout))
     return Exit.OK
 
 

@@ -47,7 +47,6 @@ FAILURES = {
     Verdict.FORGOTTEN.value: "end unknown",
 }
 STANDS = {Phase.RUN: "running", Phase.UPDATE: "rolling out"}
-ENDS = {Phase.RUN: "done", Phase.UPDATE: "rolled out"}
 MADE = {Phase.REGISTER: "registered", Phase.TARGETS: "set", Phase.RETIRE: "deregistered"}
 
 
@@ -205,7 +204,7 @@ class Board:
         elif all(state.over for state in row.steps.values()) and row.state is not State.FAILED:
             if not row.trouble:
                 row.detail = ""
-            says = "put back" if back else one_line(event.note) if row.phase is Phase.RUN else ENDS[row.phase]
+            says = "put back" if back else _ending(row, event)
             row.end(State.UNDONE if back else State.DONE, says, self._now())
             row.tally = None if row.phase is Phase.RUN else row.tally
 
@@ -239,6 +238,12 @@ def _under_way(row: Row, event: events.Progressed, *, back: bool) -> str:
         return "putting back"
     note = one_line(event.note)
     return note.partition(", ")[0] if event.tally and row.phase is Phase.UPDATE else note
+
+
+def _ending(row: Row, event: events.Progressed) -> str:
+    """How it ended; the counts of a service stand beside."""
+    note = one_line(event.note)
+    return note if row.phase is Phase.RUN else note.partition(", ")[0]
 
 
 def _all_made(row: Row) -> str:

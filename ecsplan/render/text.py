@@ -128,7 +128,7 @@ def _ended(states: Mapping[int, str]) -> dict[int, str]:
     return {index: "not begun" if state == "planned" else state for index, state in states.items()}
 
 
-def deployment_text(deployment: Deployment, paint: Paint = plain) -> str:
+def deployment_text(deployment: Deployment, paint: Paint = plain, *, columns: int = WIDTH) -> str:
     """One deployment with its steps and how far each came, and what went wrong. Its plan is masked already."""
     plan = deployment.plan
     lines = [
@@ -150,6 +150,6 @@ def deployment_text(deployment: Deployment, paint: Paint = plain) -> str:
         lines.append(f"{step.index:>3} {sign} {step.address}  {states[step.index]}{note}")
         for field in step.changes if step.action is not Action.KEEP else ():
             lines += field_lines(msgspec.structs.replace(field, after=filled(field.after, known)), 8, paint)
-    if wrong := diagnoses_text(deployment.diagnoses, paint, said=deployment.reason):
+    if wrong := diagnoses_text(deployment.diagnoses, paint, said=deployment.reason, columns=columns):
         lines += ["", wrong]
     return "\n".join(lines)

@@ -92,7 +92,7 @@ def _broken(line: str, columns: int) -> list[str]:
     head = len(seen) - len(_HEAD.sub("", seen, count=1))
     hang = head + 2 if head else 0
     rows = [""]
-    for word in re.findall(r" *[^ ]+", line):
+    for word in re.findall(r" *(?:-> +)?[^ ]+", line):
         if len(printable(rows[-1])) > head and len(printable(rows[-1] + word)) > columns:
             rows.append(" " * hang + word.lstrip(" "))
         else:
@@ -103,6 +103,7 @@ def _broken(line: str, columns: int) -> list[str]:
 # --- what comes from elsewhere, on one line ---
 
 _OF_SERVICE = re.compile(r"^\(service [^)]*\) *")
+_TASKS = re.compile(r":(?: \(task [^)]*\))+\.?$")
 _ROUTINE = re.compile(
     r"has (started|stopped) \d+ .*tasks?|(de)?registered \d+ targets|has begun draining connections|"
     r"has reached a steady state|deployment (completed|in progress)"
@@ -120,8 +121,9 @@ def lines_of(text: str) -> list[str]:
 
 
 def without_service(event: str) -> str:
-    """A service's event without the service's name, which stands before it anyway."""
-    return _OF_SERVICE.sub("", one_line(event)).rstrip(".")
+    """A service's event without the service's name, which stands before it anyway, and without a list of ids at its
+    end."""
+    return _TASKS.sub("", _OF_SERVICE.sub("", one_line(event))).rstrip(".")
 
 
 def is_routine(event: str) -> bool:

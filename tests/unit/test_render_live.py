@@ -188,6 +188,16 @@ def test_of_a_pause_what_aws_told_is_said(story: Story, pause: Pause, said: str)
     assert row.detail == said
 
 
+@pytest.mark.parametrize(
+    ("note", "says"),
+    [("rolled out, 2/2 running", "rolled out"), ("rolled back to web:41, 2/2 running", "rolled back to web:41")],
+)
+def test_how_a_service_came_to_where_it_is(story: Story, note: str, says: str) -> None:
+    story.starts(WEB)
+    story.looks(WEB, note, done=True, tally=Tally(running=2, desired=2))
+    assert story.state("web") == (State.DONE, says)
+
+
 def test_what_was_refused_is_told_at_once(story: Story) -> None:
     story.board(events.StepStarted(step=story.step(WEB)))
     story.fails(WEB, f"{WEB}: ecs:update_service: AccessDeniedException: no")

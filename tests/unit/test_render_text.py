@@ -14,7 +14,7 @@ from ecsplan.journal import Began, Damaged, Deployment, Failed, Outcome
 from ecsplan.model import Change, FieldChange, Phase, Plan, Settings, Step
 from ecsplan.redact import CHANGED, SENSITIVE, mask_plan
 from ecsplan.render.text import NO_CHANGES, deployment_text, history_text, plan_text
-from ecsplan.render.words import ansi, field_lines, fitted, plain, value_text
+from ecsplan.render.words import ansi, field_lines, fitted, plain, value_text, without_service
 from tests.unit.builders import (
     AT,
     deployment,
@@ -229,6 +229,7 @@ def test_lines_of_differences_fill_80_columns_and_no_more(length: int) -> None:
         ("! one two three four five", ["! one two three four", "    five"]),
         ("  3 > run_task.web/migrate  web: go", ["  3 > run_task.web/migrate", "        web: go"]),
         ('        ~ image  "web:v1" -> x', ["        ~ image", '            "web:v1"', "            -> x"]),
+        ("        ~ a  b -> cdefghijkl", ["        ~ a  b", "            -> cdefghijkl"]),
         ("  web: there is no such rule", ["  web: there is no", "    such rule"]),
         ("a arn:aws:ecs:eu-west-1:123456789012:x b", ["a", "arn:aws:ecs:eu-west-1:123456789012:x", "b"]),
         ("\033[31mone two three four five six\033[0m", ["\033[31mone two three four", "five six\033[0m"]),
@@ -244,6 +245,18 @@ def test_breaking_lines_loses_no_word(text: str, columns: int) -> None:
     assert fitted(text, columns).split() == text.split()
     for line in text.splitlines():
         assert len(line) > columns or fitted(line, columns) == line
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        ("(service web) has started 2 tasks: (task 0a1b) (task 2c3d).", "has started 2 tasks"),
+        ("(service web) (task 0a1b) failed container health checks.", "(task 0a1b) failed container health checks"),
+        ("(service web) has reached a steady state.", "has reached a steady state"),
+    ],
+)
+def test_an_event_is_told_without_what_nobody_reads(event: str, said: str) -> None:
+    assert without_service(event) == said
 
 
 def test_an_empty_text_is_not_painted() -> None:
