@@ -41,7 +41,7 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     service: Doc = answer.get("service", {})
     primary, before = primary_of(service), step.expect.get("deployment")
     if not primary.get("id"):
-        if short_arn(call.params.get("taskDefinition", "")) not in ("", short_arn(step.expect.get("previous", ""))):
+        if "taskDefinition" in call.params and _moves(step):
             return {"deployment": ""}  # known by its revision
         raise RefusedError(f"{step.address}: {call} was answered without a PRIMARY deployment")
     known = on_revision(primary, call) and not is_before(primary, call, before)
@@ -50,6 +50,12 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     if known and primary["id"] != before and followed(service) and rollout not in (None, step.expect.get("rollout")):
         outputs["rollout"] = str(rollout)
     return outputs
+
+
+def _moves(step: Step) -> bool:
+    """Does the step, and so its undo, put the service on another revision?"""
+    wanted, previous = step.call.params.get("taskDefinition"), step.expect.get("previous", "")
+    return wanted is not None and short_arn(wanted) != short_arn(previous)
 
 
 def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
