@@ -66,6 +66,7 @@ ANSWERS: dict[str, tuple[Callable[[], Edit], str]] = {
     "hours ahead": (lambda: shifted(7200), ""),
     "hours behind": (lambda: shifted(-7200), ""),
 }
+STRATEGIES = {"ROLLING": ("COMPLETED", "ROLLED_BACK"), "BLUE_GREEN": ("COMPLETED", "ROLLED_BACK", "NEVER")}
 ENDS = {"COMPLETED": Outcome.SUCCEEDED, "ROLLED_BACK": Outcome.PUT_BACK, "NEVER": Outcome.UNFINISHED}
 
 
@@ -97,13 +98,14 @@ class There:
         return short(found["taskDefinition"])
 
 
-@pytest.mark.parametrize("strategy", ["ROLLING", "BLUE_GREEN"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("answers", ANSWERS)
 def test_how_a_rollout_ends_is_told_truly(tmp_path: Path, answers: str, strategy: str) -> None:
     made = spec(task())
     made["tasks"]["web"]["update_services"][0]["deploymentConfiguration"] = {"strategy": strategy, **BREAKER}
     edited, refused = ANSWERS[answers]
-    for ends, outcome in ENDS.items():
+    for ends in STRATEGIES[strategy]:
+        outcome = ENDS[ends]
         root = tmp_path / ends
         root.mkdir()
         there = There(root, made, edited(), refused)
