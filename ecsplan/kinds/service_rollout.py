@@ -135,13 +135,13 @@ def _by_deployments(shown: Shown) -> Progress:
         return _taken_over(shown)
     state, sums = primary.get("rolloutState"), counts(primary)
     failed = _event(shown, shown.ours, "deployment failed") if state is None else ""
-    if state == "FAILED" or failed:
+    started = shown.ours != shown.before
+    if (state == "FAILED" or failed) and (started or not shown.settled):
         return _failed(f"the rollout failed: {failed or service_deployment.reason(primary)}; {sums}")
     # Services behind a Classic Load Balancer have no rollout state, nor have the strategies that shift traffic; an
-    # update that started no deployment is COMPLETED from the beginning, while the count may still be moving.
-    started = shown.ours != shown.before
+    # update that started no deployment has the state from before, while the count may still be moving.
     ended = state is None and shown.settled and not shown.open
-    if ended or (state == "COMPLETED" and (started or shown.settled)):
+    if ended or (state == "COMPLETED" and started) or (state in ("COMPLETED", "FAILED") and shown.settled):
         return service_deployment.rolled_out(shown)
     under_way = "rolling out" if state in (None, "IN_PROGRESS", "COMPLETED") else str(state)
     return Progress(done=False, note=f"{under_way}, {sums}")
