@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -10,9 +11,9 @@ import msgspec
 from ecsplan.errors import PlanningError
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.base import Delta, Kind
-from ecsplan.live import ref_places
+from ecsplan.live import held
 from ecsplan.model import Action, Address, Candidate, Change, Doc, FieldChange, Live, Ref, Resource, filled, mapped
-from ecsplan.normalize import normal, pruned, view
+from ecsplan.normalize import Form, pruned, view
 
 
 def possible(
@@ -61,7 +62,7 @@ def diff(
         deltas[resource.address] = delta
         if delta.change.action is Action.KEEP:
             outputs[resource.address] = delta.change.outputs
-        switched |= {tasks.get(address, resource.task) for address in _switches(delta)}
+        switched |= {tasks.get(address, resource.task) for address in _switches(delta, outputs)}
     for resource in resources:
         if kind_of(resource.address).ephemeral:
             deltas[resource.address] = _run(resource, lives[resource.address], switched, outputs, deltas)
@@ -87,67 +88,100 @@ def _delta(
     sent: Mapping[str, Doc],
 ) -> Delta:
     desired = filled(live.wanted if live.wanted is not None else resource.doc, outputs)
-    base = live.candidates[0] if live.candidates else None
-    equal, doubts = _equal(kind, live, desired, sent)
-    if equal is not None:
-        return _kept(kind, resource, live, equal, desired, doubts)
-    if base is None and not desired:  # nothing there, and nothing asked for
-        return Delta(
-            change=_change(resource, Action.KEEP), resource=resource, live=live, found=None, desired={}, wanted={}
-        )
-    if base is None:
-        wanted = kind.merge({}, desired)
-        fields = tuple(FieldChange(path=p, after=v) for p, v in _leaves(_declared_view(kind, wanted)))
+    found = live.candidates[0] if live.candidates else None
+    if found is None and not desired:  # nothing there, and nothing asked for
+        return Delta(change=_change(resource, Action.KEEP), resource=resource, live=live, found=None, desired={})
+    if found is None:
+        wanted = Form(kind.merge({}, desired), kind.rules)
+        fields = tuple(FieldChange(path=p, after=v) for p, v in _leaves(_declared_view(kind, wanted.doc)))
         change = _change(resource, Action.CREATE, after=resource.doc, fields=fields)
-    else:
-        wanted = kind.merge(base.doc, desired)
-        # What is in doubt is no line of the diff; a new version is made of all that is declared, and shows it.
-        shown, doubts = (base.doc, ()) if kind.versioned else kind.doubtful(base.doc, wanted, {})
-        change = _change(
-            resource,
-            Action.CREATE if kind.versioned else Action.UPDATE,
-            before=kind.before(base.doc, wanted, desired),
-            after=resource.doc,
-            fields=_fields(kind, shown, wanted),
-            outputs=base.outputs,
+        return Delta(change=change, resource=resource, live=live, found=None, desired=desired, after=wanted)
+    pairs = [_Pair.of(kind, candidate, desired) for candidate in live.candidates]
+    equal, doubts = _equal(kind, live, pairs, sent)
+    if equal is not None:
+        return _kept(kind, resource, live, pairs[0], equal, desired, doubts)
+    base = pairs[0]
+    # What is in doubt is no line of the diff; a new version is made of all that is declared, and shows it.
+    shown, doubts = base.before, ()
+    if not kind.versioned:
+        assumed, doubts = kind.doubtful(base.before.doc, base.after.doc, {})
+        shown = Form(assumed, kind.rules) if doubts else shown
+    change = _change(
+        resource,
+        Action.CREATE if kind.versioned else Action.UPDATE,
+        before=kind.before(base.before, base.after, desired),
+        after=resource.doc,
+        fields=_fields(kind, shown, base.after),
+        outputs=found.outputs,
+    )
+    return _delta_of(change, resource, live, base, desired, doubts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pair:
+    """Something live, and what would be live instead: each brought to its normal form once at most."""
+
+    found: Candidate
+    before: Form
+    after: Form
+
+    @classmethod
+    def of(cls, kind: Kind, found: Candidate, desired: Doc) -> _Pair:
+        return cls(
+            found=found,
+            before=Form(found.doc, kind.rules, found.normal),
+            after=Form(kind.merge(found.doc, desired), kind.rules),
         )
-    return Delta(change=change, resource=resource, live=live, found=base, desired=desired, wanted=wanted, doubts=doubts)
 
 
-def _equal(kind: Kind, live: Live, desired: Doc, sent: Mapping[str, Doc]) -> tuple[Candidate | None, tuple[str, ...]]:
+def _delta_of(
+    change: Change, resource: Resource, live: Live, pair: _Pair, desired: Doc, doubts: tuple[str, ...]
+) -> Delta:
+    return Delta(
+        change=change,
+        resource=resource,
+        live=live,
+        found=pair.found,
+        desired=desired,
+        before=pair.before,
+        after=pair.after,
+        doubts=doubts,
+    )
+
+
+def _equal(
+    kind: Kind, live: Live, pairs: Sequence[_Pair], sent: Mapping[str, Doc]
+) -> tuple[_Pair | None, tuple[str, ...]]:
     """The candidate that is as declared. Without one, what is in use counts as equal where it is so but for what AWS
     may have dropped; never another candidate, so that nothing is moved to what is in doubt."""
-    for found in live.candidates:
-        wanted = kind.merge(found.doc, desired)
-        if found.reusable and normal(wanted, kind.rules) == normal(found.doc, kind.rules):
-            return found, ()
-    if live.candidates and live.candidates[0].reusable and live.wanted is None:
-        found = live.candidates[0]
-        wanted = kind.merge(found.doc, desired)
-        assumed, doubts = kind.doubtful(found.doc, wanted, sent.get(found.outputs.get("arn", ""), {}))
-        if doubts and normal(wanted, kind.rules) == normal(assumed, kind.rules):
-            return found, doubts
+    for pair in pairs:
+        if pair.found.reusable and pair.after.normal == pair.before.normal:
+            return pair, ()
+    first = pairs[0]
+    if first.found.reusable and live.wanted is None:
+        registered = sent.get(first.found.outputs.get("arn", ""), {})
+        assumed, doubts = kind.doubtful(first.found.doc, first.after.doc, registered)
+        if doubts and first.after.normal == Form(assumed, kind.rules).normal:
+            return first, doubts
     return None, ()
 
 
-def _kept(kind: Kind, resource: Resource, live: Live, found: Candidate, desired: Doc, doubts: tuple[str, ...]) -> Delta:
+def _kept(
+    kind: Kind, resource: Resource, live: Live, base: _Pair, equal: _Pair, desired: Doc, doubts: tuple[str, ...]
+) -> Delta:
     """Equal: kept. Where the equal one is not what is in use, the differences between those two are told."""
-    base = live.candidates[0]
-    fields = _fields(kind, base.doc, found.doc) if found is not base else ()
+    fields = _fields(kind, base.before, equal.before) if equal is not base else ()
     action = Action.UPDATE if resource.settings.redeploy else Action.KEEP
     change = _change(
         resource,
         action,
-        before=kind.before(found.doc, found.doc, desired) if action is Action.UPDATE else None,
+        before=kind.before(equal.before, equal.before, desired) if action is Action.UPDATE else None,
         after=resource.doc,
         fields=fields,
-        outputs=found.outputs,
+        outputs=equal.found.outputs,
         note="redeploy" if action is Action.UPDATE else "",
     )
-    wanted = kind.merge(found.doc, desired)
-    return Delta(
-        change=change, resource=resource, live=live, found=found, desired=desired, wanted=wanted, doubts=doubts
-    )
+    return _delta_of(change, resource, live, equal, desired, doubts)
 
 
 def _run(
@@ -161,7 +195,8 @@ def _run(
     runs = resource.settings.when == "always" or resource.task in switched
     desired, note = kind_of(resource.address).complete(resource, filled(resource.doc, outputs), others)
     change = _change(resource, Action.RUN if runs else Action.KEEP, after=resource.doc, note=note)
-    return Delta(change=change, resource=resource, live=live, found=None, desired=desired, wanted=desired)
+    wanted = Form(desired, kind_of(resource.address).rules)
+    return Delta(change=change, resource=resource, live=live, found=None, desired=desired, after=wanted)
 
 
 def _change(resource: Resource, action: Action, **more: Any) -> Change:
@@ -178,7 +213,7 @@ def _change(resource: Resource, action: Action, **more: Any) -> Change:
     )
 
 
-def _switches(delta: Delta) -> set[Address]:
+def _switches(delta: Delta, outputs: Mapping[Address, Mapping[str, str]]) -> set[Address]:
     """The addresses whose revision this moves something to: its own if it is a new revision, and those of references
     that will have another value."""
     kind = kind_of(delta.change.address)
@@ -186,11 +221,8 @@ def _switches(delta: Delta) -> set[Address]:
         return set()
     if kind.versioned or delta.found is None:
         return {delta.change.address}
-    declared = view(normal(kind.merge(delta.found.doc, delta.resource.doc), kind.rules), kind.rules)
-    found = view(normal(delta.found.doc, kind.rules), kind.rules)
-    wanted = view(normal(delta.wanted, kind.rules), kind.rules)
-    pairs = zip(ref_places(declared, found), ref_places(declared, wanted), strict=True)
-    return {ref.address for (ref, before), (_, after) in pairs if before != after}
+    pairs = held(kind, delta.resource.doc, delta.found.doc)
+    return {ref.address for ref, value in pairs if value != filled(ref, outputs)}
 
 
 # --- fields ---
@@ -201,8 +233,11 @@ def _declared_view(kind: Kind, doc: Doc) -> Doc:
     return view(pruned(doc) or {}, kind.rules)
 
 
-def _fields(kind: Kind, before: Doc, after: Doc) -> tuple[FieldChange, ...]:
-    return field_changes(view(normal(before, kind.rules), kind.rules), view(normal(after, kind.rules), kind.rules))
+def _fields(kind: Kind, before: Form, after: Form) -> tuple[FieldChange, ...]:
+    """Only the members that are apart are named and looked through."""
+    old, new = before.normal, after.normal
+    apart = [name for name in {**old, **new} if not _same(old.get(name), new.get(name))]
+    return field_changes(*(view({n: d[n] for n in apart if n in d}, kind.rules) for d in (old, new)))
 
 
 def field_changes(before: Doc, after: Doc) -> tuple[FieldChange, ...]:

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ecsplan.kinds import by_kind, kind_of
-from ecsplan.kinds.base import Ask
-from ecsplan.model import Address, Live, Ref, Resource, digest_of
-from ecsplan.normalize import normal, view
+from ecsplan.kinds.base import Ask, Kind
+from ecsplan.model import Address, Doc, Live, Ref, Resource, digest_of, refs_in
+from ecsplan.normalize import view
 
 
 def read(ask: Ask, resources: Sequence[Resource]) -> dict[Address, Live]:
@@ -47,19 +47,24 @@ def _used(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[
     """For each address that is referred to: the values that live resources hold in the reference's place."""
     used: dict[Address, list[str]] = {}
     for resource in resources:
-        kind, live = kind_of(resource.address), lives[resource.address]
-        if not live.candidates:
-            continue
-        found = live.candidates[0].doc
-        wanted = view(normal(kind.merge(found, resource.doc), kind.rules), kind.rules)
-        for ref, value in ref_places(wanted, view(normal(found, kind.rules), kind.rules)):
-            if isinstance(value, str):
-                used.setdefault(ref.address, []).append(value)
+        live = lives[resource.address]
+        if live.candidates:
+            for ref, value in held(kind_of(resource.address), resource.doc, live.candidates[0].doc):
+                if isinstance(value, str):
+                    used.setdefault(ref.address, []).append(value)
     return used
 
 
+def held(kind: Kind, declared: Doc, found: Doc) -> Iterator[tuple[Ref, Any]]:
+    """Each reference of what would be live with a document declared, and what stands in its place in the live one
+    (None where nothing does). Items of lists are told by their identity, which no rule changes."""
+    wanted = {name: value for name, value in kind.merge(found, declared).items() if any(refs_in(value))}
+    theirs = {name: found[name] for name in wanted if name in found}
+    return ref_places(view(wanted, kind.rules), view(theirs, kind.rules))
+
+
 def ref_places(wanted: Any, found: Any) -> Iterator[tuple[Ref, Any]]:
-    """Each reference of one view, with what stands in its place in the other (None where nothing does)."""
+    """Each reference of one view, with what stands in its place in the other."""
     if isinstance(wanted, Ref):
         yield wanted, found
     elif isinstance(wanted, Mapping):

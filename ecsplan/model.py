@@ -123,6 +123,8 @@ class Candidate(Value, frozen=True, kw_only=True):
     doc: Doc
     outputs: dict[str, str]
     reusable: bool = True
+    normal: Doc | None = None
+    """the document's normal form, where the kind has made it"""
 
 
 class Live(Value, frozen=True, kw_only=True):

@@ -13,13 +13,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
+from itertools import groupby
 from typing import Any, TypeAlias
 
 from ecsplan.model import Doc, copied
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Default:
     """Where the parent is there and the field is not, AWS answers `value`."""
 
@@ -28,7 +29,7 @@ class Default:
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Derive:
     """What AWS answers depends on other fields: `of(document, parent)` gives the value, None to leave the field as
     it is."""
@@ -38,7 +39,7 @@ class Derive:
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Canon:
     """Several spellings of one value: `to` picks one. `to(value)` must be idempotent."""
 
@@ -47,7 +48,7 @@ class Canon:
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Drop:
     """Not part of what is compared; with `when`, only the values for which it holds."""
 
@@ -56,7 +57,7 @@ class Drop:
     when: Callable[[Any], bool] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Keyed:
     """A list whose items have an identity: compared by it, in any order. `by` names the fields that make it (those
     absent are left out), `label` replaces the list's name in paths, and with `value` the item stands for that field."""
@@ -68,7 +69,7 @@ class Keyed:
     value: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Unordered:
     """A list that AWS treats as a set."""
 
@@ -76,7 +77,7 @@ class Unordered:
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Keep:
     """A block that AWS replaces whole: it is sent as the live values with the declared ones over them."""
 
@@ -84,7 +85,7 @@ class Keep:
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Secret:
     """A map, or a list of name/value pairs, in which a name may say that its value is secret."""
 
@@ -103,6 +104,7 @@ class Leaf:
 # Asked for in this order, because most values are scalars and asking whether something is a Mapping takes longest.
 SCALARS = (str, int, float)
 CONTAINERS = (dict, list, tuple, Mapping)
+PLAIN = frozenset({str, int, float, bool})  # the types that scalars from JSON and TOML are of
 
 Rule: TypeAlias = Default | Derive | Canon | Drop | Keyed | Unordered | Keep | Secret
 
@@ -111,11 +113,32 @@ def normal(doc: Doc, rules: Sequence[Rule]) -> Doc:
     """The document in AWS's shape with every rule applied, in the table's order. Idempotent; the argument is not
     edited."""
     result: Doc = pruned(doc) or {}  # a new document, down to the leaves
-    for rule in rules:
-        head, *below = _parts(rule.path)
-        if not below or head in result:  # of most rows' fields a document has nothing
-            _apply(rule, result)
+    for above, rows in _table(tuple(rules)).runs:
+        if above and above[0] not in result:  # of most rows' fields a document has nothing
+            continue
+        parents = _parents(result, above)
+        for row in rows:
+            for parent in parents:
+                if row.fills or row.field in parent:
+                    row.effect(row.rule, result, parent, row.field)
     return pruned(result) or {}
+
+
+class Form:
+    """A document of a kind with its normal form, which is made when it is first asked for and then kept. As all
+    documents, neither is edited."""
+
+    __slots__ = ("_normal", "_rules", "doc")
+
+    def __init__(self, doc: Doc, rules: tuple[Rule, ...], known: Doc | None = None) -> None:
+        """`known` is the normal form, where that has been made already."""
+        self.doc, self._rules, self._normal = doc, rules, known
+
+    @property
+    def normal(self) -> Doc:
+        if self._normal is None:
+            self._normal = normal(self.doc, self._rules)
+        return self._normal
 
 
 def view(normal_doc: Doc, rules: Sequence[Rule]) -> Doc:
@@ -125,9 +148,13 @@ def view(normal_doc: Doc, rules: Sequence[Rule]) -> Doc:
 
 def leaves(doc: Doc, rules: Sequence[Rule]) -> dict[str, Leaf]:
     """The leaves of `view(doc, rules)`, by path as differences name it; a list whose order matters is one leaf."""
-    made = _View(rules)
-    made.of(doc)
-    return made.leaves
+    found: dict[str, Leaf] = {}
+
+    def keep(path: str, name: str, value: Any) -> None:
+        found[name] = Leaf(path=path, value=value)
+
+    _View(rules, keep).of(doc)
+    return found
 
 
 def is_empty(value: Any) -> bool:
@@ -142,7 +169,12 @@ def pruned(value: Any) -> Any:
     if isinstance(value, SCALARS):
         return value
     if isinstance(value, dict | Mapping):
-        return {k: kept for k, v in value.items() if (kept := pruned(v)) is not None} or None
+        fields = {}
+        for name, item in value.items():
+            # Most members are scalars, and to call for each of them takes longer than all else here.
+            if type(item) in PLAIN or (item := pruned(item)) is not None:
+                fields[name] = item
+        return fields or None
     if isinstance(value, list | tuple):
         return [kept for item in value if (kept := pruned(item)) is not None] or None
     return value
@@ -162,47 +194,102 @@ def identity(item: Any, rule: Keyed) -> str:
 
 def places(doc: Any, path: str) -> Sequence[tuple[Doc, str]]:
     """Every (parent, field name) that a path points at, whether or not the field is there; parents are maps."""
-    *above, field = _parts(path)
+    *above, field = path.split(".")
+    return [(parent, field) for parent in _parents(doc, above)]
+
+
+def _parents(doc: Any, above: Sequence[str]) -> list[Doc]:
     parents = [doc]
     for name in above:
         if name == "*":
             parents = [item for parent in parents if isinstance(parent, list) for item in parent]
         else:
             parents = [parent[name] for parent in parents if isinstance(parent, dict) and name in parent]
-    return [(parent, field) for parent in parents if isinstance(parent, dict)]
+    return [parent for parent in parents if isinstance(parent, dict)]
 
 
-@cache
-def _parts(path: str) -> tuple[str, ...]:
-    return tuple(path.split("."))
+# --- what each row does to a field of a parent ---
+
+Effect: TypeAlias = Callable[[Any, Doc, Doc, str], None]
 
 
-def _apply(rule: Rule, doc: Doc) -> None:
-    for parent, field in places(doc, rule.path):
-        match rule:
-            case Default():
-                if is_empty(parent.get(field)):
-                    parent[field] = copied(rule.value)
-            case Derive():
-                if (value := rule.of(doc, parent)) is not None:
-                    parent[field] = value
-            case Canon():
-                if field in parent:
-                    parent[field] = rule.to(parent[field])
-            case Drop():
-                if field in parent and (rule.when is None or rule.when(parent[field])):
-                    del parent[field]
-            case Unordered():
-                if isinstance(parent.get(field), list):
-                    parent[field] = sorted(parent[field], key=sort_key)
-            case Keyed():
-                if isinstance(parent.get(field), list):
-                    if rule.value:
-                        parent[field] = [_with_value(item, rule.value) for item in parent[field]]
-                    # A stable sort: of two items with one identity the later stays the later, as it is for AWS.
-                    parent[field] = sorted(parent[field], key=lambda item: identity(item, rule))
-            case Keep() | Secret():
-                return
+def _default(rule: Default, doc: Doc, parent: Doc, field: str) -> None:
+    if is_empty(parent.get(field)):
+        parent[field] = copied(rule.value)
+
+
+def _derive(rule: Derive, doc: Doc, parent: Doc, field: str) -> None:
+    if (value := rule.of(doc, parent)) is not None:
+        parent[field] = value
+
+
+def _canon(rule: Canon, doc: Doc, parent: Doc, field: str) -> None:
+    parent[field] = rule.to(parent[field])
+
+
+def _drop(rule: Drop, doc: Doc, parent: Doc, field: str) -> None:
+    if rule.when is None or rule.when(parent[field]):
+        del parent[field]
+
+
+def _unordered(rule: Unordered, doc: Doc, parent: Doc, field: str) -> None:
+    if isinstance(parent[field], list):
+        parent[field] = sorted(parent[field], key=sort_key)
+
+
+def _keyed(rule: Keyed, doc: Doc, parent: Doc, field: str) -> None:
+    if isinstance(parent[field], list):
+        if rule.value:
+            parent[field] = [_with_value(item, rule.value) for item in parent[field]]
+        # A stable sort: of two items with one identity the later stays the later, as it is for AWS.
+        parent[field] = sorted(parent[field], key=lambda item: identity(item, rule))
+
+
+EFFECTS: Mapping[type, Effect] = {
+    Default: _default,
+    Derive: _derive,
+    Canon: _canon,
+    Drop: _drop,
+    Unordered: _unordered,
+    Keyed: _keyed,
+}  # the other rows say nothing about what is compared
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    rule: Rule
+    field: str
+    effect: Effect
+    fills: bool
+    """has it something to do where the field is absent?"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    """Rows as they are applied: those in a row whose fields have the same parents look for these once, since none of
+    them changes what the parents are."""
+
+    runs: tuple[tuple[tuple[str, ...], tuple[_Row, ...]], ...]
+    keyed: Mapping[str, Keyed]
+
+
+@lru_cache(maxsize=64)
+def _table(rules: tuple[Rule, ...]) -> _Table:
+    """Rows are equal where they are one, so that looking for a table costs nothing."""
+    effective = [rule for rule in rules if type(rule) in EFFECTS]
+    runs = []
+    for above, group in groupby(effective, key=lambda rule: tuple(rule.path.split(".")[:-1])):
+        rows = [
+            _Row(
+                rule=rule,
+                field=rule.path.rpartition(".")[2],
+                effect=EFFECTS[type(rule)],
+                fills=isinstance(rule, Default | Derive),
+            )
+            for rule in group
+        ]
+        runs.append((above, tuple(rows)))
+    return _Table(runs=tuple(runs), keyed={rule.path: rule for rule in rules if isinstance(rule, Keyed)})
 
 
 def _with_value(item: Any, field: str) -> Any:
@@ -211,44 +298,49 @@ def _with_value(item: Any, field: str) -> Any:
 
 
 class _View:
-    """Names list items by identity, and keeps the leaves with the places in AWS's shape that they came from."""
+    """Names list items by identity, and tells `leaf` of every leaf with the place in AWS's shape that it came from."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self.keyed = {rule.path: rule for rule in rules if isinstance(rule, Keyed)}
-        self.leaves: dict[str, Leaf] = {}
+    def __init__(self, rules: Sequence[Rule], leaf: Callable[[str, str, Any], None] | None = None) -> None:
+        self.keyed, self.leaf = _table(tuple(rules)).keyed, leaf
 
     def of(self, doc: Doc) -> Doc:
-        result = self._named(doc, "", "")
-        assert isinstance(result, dict)
-        return result
+        return self._members(doc, "", "")
 
     def _named(self, value: Any, path: str, name: str) -> Any:
         """`path` is the place in the rules' words, `name` in those of differences."""
         if isinstance(value, Mapping):
-            result = {}
-            for field, item in value.items():
-                here = _below(path, field)
-                rule = self.keyed.get(here)
-                label = (rule and rule.label) or field
-                result[label] = self._named(item, here, _below(name, label))
-            return result
+            return self._members(value, path, name)
         if isinstance(value, list) and (rule := self.keyed.get(path)) is not None:
             return self._by_identity(value, path, name, rule)
         return self._leaf(value, path, name)
 
+    def _members(self, doc: Mapping[str, Any], path: str, name: str) -> Doc:
+        result: Doc = {}
+        for field, item in doc.items():
+            here = _below(path, field)
+            rule = self.keyed.get(here)
+            label = (rule and rule.label) or field
+            if self.leaf is None and type(item) in PLAIN:  # most of them; only for leaves are names needed
+                result[label] = item
+            else:
+                result[label] = self._named(item, here, _below(name, label))
+        return result
+
     def _leaf(self, value: Any, path: str, name: str) -> Any:
-        self.leaves[name] = Leaf(path=path, value=value)
+        if self.leaf is not None:
+            self.leaf(path, name, value)
         return value
 
     def _by_identity(self, items: list[Any], path: str, name: str, rule: Keyed) -> Doc:
         result: Doc = {}
+        here = f"{path}.*"
         for item in items:
             label = identity(item, rule)
             key, count = label, 1
             while key in result:
                 count += 1
                 key = f"{label}#{count}"
-            here, called = f"{path}.*", _below(name, key)
+            called = _below(name, key)
             if rule.value and isinstance(item, Mapping):
                 result[key] = self._leaf(item.get(rule.value, ""), f"{here}.{rule.value}", called)
             elif isinstance(item, Mapping) and (rest := {k: v for k, v in item.items() if k not in rule.by}):

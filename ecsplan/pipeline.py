@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from ecsplan import events
 from ecsplan.errors import JournalError, StaleError, UnfinishedError, UsageError
-from ecsplan.journal import Damaged, Deployment, Journal, unfinished
+from ecsplan.journal import Damaged, Deployment, Journal, Outcome, unfinished
 from ecsplan.model import Identity, Notify, Plan, Resource
 from ecsplan.site import Site, connect, journal_root
 from ecsplan.spec import Spec
@@ -179,6 +179,15 @@ def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) ->
 # --- applying ---
 
 
+def check_free(site: Site, plan: Plan) -> None:
+    """Raises what `run_plan` would raise because of other deployments, for whoever asks a person first."""
+    from ecsplan.sending import timestamp
+
+    journal = site.journal(site.identity())
+    with journal.locked(site.origin, timestamp(site.clock)):
+        _check_history(journal, plan)
+
+
 def run_plan(
     site: Site,
     plan: Plan,
@@ -295,10 +304,11 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
     deployments = journal.deployments()
     left = unfinished(deployments)
     if left is not None and left.number not in plan.undoes:
+        paused = " (`ecsplan continue` where it waits at a hook)" if left.outcome is Outcome.UNFINISHED else ""
         raise UnfinishedError(
             _left(left),
             state="Nothing was changed.",
-            hint=f"Finish it with `ecsplan resume`, or go back with `ecsplan rollback --to {left.back_to}`.",
+            hint=f"Finish it with `ecsplan resume`{paused}, or go back with `ecsplan rollback`.",
         )
     for deployment in deployments:
         # One that was cut off before its first call has applied nothing.

@@ -11,6 +11,7 @@ import contextlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -30,6 +31,8 @@ CARRIED = "_secrets"  # the attribute of an exception that `hiding` sets
 _WORD = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY|PRIVATE|KEYS?$|PGPASS|PWD$")
 _PARTS = frozenset({"KEY", "KEYS", "PASS", "PWD", "PW", "AUTH", "DSN", "JWT"})
 _QUOTED = re.compile(r'"([^"\\]{1,100})"')
+# Without one of these a text holds no secret: neither JSON, nor a URL, nor `NAME=…`, `--name …` or `Name: …`.
+_HOLDING = re.compile(r"[{\[=: ]")
 # Searches that stay linear on long values.
 _URL = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 _NAMED = re.compile(r"(?<![\w.-])(?P<dashes>-{0,2})(?P<name>[A-Za-z_][\w.-]{0,99})(?P<sign>=| +|: *)")
@@ -40,15 +43,23 @@ _HEADER = re.compile(r"(?i)(proxy-)?authorization|cookie|x-[a-z-]*(key|token|sec
 
 def says_secret(name: object) -> bool:
     """Does the name of a variable or option say that its value is secret?"""
-    text = str(name)
+    return _says_secret(str(name))
+
+
+@lru_cache(maxsize=1024)  # the same few names stand in every document
+def _says_secret(text: str) -> bool:
     parts = re.split(r"[^A-Za-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).upper())
     return bool(_WORD.search(text.upper())) or not _PARTS.isdisjoint(parts)
 
 
 def mask_doc(address: Address, doc: Any) -> Any:
     """A copy of a request or document of this address's kind, with secret values as `(sensitive)`."""
-    rows = (rule for rule in kind_of(address).rules if isinstance(rule, Secret))
-    return _masked(doc, frozenset(rule.path.rpartition(".")[2] for rule in rows))
+    return _masked(doc, _maps(kind_of(address).rules))
+
+
+@lru_cache(maxsize=16)
+def _maps(rules: tuple[Rule, ...]) -> frozenset[str]:
+    return frozenset(rule.path.rpartition(".")[2] for rule in rules if isinstance(rule, Secret))
 
 
 def mask_field(address: Address, change: FieldChange) -> FieldChange:
@@ -189,12 +200,12 @@ def _mask_call(address: Address, call: Call) -> Call:
 def _masked(value: Any, maps: frozenset[str] = frozenset()) -> Any:
     """What is masked wherever it stands: named values in lists of pairs, URLs with a password, both inside JSON, and
     the members of maps with these names."""
-    if isinstance(value, Mapping):
+    if isinstance(value, str):  # most values; asking whether something is a mapping takes longest
+        return _masked_text(value)
+    if isinstance(value, dict | Mapping):
         return {k: _masked_member(value, str(k), v, maps) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return _masked_arguments([_masked(item, maps) for item in value])
-    if isinstance(value, str):
-        return _masked_text(value)
     return value
 
 
@@ -222,6 +233,8 @@ def _masked_member(parent: Mapping[str, Any], name: str, value: Any, maps: froze
 
 
 def _masked_text(text: str) -> str:
+    if _HOLDING.search(text) is None:
+        return text
     if text.lstrip()[:1] in ("{", "["):
         try:
             data = json.loads(text)
@@ -281,10 +294,13 @@ def _masked_json(value: Any) -> Any:
 
 def _secret_path(rules: tuple[Rule, ...], path: str) -> bool:
     return any(
-        (match := _pattern(rule, rules).fullmatch(path)) is not None and says_secret(match["name"])
-        for rule in rules
-        if isinstance(rule, Secret)
+        (match := pattern.fullmatch(path)) is not None and says_secret(match["name"]) for pattern in _patterns(rules)
     )
+
+
+@lru_cache(maxsize=16)
+def _patterns(rules: tuple[Rule, ...]) -> tuple[re.Pattern[str], ...]:
+    return tuple(_pattern(rule, rules) for rule in rules if isinstance(rule, Secret))
 
 
 def _pattern(secret: Secret, rules: tuple[Rule, ...]) -> re.Pattern[str]:
@@ -298,7 +314,9 @@ def _pattern(secret: Secret, rules: tuple[Rule, ...]) -> re.Pattern[str]:
 
 
 def _collect(value: Any, masked: Any, found: set[str]) -> None:
-    if isinstance(value, str) and masked != value:
+    if isinstance(value, str):
+        if masked == value:
+            return
         found.add(value)
         found.update(match[1] for match in _URL.finditer(value))
         found.update(value[start:stop] for start, stop in _secrets_of_line(value))

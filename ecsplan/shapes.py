@@ -313,15 +313,18 @@ class _Checker:
 
     def _missing(self, shape: StructureShape, value: Mapping[str, Any], path: Path, at: str) -> Iterator[Problem]:
         demanded = set() if self._kept(at) else set(shape.required_members)
-        demanded.update(name for name in shape.members if _within(at, name) in self.request.required)
+        if self.request.required:
+            demanded.update(name for name in shape.members if _within(at, name) in self.request.required)
         for name in sorted(demanded):
             if name not in value and _within(at, name) not in self.request.supplied:
                 yield Problem((*path, name), MISSING)
 
     def _kept(self, at: str) -> bool:
         """Whether what is not declared there is kept as it is live."""
+        if not self.request.partial:
+            return False
         lists = [at[:end] for end in range(len(at)) if at.startswith("[]", end)]
-        return self.request.partial and all(place in self.request.merged for place in lists)
+        return all(place in self.request.merged for place in lists)
 
     def _list(self, shape: ListShape, value: Any, path: Path, at: str) -> Iterator[Problem]:
         member = shape.member

@@ -19,7 +19,7 @@ import click
 
 from ecsplan import __version__
 from ecsplan.cli import deploying, looking, rehearsing
-from ecsplan.cli.given import DEFAULT_FILE, Given, quiet
+from ecsplan.cli.given import DEFAULT_FILE, Given, fit, quiet
 from ecsplan.errors import EcsplanError, Exit, StoppingError
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -
         error.show()
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt, StoppingError):
-        click.echo("interrupted; nothing was changed", err=True)
+        # Behind the ^C that a terminal shows, or behind a question.
+        click.echo(("\n" if sys.stderr.isatty() else "") + "interrupted; nothing was changed", err=True)
         return Exit.INTERRUPTED
     except EcsplanError as error:
         if is_verbose(arguments):
@@ -118,7 +119,7 @@ def tell_error(error: EcsplanError) -> None:
     from ecsplan.redact import carried, scrub
 
     for line in filter(None, (f"error: {error.message}", error.state, error.hint)):
-        click.echo(scrub(line, carried(error)), err=True)
+        click.echo(fit(scrub(line, carried(error)), sys.stderr), err=True)
 
 
 def main() -> NoReturn:

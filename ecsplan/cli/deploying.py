@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name, applying, screen
+from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name, applying, fit, screen
 from ecsplan.cli.telling import Saying, listener, planning
 from ecsplan.errors import Exit, UsageError
 
@@ -179,10 +179,13 @@ def rollback(given: Given, /, to: str | None, yes: bool, only_plan: bool, keep: 
 
 
 def show_ask_apply(given: Given, site: Site, made: Plan, yes: bool, *, form: str, **how: Any) -> int:
+    from ecsplan.pipeline import check_free
+
     asks = made.changed and not yes
     if form == "text" or asks:
         print_plan(given, made, "text", err=form != "text")
     if asks:
+        check_free(site, made)
         click.echo(err=True)
         if not click.confirm("Carry this out?", err=True):
             click.echo("Nothing was changed.", err=True)
@@ -226,7 +229,7 @@ def tell_outcome(given: Given, result: Result, form: str) -> None:
         Saying(err=form == "jsonl")(given.paint(sys.stdout)(text, "green"))
         return
     say = Saying(err=True)
-    say(given.paint(sys.stderr)(text, "red"))
+    say(given.paint(sys.stderr)(fit(text, sys.stderr), "red"))
     columns, rows = screen(sys.stderr)
     wrong = diagnoses_text(
         result.diagnoses,
@@ -242,7 +245,7 @@ def tell_outcome(given: Given, result: Result, form: str) -> None:
     if not result.outcome.ended and not (result.outcome is Outcome.UNFINISHED and GO_ON in result.hint):
         hints.append("Go on with `ecsplan resume`, or back with `ecsplan rollback`.")
     for hint in filter(None, hints):
-        say(hint)
+        say(fit(hint, sys.stderr))
 
 
 def exit_code(result: Result) -> Exit:
@@ -267,9 +270,13 @@ def print_plan(
 
     masked = mask_plan(made)
     paint = given.paint(sys.stderr if err else sys.stdout)
-    click.echo(plan_json(masked, explanations) if form == "json" else plan_text(masked, paint), err=err)
-    if explanations is not None and form == "text":
-        click.echo(f"\n{explained_text(explanations, paint)}")
+    if form == "json":
+        click.echo(plan_json(masked, explanations), err=err)
+        return
+    text = plan_text(masked, paint)
+    if explanations is not None:
+        text += f"\n\n{explained_text(explanations, paint)}"
+    click.echo(fit(text, sys.stderr if err else sys.stdout), err=err)
 
 
 def can_ask(yes: bool) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ecsplan.waiting import Clock
 
 DEFAULT_FILE = "ecsplan.toml"
+NARROWEST = 20  # columns that text is broken for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,15 @@ def screen(stream: Any) -> tuple[int, int | None]:
         return 80, None
     size = shutil.get_terminal_size()
     return min(max(size.columns, 60), 120), max(size.lines, 24) - 6
+
+
+def fit(text: str, stream: Any) -> str:
+    """Text for a stream: no wider than a terminal, as it is where nobody looks at it."""
+    if not stream.isatty():
+        return text
+    from ecsplan.render.words import fitted
+
+    return fitted(text, max(shutil.get_terminal_size().columns, NARROWEST))
 
 
 class Duration(click.ParamType[int]):

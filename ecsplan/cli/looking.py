@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name
+from ecsplan.cli.given import JSON_OR_TEXT, Given, app_name, fit
 from ecsplan.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def history(given: Given, form: str) -> int:
     for journal, deployments in found:
         if len(found) > 1:
             click.echo(journal.folder.name)
-        click.echo(history_text(deployments, given.paint(sys.stdout)))
+        click.echo(fit(history_text(deployments, given.paint(sys.stdout)), sys.stdout))
     return Exit.OK
 
 
@@ -63,7 +63,10 @@ def show(given: Given, number: int, form: str) -> int:
     deployment = pipeline.show(found[0], number)
     opened = msgspec.structs.replace(deployment.opened, plan=mask_plan(deployment.plan))
     masked = msgspec.structs.replace(deployment, opened=opened)
-    click.echo(deployment_json(masked) if form == "json" else deployment_text(masked, given.paint(sys.stdout)))
+    if form == "json":
+        click.echo(deployment_json(masked))
+    else:
+        click.echo(fit(deployment_text(masked, given.paint(sys.stdout)), sys.stdout))
     return Exit.OK
 
 

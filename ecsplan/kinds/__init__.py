@@ -33,7 +33,12 @@ def by_kind(items: Iterable[T], address_of: Callable[[T], Address]) -> list[tupl
 
 def kind_of(address: Address) -> Kind:
     """The kind of an address; raises PlanFileError where no kind has that name (only a foreign file can say so)."""
-    for kind in kinds():
-        if kind.name == address.kind:
-            return kind
-    raise PlanFileError(f"{address}: there is no kind of that name")
+    kind = _by_name().get(address.kind)
+    if kind is None:
+        raise PlanFileError(f"{address}: there is no kind of that name")
+    return kind
+
+
+@cache
+def _by_name() -> dict[str, Kind]:
+    return {kind.name: kind for kind in kinds()}

@@ -27,8 +27,10 @@ from ecsplan.model import (
     Step,
     Undo,
 )
-from ecsplan.normalize import Rule, is_empty
+from ecsplan.normalize import Form, Rule, is_empty
 from ecsplan.spec import Task
+
+NOTHING = Form({}, ())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,16 +69,22 @@ class Scope:
 @dataclass(frozen=True, kw_only=True)
 class Delta:
     """A change with what its steps are made from: what is declared, with every reference filled that is known by now
-    (`desired`), what is live, and the live document with the declared one laid over it (`wanted`)."""
+    (`desired`), what is live (`found`, `before`), and the live document with the declared one laid over it (`wanted`,
+    `after`)."""
 
     change: Change
     resource: Resource
     live: Live
     found: Candidate | None
     desired: Doc
-    wanted: Doc
+    before: Form = NOTHING
+    after: Form = NOTHING
     doubts: tuple[str, ...] = ()
     """why what was found may not be quite what is declared although it is kept, a sentence each"""
+
+    @property
+    def wanted(self) -> Doc:
+        return self.after.doc
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,8 +209,8 @@ def _older(newer: Doc, older: Doc) -> Doc:
     return merged
 
 
-def _whole(found: Doc, wanted: Doc, declared: Doc) -> Doc:
-    return found
+def _whole(found: Form, wanted: Form, declared: Doc) -> Doc:
+    return found.doc
 
 
 def _no_doubts(found: Doc, wanted: Doc, sent: Doc) -> tuple[Doc, tuple[str, ...]]:
@@ -311,7 +319,7 @@ class Kind:
     read: Callable[[Ask, Sequence[Resource]], tuple[Live, ...]] = _nothing_read
     read_used: Callable[[Ask, Sequence[Live], Mapping[Address, Sequence[str]]], tuple[Live, ...]] = _nothing_more
     merge: Callable[[Doc, Doc], Doc] = _as_declared
-    before: Callable[[Doc, Doc, Doc], Doc] = _whole
+    before: Callable[[Form, Form, Doc], Doc] = _whole
     older: Callable[[Doc, Doc], Doc] = _older
     doubtful: Callable[[Doc, Doc, Doc], tuple[Doc, tuple[str, ...]]] = _no_doubts
     names: Callable[[Doc], Doc] | None = None

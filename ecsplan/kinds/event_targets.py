@@ -12,7 +12,7 @@ from ecsplan.kinds.event_targets_rules import RULES
 from ecsplan.kinds.newer import beyond, free_form, known
 from ecsplan.kinds.task_definition import arn_of
 from ecsplan.model import Action, Address, Call, Candidate, Doc, FieldChange, Live, Phase, Ref, Resource, Step, copied
-from ecsplan.normalize import is_empty, normal
+from ecsplan.normalize import Form, is_empty, normal
 from ecsplan.spec import Task
 
 NAME = "event_targets"
@@ -72,7 +72,9 @@ def _live(ask: Ask, resource: Resource, first: Answer) -> Live:
     targets = _all_pages(ask, first)
     request = ("events", "put_targets")
     doc = known(*request, {**_names(resource.doc), "Targets": targets}, beyond(*request, resource.doc))
-    return Live(address=resource.address, candidates=(Candidate(doc=doc, outputs={}),), observed=normal(doc, RULES))
+    observed = normal(doc, RULES)
+    found = Candidate(doc=doc, outputs={}, normal=observed)
+    return Live(address=resource.address, candidates=(found,), observed=observed)
 
 
 def _all_pages(ask: Ask, answer: Answer) -> list[Doc]:
@@ -126,9 +128,9 @@ def _maps() -> frozenset[str]:
     return free_form("events", "put_targets")
 
 
-def before(found: Doc, wanted: Doc, declared: Doc) -> Doc:
+def before(found: Form, wanted: Form, declared: Doc) -> Doc:
     """The declared members of changed targets at their live values, and the Ids of targets that are not there yet."""
-    old, new, raw = _by_id(normal(found, RULES)), _by_id(normal(wanted, RULES)), _by_id(found)
+    old, new, raw = _by_id(found.normal), _by_id(wanted.normal), _by_id(found.doc)
     targets = []
     for target in declared["Targets"]:
         name = target["Id"]
@@ -186,7 +188,7 @@ def _fault(address: Address, target: Doc, found: Mapping[str, Doc]) -> str:
 def steps(delta: Delta) -> tuple[Draft, ...]:
     """PutTargets for targets that change and for new ones, RemoveTargets for those to go; others are not sent."""
     assert delta.found is not None
-    old, new = _by_id(normal(delta.found.doc, RULES)), _by_id(normal(delta.wanted, RULES))
+    old, new = _by_id(delta.before.normal), _by_id(delta.after.normal)
     raw, wanted = _by_id(delta.found.doc), _by_id(delta.wanted)
     changed = [name for name in wanted if name in old and new[name] != old[name]]
     created = [name for name in wanted if name not in old]
@@ -212,8 +214,8 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
 
 def refused(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
     """What a target that changes would have to have; of its revision, which may not be known yet, nothing is asked."""
-    old = _by_id(normal(delta.found.doc, RULES)) if delta.found else {}
-    changed = [name for name, target in _by_id(normal(delta.wanted, RULES)).items() if old.get(name) != target]
+    old = _by_id(delta.before.normal)
+    changed = [name for name, target in _by_id(delta.after.normal).items() if old.get(name) != target]
     wanted, names = _by_id(delta.wanted), _names(delta.resource.doc)
     found = {name: missing("events", "put_targets", {**names, "Targets": [wanted[name]]}, delta) for name in changed}
     return tuple(said.replace("Targets[0]", f"targets.{name}", 1) for name, all_ in found.items() for said in all_)

@@ -28,7 +28,7 @@ from ecsplan.kinds.service_sending import maps, refused, steps
 from ecsplan.kinds.service_shown import goes_back
 from ecsplan.kinds.task_definition import arn_of
 from ecsplan.model import Address, Doc, Resource, copied
-from ecsplan.normalize import normal
+from ecsplan.normalize import Form
 from ecsplan.spec import Task
 
 NAME = "service"
@@ -110,10 +110,10 @@ def _volume(declared: Doc, live: Doc) -> Doc:
     return volume
 
 
-def before(found: Doc, wanted: Doc, declared: Doc) -> Doc:
+def before(found: Form, wanted: Form, declared: Doc) -> Doc:
     """UpdateService's parameters that put back what differs, each field that AWS can reset at its reset value."""
-    old = replaced(normal(found, RULES), normal(wanted, RULES), _without_names(declared), found, maps())
-    pinned = found.get("platformVersion")
+    old = replaced(found.normal, wanted.normal, _without_names(declared), found.doc, maps())
+    pinned = found.doc.get("platformVersion")
     if declared.get("platformVersion") == "LATEST" and pinned and pinned != "LATEST":
         old["platformVersion"] = pinned  # LATEST goes along with an update, and may move it
     if old.get("volumeConfigurations"):

@@ -64,7 +64,8 @@ def _live(resource: Resource, service: Doc | None) -> Live:
     doc |= {field: primary[field] for field in ON_DEPLOYMENT if field in primary}
     request = ("ecs", "update_service")
     doc = known(*request, doc, beyond(*request, resource.doc), top=False) | names(resource.doc)
-    observed = normal(doc, RULES)
+    form = normal(doc, RULES)
+    observed = {"status": service.get("status"), **form}
     if "desiredCount" not in resource.doc:
         observed.pop("desiredCount", None)  # moved by autoscaling; only a declared count is ours
     draining = [
@@ -74,8 +75,8 @@ def _live(resource: Resource, service: Doc | None) -> Live:
     ]
     return Live(
         address=resource.address,
-        candidates=(Candidate(doc=doc, outputs={"arn": str(service.get("serviceArn", ""))}),),
-        observed={"status": service.get("status"), **observed},
+        candidates=(Candidate(doc=doc, outputs={"arn": str(service.get("serviceArn", ""))}, normal=form),),
+        observed=observed,
         facts={
             "status": service.get("status", "ACTIVE"),
             "controller": service.get("deploymentController", {}).get("type", "ECS"),

@@ -12,7 +12,7 @@ from ecsplan.kinds.service_back import stopped_by
 from ecsplan.kinds.service_fit import conflicts
 from ecsplan.kinds.service_rules import KEPT, OFF, RULES, D
 from ecsplan.model import Action, Address, Call, Doc, Phase
-from ecsplan.normalize import normal
+from ecsplan.normalize import Form, normal
 
 # Sent as live values with the declared ones over them.
 WHOLE = KEPT | {"volumeConfigurations"}
@@ -63,7 +63,7 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
 def _params(delta: Delta) -> Doc:
     live = delta.found.doc if delta.found else {}
     params = {
-        field: _whole(field, value, delta.wanted)
+        field: _whole(field, value, delta.after)
         for field, value in delta.desired.items()
         if value or live.get(field) or field not in NOT_ON_FARGATE
     }
@@ -72,10 +72,13 @@ def _params(delta: Delta) -> Doc:
     return _complete(params)
 
 
-def _whole(field: str, declared: Any, wanted: Doc) -> Any:
-    """The declared value as it stands, unless leaving out the rest of its block would change something."""
-    same = field not in WHOLE or normal({field: declared}, RULES).get(field) == normal(wanted, RULES).get(field)
-    return without_none(declared if same else wanted[field])
+def _whole(field: str, declared: Any, wanted: Form) -> Any:
+    """The declared value as it stands, unless leaving out the rest of its block would change something. How to deploy
+    is sent whole in any case: of that block ECS resets some members that are left out, and keeps others."""
+    if field not in WHOLE or field not in wanted.doc:
+        return without_none(declared)
+    whole = field == D or normal({field: declared}, RULES).get(field) != wanted.normal.get(field)
+    return without_none(wanted.doc[field] if whole else declared)
 
 
 def _complete(params: Doc) -> Doc:

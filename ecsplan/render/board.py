@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ecsplan import events
-from ecsplan.diagnosis import Tally, Verdict
+from ecsplan.diagnosis import Pause, Tally, Verdict
 from ecsplan.journal import Outcome
 from ecsplan.model import Address, Phase, Step
 from ecsplan.render.words import one_line, stage_words, without_service
@@ -190,7 +190,7 @@ class Board:
             self._done(row, event, back=back)
         elif event.pause is not None:
             row.state, row.says = State.PAUSED, "paused at a hook"
-            row.detail, row.trouble = one_line(event.note), True
+            row.detail, row.trouble = one_line(_paused(event.pause)), True
         else:
             row.state = State.BACK if back else State.GOING
             row.says = _under_way(row, event, back=back)
@@ -213,8 +213,8 @@ class Board:
         self.ended, self.outcome = self._now(), Outcome(event.outcome)
         for row in self.rows:
             if row.state is State.WAITING:
-                row.state, row.says = State.LEFT, "not begun"
-            elif not row.state.over:
+                row.state, row.says = _unseen(row, self.outcome)
+            elif row.state is not State.PAUSED and not row.state.over:
                 row.says = _left(row, self.outcome)
                 row.state = State.LEFT
             row.ended = self.ended if row.began is not None and row.ended is None else row.ended
@@ -247,10 +247,23 @@ def _all_made(row: Row) -> str:
     return f"{MADE[row.phase]}: {', '.join(sorted(row.made))}"
 
 
+def _paused(pause: Pause) -> str:
+    """Where a rollout waits for somebody, and until when; the hook's id, which nobody can remember, is told below."""
+    parts = [f"at {stage_words(pause.stage)}"] if pause.stage else []
+    if pause.expires:
+        parts.append(f"until {pause.expires}, then {pause.action}" if pause.action else f"until {pause.expires}")
+    return ", ".join(parts)
+
+
+def _unseen(row: Row, outcome: Outcome) -> tuple[State, str]:
+    """What a row says at which nobody has looked: what was carried out before a deployment was resumed need not be."""
+    if set(row.steps.values()) != {State.DONE}:
+        return State.LEFT, "not begun"
+    return (State.DONE, "done before") if outcome is Outcome.SUCCEEDED else (State.LEFT, "begun before")
+
+
 def _left(row: Row, outcome: Outcome) -> str:
     """What a row that did not end says when the deployment has."""
-    if row.state is State.PAUSED:
-        return row.says
     if outcome is Outcome.SUCCEEDED:
         return "not waited for"
     return f"left: {row.says}"

@@ -22,7 +22,7 @@ from rich.text import Text
 
 from ecsplan import events
 from ecsplan.render.board import Board, Row, State
-from ecsplan.render.words import lines_of, one_line, paced_text, seconds_text
+from ecsplan.render.words import continued_text, lines_of, one_line, paced_text, seconds_text
 
 TICK = 0.5  # seconds between two looks at the clock and at the terminal's size
 FRAME = 0.05  # seconds that a drawing stays at least, however much is told
@@ -155,6 +155,8 @@ def lasting(event: events.Event) -> list[Text]:
             return [Text.assemble(("! ", "yellow"), one_line(event.message))]
         case events.Paced():
             return [Text(paced_text(event))]
+        case events.Continued():
+            return [Text(continued_text(event))]
         case _:
             return []
 

@@ -10,6 +10,7 @@ from ecsplan.model import Address, Phase, Step
 from ecsplan.render.words import (
     SIGNS,
     Paint,
+    continued_text,
     is_routine,
     lines_of,
     one_line,
@@ -19,6 +20,7 @@ from ecsplan.render.words import (
     without_service,
 )
 
+INTERRUPTED = "it was interrupted"  # the reason of one that somebody stopped, which its outcome says already
 QUIET = 30.0  # seconds after which an unchanged state is said again
 DONE = {
     Phase.REGISTER: "registered",
@@ -54,8 +56,7 @@ class Lines:
             case events.Progressed():
                 self._progressed(event)
             case events.Continued():
-                where = event.stage or "its hook"
-                self._say(f"{event.address}  goes on past {where} (hook {event.hook})")
+                self._say(continued_text(event))
             case events.Warned():
                 self._say(f"{self._paint('!', 'yellow')} {one_line(event.message)}")
             case events.Paced():
@@ -122,7 +123,7 @@ def outcome_text(number: int, outcome: Outcome, reason: str) -> str:
         Outcome.SUCCEEDED: f"Deployment {number} succeeded" + (f", but {reason}." if reason else "."),
         Outcome.PUT_BACK: f"Deployment {number} failed and everything was put back{because}",
         Outcome.STOPPED: f"Deployment {number} failed and stopped part-way{because}",
-        Outcome.INTERRUPTED: f"Deployment {number} was interrupted{because}",
+        Outcome.INTERRUPTED: f"Deployment {number} was interrupted{because if reason != INTERRUPTED else '.'}",
         Outcome.UNFINISHED: f"Deployment {number} is not finished{because}",
         Outcome.RUNNING: f"Deployment {number} is running",
     }[outcome]

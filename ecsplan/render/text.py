@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
 
 from ecsplan.journal import Damaged, Deployment
-from ecsplan.model import Action, Change, Phase, Plan, Step
+from ecsplan.model import Action, Change, Phase, Plan, Step, filled
 from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.facts import revisions, when, who
 from ecsplan.render.words import SIGNS, WIDTH, Paint, field_lines, plain
@@ -28,8 +30,14 @@ def plan_text(plan: Plan, paint: Paint = plain) -> str:
         word = "deployments" if len(plan.undoes) > 1 else "deployment"
         lines.append(f"goes back, undoing {word} {', '.join(map(str, plan.undoes))}; what one-off tasks did stays")
     lines.append("")
-    for task in dict.fromkeys(change.task for change in plan.changes):
-        block = list(_task(plan, task, paint))
+    steps: dict[str, list[Step]] = {}  # by task, in the order of their first steps; then those without one
+    for step in plan.steps:
+        steps.setdefault(step.task, []).append(step)
+    changes: dict[str, list[Change]] = {}
+    for change in plan.changes:
+        changes.setdefault(change.task, []).append(change)
+    for task in dict.fromkeys([*steps, *changes]):
+        block = list(_task(changes.get(task, ()), steps.get(task, ()), paint))
         if block:
             lines += [paint(task, "bold"), *block, ""]
     lines += [f"{paint('!', 'yellow')} {warning}" for warning in plan.warnings] + [""] * bool(plan.warnings)
@@ -37,11 +45,10 @@ def plan_text(plan: Plan, paint: Paint = plain) -> str:
     return "\n".join(lines)
 
 
-def _task(plan: Plan, task: str, paint: Paint) -> Iterator[str]:
-    steps = [step for step in plan.steps if step.task == task]
+def _task(changes: Sequence[Change], steps: Sequence[Step], paint: Paint) -> Iterator[str]:
     moving = {step.address for step in steps if step.phase is not Phase.RETIRE}
-    for change in plan.changes:
-        if change.task == task and change.address not in moving and change.fields:
+    for change in changes:
+        if change.address not in moving and change.fields:
             yield from _reused(change, paint)
     for step in steps:
         if step.phase is not Phase.RETIRE:
@@ -108,8 +115,17 @@ def _row(deployment: Deployment | Damaged) -> tuple[str, str, str, str, str, str
         who(deployment),
         deployment.plan.tag or "-",
         deployment.outcome.value,
-        ", ".join(revisions(deployment).values()) or "-",
+        (", ".join(revisions(deployment).values()) or "-") + _undoing(deployment.plan),
     )
+
+
+def _undoing(plan: Plan) -> str:
+    return f" (undoes {', '.join(map(str, plan.undoes))})" if plan.undoes else ""
+
+
+def _ended(states: Mapping[int, str]) -> dict[int, str]:
+    """What was planned and will not be begun any more says so."""
+    return {index: "not begun" if state == "planned" else state for index, state in states.items()}
 
 
 def deployment_text(deployment: Deployment, paint: Paint = plain) -> str:
@@ -124,14 +140,16 @@ def deployment_text(deployment: Deployment, paint: Paint = plain) -> str:
         lines.append(f"because: {deployment.reason}")
     if plan.undoes:
         lines.append(f"undoes: {', '.join(map(str, plan.undoes))}")
-    states = deployment.states()
+    states = deployment.states() if deployment.running else _ended(deployment.states())
+    made = deployment.outputs()
+    known = {step.address: made[step.index] for step in plan.steps if step.index in made}
     lines.append("")
     for step in plan.steps:
         sign = paint(step.action.sign, SIGNS[step.action.sign])
         note = f"  {step.note}" if step.note else ""
         lines.append(f"{step.index:>3} {sign} {step.address}  {states[step.index]}{note}")
         for field in step.changes if step.action is not Action.KEEP else ():
-            lines += field_lines(field, 8, paint)
+            lines += field_lines(msgspec.structs.replace(field, after=filled(field.after, known)), 8, paint)
     if wrong := diagnoses_text(deployment.diagnoses, paint, said=deployment.reason):
         lines += ["", wrong]
     return "\n".join(lines)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ecsplan.events import Paced
+from ecsplan.events import Continued, Paced
 from ecsplan.model import UNKNOWN, FieldChange, Ref
 from ecsplan.redact import CHANGED, SENSITIVE
 
@@ -74,6 +74,32 @@ def field_lines(change: FieldChange, indent: int, paint: Paint) -> list[str]:
     return [head, f"{pad}    {before}", f"{pad} -> {after}"]
 
 
+# --- lines on a terminal ---
+
+_HEAD = re.compile(r"^ *(?:\d+ )?(?:[-+~>=!.] )?")
+
+
+def fitted(text: str, columns: int) -> str:
+    """Text for a terminal: lines that are too long are broken between words, and what follows is indented. A word that
+    is too long, such as an ARN, stays whole."""
+    return "\n".join(row for line in text.splitlines() for row in _broken(line, columns))
+
+
+def _broken(line: str, columns: int) -> list[str]:
+    seen = printable(line)
+    if len(seen) <= columns:
+        return [line]
+    head = len(seen) - len(_HEAD.sub("", seen, count=1))
+    hang = head + 2 if head else 0
+    rows = [""]
+    for word in re.findall(r" *[^ ]+", line):
+        if len(printable(rows[-1])) > head and len(printable(rows[-1] + word)) > columns:
+            rows.append(" " * hang + word.lstrip(" "))
+        else:
+            rows[-1] += word
+    return rows
+
+
 # --- what comes from elsewhere, on one line ---
 
 _OF_SERVICE = re.compile(r"^\(service [^)]*\) *")
@@ -120,3 +146,8 @@ def seconds_text(seconds: float) -> str:
 def paced_text(event: Paced) -> str:
     """Why nothing seems to happen."""
     return f"{event.call} at AWS's pace: {event.per_second:.3g}/s, {event.waiting} waiting"
+
+
+def continued_text(event: Continued) -> str:
+    """Which hook was told to let a rollout go on."""
+    return f"{event.address}  goes on past {event.stage or 'its hook'} (hook {event.hook})"

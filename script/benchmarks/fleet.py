@@ -69,7 +69,8 @@ def main() -> int:
     return 1 if any(run.throttled or (run.command == "plan" and run.ratio > 1.3) for run in runs) else 0
 
 
-def measured(families: int, latency: float, *, apply: bool) -> list[Run]:
+def measured(families: int, latency: float, *, apply: bool = False, python: str = sys.executable) -> list[Run]:
+    """The commands one after the other, by the ecsplan of that Python."""
     with tempfile.TemporaryDirectory(prefix="ecsplan-fleet-") as name:
         folder = Path(name)
         (folder / "ecsplan.toml").write_text(toml.dumps(fleet(families)), encoding="utf-8")
@@ -78,7 +79,7 @@ def measured(families: int, latency: float, *, apply: bool) -> list[Run]:
             before(aws, folder / "ecsplan.toml")
             aws.ask("POST", "/settings", {"rates": True, "latency": latency})
             commands = [("plan", "v2"), ("apply",)] if apply else [("plan", "v2")]
-            return [timed(aws, folder, families, latency, *arguments) for arguments in commands]
+            return [timed(aws, folder, families, latency, python, *arguments) for arguments in commands]
 
 
 class Aws:
@@ -131,13 +132,13 @@ def before(aws: Aws, file: Path) -> None:
             events.put_targets(Rule=put["Rule"], Targets=targets)
 
 
-def command(aws: Aws, folder: Path, *arguments: str) -> tuple[float, Any]:
+def command(aws: Aws, folder: Path, python: str, *arguments: str) -> tuple[float, Any]:
     """Wall time, and what the system counted."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "ECSPLAN_"))}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "ECSPLAN_", "PYTHON"))}
     with (folder / "output").open("w", encoding="utf-8") as output:
         began = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", "ecsplan", *arguments],
+            [python, "-m", "ecsplan", *arguments],
             cwd=folder, env=kept | aws.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
         _, status, usage = os.wait4(process.pid, 0)
@@ -150,9 +151,9 @@ def command(aws: Aws, folder: Path, *arguments: str) -> tuple[float, Any]:
     return wall, usage
 
 
-def timed(aws: Aws, folder: Path, families: int, latency: float, *arguments: str) -> Run:
+def timed(aws: Aws, folder: Path, families: int, latency: float, python: str, *arguments: str) -> Run:
     aws.ask("DELETE", "/requests")
-    wall, usage = command(aws, folder, *arguments)
+    wall, usage = command(aws, folder, python, *arguments)
     asked = aws.ask("GET", "/requests")["requests"]
     bound, because = bound_of(asked, latency, arguments[0])
     asking = max(one["ended"] for one in asked) - min(one["began"] for one in asked)
@@ -192,13 +193,18 @@ HEADS = (
 )  # fmt: skip
 
 
+def cells(run: Run) -> list[object]:
+    """A row under `HEADS`."""
+    times = [f"{seconds:.1f}" for seconds in (run.wall, run.asking, run.bound)]
+    used = [f"{run.ratio:.2f}", f"{run.cpu:.1f}", f"{run.memory:.0f}"]
+    return [run.families, run.command, *times, *used, run.requests, run.throttled, run.because]
+
+
 def table(runs: Sequence[Run]) -> None:
     print(row(HEADS))
     print(row(["---"] * len(HEADS)))
     for run in runs:
-        times = [f"{seconds:.1f}" for seconds in (run.wall, run.asking, run.bound)]
-        used = [f"{run.ratio:.2f}", f"{run.cpu:.1f}", f"{run.memory:.0f}"]
-        print(row([run.families, run.command, *times, *used, run.requests, run.throttled, run.because]))
+        print(row(cells(run)))
 
 
 def row(cells: Sequence[object]) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from benchmarks import tools
+from benchmarks import fleet, tools
 from benchmarks.measure import Row
 from benchmarks.run import CONNECTION, LARGE, MAIN, PROBE, Results
 
@@ -49,8 +49,23 @@ def limits(results: Results) -> list[Limit]:
             0.2,
         ),
         ("`ecsplan --help`, to `python -c pass`", start["ecsplan --help"] / start["python -c pass"], 4.0),
+        *_fleet_limits(results.fleets),
     ]
     return [Limit(what=what, ratio=ratio, at_most=at_most) for what, ratio, at_most in found]
+
+
+def _fleet_limits(fleets: Sequence[fleet.Run]) -> list[tuple[str, float, float]]:
+    if not fleets:
+        return []
+    small, large = fleets[0], fleets[-1]
+    times = large.families / small.families
+    return [
+        (f"`plan` of {large.families} families: wall time, to what AWS's rates allow", large.ratio, 1.3),
+        ("… peak memory, to 200 MB", large.memory / 200, 1.0),
+        ("… answers that were throttled", float(large.throttled), 0.0),
+        (f"… processor time, to that of {small.families} families", large.cpu / small.cpu, times * 1.1),
+        (f"… peak memory, to that of {small.families} families", large.memory / small.memory, times * 1.1),
+    ]
 
 
 def data(results: Results, facts: Mapping[str, str]) -> dict[str, object]:
@@ -59,6 +74,7 @@ def data(results: Results, facts: Mapping[str, str]) -> dict[str, object]:
         "measured_on": dict(facts),
         "limits": [{"what": one.what, "ratio": round(one.ratio, 3), "at_most": one.at_most} for one in limits(results)],
         "rows": [one.data() for one in results.rows],
+        "fleets": [asdict(one) for one in results.fleets],
         "start_up_seconds": {name: [round(wall, 4) for wall in walls] for name, walls in results.starts.items()},
         "without": {
             name: [{"wall": round(run.wall, 4), "cpu": round(run.cpu, 4)} for run in runs]
@@ -84,6 +100,7 @@ def text(results: Results, facts: Mapping[str, str], *, command: str) -> str:
         DEPLOYMENTS.format(probe=f"{PROBE * 1000:.0f}"),
         *_deployments(results.rows),
         AWS.format(milliseconds=f"{results.per_request * 1000:.1f}"),
+        *(["## Fleets\n", FLEET, _table(fleet.HEADS, map(fleet.cells, results.fleets))] if results.fleets else []),
         "## Starting\n",
         _starting(results.starts),
         "## What each means gains\n",
@@ -188,6 +205,12 @@ with {probe} ms per request: at less, the time that it takes to make a client co
 
 AWS = """\
 The embedded AWS itself takes {milliseconds} ms of processor time for a request, which is the same for all.
+"""
+
+FLEET = """\
+`ecsplan plan` of a new tag for one spec with so many families and rules and five times as many services in ten
+clusters, with AWS's request rates enforced (`script/fleet`, which also carries it out). The bound is the larger of
+two round trips and what the slowest token bucket allows; asking is the time from the first request to the last answer.
 """
 
 WITHOUT = """\

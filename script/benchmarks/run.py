@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from benchmarks import ablations, certificate, tools, venvs
+from benchmarks import ablations, certificate, fleet, tools, venvs
 from benchmarks.aws import Aws, Server
 from benchmarks.cases import Case, write
 from benchmarks.measure import Row, Run, row, timed
@@ -24,6 +24,7 @@ LATENCIES = (0.0, 0.02, MAIN)
 PROBE = 0.4  # a latency beside which everything else is small, to see what really waits for what
 CONNECTION = 0.1  # seconds for a new connection, over https
 CHEAP = 20  # runs of what takes milliseconds
+FLEETS = (50, 200)  # families
 
 
 @dataclass(kw_only=True)
@@ -31,6 +32,8 @@ class Results:
     rows: list[Row] = field(default_factory=list)
     starts: dict[str, list[float]] = field(default_factory=dict)
     without: dict[str, list[Run]] = field(default_factory=dict)
+    fleets: list[fleet.Run] = field(default_factory=list)
+    """plans, by number of families"""
     per_request: float = 0.0
     """seconds of processor time that the embedded AWS takes for one request"""
 
@@ -58,7 +61,16 @@ class Bench:
                     self.compare(aws, case, latency)
             self.ablations(aws)
             self.https(aws)
+        for families in () if self.quick else FLEETS:
+            self.fleet(families)
         return self.results
+
+    def fleet(self, families: int) -> None:
+        """The better of two, since nothing but other work on the machine makes one slower."""
+        python = os.fspath(self.bins["ecsplan"] / "python")
+        runs = [run for _ in range(2) for run in fleet.measured(families, MAIN, python=python)]
+        self.results.fleets.append(min(runs, key=lambda run: run.wall))
+        print(f"fleet of {families} families: {self.results.fleets[-1].wall:.1f} s", file=sys.stderr, flush=True)
 
     def compare(self, aws: Aws, case: Case, latency: float) -> None:
         environment = self.tools.environment(aws.environment())

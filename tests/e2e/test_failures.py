@@ -142,7 +142,7 @@ def test_after_a_stop_nothing_else_is_applied(stopped: World, command: tuple[str
     assert ran.code == 7
     assert "deployment 2 was left part-way" in ran.err
     assert "ecsplan resume" in ran.err
-    assert "ecsplan rollback --to 1" in ran.err
+    assert "or go back with `ecsplan rollback`." in ran.err
     assert stopped.sent() == []
     assert len(stopped.history()) == 2
 

@@ -46,6 +46,21 @@ def test_an_interrupted_table_stays_and_says_what_to_do(world: World) -> None:
     assert any("Deployment 1 was interrupted" in line for line in screen.shown)
 
 
+def test_a_question_is_asked_where_the_answer_counts(world: World) -> None:
+    world.write(shop())
+    with terminal("deploy", "v1", columns=60, lines=50, more={"COLUMNS": ""}) as screen:
+        screen.until(lambda shown: shown and shown[-1].startswith("Carry this out?"), "a question")
+        screen.send(signal.SIGINT)
+        assert screen.ended() == 130
+    assert screen.shown[-1] == "interrupted; nothing was changed"
+    world.aws.rollout("FAILED", service="web")
+    assert world.run("deploy", "v1", "--yes", "--on-failure", "stop").code == 7
+    with terminal("deploy", "v2", columns=60, lines=50, more={"COLUMNS": ""}) as screen:
+        assert screen.ended() == 7
+    assert "Carry this out?" not in "\n".join(screen.everything)
+    assert screen.shown[-2:] == ["Finish it with `ecsplan resume`, or go back with `ecsplan", "rollback`."]
+
+
 def test_a_terminal_that_can_do_nothing_gets_lines(world: World) -> None:
     world.write({"app": "shop", "cluster": "prod", "tasks": {"web": task()}})
     with terminal("deploy", "v1", "--yes", more={"TERM": "dumb"}) as screen:

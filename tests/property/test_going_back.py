@@ -22,7 +22,7 @@ from tests.property.documents import (
     modest,
     nulls,
 )
-from tests.unit.fakes_kinds import candidate, kind, live_of, resource
+from tests.unit.fakes_kinds import before, candidate, kind, live_of, resource
 
 LIVES: dict[str, Docs] = {"service": ANSWERED_SERVICES, "event_targets": ANSWERED_RULES}
 DECLARED: dict[str, Docs] = {"service": DECLARED_SERVICES, "event_targets": DECLARED_RULES}
@@ -33,7 +33,7 @@ def step(of: Kind, live: Doc, declared: Doc) -> tuple[Doc, Doc]:
     """What is live after a change, and what puts it back."""
     wanted = of.merge(live, declared)
     after: Doc = as_answered(wanted)
-    return after, of.before(live, wanted, declared)
+    return after, before(of, live, wanted, declared)
 
 
 def same(of: Kind, one: Doc, two: Doc) -> bool:

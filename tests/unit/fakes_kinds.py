@@ -10,7 +10,7 @@ from ecsplan.errors import AwsError
 from ecsplan.kinds import kinds
 from ecsplan.kinds.base import Answer, Delta, Kind
 from ecsplan.model import Address, Call, Candidate, Doc, FieldChange, Live, Phase, Resource, Step
-from ecsplan.normalize import normal, view
+from ecsplan.normalize import Form, normal, view
 from ecsplan.spec import Spec, loads
 from tests.support import toml
 
@@ -128,6 +128,11 @@ def delta_of(declared: Resource, live: Live) -> Delta:
 
 
 # --- comparing, as diff does ---
+
+
+def before(of: Kind, live: Doc, wanted: Doc, declared: Doc) -> Doc:
+    """What going from one document to the other replaces."""
+    return of.before(Form(live, of.rules), Form(wanted, of.rules), declared)
 
 
 def same(of: Kind, live: Doc, declared: Doc) -> bool:

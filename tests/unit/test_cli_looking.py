@@ -148,7 +148,7 @@ def test_one_deployment_is_shown_with_its_steps(capsys: Output, spec: Path, fold
     assert run(["show", "1"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("deployment 1: shop v42  account 123456789012, eu-west-1\n")
-    assert "  2 ~ service.prod/web  planned" in out
+    assert "  2 ~ service.prod/web  not begun" in out
 
 
 def test_one_deployment_as_json_is_masked(capsys: Output, spec: Path, folder: Path) -> None:

@@ -94,6 +94,7 @@ STORY: tuple[events.Event, ...] = (
     events.Diagnosed(address=WEB, diagnosis=WHOLE),
     events.Continued(address=WEB, hook="h", stage="POST_SCALE_UP"),
     events.Warned(message="mind"),
+    events.Paced(call="ecs:update_service", per_second=5.0, waiting=40),
     events.UndoStarted(reason="no"),
     events.DeploymentEnded(number=7, outcome="put back", reason="no"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecsplan.model import Doc
-from tests.unit.fakes_kinds import kind, paths, same
+from tests.unit.fakes_kinds import before, kind, paths, same
 
 SERVICE, RULE = kind("service"), kind("event_targets")
 
@@ -20,7 +20,7 @@ def transformed(**names: str) -> Doc:
 def test_an_option_that_is_no_longer_declared_is_a_change() -> None:
     live, declared = logging(mode="blocking", tag="x"), logging(tag="x")
     assert paths(SERVICE, live, declared) == ["serviceConnectConfiguration.logConfiguration.options.mode"]
-    back = SERVICE.before(live, SERVICE.merge(live, declared), declared)
+    back = before(SERVICE, live, SERVICE.merge(live, declared), declared)
     assert same(SERVICE, SERVICE.merge(SERVICE.merge(live, declared), back), live)
     assert SERVICE.merge(SERVICE.merge(live, declared), back) == live
 
@@ -28,7 +28,7 @@ def test_an_option_that_is_no_longer_declared_is_a_change() -> None:
 def test_a_path_of_an_input_that_is_no_longer_declared_is_a_change() -> None:
     live, declared = transformed(a="$.a", b="$.b"), transformed(a="$.a")
     assert paths(RULE, live, declared) == ["targets.one.InputTransformer.InputPathsMap.b"]
-    back = RULE.before(live, RULE.merge(live, declared), declared)
+    back = before(RULE, live, RULE.merge(live, declared), declared)
     assert RULE.merge(RULE.merge(live, declared), back) == live
 
 
@@ -48,7 +48,7 @@ def test_the_platform_version_that_was_pinned_is_put_back() -> None:
     """LATEST alone is no difference, since it may be what was resolved; but an update sends it along."""
     live, declared = {"platformVersion": "1.3.0", "desiredCount": 1}, {"platformVersion": "LATEST", "desiredCount": 3}
     assert paths(SERVICE, live, declared) == ["desiredCount"]
-    back = SERVICE.before(live, SERVICE.merge(live, declared), declared)
+    back = before(SERVICE, live, SERVICE.merge(live, declared), declared)
     assert back == {"platformVersion": "1.3.0", "desiredCount": 1}
 
 

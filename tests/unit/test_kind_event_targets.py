@@ -13,6 +13,7 @@ from tests.support.specs import spec, task
 from tests.unit.fakes_kinds import (
     CLUSTER,
     FakeAsk,
+    before,
     call,
     candidate,
     compiled,
@@ -268,14 +269,14 @@ def test_the_bus_goes_along() -> None:
 # --- the document that puts back ---
 
 
-def before(found: list[Doc], declared: Resource) -> Doc:
+def replaced(found: list[Doc], declared: Resource) -> Doc:
     document = {"Rule": "nightly", "Targets": found}
-    return KIND.before(document, KIND.merge(document, declared.doc), declared.doc)
+    return before(KIND, document, KIND.merge(document, declared.doc), declared.doc)
 
 
 def test_only_what_changed_is_put_back() -> None:
     declared = wanted(on("a", Input='{"a": 1}'), on("b", OLD), on("new"))
-    assert before([target("a"), target("b"), target("c")], declared) == {
+    assert replaced([target("a"), target("b"), target("c")], declared) == {
         "Rule": "nightly",
         "Targets": [{"Id": "a", "EcsParameters": {"TaskDefinitionArn": OLD}}],
         "absent": ["new"],
@@ -283,7 +284,7 @@ def test_only_what_changed_is_put_back() -> None:
 
 
 def test_a_member_that_was_absent_is_put_back_as_absent() -> None:
-    found = before([target("a")], wanted(on("a", OLD, DeadLetterConfig={"Arn": "q"})))
+    found = replaced([target("a")], wanted(on("a", OLD, DeadLetterConfig={"Arn": "q"})))
     assert found == {"Rule": "nightly", "Targets": [{"Id": "a", "DeadLetterConfig": None}]}
     live_doc = {"Rule": "nightly", "Targets": [target("a", DeadLetterConfig={"Arn": "q"})]}
     assert KIND.merge(live_doc, found)["Targets"] == [target("a")]
@@ -305,11 +306,11 @@ def test_what_eventbridge_takes_one_of_takes_the_others_place_and_gives_it_back(
         found, declared = {"Rule": "nightly", "Targets": [{"Id": "a", **old}]}, {"Targets": [{"Id": "a", **new}]}
         after = KIND.merge(found, declared)
         assert after["Targets"] == declared["Targets"]
-        assert KIND.merge(after, KIND.before(found, after, declared))["Targets"] == found["Targets"]
+        assert KIND.merge(after, before(KIND, found, after, declared))["Targets"] == found["Targets"]
 
 
 def test_a_target_that_was_taken_away_is_put_back_whole() -> None:
-    assert before([target("new", NEW)], wanted(absent=["new", "gone"])) == {
+    assert replaced([target("new", NEW)], wanted(absent=["new", "gone"])) == {
         "Rule": "nightly",
         "Targets": [target("new", NEW)],
     }

@@ -14,6 +14,7 @@ from tests.support.specs import spec, task
 from tests.unit.fakes_kinds import (
     ECS,
     FakeAsk,
+    before,
     call,
     candidate,
     compiled,
@@ -332,7 +333,7 @@ def test_a_rollback_takes_away_what_a_volume_did_not_have() -> None:
     live, change = volume(encrypted=True), volume(iops=4000)
     after = KIND.merge(live, change)
     assert after == volume(encrypted=True, iops=4000)
-    back = KIND.before(live, after, change)
+    back = before(KIND, live, after, change)
     assert normal(KIND.merge(after, back), KIND.rules) == normal(live, KIND.rules)
 
 

@@ -11,7 +11,7 @@ from ecsplan.errors import AwsError, Exit, PlanFileError
 from ecsplan.kinds import kind_of, kinds
 from ecsplan.kinds.base import Answer, Kind, Progress, Waiting, layered, overlay, replaced, short_arn, without_none
 from ecsplan.model import Action, Address, Call, Doc
-from tests.unit.fakes_kinds import FakeAsk, call, candidate, live_of, resource, step_of
+from tests.unit.fakes_kinds import FakeAsk, before, call, candidate, live_of, resource, step_of
 
 PLAIN = Kind(name="plain", rank=9, rules=(), writes=frozenset(), compile=lambda _task, _scope: (), accept=lambda *_: {},
              steps=lambda _delta: ())  # fmt: skip
@@ -36,7 +36,7 @@ def test_what_a_kind_need_not_say() -> None:
     assert PLAIN.read(ask, [one]) == (live,)
     assert PLAIN.read_used(ask, [live], {}) == (live,)
     assert PLAIN.merge({"a": 1}, {"b": 2}) == {"b": 2}
-    assert PLAIN.before({"a": 1}, {"a": 2}, {}) == {"a": 1}
+    assert before(PLAIN, {"a": 1}, {"a": 2}, {}) == {"a": 1}
     assert PLAIN.older({"a": 1, "b": 1}, {"a": None}) == {"a": None, "b": 1}
     assert PLAIN.revision_only({"a": 1}, frozenset()) == {"a": 1}
     assert PLAIN.plan_faults(one, live) == ()

@@ -192,6 +192,15 @@ def test_a_deployment_that_was_left_part_way(site: Site, spec: Spec, made: Plan,
         "deployment 1 was left part-way: ecs:update_service: ClientException: no"
     )
     assert "left part-way" in refused(site, made, UnfinishedError, aws)
+    with pytest.raises(UnfinishedError, match="left part-way"):
+        pipeline.check_free(site, again)
+    pipeline.check_free(site, pipeline.undo(site))
+
+
+def test_nobody_is_asked_while_another_deployment_runs(site: Site, made: Plan) -> None:
+    pipeline.check_free(site, made)
+    with Journal(site.root, "shop", IDENTITY).locked(ORIGIN, AT), pytest.raises(LockedError, match="is running"):
+        pipeline.check_free(site, made)
 
 
 def test_a_rollback_of_it_is_not_refused_and_settles_it(site: Site, spec: Spec, made: Plan, aws: FakeAws) -> None:

@@ -165,11 +165,27 @@ def test_each_way_to_fail_is_told_apart(story: Story, verdict: str, says: str) -
 
 def test_a_pause_says_at_which_hook(story: Story) -> None:
     story.starts(WEB)
-    story.looks(WEB, "paused at TEST: hook h1 waits", verdict="paused", pause=Pause(deployment="d", hook="h1"))
+    pause = Pause(deployment="d", hook="h1", stage="POST_SCALE_UP", expires="2026-01-02T03:04:05Z", action="ROLLBACK")
+    story.looks(WEB, "paused at POST_SCALE_UP: hook h1 waits", verdict="paused", pause=pause)
     assert story.state("web") == (State.PAUSED, "paused at a hook")
     story.ends(Outcome.UNFINISHED)
-    assert story.state("web") == (State.LEFT, "paused at a hook")
-    assert "paused at TEST: hook h1 waits" in story.shown()
+    assert story.state("web") == (State.PAUSED, "paused at a hook")
+    assert "    at post scale up, until 2026-01-02T03:04:05Z, then ROLLBACK\n" in story.shown()
+
+
+@pytest.mark.parametrize(
+    ("pause", "said"),
+    [
+        (Pause(deployment="d", hook="h1"), ""),
+        (Pause(deployment="d", hook="h1", stage="BAKE_TIME"), "at bake time"),
+        (Pause(deployment="d", hook="h1", expires="2026-01-02T03:04:05Z"), "until 2026-01-02T03:04:05Z"),
+    ],
+)
+def test_of_a_pause_what_aws_told_is_said(story: Story, pause: Pause, said: str) -> None:
+    story.starts(WEB)
+    story.looks(WEB, "paused: hook h1 waits", verdict="paused", pause=pause)
+    (row,) = [row for row in story.board.rows if row.name == "web"]
+    assert row.detail == said
 
 
 def test_what_was_refused_is_told_at_once(story: Story) -> None:
@@ -210,6 +226,27 @@ def test_what_was_made_before_a_resume_is_done() -> None:
     story.board(events.DeploymentStarted(number=7, app="shop", tag="v42", steps=2, planned=made))
     assert story.state("task definitions") == (State.DONE, "done before")
     assert story.state("web") == (State.WAITING, "waiting")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "stands"),
+    [
+        (Outcome.SUCCEEDED, (State.DONE, "done before")),
+        (Outcome.INTERRUPTED, (State.LEFT, "begun before")),
+    ],
+)
+def test_what_ended_before_a_resume_was_begun_although_nobody_looks_again(
+    outcome: Outcome, stands: tuple[State, str]
+) -> None:
+    story = Story(run(), update())
+    made = tuple(
+        events.Planned(index=one.index, phase=one.phase, address=one.address, action=one.action, made=one.index == 1)
+        for one in story.steps
+    )
+    story.board(events.DeploymentStarted(number=7, app="shop", tag="v42", steps=2, planned=made))
+    story.ends(outcome)
+    assert story.state("web/migrate") == stands
+    assert story.state("web") == (State.LEFT, "not begun")
 
 
 def test_several_steps_of_one_task_are_one_row() -> None:
@@ -381,6 +418,17 @@ def test_a_wait_for_the_pace_of_aws_is_told_above_the_table() -> None:
     live(ENDED)
     live.close()
     assert screen.shown[0] == "ecs:update_service at AWS's pace: 5/s, 12 waiting"
+
+
+def test_a_hook_that_was_let_go_on_is_told_above_the_table() -> None:
+    screen = Screen(60, 6)
+    live = Live(screen, Clock().now, colored=False, size=screen.size)
+    live.start()
+    live(started())
+    live(events.Continued(address=update().address, hook="h1", stage="BAKE_TIME"))
+    live(ENDED)
+    live.close()
+    assert screen.shown[0] == "service.prod/web  goes on past BAKE_TIME (hook h1)"
 
 
 def test_no_line_above_the_table_is_lost_or_told_twice() -> None:

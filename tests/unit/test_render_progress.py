@@ -266,5 +266,9 @@ def test_how_it_ended_is_one_sentence(outcome: Outcome, text: str) -> None:
     assert ":" not in outcome_text(7, outcome, "")
 
 
+def test_an_interruption_is_said_once() -> None:
+    assert outcome_text(7, Outcome.INTERRUPTED, "it was interrupted") == "Deployment 7 was interrupted."
+
+
 def test_every_outcome_has_its_sentence() -> None:
     assert len({outcome_text(7, outcome, "") for outcome in Outcome}) == len(Outcome)

@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ecsplan.journal import Began, Damaged, Deployment, Failed, Outcome
 from ecsplan.model import Change, FieldChange, Phase, Plan, Settings, Step
 from ecsplan.redact import CHANGED, SENSITIVE, mask_plan
 from ecsplan.render.text import NO_CHANGES, deployment_text, history_text, plan_text
-from ecsplan.render.words import ansi, field_lines, plain, value_text
+from ecsplan.render.words import ansi, field_lines, fitted, plain, value_text
 from tests.unit.builders import (
     AT,
     deployment,
@@ -89,6 +91,13 @@ def test_each_task_has_a_block_in_the_order_of_the_spec() -> None:
     text = plan_text(for_tasks(job, web))
     assert [line for line in text.splitlines() if re.fullmatch(r"[a-z]+", line)] == ["job", "web"]
     assert text.index("service.prod/job") < text.index("\nweb\n") < text.index("service.prod/web")
+
+
+def test_the_blocks_of_a_rollback_are_in_the_order_of_its_steps() -> None:
+    web, job = update("web"), msgspec.structs.replace(update("job"), task="job")
+    made = for_tasks(web, job)
+    text = plan_text(msgspec.structs.replace(made, changes=made.changes[::-1]))
+    assert [line for line in text.splitlines() if re.fullmatch(r"[a-z]+", line)] == ["web", "job"]
 
 
 def test_a_task_without_a_step_has_no_block() -> None:
@@ -212,6 +221,31 @@ def test_lines_of_differences_fill_80_columns_and_no_more(length: int) -> None:
             assert len(" ".join((lines[0], *(line.strip() for line in lines[1:])))) >= 79
 
 
+@pytest.mark.parametrize(
+    ("line", "rows"),
+    [
+        ("short enough", ["short enough"]),
+        ("Deployment 7 was interrupted", ["Deployment 7 was", "interrupted"]),
+        ("! one two three four five", ["! one two three four", "    five"]),
+        ("  3 > run_task.web/migrate  web: go", ["  3 > run_task.web/migrate", "        web: go"]),
+        ('        ~ image  "web:v1" -> x', ["        ~ image", '            "web:v1"', "            -> x"]),
+        ("  web: there is no such rule", ["  web: there is no", "    such rule"]),
+        ("a arn:aws:ecs:eu-west-1:123456789012:x b", ["a", "arn:aws:ecs:eu-west-1:123456789012:x", "b"]),
+        ("\033[31mone two three four five six\033[0m", ["\033[31mone two three four", "five six\033[0m"]),
+        ("", []),
+    ],
+)
+def test_a_line_that_is_too_long_is_broken_between_words(line: str, rows: list[str]) -> None:
+    assert fitted(line, 20).splitlines() == rows
+
+
+@given(text=st.text(alphabet="ab -~\n", max_size=200), columns=st.integers(20, 40))
+def test_breaking_lines_loses_no_word(text: str, columns: int) -> None:
+    assert fitted(text, columns).split() == text.split()
+    for line in text.splitlines():
+        assert len(line) > columns or fitted(line, columns) == line
+
+
 def test_an_empty_text_is_not_painted() -> None:
     assert ansi("", "red") == ""
     assert ansi("x", "red") == "\033[31mx\033[0m"
@@ -237,6 +271,11 @@ def test_the_history_is_a_table() -> None:
         "10  2023-11-14 22:13:20Z  ada@ci-7  -    stopped    web:40",
         "11  2023-11-14 22:13:20Z  ada@ci-7  v42  put back   -",
     ]
+
+
+def test_the_history_tells_what_a_rollback_undoes() -> None:
+    undoing = deployment(12, plan(update(), tag="v41", changes=(kept(number=40),), undoes=(9, 11)))
+    assert history_text([undoing]).splitlines()[1].endswith("  v41  succeeded  web:40 (undoes 9, 11)")
 
 
 def test_a_damaged_deployment_takes_its_place() -> None:
@@ -266,9 +305,16 @@ def test_a_deployment_is_shown_with_how_far_each_step_came() -> None:
         "",
         "  1 + task_definition.web  done  new revision of web",
         "  2 > run_task.web/migrate  failed",
-        "  3 ~ service.prod/web  planned",
+        "  3 ~ service.prod/web  not begun",
         "        ~ taskDefinition  web:41 -> (known after apply)",
     ]
+    going_on = msgspec.structs.replace(cut, running=True)
+    assert "  3 ~ service.prod/web  planned" in deployment_text(going_on).splitlines()
+
+
+def test_what_was_known_after_apply_is_known_in_the_journal() -> None:
+    done = deployment(5, plan(register(), update()), outputs={1: {"arn": task_definition_arn("web", 42)}, 2: {}})
+    assert "        ~ taskDefinition  web:41 -> web:42" in deployment_text(done).splitlines()
 
 
 def test_a_deployment_that_succeeded_gives_no_reason() -> None:
