@@ -140,8 +140,8 @@ def _by_deployments(shown: Shown) -> Progress:
         return _failed(f"the rollout failed: {failed or service_deployment.reason(primary)}; {sums}")
     # Services behind a Classic Load Balancer have no rollout state, nor have the strategies that shift traffic; an
     # update that started no deployment has the state from before, while the count may still be moving.
-    ended = state is None and shown.settled and not shown.open
-    if ended or (state == "COMPLETED" and started) or (state in ("COMPLETED", "FAILED") and shown.settled):
+    settled = shown.settled and state in (None, "COMPLETED", "FAILED")
+    if (settled or (state == "COMPLETED" and started)) and not shown.open:
         return service_deployment.rolled_out(shown)
     under_way = "rolling out" if state in (None, "IN_PROGRESS", "COMPLETED") else str(state)
     return Progress(done=False, note=f"{under_way}, {sums}")
