@@ -24,7 +24,7 @@ from ecsplan.model import Address, Call, Change, Doc, FieldChange, Plan, Resourc
 from ecsplan.normalize import Keyed, Rule, Secret
 
 SENSITIVE, CHANGED = "(sensitive)", "(sensitive, changed)"
-SAID = ("note", "message", "reason", "newest", "text", "diagnosis")  # fields of events that hold what AWS said
+SAID = ("note", "message", "error", "reason", "newest", "text", "diagnosis")  # fields of events that hold what AWS said
 SHORTEST_LINE = 7  # characters of a line of a secret that are secret by themselves
 CARRIED = "_secrets"  # the attribute of an exception that `hiding` sets
 

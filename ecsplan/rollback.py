@@ -18,6 +18,7 @@ from ecsplan.journal import Deployment, Outcome
 from ecsplan.kinds import kind_of
 from ecsplan.kinds import task_definition as revisions
 from ecsplan.kinds.base import short_arn
+from ecsplan.kinds.task_definition_reading import family_of, revision_of
 from ecsplan.model import (
     Action,
     Address,
@@ -194,23 +195,21 @@ def _resources(
     under_way: Mapping[Address, Doc],
 ) -> tuple[Resource, ...]:
     arns = sorted({text for doc in befores.values() for text in texts_in(doc) if PINNED.fullmatch(text)})
-    families = [revisions.family_of(arn) for arn in arns]
+    families = [family_of(arn) for arn in arns]
     pins = {
         arn: Address.of(
             revisions.NAME,
-            revisions.family_of(arn) if families.count(revisions.family_of(arn)) == 1 else short_arn(arn),
+            family_of(arn) if families.count(family_of(arn)) == 1 else short_arn(arn),
         )
         for arn in arns
     }
-    retire = {
-        family: [a for a in made if revisions.family_of(a) == family] for family in map(revisions.family_of, made)
-    }
+    retire = {family: [a for a in made if family_of(a) == family] for family in map(family_of, made)}
     if keep:
         retire = {}
     result = []
     for arn, address in pins.items():
-        old = tuple(dict.fromkeys(retire.pop(revisions.family_of(arn), ())))
-        task = tasks.get(address, revisions.family_of(arn))
+        old = tuple(dict.fromkeys(retire.pop(family_of(arn), ())))
+        task = tasks.get(address, family_of(arn))
         result.append(Resource(address=address, task=task, doc=known.get(arn, {}), pinned=arn, retire=old))
     for family, old_arns in sorted(retire.items()):
         address = Address.of(revisions.NAME, family)
@@ -263,7 +262,7 @@ def to_revision(declared: Sequence[Resource], lives: Mapping[Address, Live], wan
         live = lives[resource.address]
         in_use = live.candidates[0].outputs["arn"] if live.candidates else ""
         to = wanted or _previous(resource, in_use, live.facts["active"])
-        newer = revisions.revision_of(in_use) > revisions.revision_of(to)
+        newer = revision_of(in_use) > revision_of(to)
         retire = (in_use,) if newer and not keep else ()
         result.append(msgspec.structs.replace(resource, doc={}, pinned=to, retire=retire, keep=None))
         notes.append(f"by ECS's own history: {short_arn(in_use) or 'nothing'} -> {short_arn(to)}")
@@ -274,14 +273,14 @@ def to_revision(declared: Sequence[Resource], lives: Mapping[Address, Live], wan
 
 
 def _previous(resource: Resource, in_use: str, active: Sequence[str]) -> str:
-    number = revisions.revision_of(in_use)
-    older = [arn for arn in active if revisions.revision_of(arn) < number]
+    number = revision_of(in_use)
+    older = [arn for arn in active if revision_of(arn) < number]
     if not older:
         raise UsageError(
             f"{resource.address}: there is no ACTIVE revision before {short_arn(in_use) or 'the first'} to go back to",
             hint="Name one with --to FAMILY:REV.",
         )
-    return max(older, key=revisions.revision_of)
+    return max(older, key=revision_of)
 
 
 def _moves(resource: Resource, addresses: frozenset[Address]) -> bool:

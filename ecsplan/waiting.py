@@ -133,7 +133,8 @@ def wait_for(
         last = {index: seen[index].progress if index in seen else Progress(done=False) for index in pending}
         late = [(one, last[index]) for index, one in pending.items() if elapsed >= _limit(one, timeout)]
         if late:
-            _give_up(late, failed, _limit(late[0][0], timeout), emit, elapsed)
+            hint = GO_ON if any(one.pause for one in last.values()) else "ECS goes on with the rollout."
+            _give_up(late, failed, _limit(late[0][0], timeout), emit, elapsed, hint)
         if pending and all(one.pause and one.pause.hook not in answered for one in last.values()):
             raise PausedError([(one, last[index]) for index, one in pending.items()])
         if pending:
@@ -217,6 +218,7 @@ def _give_up(
     limit: int,
     emit: events.Listener,
     elapsed: float,
+    hint: str,
 ) -> None:
     """Something that had to end in time has failed, as others have `before`; a rollout that has not ended is only not
     finished."""
@@ -230,7 +232,7 @@ def _give_up(
     if failed:
         raise LostError([*before, *failed], [one for one, _ in failed])
     message = "; ".join(f"{one.address}: {progress.note}" for one, progress in over)
-    raise LateError(message, over, hint="ECS goes on with the rollout.")
+    raise LateError(message, over, hint=hint)
 
 
 def _lateness(limit: int, last: Progress) -> str:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from ecsplan.errors import RefusedError
-from ecsplan.kinds.base import Answer, Ask, Delta, Draft, Kind, Scope, layered, overlay, replaced
-from ecsplan.kinds.complete import missing
+from ecsplan.kinds.base import Kind, Scope, layered, overlay, replaced
+from ecsplan.kinds.event_targets_reading import by_id, names_of, read
 from ecsplan.kinds.event_targets_rules import RULES
-from ecsplan.kinds.newer import beyond, free_form, known
+from ecsplan.kinds.event_targets_sending import ABSENT, accept, reconcile, refused, steps
+from ecsplan.kinds.newer import free_form
 from ecsplan.kinds.task_definition import arn_of
-from ecsplan.model import Action, Address, Call, Candidate, Doc, FieldChange, Live, Phase, Ref, Resource, Step, copied
-from ecsplan.normalize import Form, is_empty, normal
+from ecsplan.model import Address, Doc, Live, Ref, Resource, copied
+from ecsplan.normalize import Form, is_empty
 from ecsplan.spec import Task
 
 NAME = "event_targets"
-BATCH = 10  # entries per PutTargets or RemoveTargets call (EventBridge quotas)
-ABSENT = "absent"  # in a rollback's document: Ids of targets that were not there before
 
 
 def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
@@ -49,51 +47,6 @@ def rule_name(params: Mapping[str, Any]) -> str:
     return str(params["Rule"]) if bus == "default" else f"{bus}/{params['Rule']}"
 
 
-# --- reading ---
-
-
-def read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
-    """All targets of all rules at once; a rule that two tasks declare is asked for once."""
-    answers = ask.many([_list(resource.doc) for resource in resources])
-    return tuple(_live(ask, resource, answer) for resource, answer in zip(resources, answers, strict=True))
-
-
-def _names(doc: Doc) -> Doc:
-    return {field: doc[field] for field in ("Rule", "EventBusName") if field in doc}
-
-
-def _list(doc: Doc) -> Call:
-    return Call(service="events", operation="list_targets_by_rule", params=_names(doc))
-
-
-def _live(ask: Ask, resource: Resource, first: Answer) -> Live:
-    if first.error and first.error.code == "ResourceNotFoundException":
-        return Live(address=resource.address, observed="missing")
-    targets = _all_pages(ask, first)
-    request = ("events", "put_targets")
-    doc = known(*request, {**_names(resource.doc), "Targets": targets}, beyond(*request, resource.doc))
-    observed = normal(doc, RULES)
-    found = Candidate(doc=doc, outputs={}, normal=observed)
-    return Live(address=resource.address, candidates=(found,), observed=observed)
-
-
-def _all_pages(ask: Ask, answer: Answer) -> list[Doc]:
-    data = answer.value()
-    targets, seen = list(data.get("Targets", ())), set[str]()
-    # A page that names itself as the next one would never end.
-    while (token := data.get("NextToken")) and token not in seen:
-        seen.add(token)
-        call = Call(
-            service="events",
-            operation="list_targets_by_rule",
-            params={**answer.call.params, "NextToken": token},
-        )
-        (following,) = ask.many([call])
-        data = following.value()
-        targets.extend(data.get("Targets", ()))
-    return list({target["Id"]: target for target in targets if "Id" in target}.values())
-
-
 # --- comparing and changing ---
 
 # Of these EventBridge takes one at most (EventBridge API reference, Target and EcsParameters).
@@ -108,7 +61,7 @@ def merge(live: Doc, declared: Doc) -> Doc:
     targets = {target["Id"]: target for target in live.get("Targets", ()) if target["Id"] not in gone}
     for target in declared["Targets"]:
         targets[target["Id"]] = overlay(targets.get(target["Id"], {}), _instead(target), _maps())
-    return {**_names(declared), "Targets": list(targets.values())}
+    return {**names_of(declared), "Targets": list(targets.values())}
 
 
 def _instead(declared: Doc) -> Doc:
@@ -130,7 +83,7 @@ def _maps() -> frozenset[str]:
 
 def before(found: Form, wanted: Form, declared: Doc) -> Doc:
     """The declared members of changed targets at their live values, and the Ids of targets that are not there yet."""
-    old, new, raw = _by_id(found.normal), _by_id(wanted.normal), _by_id(found.doc)
+    old, new, raw = by_id(found.normal), by_id(wanted.normal), by_id(found.doc)
     targets = []
     for target in declared["Targets"]:
         name = target["Id"]
@@ -138,22 +91,18 @@ def before(found: Form, wanted: Form, declared: Doc) -> Doc:
             targets.append({"Id": name, **values})
     targets += [raw[name] for name in declared.get(ABSENT, ()) if name in raw]
     created = [target["Id"] for target in declared["Targets"] if target["Id"] not in old]
-    return {**_names(declared), "Targets": targets, **({ABSENT: created} if created else {})}
-
-
-def _by_id(doc: Doc) -> dict[str, Doc]:
-    return {target["Id"]: target for target in doc.get("Targets", ())}
+    return {**names_of(declared), "Targets": targets, **({ABSENT: created} if created else {})}
 
 
 def older(newer: Doc, older: Doc) -> Doc:
     """Of two documents that put targets back, both: the older one wins, also on whether a target was there at all."""
-    targets = _by_id(newer)
+    targets = by_id(newer)
     for target in older["Targets"]:
         targets[target["Id"]] = layered(targets.get(target["Id"], {}), target, _maps())
     gone = set(older.get(ABSENT, ()))
-    gone |= {name for name in newer.get(ABSENT, ()) if name not in _by_id(older)}
+    gone |= {name for name in newer.get(ABSENT, ()) if name not in by_id(older)}
     kept = [target for name, target in targets.items() if name not in gone]
-    return {**_names(newer), "Targets": kept, **({ABSENT: sorted(gone)} if gone else {})}
+    return {**names_of(newer), "Targets": kept, **({ABSENT: sorted(gone)} if gone else {})}
 
 
 def revision_only(doc: Doc, addresses: frozenset[Address]) -> Doc:
@@ -163,7 +112,7 @@ def revision_only(doc: Doc, addresses: frozenset[Address]) -> Doc:
         for name, ref in revisions.items()
         if isinstance(ref, Ref) and ref.address in addresses
     ]
-    return {**_names(doc), "Targets": targets}
+    return {**names_of(doc), "Targets": targets}
 
 
 def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
@@ -171,7 +120,7 @@ def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
         return (
             f"{resource.address}: there is no such rule; rules are created elsewhere, ecsplan only sets their targets",
         )
-    found = _by_id(live.candidates[0].doc)
+    found = by_id(live.candidates[0].doc)
     return tuple(fault for target in resource.doc["Targets"] if (fault := _fault(resource.address, target, found)))
 
 
@@ -183,111 +132,6 @@ def _fault(address: Address, target: Doc, found: Mapping[str, Doc]) -> str:
     if name not in found and missing:
         return f"{address}: there is no target {name} yet; to make one, declare its {' and '.join(missing)} too"
     return ""
-
-
-def steps(delta: Delta) -> tuple[Draft, ...]:
-    """PutTargets for targets that change and for new ones, RemoveTargets for those to go; others are not sent."""
-    assert delta.found is not None
-    old, new = _by_id(delta.before.normal), _by_id(delta.after.normal)
-    raw, wanted = _by_id(delta.found.doc), _by_id(delta.wanted)
-    changed = [name for name in wanted if name in old and new[name] != old[name]]
-    created = [name for name in wanted if name not in old]
-    gone = [name for name in delta.resource.doc.get(ABSENT, ()) if name in old]
-    names = _names(delta.resource.doc)
-
-    def put(ids: Sequence[str], targets: Mapping[str, Doc]) -> Call:
-        params = {**names, "Targets": [_sendable(targets[i]) for i in ids]}
-        return Call(service="events", operation="put_targets", params=params)
-
-    def remove(ids: Sequence[str]) -> Call:
-        return Call(service="events", operation="remove_targets", params={**names, "Ids": list(ids)})
-
-    drafts = []
-    for ids in _batches(changed):
-        drafts.append(_draft(delta, Action.UPDATE, ids, put(ids, wanted), put(ids, raw)))
-    for ids in _batches(created):
-        drafts.append(_draft(delta, Action.CREATE, ids, put(ids, wanted), remove(ids)))
-    for ids in _batches(gone):
-        drafts.append(_draft(delta, Action.DELETE, ids, remove(ids), put(ids, raw)))
-    return tuple(drafts)
-
-
-def refused(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
-    """What a target that changes would have to have; of its revision, which may not be known yet, nothing is asked."""
-    old = _by_id(delta.before.normal)
-    changed = [name for name, target in _by_id(delta.after.normal).items() if old.get(name) != target]
-    wanted, names = _by_id(delta.wanted), _names(delta.resource.doc)
-    found = {name: missing("events", "put_targets", {**names, "Targets": [wanted[name]]}, delta) for name in changed}
-    return tuple(said.replace("Targets[0]", f"targets.{name}", 1) for name, all_ in found.items() for said in all_)
-
-
-def _sendable(target: Doc) -> Doc:
-    """The target without an empty PropagateTags: it says that nothing is propagated, and EventBridge refuses it."""
-    parameters = target.get("EcsParameters", {})
-    if parameters.get("PropagateTags") != "":
-        return target
-    return {**target, "EcsParameters": {k: v for k, v in parameters.items() if k != "PropagateTags"}}
-
-
-def _batches(ids: Sequence[str]) -> list[Sequence[str]]:
-    return [ids[i : i + BATCH] for i in range(0, len(ids), BATCH)]
-
-
-def _draft(delta: Delta, action: Action, ids: Sequence[str], do: Call, undo: Call) -> Draft:
-    return Draft(
-        phase=Phase.TARGETS,
-        action=action,
-        call=do,
-        undo=undo,
-        changes=tuple(field for field in delta.change.fields if _concerns(field, ids)),
-        note=", ".join(ids),
-    )
-
-
-def _concerns(field: FieldChange, ids: Sequence[str]) -> bool:
-    return any(field.path == f"targets.{name}" or field.path.startswith(f"targets.{name}.") for name in ids)
-
-
-def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
-    """Nothing to pass on; entries that failed are an error although AWS answers 200, and only they are worth
-    repeating. A target that was to go and is not there is no failure: botocore repeats a request whose answer was
-    lost."""
-    entries = list(answer.get("FailedEntries", ()))
-    gone = {"ResourceNotFoundException"} if call.operation == "remove_targets" else set()
-    failed = [entry for entry in entries if entry.get("ErrorCode") not in gone]
-    count = answer.get("FailedEntryCount", len(entries)) - (len(entries) - len(failed))
-    if count <= 0 and not failed:
-        return {}
-    ids = {entry.get("TargetId") for entry in failed}
-    reasons = [f"{e.get('TargetId')}: {e.get('ErrorCode')}: {e.get('ErrorMessage')}" for e in failed]
-    known = bool(ids) and None not in ids
-    raise RefusedError(
-        f"{step.address}: EventBridge did not take {count} of the targets: " + "; ".join(reasons),
-        again=_only(call, ids) if known else None,
-    )
-
-
-def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
-    """Are all targets of a PutTargets live as it would leave them, or all of a RemoveTargets gone?"""
-    (first,) = ask.many([_list(call.params)])
-    if first.error and first.error.code == "ResourceNotFoundException":
-        return None  # the rule itself is gone
-    live = _by_id({"Targets": _all_pages(ask, first)})
-    if "Targets" not in call.params:
-        return None if live.keys() & set(call.params["Ids"]) else {}
-    put = _by_id(normal({"Targets": call.params["Targets"]}, RULES))
-    now = _by_id(normal({"Targets": [target for name, target in live.items() if name in put]}, RULES))
-    return {} if now == put else None
-
-
-def _only(call: Call, ids: set[Any]) -> Call:
-    """The same call with only those targets."""
-    params = dict(call.params)
-    if "Targets" in params:
-        params["Targets"] = [target for target in params["Targets"] if target["Id"] in ids]
-    else:
-        params["Ids"] = [name for name in params["Ids"] if name in ids]
-    return Call(service=call.service, operation=call.operation, params=params)
 
 
 KIND = Kind(
@@ -305,7 +149,7 @@ KIND = Kind(
     revision_only=revision_only,
     join=join,
     concerns=lambda call: rule_name(call.params),
-    names=lambda doc: {**_names(doc), "Targets": []},
+    names=lambda doc: {**names_of(doc), "Targets": []},
     plan_faults=plan_faults,
     conflicts=refused,
     steps=steps,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ecsplan.errors import RefusedError
 from ecsplan.kinds.base import Ask, short_arn
 from ecsplan.kinds.run_task_ends import BATCH
-from ecsplan.kinds.task_definition import family_of
+from ecsplan.kinds.task_definition_reading import family_of
 from ecsplan.model import Call, Doc, Step
 
 MARK = "startedBy"

@@ -41,7 +41,7 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     service: Doc = answer.get("service", {})
     primary, before = primary_of(service), step.expect.get("deployment")
     if not primary.get("id"):
-        if short_arn(call.params.get("taskDefinition", "")) not in ("", short_arn(step.expect.get("previous", ""))):
+        if "taskDefinition" in call.params and _moves(step):
             return {"deployment": ""}  # known by its revision
         raise RefusedError(f"{step.address}: {call} was answered without a PRIMARY deployment")
     known = on_revision(primary, call) and not is_before(primary, call, before)
@@ -50,6 +50,12 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     if known and primary["id"] != before and followed(service) and rollout not in (None, step.expect.get("rollout")):
         outputs["rollout"] = str(rollout)
     return outputs
+
+
+def _moves(step: Step) -> bool:
+    """Does the step, and so its undo, put the service on another revision?"""
+    wanted, previous = step.call.params.get("taskDefinition"), step.expect.get("previous", "")
+    return wanted is not None and short_arn(wanted) != short_arn(previous)
 
 
 def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
@@ -129,13 +135,13 @@ def _by_deployments(shown: Shown) -> Progress:
         return _taken_over(shown)
     state, sums = primary.get("rolloutState"), counts(primary)
     failed = _event(shown, shown.ours, "deployment failed") if state is None else ""
-    if state == "FAILED" or failed:
+    started = shown.ours != shown.before
+    if (state == "FAILED" or failed) and (started or not shown.settled):
         return _failed(f"the rollout failed: {failed or service_deployment.reason(primary)}; {sums}")
     # Services behind a Classic Load Balancer have no rollout state, nor have the strategies that shift traffic; an
-    # update that started no deployment is COMPLETED from the beginning, while the count may still be moving.
-    started = shown.ours != shown.before
-    ended = state is None and shown.settled and not shown.open
-    if ended or (state == "COMPLETED" and (started or shown.settled)):
+    # update that started no deployment has the state from before, while the count may still be moving.
+    settled = shown.settled and state in (None, "COMPLETED", "FAILED")
+    if (settled or (state == "COMPLETED" and started)) and not shown.open:
         return service_deployment.rolled_out(shown)
     under_way = "rolling out" if state in (None, "IN_PROGRESS", "COMPLETED") else str(state)
     return Progress(done=False, note=f"{under_way}, {sums}")

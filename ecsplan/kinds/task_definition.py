@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
-from ecsplan.errors import AwsError, RefusedError
-from ecsplan.kinds.base import Answer, Ask, Delta, Draft, Kind, Scope, short_arn
-from ecsplan.kinds.newer import beyond, known
+from ecsplan.errors import RefusedError
+from ecsplan.kinds.base import Ask, Delta, Draft, Kind, Scope, short_arn
+from ecsplan.kinds.newer import beyond
+from ecsplan.kinds.task_definition_reading import (
+    REQUEST,
+    all_pages,
+    arns_of,
+    candidate,
+    describe,
+    family_of,
+    listing,
+    read,
+    read_used,
+    revision_of,
+    same_family,
+)
 from ecsplan.kinds.task_definition_rules import RULES, blank_variables
 from ecsplan.model import (
     Action,
     Address,
     Call,
-    Candidate,
     Doc,
     Irreversible,
     Live,
@@ -26,9 +38,6 @@ from ecsplan.normalize import normal
 from ecsplan.spec import Task
 
 NAME = "task_definition"
-
-# Members of an answer that its request does not take are left out: the ARN, the status, and what AWS adds to answers.
-REQUEST = ("ecs", "register_task_definition")
 
 
 def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
@@ -66,162 +75,6 @@ def stringify_environment(container: Doc) -> None:
             variable["value"] = str(value)
 
 
-# --- reading ---
-
-
-def read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
-    """Per family the newest ACTIVE revision and the ARNs of all ACTIVE ones; and the pinned one, where there is one."""
-    calls = [call for resource in resources for call in (_describe(family(resource)), _list(family(resource)))]
-    pins = [_describe(resource.pinned) for resource in resources if resource.pinned]
-    answers = ask.many([*calls, *pins])
-    described, listed = answers[0 : len(calls) : 2], _all_pages(ask, answers[1 : len(calls) : 2])
-    pinned = iter(answers[len(calls) :])
-    return tuple(
-        _live(resource, newest, arns, next(pinned) if resource.pinned else None)
-        for resource, newest, arns in zip(resources, described, listed, strict=True)
-    )
-
-
-def read_used(ask: Ask, lives: Sequence[Live], used: Mapping[Address, Sequence[str]]) -> tuple[Live, ...]:
-    """The revisions in use come before the newest: an equal one in use means that nothing has to move."""
-    wanted = {
-        live.address: [
-            arn
-            for arn in dict.fromkeys(used.get(live.address, ()))
-            if same_family(arn, live.facts["family"]) and arn not in _arns(live)
-        ]
-        for live in lives
-    }
-    calls = [_describe(arn) for arns in wanted.values() for arn in arns]
-    answers = iter(ask.many(calls) if calls else ())
-    return tuple(
-        _in_order(live, [next(answers) for _ in wanted[live.address]], set(used.get(live.address, ())))
-        for live in lives
-    )
-
-
-def _in_order(live: Live, more: Sequence[Answer], in_use: set[str]) -> Live:
-    """The revisions in use first, which differences are shown against; then the pinned one, then the newest."""
-    found = [
-        *live.candidates,
-        *(candidate for answer in more if (candidate := _candidate(answer, live.facts.get("beyond", frozenset())))),
-    ]
-    pinned = live.facts["pinned"]
-    found.sort(key=lambda one: (one.outputs["arn"] not in in_use, short_arn(one.outputs["arn"]) != short_arn(pinned)))
-    statuses = {short_arn(one.outputs["arn"]): one.reusable for one in found}
-    # All else about a revision stays as it was registered.
-    tags = {short_arn(one.outputs["arn"]): _tags(one) for one in found if one.doc.get("tags")}
-    return Live(
-        address=live.address,
-        candidates=tuple(found),
-        wanted=live.wanted,
-        observed={"active": live.observed, "known": statuses, **({"tagged": tags} if tags else {})},
-        facts=live.facts,
-    )
-
-
-def _tags(found: Candidate) -> Doc:
-    return {str(tag.get("key")): tag.get("value") for tag in found.doc["tags"]}
-
-
-def family(resource: Resource) -> str:
-    """The family by name: the declared one, that of a pinned revision, or the address's own."""
-    return str(resource.doc.get("family") or (resource.pinned and family_of(resource.pinned)) or resource.address.name)
-
-
-def family_of(arn: str) -> str:
-    return short_arn(arn).rpartition(":")[0]
-
-
-def revision_of(arn: str) -> int:
-    number = arn.rpartition(":")[2]
-    return int(number) if number.isdigit() else 0
-
-
-def same_family(arn: str, family: str) -> bool:
-    return ":task-definition/" in arn and family_of(arn) == family
-
-
-def _describe(name: str) -> Call:
-    return Call(
-        service="ecs", operation="describe_task_definition", params={"taskDefinition": name, "include": ["TAGS"]}
-    )
-
-
-def _list(family: str) -> Call:
-    return Call(
-        service="ecs",
-        operation="list_task_definitions",
-        params={"familyPrefix": family, "status": "ACTIVE", "sort": "DESC"},
-    )
-
-
-def _all_pages(ask: Ask, first: Sequence[Answer]) -> list[list[str]]:
-    """The ARNs of each listing; further pages of all listings are asked for together."""
-    arns: list[list[str]] = [list(answer.value().get("taskDefinitionArns", ())) for answer in first]
-    open_pages = {i: answer for i, answer in enumerate(first) if answer.value().get("nextToken")}
-    seen: set[tuple[int, str]] = set()
-    while open_pages:
-        calls = {}
-        for i, answer in open_pages.items():
-            token = str(answer.value()["nextToken"])
-            if (i, token) not in seen:  # a page that names itself as the next one would never end
-                seen.add((i, token))
-                calls[i] = Call(
-                    service="ecs",
-                    operation="list_task_definitions",
-                    params={**answer.call.params, "nextToken": token},
-                )
-        answers = dict(zip(calls, ask.many(list(calls.values())), strict=True)) if calls else {}
-        for i, answer in answers.items():
-            arns[i].extend(answer.value().get("taskDefinitionArns", ()))
-        open_pages = {i: answer for i, answer in answers.items() if answer.value().get("nextToken")}
-    return arns
-
-
-def _live(resource: Resource, newest: Answer, listed: Iterable[str], pinned: Answer | None) -> Live:
-    name = family(resource)
-    active = sorted({arn for arn in listed if same_family(arn, name)}, key=revision_of, reverse=True)
-    also = beyond(*REQUEST, resource.doc)
-    found = _candidate(newest, also)
-    if found is None and active:
-        newest.value()  # there are revisions, so the refusal means something else: no permission, for example
-    pin = _candidate(pinned, also) if pinned else None
-    both = {one.outputs["arn"]: one for one in (pin, found) if one}
-    return Live(
-        address=resource.address,
-        candidates=tuple(both.values()),
-        wanted=pin.doc if pin else None,
-        observed=[short_arn(arn) for arn in active],
-        facts={"family": name, "active": active, "pinned": resource.pinned} | ({"beyond": also} if also else {}),
-    )
-
-
-def _candidate(answer: Answer, also: frozenset[str] = frozenset()) -> Candidate | None:
-    if answer.error is not None:
-        if answer.error.code in ("ClientException", "InvalidParameterException"):
-            return None  # "Unable to describe task definition."
-        raise answer.error
-    described = answer.value()
-    doc = dict(described.get("taskDefinition") or {})
-    if "taskDefinitionArn" not in doc:
-        call = answer.call
-        raise AwsError(f"{call}: the answer names no revision", service=call.service, operation=call.operation)
-    # AWS's own tags cannot be sent back.
-    if tags := [tag for tag in described.get("tags", ()) if not str(tag.get("key", "")).startswith("aws:")]:
-        doc["tags"] = tags
-    outputs = {"arn": str(doc["taskDefinitionArn"])}
-    return Candidate(
-        doc=known(*REQUEST, doc, also),
-        outputs=outputs,
-        reusable=doc.get("status", "ACTIVE") == "ACTIVE",
-    )
-
-
-def _arns(live: Live) -> set[str]:
-    return {found.outputs["arn"] for found in live.candidates}
-
-
 # --- comparing and changing ---
 
 
@@ -244,7 +97,7 @@ def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
 def steps(delta: Delta) -> tuple[Draft, ...]:
     """One registration; what is sent is what was declared."""
     own = Ref(address=delta.resource.address, output="arn")
-    known = [*delta.live.facts.get("active", ()), *_arns(delta.live)]
+    known = [*delta.live.facts.get("active", ()), *arns_of(delta.live)]
     newest = max(known, key=revision_of, default="")
     in_use = delta.found.outputs["arn"] if delta.found else ""
     than = f", compared with {short_arn(in_use)}" if in_use and in_use != newest else ""
@@ -300,18 +153,18 @@ def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
     """A registration is looked for among revisions newer than the plan; a deregistration by the revision's status."""
     if call.operation == "deregister_task_definition":
         arn = str(call.params["taskDefinition"])
-        (answer,) = ask.many([_describe(arn)])
-        found = _candidate(answer)
+        (answer,) = ask.many([describe(arn)])
+        found = candidate(answer)
         return {"arn": arn} if found is None or not found.reusable else None
-    (listed,) = _all_pages(ask, ask.many([_list(call.params["family"])]))
+    (listed,) = all_pages(ask, ask.many([listing(call.params["family"])]))
     newer = [
         arn
         for arn in sorted(listed, key=revision_of)
         if same_family(arn, call.params["family"]) and revision_of(arn) > step.expect.get("newest", 0)
     ]
     also = beyond(*REQUEST, call.params)
-    described = ask.many([_describe(arn) for arn in newer]) if newer else ()
-    usable = [found for answer in described if (found := _candidate(answer, also)) and found.reusable]
+    described = ask.many([describe(arn) for arn in newer]) if newer else ()
+    usable = [found for answer in described if (found := candidate(answer, also)) and found.reusable]
     # An exactly equal one first; else one that is equal but for variables that ECS may have dropped.
     for assume in (lambda doc, wanted: doc, lambda doc, wanted: blank_variables(doc, wanted, wanted)[0]):
         for found in usable:

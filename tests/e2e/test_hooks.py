@@ -153,3 +153,14 @@ def test_a_redeployment_that_waits_can_be_taken_back(live: World) -> None:
     assert (ran.code, live.sent()) == (0, ["ContinueServiceDeployment"])
     assert outcome(live, 4) == "succeeded"
     assert live.plan("v1")["changed"] is False
+
+
+def test_what_waits_at_a_hook_is_named_beside_what_is_late(live: World) -> None:
+    """And so is what lets it go on, whatever the others do."""
+    live.write(pausing(FIRST, services=("web", "admin")), seed=False)
+    live.aws.rollout("NEVER", service="admin")
+    ran = run(live, "deploy", "v2", "--yes", "--timeout", "1m")
+    assert (ran.code, outcome(live)) == (8, "unfinished")
+    assert f"service.prod/web: not finished after 60 s: paused at {FIRST}: hook " in ran.err
+    assert "service.prod/admin: not finished after 60 s: rolling out, 0/2 running" in ran.err
+    assert "Let it go on with `ecsplan continue`, or go back with `ecsplan rollback`." in ran.err

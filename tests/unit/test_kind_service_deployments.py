@@ -221,6 +221,8 @@ def test_a_look_at_it_that_is_throttled_is_no_success() -> None:
         one = dataclasses.replace(one, outputs={**one.outputs, **seen.learned})
         states.append(seen.judged is Verdict.SUCCEEDED)
     assert states == [False] * 7 + [True]  # nobody answers any more
+    completed = deployment(2, createdAt=BEGAN, rolloutState="COMPLETED")
+    assert [look(completed, of=following(unheard=n)).done for n in ("0", "2", "3")] == [False, False, True]
 
 
 def test_one_that_is_still_to_be_listed_may_not_have_ended() -> None:

@@ -213,6 +213,9 @@ def test_an_update_that_started_no_deployment_is_done_when_the_count_is() -> Non
     assert look(deployment(1, **same), of=scaled) == under_way("rolling out, 2/5 running")
     done = succeeded("rolled out, 5/5 running")
     assert look(deployment(1, **same | {"runningCount": 5}), of=scaled) == done
+    earlier = deployment(1, rolloutState="FAILED", desiredCount=0, runningCount=0)  # not by this update
+    assert look(earlier, of=scaled) == succeeded("rolled out, and nothing runs: the desired count is 0")
+    assert look(earlier | {"desiredCount": 2}, of=scaled).judged is Verdict.FAILED
 
 
 @pytest.mark.parametrize(

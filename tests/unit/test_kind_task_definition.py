@@ -9,7 +9,7 @@ import pytest
 from botocore.session import Session
 
 from ecsplan.errors import AwsError, RefusedError
-from ecsplan.kinds.task_definition import family, revision_of, same_family
+from ecsplan.kinds.task_definition_reading import family, revision_of, same_family
 from ecsplan.model import Action, Address, Call, Doc, Irreversible, Live, Phase, Ref, Resource
 from ecsplan.shapes import members
 from tests.support.specs import container, spec

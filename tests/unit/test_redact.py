@@ -287,11 +287,14 @@ def test_a_listener_hears_events_with_what_was_said_cleaned() -> None:
     emit(events.Warned(message="a hunter2"))
     emit(events.Progressed(address=SERVICE, note="b hunter2", done=False, ok=True, elapsed=1.0))
     emit(events.UndoStarted(reason="c hunter2"))
+    step = plan().steps[0]
+    emit(events.StepFailed(step=step, error="d hunter2 http://u:p@host"))
     assert heard == [
         started,
         events.Warned(message="a ***"),
         events.Progressed(address=SERVICE, note="b ***", done=False, ok=True, elapsed=1.0),
         events.UndoStarted(reason="c ***"),
+        events.StepFailed(step=step, error="d *** http://(sensitive)@host"),
     ]
 
 
