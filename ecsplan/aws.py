@@ -90,7 +90,7 @@ class Gateway:
         self._closed.set()
         for pool in (*self._lines.values(), self._pool):  # what they still hold is answered at once: not sent any more
             pool.shutdown(wait=False)
-        for client in self._clients.values():
+        for client in list(self._clients.values()):  # a thread may be making another one right now
             client.close()
 
     def identity(self) -> Future[Identity]:

@@ -179,7 +179,7 @@ class Follower:
         token = str(page.get("nextForwardToken") or one.token)
         repeated = token == one.token  # at the end of the stream the token that was sent comes back
         one.token, one.shown = token, len(found) if repeated else 0
-        one.empty = 0 if new else one.empty + 1
+        one.empty = 0 if new or repeated else one.empty + 1
         one.came = one.asked if new else one.came
         one.more = not repeated and one.empty < EMPTY
         size = sum(len(str(event.get("message", ""))) for event in found)

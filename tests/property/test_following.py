@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ecsplan import events
@@ -29,6 +29,7 @@ WRITTEN = st.lists(
 
 
 @settings(max_examples=150, deadline=None)
+@example(written=[[(5.0, 2.0)]], page=1, empty=3, refusals=[], pauses=[1.0] * 4)  # silent for longer than pages may be
 @given(
     written=WRITTEN,
     page=st.integers(1, 5),

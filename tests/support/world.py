@@ -97,9 +97,9 @@ class World:
         assert "Traceback" not in ran.err, ran.err
         return ran
 
-    def ok(self, *arguments: str) -> Ran:
+    def ok(self, *arguments: str, clock: Clock | None = None) -> Ran:
         """A command that has to end well."""
-        ran = self.run(*arguments)
+        ran = self.run(*arguments, clock=clock)
         assert ran.code == 0, ran.said
         return ran
 
