@@ -26,7 +26,10 @@ FULL_EVENTS, FULL_BYTES = 10_000, 700_000
 # The awslogs driver sends in batches, so the last lines come when the container is gone.
 SETTLING = 3.0
 PAUSE, LONGEST = 1.0, 30.0  # seconds between the last requests for a stream, and for as long as lines still come
-REFUSALS = 5  # one after the other, when the waiting is over: it will not be answered soon
+# Requests that are refused one after the other when the waiting is over: it will not be answered soon. What does not
+# mean "later" counts for more.
+REFUSALS, FINAL = 15, 3
+LATER = ("ThrottlingException", "ServiceUnavailableException")
 EMPTY = 10  # pages without a line, after which the end is taken for reached although the token is another one
 
 
@@ -154,7 +157,7 @@ class Follower:
         self._allowed -= len(chosen)
         for one, answer in zip(chosen, self._answers(chosen), strict=True):
             one.asked, one.error, one.more = now, answer.error, False
-            one.refusals = one.refusals + 1 if answer.error else 0
+            one.refusals = one.refusals + _weight(answer.error) if answer.error else 0
             if answer.error is None:
                 self._take(one, answer.value())
             elif "AccessDenied" in answer.error.code:
@@ -191,6 +194,10 @@ class Follower:
     def _deny(self, group: str) -> None:
         self._say(self._denied(group))
         self._open = {key: other for key, other in self._open.items() if key[0] != group}
+
+
+def _weight(error: AwsError) -> int:
+    return 1 if error.unclear or error.code in LATER else FINAL
 
 
 def _call(one: Followed) -> Call:

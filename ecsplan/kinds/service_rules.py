@@ -28,11 +28,6 @@ def by_strategy(field: str, *, replica: int, daemon: int) -> Callable[[Doc, Doc]
     return of
 
 
-def says_nothing(value: Any) -> bool:
-    """Every member is at its zero value."""
-    return isinstance(value, dict) and not any(value.values())
-
-
 def not_enable(value: Any) -> bool:
     return isinstance(value, dict) and value.get("enable") is False
 
@@ -121,7 +116,9 @@ RULES: tuple[Rule, ...] = (
         reason="filled in since 2026-07",
     ),
     Unordered(path=f"{D}.alarms.alarmNames", reason="a set"),
-    Drop(path=f"{D}.alarms", when=says_nothing, reason="filled in as disabled, or absent"),
+    Default(path=f"{D}.alarms", value={"enable": False}, reason="filled in as disabled, or absent"),
+    Default(path=f"{D}.alarms.enable", value=False, reason="filled in"),
+    Default(path=f"{D}.alarms.rollback", value=False, reason="filled in"),
     Default(path=f"{D}.linearConfiguration", value=LINEAR, reason="the defaults, as absent"),
     Default(path=f"{D}.canaryConfiguration", value=CANARY, reason="the defaults, as absent"),
     Default(path=f"{D}.linearConfiguration.stepPercent", value=10.0, reason="filled in"),

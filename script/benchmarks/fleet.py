@@ -66,7 +66,9 @@ def main() -> int:
     runs = [run for families in given.families for run in measured(families, given.latency, apply=given.apply)]
     table(runs)
     growth(runs)
-    return 1 if any(run.throttled or (run.command == "plan" and run.ratio > 1.3) for run in runs) else 0
+    # Of a small fleet, the start of the program is the larger part.
+    largest = [run for run in runs if run.command == "plan" and run.families == max(given.families)]
+    return 1 if any(run.throttled for run in runs) or any(run.ratio > 1.3 for run in largest) else 0
 
 
 def measured(families: int, latency: float, *, apply: bool = False, python: str = sys.executable) -> list[Run]:

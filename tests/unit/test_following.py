@@ -8,7 +8,7 @@ import pytest
 
 from ecsplan import events
 from ecsplan.errors import AwsError, UsageError
-from ecsplan.following import BURST, LONGEST, PER_SECOND, REFUSALS, SETTLING, Follower
+from ecsplan.following import BURST, FINAL, LONGEST, PER_SECOND, REFUSALS, SETTLING, Follower
 from ecsplan.kinds.base import Progress, Waiting
 from ecsplan.model import Action, Call, Doc
 from ecsplan.waiting import Seen
@@ -210,9 +210,17 @@ def test_where_nobody_answers_for_logs_they_are_not_waited_for(following: Follow
     following.streams.refusals = [refusal("UnknownOperationException", "what?")] * 100
     following.look(task("1", ended=EPOCH), done=True)
     following.follower.finish()
-    assert len(following.streams.asked) == 1 + REFUSALS
-    assert sum(following.clock.slept) <= REFUSALS
+    assert len(following.streams.asked) == 1 + REFUSALS // FINAL
+    assert sum(following.clock.slept) <= REFUSALS // FINAL
     assert len(following.warnings) == 1
+
+
+def test_what_means_later_is_asked_for_more_often(following: Following) -> None:
+    following.streams.write("ecs/web/1", "one")
+    following.streams.refusals = [throttled()] * 12
+    following.look(task("1", ended=EPOCH), done=True)
+    following.follower.finish()
+    assert (following.lines, following.warnings) == (["one"], [])
 
 
 def test_after_a_container_that_ended_long_ago_nothing_is_waited_for(following: Following) -> None:
