@@ -1,11 +1,9 @@
 """Checks AWS request tables against the installed botocore's own service models, and lists their fields.
 
-The models are what makes every field that AWS adds usable without a release of ecsplan. They are read through
-botocore's loader, without a session or a client, when first asked for and then once per process. Operations are named
-as boto3 names them (`register_task_definition`).
+The models are what makes every field that AWS adds usable without a release of ecsplan. They are read once per process,
+when first asked for. Operations are named as boto3 names them (`register_task_definition`).
 
-A *pattern* is the place of a field without its index: `containerDefinitions[].environment[].name`; a map's values are
-`dockerLabels{}`.
+A *pattern* is a field's place: `containerDefinitions[].environment[].name`; a map's values are `dockerLabels{}`.
 """
 
 from __future__ import annotations
@@ -357,8 +355,7 @@ _SCALARS: Mapping[str, tuple[str, tuple[type, ...]]] = {
     "float": ("a number", (float, int)),
     "double": ("a number", (float, int)),
     "boolean": ("true or false", (bool,)),
-    # TOML has a type for neither; botocore takes both as text.
-    "blob": ("a string", (str,)),
+    "blob": ("a string", (str,)),  # TOML has a type for neither; botocore takes both as text
     "timestamp": ("a string", (str,)),
 }
 
