@@ -20,21 +20,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ecsplan import events
-from ecsplan.errors import JournalError, StaleError, UnfinishedError, UsageError
+from ecsplan.core import events
+from ecsplan.core.errors import JournalError, StaleError, UnfinishedError, UsageError
+from ecsplan.core.model import Identity, Notify, Plan, Resource
 from ecsplan.journal import Damaged, Deployment, Journal, Outcome, unfinished
-from ecsplan.model import Identity, Notify, Plan, Resource
+from ecsplan.journal.writer import Writer
 from ecsplan.site import Site, connect, journal_root
-from ecsplan.spec import Spec
-from ecsplan.spec import load as _load
-from ecsplan.writer import Writer
+from ecsplan.spec.load import Spec
+from ecsplan.spec.load import load as _load
 
 if TYPE_CHECKING:
-    from ecsplan.executor import Options, Result
-    from ecsplan.explain import Explanation
-    from ecsplan.kinds.base import Delta
-    from ecsplan.rollback import Back
-    from ecsplan.sending import Ports
+    from ecsplan.apply.engine import Options, Result
+    from ecsplan.apply.send import Ports
+    from ecsplan.kinds.contract import Delta
+    from ecsplan.plan.explain import Explanation
+    from ecsplan.plan.rollback import Back
 
 __all__ = [
     "Site", "connect", "explained_plan", "go_on", "history", "journal_root", "load", "make_plan", "run_plan", "show",
@@ -65,7 +65,7 @@ def explained_plan(
 ) -> tuple[Plan, tuple[Explanation, ...]]:
     """The same plan, and why it shows what it shows: every field that differs, that is equal only by a rule, or that is
     left alone. Secrets in the explanations are masked."""
-    from ecsplan.explain import explain
+    from ecsplan.plan.explain import explain
 
     site.gateway.listen(emit)
     plan, deltas = _planned(site, spec, tag, redeploy=redeploy)
@@ -73,7 +73,7 @@ def explained_plan(
 
 
 def _planned(site: Site, spec: Spec, tag: str, *, redeploy: bool) -> tuple[Plan, tuple[Delta, ...]]:
-    from ecsplan.compiler import compile_spec, notifications, warnings_of
+    from ecsplan.plan.compile import compile_spec, notifications, warnings_of
     from ecsplan.redact import hiding, secrets_in
 
     resources = compile_spec(spec, tag, redeploy=redeploy)
@@ -92,7 +92,7 @@ def _plan(
 ) -> tuple[Plan, tuple[Delta, ...]]:
     from concurrent.futures import ThreadPoolExecutor
 
-    from ecsplan.live import observed, read, seen
+    from ecsplan.plan.read import observed, read, seen
 
     site.gateway.identity()  # asked for at the same time as everything else
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan")
@@ -100,9 +100,9 @@ def _plan(
         reading = pool.submit(read, site.gateway.reader(), resources)
         identity = site.identity()  # the wrong account explains whatever else went wrong, so it is told first
         # Meanwhile the answers of everything else are on their way.
-        from ecsplan.diff import diff, possible
-        from ecsplan.planner import cautions, plan_of
-        from ecsplan.rollback import known_definitions
+        from ecsplan.plan.diff import diff, possible
+        from ecsplan.plan.rollback import known_definitions
+        from ecsplan.plan.steps import cautions, plan_of
 
         lives = reading.result()
     finally:
@@ -139,7 +139,7 @@ def undo(
     """The way back: to deployment `to` (a number), to a revision (`FAMILY:REV`), or, without `to`, to before the newest
     deployment that changed something. Without a journal it goes by ECS's own revision history, for which the spec is
     needed."""
-    from ecsplan import rollback
+    from ecsplan.plan import rollback
 
     if to is not None and not re.fullmatch(r"[0-9]{1,9}|[A-Za-z0-9_-]+:[0-9]{1,9}", to):
         raise UsageError(f"--to takes a deployment's number or FAMILY:REV, not {to!r}")
@@ -151,7 +151,7 @@ def undo(
         back = _by_history(site, spec, to, keep=keep)
     else:
         back = rollback.to_deployment(deployments, int(to), keep=keep)
-    from ecsplan.compiler import notifications
+    from ecsplan.plan.compile import notifications
     from ecsplan.redact import hiding, secrets_in
 
     notify = (notifications(spec) if spec else None) or back.notify or {}
@@ -160,9 +160,9 @@ def undo(
 
 
 def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> Back:
-    from ecsplan import rollback
-    from ecsplan.compiler import compile_spec
-    from ecsplan.live import read
+    from ecsplan.plan import rollback
+    from ecsplan.plan.compile import compile_spec
+    from ecsplan.plan.read import read
 
     if spec is not None and not spec.tasks:
         spec = load(spec.file)  # only its top was read so far
@@ -181,7 +181,7 @@ def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) ->
 
 def check_free(site: Site, plan: Plan) -> None:
     """Raises what `run_plan` would raise because of other deployments, for whoever asks a person first."""
-    from ecsplan.sending import timestamp
+    from ecsplan.apply.send import timestamp
 
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
@@ -201,9 +201,9 @@ def run_plan(
     deployment runs, UnfinishedError while an earlier one was left part-way; then nothing was changed. How the
     deployment itself went is in the result.
     """
-    from ecsplan import executor
+    from ecsplan.apply import engine as executor
+    from ecsplan.apply.send import timestamp
     from ecsplan.redact import hiding, secrets_of
-    from ecsplan.sending import timestamp
 
     site.gateway.listen(emit)
     identity = site.identity()
@@ -238,7 +238,7 @@ def resume(
     Steps that were done are not done again; of one that was begun and has no end, AWS is asked whether it was carried
     out. A deployment that was putting things back goes on with that. Raises LockedError while a deployment runs.
     """
-    from ecsplan import executor
+    from ecsplan.apply import engine as executor
 
     return _taken_up(site, executor.resume, options, emit)
 
@@ -248,7 +248,7 @@ def go_on(
 ) -> Result | None:
     """Let the rollouts of the unfinished deployment go on that are paused at lifecycle hooks, then finish it as
     `resume` does. None where no deployment was left part-way. Raises LockedError while a deployment runs."""
-    from ecsplan import continuing
+    from ecsplan.apply import resume as continuing
 
     return _taken_up(site, continuing.go_on, options, emit)
 
@@ -259,9 +259,9 @@ def _taken_up(
     options: Options | None,
     emit: Callable[[events.Event], None],
 ) -> Result | None:
-    from ecsplan.executor import Options
+    from ecsplan.apply.engine import Options
+    from ecsplan.apply.send import timestamp
     from ecsplan.redact import hiding, secrets_of
-    from ecsplan.sending import timestamp
 
     site.gateway.listen(emit)
     journal = site.journal(site.identity())
@@ -278,10 +278,10 @@ def _taken_up(
 
 
 def _ports(site: Site, plan: Plan, journal: Journal, writer: Writer, emit: Callable[[events.Event], None]) -> Ports:
-    from ecsplan.aws import is_throttled
-    from ecsplan.notify import announcer, notifier
+    from ecsplan.apply.notify import announcer, notifier
+    from ecsplan.apply.send import Ports
+    from ecsplan.aws.gateway import is_throttled
     from ecsplan.redact import cleaned, scrub, secrets_of
-    from ecsplan.sending import Ports
 
     clean = partial(scrub, secrets=secrets_of(plan))
     listener = cleaned(emit, clean)
@@ -331,9 +331,9 @@ def _left(left: Deployment) -> str:
 def _check_fresh(site: Site, plan: Plan) -> list[str]:
     """Read the same things again: if one has moved, nothing of the plan is carried out. What a person should know all
     the same, a sentence each."""
-    from ecsplan.live import read
-    from ecsplan.planner import rolling
-    from ecsplan.staleness import stale
+    from ecsplan.plan.read import read
+    from ecsplan.plan.stale import stale
+    from ecsplan.plan.steps import rolling
 
     resources = [change.resource for change in plan.changes]
     lives = read(site.gateway.reader(), resources)

@@ -17,11 +17,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from ecsplan import events
+from ecsplan.core import events
+from ecsplan.core.model import Address, Call, Change, Doc, FieldChange, Plan, Resource, Step
+from ecsplan.core.normalize import Keyed, Rule, Secret
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.base import Answer, Ask
-from ecsplan.model import Address, Call, Change, Doc, FieldChange, Plan, Resource, Step
-from ecsplan.normalize import Keyed, Rule, Secret
+from ecsplan.kinds.contract import Answer, Ask
 
 SENSITIVE, CHANGED = "(sensitive)", "(sensitive, changed)"
 SAID = ("note", "message", "error", "reason", "newest", "text", "diagnosis")  # fields of events that hold what AWS said

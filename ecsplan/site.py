@@ -12,17 +12,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ecsplan.clock import SystemClock
-from ecsplan.errors import EcsplanError, UsageError
+from ecsplan.core.clock import SystemClock
+from ecsplan.core.errors import EcsplanError, UsageError
+from ecsplan.core.model import Identity
 from ecsplan.journal import Journal
-from ecsplan.lock import Origin
-from ecsplan.model import Identity
-from ecsplan.spec import Spec
-from ecsplan.spec_checks import plain_name
+from ecsplan.journal.lock import Origin
+from ecsplan.spec.checks import plain_name
+from ecsplan.spec.load import Spec
 
 if TYPE_CHECKING:
-    from ecsplan.aws import Gateway
-    from ecsplan.waiting import Clock
+    from ecsplan.apply.wait import Clock
+    from ecsplan.aws.gateway import Gateway
 
 DEFAULT_FOLDER = ".ecsplan"
 
@@ -75,7 +75,7 @@ def connect(
 ) -> Site:
     """Where to deploy. Arguments win over the spec; without either, boto3's own settings count. The journal is
     `.ecsplan` beside the spec, or in the current folder without one. Nothing is sent yet."""
-    from ecsplan.aws import Gateway
+    from ecsplan.aws.gateway import Gateway
 
     name = app or (spec.app if spec else None)
     if name is None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecsplan import pipeline, rehearsal
-from ecsplan.demo import only_environment
+from ecsplan.rehearsal.demo import only_environment
 from ecsplan.sandbox import Sandbox
 from tests.support.processes import environment
 from tests.support.screens import without_changing

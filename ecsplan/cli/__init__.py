@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ecsplan import __version__
-from ecsplan.cli import deploying, looking, rehearsing
-from ecsplan.cli.given import DEFAULT_FILE, Given, fit, quiet
-from ecsplan.errors import EcsplanError, Exit, StoppingError
+from ecsplan.cli import deploy as deploying
+from ecsplan.cli import inspect as looking
+from ecsplan.cli import sandbox as rehearsing
+from ecsplan.cli.options import DEFAULT_FILE, Given, fit, quiet
+from ecsplan.core.errors import EcsplanError, Exit, StoppingError
 
 if TYPE_CHECKING:
-    from ecsplan.waiting import Clock
+    from ecsplan.apply.wait import Clock
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

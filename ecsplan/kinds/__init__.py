@@ -8,9 +8,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TypeVar
 
-from ecsplan.errors import PlanFileError
-from ecsplan.kinds.base import Kind
-from ecsplan.model import Address
+from ecsplan.core.errors import PlanFileError
+from ecsplan.core.model import Address
+from ecsplan.kinds.contract import Kind
 
 T = TypeVar("T")
 

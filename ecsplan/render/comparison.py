@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ecsplan.explain import EXACTLY, deciding, why
+from ecsplan.aws.api import Field, walk
 from ecsplan.kinds import kinds
-from ecsplan.kinds.base import Kind
-from ecsplan.shapes import Field, walk
+from ecsplan.kinds.contract import Kind
+from ecsplan.plan.explain import EXACTLY, deciding, why
 
 OPERATIONS = {
     "task_definition": ("ecs", "register_task_definition", "RegisterTaskDefinition"),

@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ecsplan.diagnosis import ContainerEnd, Diagnosis, LogTail, ServiceEvent, StoppedTasks, together
-from ecsplan.model import Address
+from ecsplan.core.diagnosis import ContainerEnd, Diagnosis, LogTail, ServiceEvent, StoppedTasks, together
+from ecsplan.core.model import Address
 from ecsplan.render.words import WIDTH, Paint, plain, printable
 
 WHOLE = 4  # failures that are told whole; further ones get a line each

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ecsplan.core.model import Phase
 from ecsplan.journal import Deployment, Outcome
-from ecsplan.model import Phase
 
 
 def when(deployment: Deployment) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from ecsplan import events
-from ecsplan.explain import Explanation
+from ecsplan.core import events
+from ecsplan.core.model import FORMAT_VERSION, UNKNOWN, Plan, to_data, to_json
 from ecsplan.journal import Damaged, Deployment
-from ecsplan.model import FORMAT_VERSION, UNKNOWN, Plan, to_data, to_json
+from ecsplan.plan.explain import Explanation
 from ecsplan.render.facts import revisions, when, who
 
 PLAN_KEYS = (

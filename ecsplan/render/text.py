@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from ecsplan.core.model import Action, Change, Phase, Plan, Step, filled
 from ecsplan.journal import Damaged, Deployment
-from ecsplan.model import Action, Change, Phase, Plan, Step, filled
 from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.facts import revisions, when, who
 from ecsplan.render.words import SIGNS, WIDTH, Paint, field_lines, plain

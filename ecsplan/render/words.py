@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ecsplan.events import Continued, Paced
-from ecsplan.model import UNKNOWN, FieldChange, Ref
+from ecsplan.core.events import Continued, Paced
+from ecsplan.core.model import UNKNOWN, FieldChange, Ref
 from ecsplan.redact import CHANGED, SENSITIVE
 
 Paint: TypeAlias = Callable[[str, str], str]

@@ -26,9 +26,9 @@ from urllib.parse import urlsplit
 
 import boto3
 
-from ecsplan.compiler import requests
+from ecsplan.plan.compile import requests
 from ecsplan.sandbox.rates import rate_of
-from ecsplan.spec import load
+from ecsplan.spec.load import load
 from tests.support import toml
 from tests.support.fleet import fleet
 

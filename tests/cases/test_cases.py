@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from ecsplan.compiler import compile_spec, notifications, warnings_of
-from ecsplan.diff import diff, possible
-from ecsplan.errors import AwsError, PlanningError
-from ecsplan.kinds.base import Answer
-from ecsplan.live import observed, read
-from ecsplan.model import Call, Identity, Plan, from_data, to_data
-from ecsplan.planner import cautions, plan_of
+from ecsplan.core.errors import AwsError, PlanningError
+from ecsplan.core.model import Call, Identity, Plan, from_data, to_data
+from ecsplan.kinds.contract import Answer
+from ecsplan.plan.compile import compile_spec, notifications, warnings_of
+from ecsplan.plan.diff import diff, possible
+from ecsplan.plan.read import observed, read
+from ecsplan.plan.steps import cautions, plan_of
 from ecsplan.redact import mask_plan
 from ecsplan.render.json import plan_json
 from ecsplan.render.text import plan_text
-from ecsplan.spec import loads
+from ecsplan.spec.load import loads
 from tests.conftest import Golden
 
 HERE = Path(__file__).parent

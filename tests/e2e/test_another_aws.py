@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from ecsplan import pipeline, rehearsal
-from ecsplan.executor import Options, Result
+from ecsplan.apply.engine import Options, Result
+from ecsplan.core.model import Call
 from ecsplan.journal import Outcome
-from ecsplan.model import Call
 from ecsplan.sandbox import Sandbox
 from tests.support import toml
 from tests.support.direct import site

@@ -7,7 +7,7 @@ import copy
 
 import pytest
 
-from ecsplan.shapes import members
+from ecsplan.aws.api import members
 from tests.support import awscli_examples
 from tests.support.awscli_examples import Example
 from tests.support.toml import Doc

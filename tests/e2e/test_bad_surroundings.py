@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ecsplan.core.model import Identity
 from ecsplan.journal import Journal
-from ecsplan.lock import Origin
-from ecsplan.model import Identity
+from ecsplan.journal.lock import Origin
 from tests.support.specs import shop, spec
 from tests.support.world import ACCOUNT, REGION, World
 

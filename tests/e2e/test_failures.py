@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.errors import UnfinishedError
-from ecsplan.executor import Options, Result
+from ecsplan.apply.engine import Options, Result
+from ecsplan.core.errors import UnfinishedError
 from ecsplan.journal import Outcome
 from tests.support.specs import BREAKER, shop, spec, task
 from tests.support.world import World

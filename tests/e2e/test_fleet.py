@@ -14,15 +14,16 @@ from types import FrameType, SimpleNamespace
 import botocore.endpoint
 import pytest
 
-from ecsplan import events, pipeline, rehearsal
-from ecsplan.executor import Options
+from ecsplan import pipeline, rehearsal
+from ecsplan.apply.engine import Options
+from ecsplan.core import events
+from ecsplan.core.model import Plan
+from ecsplan.core.normalize import normal
 from ecsplan.journal import Outcome
-from ecsplan.model import Plan
-from ecsplan.normalize import normal
 from ecsplan.sandbox import Sandbox
 from ecsplan.sandbox.exchange import Incoming
 from ecsplan.sandbox.rates import rate_of
-from ecsplan.spec import Spec
+from ecsplan.spec.load import Spec
 from tests.support import toml
 from tests.support.direct import Direct, site
 from tests.support.fleet import CLUSTERS, SERVICES, fleet

@@ -7,8 +7,9 @@ import shutil
 
 import pytest
 
-from ecsplan import pacing, pipeline
-from ecsplan.executor import Result
+from ecsplan import pipeline
+from ecsplan.apply.engine import Result
+from ecsplan.aws import pacing
 from ecsplan.journal import Outcome
 from tests.support.specs import TOPIC, shop, spec, task
 from tests.support.world import World

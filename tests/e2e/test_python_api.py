@@ -10,17 +10,10 @@ from typing import Any
 
 import pytest
 
-from ecsplan import events, pipeline
-from ecsplan.errors import (
-    AwsError,
-    EcsplanError,
-    LockedError,
-    PlanningError,
-    SpecError,
-    StaleError,
-    UsageError,
-)
-from ecsplan.executor import Options, Result
+from ecsplan import pipeline
+from ecsplan.apply.engine import Options, Result
+from ecsplan.core import events
+from ecsplan.core.errors import AwsError, EcsplanError, LockedError, PlanningError, SpecError, StaleError, UsageError
 from ecsplan.journal import Journal, Outcome
 from tests.support.specs import shop, spec, task
 from tests.support.world import World

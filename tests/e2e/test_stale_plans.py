@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from ecsplan import planfile
-from ecsplan.planner import plan_digest
+from ecsplan.plan import file as planfile
+from ecsplan.plan.steps import plan_digest
 from tests.support.specs import shop
 from tests.support.world import World
 

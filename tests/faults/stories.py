@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ecsplan import events, pipeline
-from ecsplan.aws import Gateway
-from ecsplan.cli.deploying import exit_code
-from ecsplan.errors import EcsplanError
-from ecsplan.executor import Options, Result
+from ecsplan import pipeline
+from ecsplan.apply.engine import Options, Result
+from ecsplan.aws.gateway import Gateway
+from ecsplan.cli.deploy import exit_code
+from ecsplan.core import events
+from ecsplan.core.errors import EcsplanError
+from ecsplan.core.model import Plan
 from ecsplan.journal import Deployment, Journal
-from ecsplan.model import Plan
 from tests.support.specs import TOPIC, shop
 from tests.support.toml import Doc
 from tests.support.world import World

@@ -15,14 +15,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ecsplan import pipeline, rehearsal
-from ecsplan.cli.deploying import exit_code
-from ecsplan.errors import EcsplanError
-from ecsplan.executor import Options
+from ecsplan.apply.engine import Options
+from ecsplan.cli.deploy import exit_code
+from ecsplan.core.errors import EcsplanError
+from ecsplan.core.model import Call
 from ecsplan.journal import Closed, Deployment, Outcome
-from ecsplan.model import Call
 from ecsplan.sandbox import Sandbox
 from ecsplan.sandbox.errors import AwsError as Refused
-from ecsplan.spec import Spec
+from ecsplan.spec.load import Spec
 from tests.support import toml
 from tests.support.amounts import amount, figure
 from tests.support.direct import Direct, site

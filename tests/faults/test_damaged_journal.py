@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ecsplan.core.model import to_json
 from ecsplan.journal import Opened, read_file
-from ecsplan.model import to_json
 from tests.support.processes import environment
 from tests.support.specs import shop
 from tests.support.world import World

@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from ecsplan import aws, lock, pacing, pipeline, sending, waiting
-from ecsplan.journal import Closed, Deployment, Outcome
-from ecsplan.model import Address
+from ecsplan import pipeline
+from ecsplan.apply import send as sending
+from ecsplan.apply import wait as waiting
+from ecsplan.aws import gateway as aws
+from ecsplan.aws import pacing
+from ecsplan.core.model import Address
+from ecsplan.journal import Closed, Deployment, Outcome, lock
 from tests.faults.stories import STORIES, Applying, Story
 from tests.support.amounts import figure
 from tests.support.toml import Doc

@@ -19,11 +19,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan import pipeline, planfile, rehearsal
-from ecsplan.compiler import compile_spec, requests, tag_warnings
-from ecsplan.errors import EcsplanError, Exit
+from ecsplan import pipeline, rehearsal
+from ecsplan.core.errors import EcsplanError, Exit
+from ecsplan.core.model import Plan, digest_of, to_json
 from ecsplan.journal import Damaged
-from ecsplan.model import Plan, digest_of, to_json
+from ecsplan.plan import file as planfile
+from ecsplan.plan.compile import compile_spec, requests, tag_warnings
 from ecsplan.redact import mask_plan, mask_requests
 from ecsplan.render.json import dumps, history_json, plan_json
 from ecsplan.render.text import history_text, plan_text

@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.errors import AwsError
-from ecsplan.executor import Result
+from ecsplan.apply.engine import Result
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Call, Doc, Identity, Plan
 from ecsplan.journal import Deployment, Journal, Outcome, unfinished
-from ecsplan.model import Call, Doc, Identity, Plan
 from ecsplan.sandbox.outcomes import Outcomes, RolloutRule, TaskRule
-from ecsplan.spec import Spec
+from ecsplan.spec.load import Spec
 from tests.faults.conftest import Points
 from tests.support.cloud import TROUBLES, Cloud, Killed, Point, Wire
 from tests.support.world import ACCOUNT, REGION, Clock

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from ecsplan import pipeline, rehearsal
-from ecsplan.aws import Gateway
+from ecsplan.aws.gateway import Gateway
+from ecsplan.core.model import Doc, Identity
 from ecsplan.journal import Journal, Outcome
-from ecsplan.model import Doc, Identity
 from ecsplan.sandbox import Sandbox
 from tests.faults.conftest import Points
 from tests.support.forking import Forking, forking

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.errors import AwsError
-from ecsplan.executor import Result
+from ecsplan.apply.engine import Result
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Doc, Identity
 from ecsplan.journal import Journal, Outcome, unfinished
-from ecsplan.model import Doc, Identity
-from ecsplan.spec import Spec
+from ecsplan.spec.load import Spec
 from tests.faults.conftest import Points
 from tests.faults.test_kill_matrix import ROUNDS, differences, told, troubles
 from tests.support import specs, toml

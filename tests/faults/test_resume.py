@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from ecsplan import pipeline, rehearsal
-from ecsplan.errors import UnfinishedError
-from ecsplan.executor import Options, Result
+from ecsplan.apply.engine import Options, Result
+from ecsplan.core.errors import UnfinishedError
+from ecsplan.core.model import Call, Doc
 from ecsplan.journal import Outcome
-from ecsplan.model import Call, Doc
 from ecsplan.sandbox import Sandbox
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ecsplan import cli, pipeline
-from ecsplan.model import Call, Doc, to_data
+from ecsplan.core.model import Call, Doc, to_data
 from tests.e2e.test_secrets import NEW, OLD, leaked, with_secrets
 from tests.support.world import World
 

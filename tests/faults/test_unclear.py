@@ -10,13 +10,13 @@ import click
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.cli import deploying
-from ecsplan.cli.given import Given
-from ecsplan.errors import AwsError, Exit
-from ecsplan.executor import Options, Result
+from ecsplan.apply.engine import Options, Result
+from ecsplan.apply.state import DECIDE
+from ecsplan.cli import deploy as deploying
+from ecsplan.cli.options import Given
+from ecsplan.core.errors import AwsError, Exit
+from ecsplan.core.model import Call
 from ecsplan.journal import Deployment, Outcome
-from ecsplan.model import Call
-from ecsplan.recalling import DECIDE
 from ecsplan.sandbox.outcomes import TaskRule
 from tests.faults.test_kill_matrix import Stage, Story, nothing, staged
 from tests.support.cloud import Killed, Wire

@@ -15,10 +15,10 @@ import pytest
 
 import ecsplan
 from ecsplan import pipeline, rehearsal
-from ecsplan.executor import Options
-from ecsplan.model import Plan
+from ecsplan.apply.engine import Options
+from ecsplan.core.model import Plan
 from ecsplan.sandbox import Sandbox
-from ecsplan.spec import Spec
+from ecsplan.spec.load import Spec
 from tests.support import toml
 from tests.support.direct import Direct, site
 from tests.support.specs import spec, task

@@ -62,23 +62,29 @@ def test_help_of_a_command_needs_click_alone(world: World, arguments: tuple[str,
 def test_looking_at_the_journal_needs_no_network(deployed: World, arguments: tuple[str, ...]) -> None:
     found = imported(*arguments)
     assert found & (NEVER | NETWORK | {"filelock"}) == set()
-    assert found & ({"ecsplan.diff", "ecsplan.planner", "ecsplan.executor", "ecsplan.aws"}) == set()
+    assert found & ({"ecsplan.plan.diff", "ecsplan.plan.steps", "ecsplan.apply.engine", "ecsplan.aws.gateway"}) == set()
 
 
 def test_a_plan_imports_what_it_uses(deployed: World) -> None:
     found = imported("plan", "v2")
-    assert {"botocore.session", "ecsplan.diff", "ecsplan.planner"} <= found
+    assert {"botocore.session", "ecsplan.plan.diff", "ecsplan.plan.steps"} <= found
     assert found & (NEVER | {"filelock"}) == set()
     assert found.isdisjoint(
-        {"ecsplan.executor", "ecsplan.waiting", "ecsplan.sandbox", "ecsplan.notify", "ecsplan.demo"}
+        {
+            "ecsplan.apply.engine",
+            "ecsplan.apply.wait",
+            "ecsplan.sandbox",
+            "ecsplan.apply.notify",
+            "ecsplan.rehearsal.demo",
+        }
     )
 
 
 def test_an_apply_imports_what_it_uses(deployed: World) -> None:
     deployed.ok("plan", "v2")
     found = imported("apply", "--no-wait")
-    assert {"botocore.session", "filelock", "ecsplan.executor"} <= found
-    assert found & (NEVER | {"ecsplan.sandbox", "ecsplan.compiler", "ecsplan.demo"}) == set()
+    assert {"botocore.session", "filelock", "ecsplan.apply.engine"} <= found
+    assert found & (NEVER | {"ecsplan.sandbox", "ecsplan.plan.compile", "ecsplan.rehearsal.demo"}) == set()
 
 
 def test_the_models_are_read_once_and_no_folders_are_looked_through(
@@ -87,7 +93,7 @@ def test_the_models_are_read_once_and_no_folders_are_looked_through(
     """The clients and the checks share a loader, which lists only the services that ecsplan asks."""
     from botocore.loaders import JSONFileLoader
 
-    from ecsplan import loader
+    from ecsplan.aws import loader
 
     read: list[Path] = []
     load = JSONFileLoader.load_file

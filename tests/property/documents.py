@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ecsplan.kinds.base import Kind
-from ecsplan.model import Doc, copied
-from ecsplan.normalize import Keyed, Unordered, places
+from ecsplan.core.model import Doc, copied
+from ecsplan.core.normalize import Keyed, Unordered, places
+from ecsplan.kinds.contract import Kind
 
 modest = settings(deadline=None, max_examples=60)
 

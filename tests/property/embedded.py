@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ecsplan.diff import diff
-from ecsplan.errors import AwsError
-from ecsplan.kinds.base import Answer, Delta, Kind
-from ecsplan.model import Address, Call, Doc, Live, Resource
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Address, Call, Doc, Live, Resource
+from ecsplan.kinds.contract import Answer, Delta, Kind
+from ecsplan.plan.diff import diff
 from ecsplan.sandbox import errors
 from ecsplan.sandbox.ecs import Ecs
 from ecsplan.sandbox.events import Events

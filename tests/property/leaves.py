@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from ecsplan.model import Doc, copied
-from ecsplan.normalize import Keyed, Rule
+from ecsplan.core.model import Doc, copied
+from ecsplan.core.normalize import Keyed, Rule
 from tests.property.shaped import pattern_of
 
 Keys: TypeAlias = tuple[str | int, ...]

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ecsplan.model import Doc, copied
+from ecsplan.core.model import Doc, copied
 from tests.property.shaped import Docs, Parts, Strategies, Values, request
 from tests.unit.fakes_kinds import CLUSTER, kind, revision
 

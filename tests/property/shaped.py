@@ -17,8 +17,8 @@ from botocore.loaders import create_loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StringShape, StructureShape
 from hypothesis import strategies as st
 
-from ecsplan.model import Doc
-from ecsplan.normalize import Keyed, Rule, Unordered
+from ecsplan.core.model import Doc
+from ecsplan.core.normalize import Keyed, Rule, Unordered
 
 Values: TypeAlias = st.SearchStrategy[Any]
 Docs: TypeAlias = st.SearchStrategy[Doc]

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ecsplan import shapes
-from ecsplan.diff import field_changes
-from ecsplan.model import copied
-from ecsplan.normalize import normal, view
+from ecsplan.aws import api as shapes
+from ecsplan.core.model import copied
+from ecsplan.core.normalize import normal, view
+from ecsplan.plan.diff import field_changes
 from tests.property.documents import shuffled
 from tests.property.requests import REQUESTS, documents
 from tests.property.shaped import patterns_in

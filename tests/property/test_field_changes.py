@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecsplan.diff import _compared, field_changes
-from ecsplan.model import Address, Ref
+from ecsplan.core.model import Address, Ref
+from ecsplan.plan.diff import _compared, field_changes
 
 REF = Ref(address=Address("task_definition.web"), output="arn")
 SCALARS = st.one_of(

@@ -7,12 +7,12 @@ import threading
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ecsplan import events
-from ecsplan.errors import AwsError
-from ecsplan.following import SETTLING, Follower
-from ecsplan.kinds.base import Progress, Waiting
-from ecsplan.model import Action, Doc
-from ecsplan.waiting import Seen
+from ecsplan.apply.logs import SETTLING, Follower
+from ecsplan.apply.wait import Seen
+from ecsplan.core import events
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Action, Doc
+from ecsplan.kinds.contract import Progress, Waiting
 from tests.support.streams import Streams
 from tests.support.world import EPOCH, Clock
 from tests.unit.fakes_kinds import ECS, call, step_of

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecsplan.model import Action, Doc, copied
+from ecsplan.core.model import Action, Doc, copied
 from tests.property.embedded import applied, declared, live, planned, seeded
 from tests.property.leaves import leaves, others
 from tests.property.requests import REQUESTS, documents

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsplan.diff import diff
-from ecsplan.kinds.base import Kind
-from ecsplan.model import Action, Call, Doc, Live, copied
-from ecsplan.normalize import normal
+from ecsplan.core.model import Action, Call, Doc, Live, copied
+from ecsplan.core.normalize import normal
+from ecsplan.kinds.contract import Kind
+from ecsplan.plan.diff import diff
 from tests.property.documents import (
     ANSWERED_RULES,
     ANSWERED_SERVICES,

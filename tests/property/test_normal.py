@@ -8,10 +8,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ecsplan.diff import field_changes
-from ecsplan.kinds.base import Kind
-from ecsplan.model import Doc, copied
-from ecsplan.normalize import normal, pruned, view
+from ecsplan.core.model import Doc, copied
+from ecsplan.core.normalize import normal, pruned, view
+from ecsplan.kinds.contract import Kind
+from ecsplan.plan.diff import field_changes
 from tests.property.documents import (
     DECLARED_SERVICES,
     RULES,

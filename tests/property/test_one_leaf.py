@@ -11,10 +11,10 @@ from botocore.model import StructureShape
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from ecsplan.diff import diff
-from ecsplan.errors import PlanningError
-from ecsplan.model import Doc, Live
-from ecsplan.normalize import normal
+from ecsplan.core.errors import PlanningError
+from ecsplan.core.model import Doc, Live
+from ecsplan.core.normalize import normal
+from ecsplan.plan.diff import diff
 from tests.property.embedded import applied, declared, live, seeded
 from tests.property.leaves import (
     EXCEPTED,

@@ -10,8 +10,8 @@ from botocore.model import ListShape, Shape, StructureShape
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsplan.model import Action, Doc
-from ecsplan.normalize import Default, Derive, Rule, normal, places, pruned
+from ecsplan.core.model import Action, Doc
+from ecsplan.core.normalize import Default, Derive, Rule, normal, places, pruned
 from tests.property.embedded import applied, declared, live, planned, seeded
 from tests.property.requests import documents
 from tests.property.shaped import model

@@ -9,13 +9,25 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsplan.compiler import compile_spec
-from ecsplan.diff import diff
+from ecsplan.apply.notify import message
+from ecsplan.core.model import (
+    Address,
+    Call,
+    Doc,
+    FieldChange,
+    Identity,
+    Plan,
+    Ref,
+    digest_of,
+    from_data,
+    to_data,
+    to_json,
+)
 from ecsplan.kinds import kind_of
-from ecsplan.live import observed
-from ecsplan.model import Address, Call, Doc, FieldChange, Identity, Plan, Ref, digest_of, from_data, to_data, to_json
-from ecsplan.notify import message
-from ecsplan.planner import plan_of
+from ecsplan.plan.compile import compile_spec
+from ecsplan.plan.diff import diff
+from ecsplan.plan.read import observed
+from ecsplan.plan.steps import plan_of
 from ecsplan.redact import mask_doc, mask_plan, scrub, secrets_of
 from ecsplan.render.json import plan_json
 from ecsplan.render.text import plan_text

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ecsplan.model import Doc
+from ecsplan.aws.api import members
+from ecsplan.core.model import Doc
 from ecsplan.sandbox import Sandbox
-from ecsplan.shapes import members
 from tests.unit import test_kind_event_targets_rows as targets
 from tests.unit import test_kind_task_definition_containers as containers
 from tests.unit import test_kind_task_definition_rows as tasks

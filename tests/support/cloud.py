@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ecsplan.aws import NO_CONNECTION, ONCE, READS, Gateway
-from ecsplan.compiler import requests
-from ecsplan.errors import AwsError
-from ecsplan.model import Call, Doc
+from ecsplan.aws.gateway import NO_CONNECTION, ONCE, READS, Gateway
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Call, Doc
+from ecsplan.plan.compile import requests
 from ecsplan.sandbox import errors
 from ecsplan.sandbox.ecs import Ecs
 from ecsplan.sandbox.events import Events
@@ -27,7 +27,7 @@ from ecsplan.sandbox.names import Ids
 from ecsplan.sandbox.outcomes import Outcomes
 from ecsplan.sandbox.seed import seed
 from ecsplan.sandbox.state import Region
-from ecsplan.spec import Spec
+from ecsplan.spec.load import Spec
 from tests.support.world import ACCOUNT, REGION, Clock, short
 
 INPUTS = {"ecs": Inputs("ecs"), "events": Inputs("events")}

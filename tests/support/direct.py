@@ -8,12 +8,13 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from ecsplan import events, pipeline
-from ecsplan.aws import ATTEMPTS, EXPIRED, ONCE, Reader
-from ecsplan.errors import AwsError
-from ecsplan.kinds.base import Answer
-from ecsplan.lock import Origin
-from ecsplan.model import Call, Doc, Identity, to_data
+from ecsplan import pipeline
+from ecsplan.aws.gateway import ATTEMPTS, EXPIRED, ONCE, Reader
+from ecsplan.core import events
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Call, Doc, Identity, to_data
+from ecsplan.journal.lock import Origin
+from ecsplan.kinds.contract import Answer
 from ecsplan.sandbox import Sandbox
 from ecsplan.sandbox.exchange import Incoming
 from tests.support.world import ACCOUNT, REGION, Clock

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ecsplan.model import Call
+from ecsplan.core.model import Call
 from ecsplan.sandbox import Sandbox
 from tests.support.direct import Direct, failure
 from tests.support.toml import Doc

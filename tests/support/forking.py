@@ -89,8 +89,8 @@ def serve() -> None:
 
 def prepare() -> None:
     """Everything that a command imports and reads, without a thread that a fork would lose."""
-    from ecsplan import cli, executor, pipeline, planner, rollback  # noqa: F401
-    from ecsplan.diff import field_changes
+    from ecsplan.plan import steps as planner  # noqa: F401
+    from ecsplan.plan.diff import field_changes
 
     field_changes({"a": 1}, {"a": 2})
     import boto3

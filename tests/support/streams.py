@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ecsplan.errors import AwsError
-from ecsplan.kinds.base import Answer
-from ecsplan.model import Call, Doc
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Call, Doc
+from ecsplan.kinds.contract import Answer
 from tests.support.world import Clock
 
 

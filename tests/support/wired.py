@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.awsrequest import AWSResponse
 
-from ecsplan.aws import Gateway
+from ecsplan.aws.gateway import Gateway
 from ecsplan.sandbox import Sandbox
 from ecsplan.sandbox.exchange import Incoming
 from tests.support.world import REGION, Clock

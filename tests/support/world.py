@@ -14,7 +14,7 @@ from typing import Any
 
 from ecsplan import cli, pipeline, rehearsal
 from ecsplan.sandbox import Sandbox
-from ecsplan.spec import Spec
+from ecsplan.spec.load import Spec
 from tests.support import toml
 from tests.support.toml import Doc
 

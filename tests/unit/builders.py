@@ -7,9 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ecsplan.journal import Began, Closed, Deployment, Done, Opened, Outcome
-from ecsplan.lock import Origin
-from ecsplan.model import (
+from ecsplan.core.model import (
     Action,
     Address,
     Call,
@@ -24,7 +22,9 @@ from ecsplan.model import (
     Settings,
     Step,
 )
-from ecsplan.planner import plan_digest
+from ecsplan.journal import Began, Closed, Deployment, Done, Opened, Outcome
+from ecsplan.journal.lock import Origin
+from ecsplan.plan.steps import plan_digest
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 IDENTITY = Identity(account=ACCOUNT, region=REGION)

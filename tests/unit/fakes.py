@@ -14,14 +14,14 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from ecsplan import events
-from ecsplan.aws import Gateway
-from ecsplan.errors import AwsError
-from ecsplan.executor import Options, Result, apply, resume
+from ecsplan.apply.engine import Options, Result, apply, resume
+from ecsplan.apply.send import Ports
+from ecsplan.aws.gateway import Gateway
+from ecsplan.core import events
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Call, Doc, Plan, Step
 from ecsplan.journal import Began, Closed, Deployment, Done, Entry, Failed, Opened
-from ecsplan.kinds.base import Answer
-from ecsplan.model import Call, Doc, Plan, Step
-from ecsplan.sending import Ports
+from ecsplan.kinds.contract import Answer
 from tests.unit.builders import ACCOUNT, AT, ORIGIN, REGION, START, task_definition_arn
 
 READS = ("describe_", "get_", "list_")

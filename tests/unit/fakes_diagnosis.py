@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
-from ecsplan.errors import AwsError
-from ecsplan.kinds.base import Answer, Waiting
-from ecsplan.model import Action, Call, Doc
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Action, Call, Doc
+from ecsplan.kinds.contract import Answer, Waiting
 from tests.unit.fakes_kinds import ECS, call, revision, step_of
 
 BEGAN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ecsplan.compiler import compile_spec
-from ecsplan.errors import AwsError
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Address, Call, Candidate, Doc, FieldChange, Live, Phase, Resource, Step
+from ecsplan.core.normalize import Form, normal, view
 from ecsplan.kinds import kinds
-from ecsplan.kinds.base import Answer, Delta, Kind
-from ecsplan.model import Address, Call, Candidate, Doc, FieldChange, Live, Phase, Resource, Step
-from ecsplan.normalize import Form, normal, view
-from ecsplan.spec import Spec, loads
+from ecsplan.kinds.contract import Answer, Delta, Kind
+from ecsplan.plan.compile import compile_spec
+from ecsplan.spec.load import Spec, loads
 from tests.support import toml
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -121,7 +121,7 @@ def kind(name: str) -> Kind:
 
 def delta_of(declared: Resource, live: Live) -> Delta:
     """The delta of one resource that refers to nothing."""
-    from ecsplan.diff import diff
+    from ecsplan.plan.diff import diff
 
     (delta,) = diff([declared], {declared.address: live})
     return delta
@@ -142,7 +142,7 @@ def same(of: Kind, live: Doc, declared: Doc) -> bool:
 
 def differences(of: Kind, live: Doc, declared: Doc) -> list[FieldChange]:
     """What a plan would show."""
-    from ecsplan.diff import field_changes
+    from ecsplan.plan.diff import field_changes
 
     wanted = normal(of.merge(live, declared), of.rules)
     return list(field_changes(view(normal(live, of.rules), of.rules), view(wanted, of.rules)))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ecsplan import lint
-from ecsplan.shapes import dotted
+from ecsplan.aws.api import dotted
+from ecsplan.spec import lint
 from tests.support.specs import ROLE
 
 DEFINITION = "task_definition"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ecsplan.errors import Exit, SpecError
-from ecsplan.spec import loads
+from ecsplan.core.errors import Exit, SpecError
+from ecsplan.spec.load import loads
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:deploys"
 

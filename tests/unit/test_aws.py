@@ -10,9 +10,9 @@ from botocore import exceptions
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from ecsplan.aws import FOR_ALL_CALLS, Gateway, is_throttled
-from ecsplan.errors import AwsError, EcsplanError, UsageError
-from ecsplan.model import Call
+from ecsplan.aws.gateway import FOR_ALL_CALLS, Gateway, is_throttled
+from ecsplan.core.errors import AwsError, EcsplanError, UsageError
+from ecsplan.core.model import Call
 from tests.unit.builders import ecs
 
 DESCRIBE = ecs("describe_services", services=["web"])

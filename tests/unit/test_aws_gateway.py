@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from ecsplan.aws import ATTEMPTS, THREADS, Gateway
-from ecsplan.errors import AwsError, UsageError
-from ecsplan.model import Call, Identity
+from ecsplan.aws.gateway import ATTEMPTS, THREADS, Gateway
+from ecsplan.core.errors import AwsError, UsageError
+from ecsplan.core.model import Call, Identity
 from tests.unit.builders import ACCOUNT, REGION, ecs
 from tests.unit.fakes import child_environment
 
@@ -197,7 +197,7 @@ def test_what_makes_something_new_each_time_is_not_repeated_by_botocore(
 
 def test_nothing_is_imported_before_the_first_call() -> None:
     code = (
-        "import sys; from ecsplan.aws import Gateway; g = Gateway(region='x'); g.reader(); g.close(); "
+        "import sys; from ecsplan.aws.gateway import Gateway; g = Gateway(region='x'); g.reader(); g.close(); "
         "print([n for n in ('boto3', 'botocore') if n in sys.modules])"
     )
     command = [sys.executable, "-c", code]

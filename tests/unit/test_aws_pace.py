@@ -13,10 +13,10 @@ import botocore.endpoint
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from ecsplan import events
-from ecsplan.aws import ATTEMPTS, ROUNDS, Gateway
-from ecsplan.errors import AwsError, StoppingError
-from ecsplan.model import Call
+from ecsplan.aws.gateway import ATTEMPTS, ROUNDS, Gateway
+from ecsplan.core import events
+from ecsplan.core.errors import AwsError, StoppingError
+from ecsplan.core.model import Call
 from tests.unit.builders import REGION, ecs
 from tests.unit.fakes import FakeClock
 

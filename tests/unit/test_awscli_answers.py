@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ecsplan.kinds.service_reading import ON_DEPLOYMENT
-from ecsplan.model import Action, Doc, Live, mapped
-from ecsplan.normalize import pruned
-from ecsplan.shapes import members
+from ecsplan.aws.api import members
+from ecsplan.core.model import Action, Doc, Live, mapped
+from ecsplan.core.normalize import pruned
+from ecsplan.kinds.service.read import ON_DEPLOYMENT
 from tests.support import awscli_examples
 from tests.support.awscli_examples import Example
 from tests.unit.fakes_kinds import FakeAsk, call, compiled, delta_of, describe, kind, listed, paths, resource, same

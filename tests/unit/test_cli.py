@@ -13,7 +13,7 @@ import pytest
 
 from ecsplan import __version__
 from ecsplan.cli import cli, run
-from ecsplan.errors import EcsplanError, StaleError
+from ecsplan.core.errors import EcsplanError, StaleError
 from tests.unit.fakes import child_environment
 
 COMMANDS = [

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from ecsplan.cli.deploying import exit_code, stopping, tell_outcome
-from ecsplan.cli.given import Duration, Given, screen
-from ecsplan.cli.telling import Saying
-from ecsplan.errors import Exit
-from ecsplan.executor import Result
+from ecsplan.apply.engine import Result
+from ecsplan.cli.deploy import exit_code, stopping, tell_outcome
+from ecsplan.cli.listeners import Saying
+from ecsplan.cli.options import Duration, Given, screen
+from ecsplan.core.errors import Exit
 from ecsplan.journal import Outcome
 from ecsplan.pipeline import Site
 from ecsplan.render.words import ansi, plain
@@ -110,7 +110,7 @@ def test_the_second_signal_stops_at_once() -> None:
     code = """
 import signal
 from ecsplan import pipeline
-from ecsplan.cli.deploying import stopping
+from ecsplan.cli.deploy import stopping
 with stopping(pipeline.connect(app="shop"), lambda text: None):
     signal.raise_signal(signal.SIGTERM)
     print("still here", flush=True)

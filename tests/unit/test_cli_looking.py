@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ecsplan import planfile
 from ecsplan.cli import run
+from ecsplan.core.model import Identity
 from ecsplan.journal import Closed, Journal, Outcome
-from ecsplan.model import Identity
+from ecsplan.plan import file as planfile
 from tests.unit.builders import AT, IDENTITY, ORIGIN, plan, register, update
 
 SPEC = """

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from ecsplan.explain import NO_ROW, deciding
+from ecsplan.aws.api import Field, walk
+from ecsplan.core.model import Doc
+from ecsplan.core.normalize import normal
 from ecsplan.kinds import kinds
-from ecsplan.kinds.base import Kind
-from ecsplan.model import Doc
-from ecsplan.normalize import normal
+from ecsplan.kinds.contract import Kind
+from ecsplan.plan.explain import NO_ROW, deciding
 from ecsplan.render.comparison import OPERATIONS, beyond, comparison_text, place, treatment
-from ecsplan.shapes import Field, walk
 from tests.conftest import Golden
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "comparison.md"

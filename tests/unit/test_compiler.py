@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ecsplan.compiler import check_tag, compile_spec, notifications, requests, tag_warnings, warnings_of
-from ecsplan.errors import Exit, UsageError
-from ecsplan.model import Notify
+from ecsplan.core.errors import Exit, UsageError
+from ecsplan.core.model import Notify
+from ecsplan.plan.compile import check_tag, compile_spec, notifications, requests, tag_warnings, warnings_of
 from tests.support.specs import TOPIC, container, definition, shop, spec, task
 from tests.unit.fakes_kinds import compiled, spec_of
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from ecsplan import events
-from ecsplan.diagnosing import diagnosed
-from ecsplan.kinds.base import Progress, Waiting
-from ecsplan.model import Action, Address
+from ecsplan.apply.diagnose import diagnosed
+from ecsplan.core import events
+from ecsplan.core.model import Action, Address
+from ecsplan.kinds.contract import Progress, Waiting
 from tests.unit.builders import run
 from tests.unit.fakes import Rig, stopped
 from tests.unit.fakes_kinds import call, step_of

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ecsplan.diff import diff, field_changes
-from ecsplan.errors import Exit, PlanningError
-from ecsplan.kinds.base import Delta
-from ecsplan.model import Action, Address, Candidate, Doc, FieldChange, Live, Ref, Resource, Settings
+from ecsplan.core.errors import Exit, PlanningError
+from ecsplan.core.model import Action, Address, Candidate, Doc, FieldChange, Live, Ref, Resource, Settings
+from ecsplan.kinds.contract import Delta
+from ecsplan.plan.diff import diff, field_changes
 from tests.unit.fakes_kinds import CLUSTER, candidate, live_of, resource, revision
 
 TASK, SERVICE, RULE, RUN = (

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from ecsplan.diff import diff
-from ecsplan.kinds.base import Delta
-from ecsplan.model import Action, Address, Candidate, Doc, Live, Ref
-from ecsplan.planner import cautions
+from ecsplan.core.model import Action, Address, Candidate, Doc, Live, Ref
+from ecsplan.kinds.contract import Delta
+from ecsplan.plan.diff import diff
+from ecsplan.plan.steps import cautions
 from tests.unit.fakes_kinds import (
     FakeAsk,
     call,

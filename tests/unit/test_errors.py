@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ecsplan import errors
-from ecsplan.errors import (
+from ecsplan.core import errors
+from ecsplan.core.errors import (
     AwsError,
     EcsplanError,
     Exit,

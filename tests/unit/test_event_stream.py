@@ -10,19 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan import events
-from ecsplan.diagnosis import (
-    ContainerEnd,
-    Diagnosis,
-    LogTail,
-    Pause,
-    ServiceEvent,
-    StoppedTasks,
-    Tally,
-    Verdict,
-)
+from ecsplan.core import events
+from ecsplan.core.diagnosis import ContainerEnd, Diagnosis, LogTail, Pause, ServiceEvent, StoppedTasks, Tally, Verdict
+from ecsplan.core.model import Action, Address, Phase, Step, from_data
 from ecsplan.journal import Outcome
-from ecsplan.model import Action, Address, Phase, Step, from_data
 from ecsplan.render.json import event_json, stream_head
 from tests.unit.builders import register, update
 

@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
-from ecsplan import events
-from ecsplan.errors import AwsError
-from ecsplan.executor import CONCURRENT
+from ecsplan.apply.engine import CONCURRENT
+from ecsplan.apply.send import Ports
+from ecsplan.core import events
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Address, Call, Phase, Ref, Settings, Step
 from ecsplan.journal import Began, Closed, Done, Outcome
-from ecsplan.model import Address, Call, Phase, Ref, Settings, Step
-from ecsplan.sending import Ports
 from tests.unit.builders import (
     AT,
     plan,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ecsplan import events
-from ecsplan.errors import AwsError
+from ecsplan.core import events
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Address
 from ecsplan.journal import Began, Closed, Done, Failed, Outcome
-from ecsplan.model import Address
 from tests.unit.builders import plan, register, retire, run, targets, task_definition_arn, update, whole
 from tests.unit.fakes import Rig, refusal, stopped
 

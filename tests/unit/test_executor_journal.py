@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecsplan.errors import JournalError
+from ecsplan.core.errors import JournalError
 from ecsplan.journal import Began, Closed, Done, Entry, Failed, Outcome
 from tests.unit.builders import plan, register, targets, update, whole
 from tests.unit.fakes import Rig, refusal

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan.errors import AwsError
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Plan
 from ecsplan.journal import Began, Closed, Deployment, Done, Entry, Failed, Opened, Outcome
-from ecsplan.model import Plan
 from tests.unit.builders import AT, ORIGIN, plan, register, run, targets, task_definition_arn, update, whole
 from tests.unit.fakes import Rig, refusal, service, stopped
 

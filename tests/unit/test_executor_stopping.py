@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from ecsplan import events
+from ecsplan.core import events
+from ecsplan.core.model import Call
 from ecsplan.journal import Began, Closed, Done, Failed, Outcome
-from ecsplan.model import Call
 from tests.unit.builders import AT, plan, register, retire, run, targets, update, whole
 from tests.unit.fakes import Rig, refusal, throttled
 

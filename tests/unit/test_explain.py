@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from ecsplan.explain import CHOSEN, NEW, NO_ROW, UNDECLARED, Explanation, Verdict, deciding, explain, why
-from ecsplan.model import Doc, FieldChange
-from ecsplan.normalize import Canon, Default, Drop, Keep, Keyed, Rule, Secret, Unordered
-from ecsplan.render.explained import NOTHING, explained_text
+from ecsplan.core.model import Doc, FieldChange
+from ecsplan.core.normalize import Canon, Default, Drop, Keep, Keyed, Rule, Secret, Unordered
+from ecsplan.plan.explain import CHOSEN, NEW, NO_ROW, UNDECLARED, Explanation, Verdict, deciding, explain, why
+from ecsplan.render.explain import NOTHING, explained_text
 from tests.unit.fakes_kinds import candidate, delta_of, live_of, resource, revision
 
 TEMPLATE: Doc = {"InputTemplate": '{"environment":[{"name":"DB_PASSWORD","value":"hunter26"}],"at":<time>}'}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ecsplan.diagnosis import alike
-from ecsplan.kinds.failure_words import TABLE, explain
-from ecsplan.kinds.service_events import events_since, explained
-from ecsplan.kinds.stopped_tasks import grouped
+from ecsplan.core.diagnosis import alike
+from ecsplan.kinds.ecs.reasons import TABLE, explain
+from ecsplan.kinds.ecs.stopped_tasks import grouped
+from ecsplan.kinds.service.events import events_since, explained
 from tests.unit.fakes_diagnosis import BEGAN, at, event, task
 
 PULL = "CannotPullContainerError: pull image manifest has been retried 5 time(s): "

@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
-from ecsplan import events
-from ecsplan.errors import AwsError, UsageError
-from ecsplan.following import BURST, FINAL, LONGEST, PER_SECOND, REFUSALS, SETTLING, Follower
-from ecsplan.kinds.base import Progress, Waiting
-from ecsplan.model import Action, Call, Doc
-from ecsplan.waiting import Seen
+from ecsplan.apply.logs import BURST, FINAL, LONGEST, PER_SECOND, REFUSALS, SETTLING, Follower
+from ecsplan.apply.wait import Seen
+from ecsplan.core import events
+from ecsplan.core.errors import AwsError, UsageError
+from ecsplan.core.model import Action, Call, Doc
+from ecsplan.kinds.contract import Progress, Waiting
 from tests.support.streams import Streams
 from tests.support.world import EPOCH, Clock
 from tests.unit.fakes import refusal, throttled

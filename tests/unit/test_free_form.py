@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecsplan.model import Doc
+from ecsplan.core.model import Doc
 from tests.unit.fakes_kinds import before, kind, paths, same
 
 SERVICE, RULE = kind("service"), kind("event_targets")

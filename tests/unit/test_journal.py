@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ecsplan.errors import JournalError
+from ecsplan.core.errors import JournalError
+from ecsplan.core.model import FORMAT_VERSION, Plan
 from ecsplan.journal import Began, Closed, Damaged, Done, Entry, Failed, Journal, Opened, Outcome
 from ecsplan.journal import read_file as read
-from ecsplan.lock import Origin
-from ecsplan.model import FORMAT_VERSION, Plan
+from ecsplan.journal.lock import Origin
 from tests.unit.builders import AT, IDENTITY, ORIGIN, plan, register, update, whole
 
 BEGAN = Began(at=AT, step=1)

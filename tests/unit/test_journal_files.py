@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ecsplan.errors import JournalError
+from ecsplan.core.errors import JournalError
+from ecsplan.core.model import Plan
 from ecsplan.journal import Began, Damaged, Done, Entry, Journal
-from ecsplan.model import Plan
-from ecsplan.writer import Writer
+from ecsplan.journal.writer import Writer
 from tests.unit.builders import AT, IDENTITY, ORIGIN, plan, whole
 
 FULL = Path("/dev/full")  # a device on which every write fails for want of space

@@ -15,10 +15,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ecsplan.errors import JournalError, LockedError
+from ecsplan.core.errors import JournalError, LockedError
+from ecsplan.core.model import to_json
 from ecsplan.journal import Journal, Outcome
-from ecsplan.lock import Origin
-from ecsplan.model import to_json
+from ecsplan.journal.lock import Origin
 from tests.unit.builders import AT, IDENTITY, ORIGIN, plan
 from tests.unit.fakes import child_environment
 
@@ -28,8 +28,8 @@ HOLD = """
 import sys
 from pathlib import Path
 from ecsplan.journal import Journal
-from ecsplan.lock import Origin
-from ecsplan.model import Identity
+from ecsplan.journal.lock import Origin
+from ecsplan.core.model import Identity
 root, account, region = sys.argv[1:]
 origin = Origin(user="eve", host="ci-9", pid=99, command="ecsplan deploy v9")
 with Journal(Path(root), "shop", Identity(account=account, region=region)).locked(origin, "yesterday"):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ecsplan.core.model import Plan
 from ecsplan.journal import Began, Closed, Deployment, Done, Failed, Opened, Outcome, unfinished
-from ecsplan.model import Plan
 from tests.unit.builders import AT, ORIGIN, deployment, plan, register, run, update
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ecsplan.errors import AwsError, PlanningError, RefusedError
-from ecsplan.kinds.base import Draft
-from ecsplan.model import Action, Address, Call, Doc, Live, Phase, Ref, Resource
+from ecsplan.core.errors import AwsError, PlanningError, RefusedError
+from ecsplan.core.model import Action, Address, Call, Doc, Live, Phase, Ref, Resource
+from ecsplan.kinds.contract import Draft
 from tests.support.specs import spec, task
 from tests.unit.fakes_kinds import (
     CLUSTER,

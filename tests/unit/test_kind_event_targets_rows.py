@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from ecsplan.model import Doc
-from ecsplan.normalize import normal
+from ecsplan.core.model import Doc
+from ecsplan.core.normalize import normal
 from tests.unit.fakes_kinds import CLUSTER, kind, paths, revision, same
 
 KIND = kind("event_targets")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ecsplan.kinds.newer import beyond, known
-from ecsplan.model import Doc
+from ecsplan.core.model import Doc
+from ecsplan.kinds.ecs.request_fields import beyond, known
 
 REQUEST = ("ecs", "register_task_definition")
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ecsplan.diagnosis import Tally, Verdict
-from ecsplan.errors import RefusedError
-from ecsplan.kinds.base import Look, Progress, Waiting
-from ecsplan.model import Action, Address, Doc, Irreversible, Live, Phase, Ref, Settings
+from ecsplan.core.diagnosis import Tally, Verdict
+from ecsplan.core.errors import RefusedError
+from ecsplan.core.model import Action, Address, Doc, Irreversible, Live, Phase, Ref, Settings
+from ecsplan.kinds.contract import Look, Progress, Waiting
 from tests.support.specs import container, definition, migration, spec, task
 from tests.unit.fakes_kinds import ECS, FakeAsk, call, compiled, delta_of, kind, live_of, resource, step_of
 

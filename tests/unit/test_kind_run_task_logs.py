@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ecsplan.kinds.base import Stream, Waiting
-from ecsplan.model import Action, Doc
+from ecsplan.core.model import Action, Doc
+from ecsplan.kinds.contract import Stream, Waiting
 from tests.unit.fakes_kinds import ECS, call, kind, step_of
 
 KIND = kind("run_task")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ecsplan.errors import AwsError, PlanningError, RefusedError
+from ecsplan.core.errors import AwsError, PlanningError, RefusedError
+from ecsplan.core.model import Action, Call, Doc, Live, Ref, Settings, refs_in
+from ecsplan.core.normalize import normal
 from ecsplan.kinds.service import with_resets
-from ecsplan.model import Action, Call, Doc, Live, Ref, Settings, refs_in
-from ecsplan.normalize import normal
 from tests.support.specs import spec, task
 from tests.unit.fakes_kinds import (
     ECS,

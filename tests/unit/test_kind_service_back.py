@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from ecsplan.diagnosis import Verdict
-from ecsplan.errors import RefusedError
-from ecsplan.kinds.base import Waiting, WayBack
-from ecsplan.model import Call, Doc
+from ecsplan.core.diagnosis import Verdict
+from ecsplan.core.errors import RefusedError
+from ecsplan.core.model import Call, Doc
+from ecsplan.kinds.contract import Waiting, WayBack
 from tests.unit.fakes_kinds import FakeAsk, call, kind, revision
 from tests.unit.test_kind_service_deployments import BEGAN, EARLIER, OURS, rollout, shifted
 from tests.unit.test_kind_service_waiting import NEW, OLD, deployment, waiting

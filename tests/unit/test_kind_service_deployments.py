@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ecsplan.diagnosis import Pause, Tally, Verdict
-from ecsplan.kinds.base import Look, Progress, Waiting
-from ecsplan.model import Doc
+from ecsplan.core.diagnosis import Pause, Tally, Verdict
+from ecsplan.core.model import Doc
+from ecsplan.kinds.contract import Look, Progress, Waiting
 from tests.unit.fakes_kinds import ECS, FakeAsk, call, kind, revision
 from tests.unit.test_kind_service_waiting import NEW, OLD, deployment, waiting
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from ecsplan.diff import diff
-from ecsplan.errors import PlanningError
-from ecsplan.kinds.base import Delta
-from ecsplan.model import Action, Address, Call, Doc, Ref
-from ecsplan.planner import cautions
+from ecsplan.core.errors import PlanningError
+from ecsplan.core.model import Action, Address, Call, Doc, Ref
+from ecsplan.kinds.contract import Delta
+from ecsplan.plan.diff import diff
+from ecsplan.plan.steps import cautions
 from tests.unit.fakes_kinds import candidate, kind, live_of, resource, revision
 
 TASK, SERVICE, RUN = "task_definition.web", "service.prod/web", "run_task.web/migrate"

@@ -7,10 +7,10 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from ecsplan.kinds.service_reading import READ_ONLY
-from ecsplan.model import Doc
-from ecsplan.normalize import normal
-from ecsplan.shapes import members
+from ecsplan.aws.api import members
+from ecsplan.core.model import Doc
+from ecsplan.core.normalize import normal
+from ecsplan.kinds.service.read import READ_ONLY
 from tests.unit.fakes_kinds import differences, kind, paths, revision, same
 
 KIND = kind("service")

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan.diagnosis import Verdict
-from ecsplan.kinds.base import Look, Progress, Waiting
-from ecsplan.model import Action, Doc
+from ecsplan.core.diagnosis import Verdict
+from ecsplan.core.model import Action, Doc
+from ecsplan.kinds.contract import Look, Progress, Waiting
 from tests.unit.fakes_kinds import ECS, FakeAsk, call, kind, revision, step_of
 
 KIND = kind("service")

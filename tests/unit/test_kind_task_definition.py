@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
-from ecsplan.errors import AwsError, RefusedError
-from ecsplan.kinds.task_definition_reading import family, revision_of, same_family
-from ecsplan.model import Action, Address, Call, Doc, Irreversible, Live, Phase, Ref, Resource
-from ecsplan.shapes import members
+from ecsplan.aws.api import members
+from ecsplan.core.errors import AwsError, RefusedError
+from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Live, Phase, Ref, Resource
+from ecsplan.kinds.task_definition.read import family, revision_of, same_family
 from tests.support.specs import container, spec
 from tests.unit.fakes_kinds import (
     FakeAsk,
@@ -71,7 +71,7 @@ def test_the_tag_is_put_in_images_and_nowhere_else() -> None:
 
 def test_a_second_tag_does_not_find_the_first_one() -> None:
     loaded = spec_of(spec({"task_definition": doc("web:{image_tag}")}))
-    from ecsplan.compiler import compile_spec
+    from ecsplan.plan.compile import compile_spec
 
     images = [compile_spec(loaded, tag)[0].doc["containerDefinitions"][0]["image"] for tag in ("v1", "v2")]
     assert images == ["web:v1", "web:v2"]

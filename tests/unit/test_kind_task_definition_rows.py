@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from ecsplan.model import Doc
+from ecsplan.core.model import Doc
 from tests.unit.fakes_kinds import kind, paths, same
 
 KIND = kind("task_definition")

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from ecsplan.diff import possible
-from ecsplan.errors import AwsError, Exit, PlanFileError
+from ecsplan.core.errors import AwsError, Exit, PlanFileError
+from ecsplan.core.model import Action, Address, Call, Doc
 from ecsplan.kinds import kind_of, kinds
-from ecsplan.kinds.base import Answer, Kind, Progress, Waiting, layered, overlay, replaced, short_arn, without_none
-from ecsplan.model import Action, Address, Call, Doc
+from ecsplan.kinds.contract import Answer, Kind, Progress, Waiting, layered, overlay, replaced, short_arn, without_none
+from ecsplan.plan.diff import possible
 from tests.unit.fakes_kinds import FakeAsk, before, call, candidate, live_of, resource, step_of
 
 PLAIN = Kind(name="plain", rank=9, rules=(), writes=frozenset(), compile=lambda _task, _scope: (), accept=lambda *_: {},

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecsplan.lint import MAX_DEFINITION, MAX_OVERRIDES, cautions, problems
-from ecsplan.spec import load
+from ecsplan.spec.lint import MAX_DEFINITION, MAX_OVERRIDES, cautions, problems
+from ecsplan.spec.load import load
 
 from .lint_tables import CONTAINERS, DEFINITION, fargate, said, task
 

@@ -7,10 +7,10 @@ from threading import Barrier
 
 import pytest
 
-from ecsplan.errors import AwsError
-from ecsplan.kinds.base import Answer
-from ecsplan.live import observed, read, ref_places
-from ecsplan.model import Address, Call, Doc, Live, Ref, Resource
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Address, Call, Doc, Live, Ref, Resource
+from ecsplan.kinds.contract import Answer
+from ecsplan.plan.read import observed, read, ref_places
 from tests.support.specs import shop
 from tests.unit.fakes_kinds import (
     CLUSTER,

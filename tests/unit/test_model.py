@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan.model import (
+from ecsplan.core.model import (
     Action,
     Address,
     Call,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ecsplan.model import Address, Doc, Ref
-from ecsplan.normalize import (
+from ecsplan.core.model import Address, Doc, Ref
+from ecsplan.core.normalize import (
     Canon,
     Default,
     Derive,

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from ecsplan import events
-from ecsplan.errors import AwsError, JournalError
+from ecsplan.apply.notify import LEFT_OUT, MAX_BYTES, announcer, deployment_message, message, notifier
+from ecsplan.core import events
+from ecsplan.core.errors import AwsError, JournalError
+from ecsplan.core.model import Action, Call, Doc, Notify, Step
 from ecsplan.journal import Deployment, Done, Opened, Outcome
-from ecsplan.lock import Origin
-from ecsplan.model import Action, Call, Doc, Notify, Step
-from ecsplan.notify import LEFT_OUT, MAX_BYTES, announcer, deployment_message, message, notifier
+from ecsplan.journal.lock import Origin
 from tests.support.specs import TOPIC
 from tests.support.world import EPOCH, Clock
 from tests.unit.builders import plan, register, task_definition_arn, update

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecsplan import events
-from ecsplan.errors import StoppingError
-from ecsplan.model import Call
-from ecsplan.pacing import NOTICE, RATES, REMINDER, SLOWEST, Meter, Pace, Rate, Turn, between_looks, rate_of
+from ecsplan.aws.pacing import NOTICE, RATES, REMINDER, SLOWEST, Meter, Pace, Rate, Turn, between_looks, rate_of
+from ecsplan.core import events
+from ecsplan.core.errors import StoppingError
+from ecsplan.core.model import Call
 from ecsplan.sandbox.rates import RATES as AS_SIMULATED
 from tests.unit.builders import ecs
 from tests.unit.fakes import FakeClock

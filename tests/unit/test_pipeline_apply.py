@@ -9,14 +9,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ecsplan import events, pipeline, planfile
-from ecsplan.errors import EcsplanError, LockedError, StaleError, UnfinishedError
-from ecsplan.executor import Options
+from ecsplan import pipeline
+from ecsplan.apply.engine import Options
+from ecsplan.core import events
+from ecsplan.core.errors import EcsplanError, LockedError, StaleError, UnfinishedError
+from ecsplan.core.model import Identity, Plan
 from ecsplan.journal import Deployment, Failed, Journal, Outcome
-from ecsplan.model import Identity, Plan
 from ecsplan.pipeline import Site
-from ecsplan.planner import plan_digest
-from ecsplan.spec import Spec
+from ecsplan.plan import file as planfile
+from ecsplan.plan.steps import plan_digest
+from ecsplan.spec.load import Spec
 from tests.unit.builders import AT, IDENTITY, ORIGIN, task_definition_arn
 from tests.unit.fakes import FakeAws, FakeClock, gateway_to, refusal, service
 

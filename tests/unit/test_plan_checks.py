@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan.model import Call, Change, Plan, Ref, Step
-from ecsplan.plan_checks import misshapen
+from ecsplan.core.model import Call, Change, Plan, Ref, Step
+from ecsplan.plan.file_checks import misshapen
 from tests.unit.builders import moved, plan, register, run, targets, update
 
 ARN = Ref(address=register().address, output="arn")

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan.diff import diff
-from ecsplan.kinds.base import Delta
-from ecsplan.model import Address, Doc, Identity, Live, Notify, Phase, Plan, from_data, to_data
-from ecsplan.planner import cautions, plan_digest, plan_of
+from ecsplan.core.model import Address, Doc, Identity, Live, Notify, Phase, Plan, from_data, to_data
+from ecsplan.kinds.contract import Delta
+from ecsplan.plan.diff import diff
+from ecsplan.plan.steps import cautions, plan_digest, plan_of
 from tests.support.specs import definition, spec, task
 from tests.unit.fakes_kinds import CLUSTER, candidate, compiled, delta_of, live_of, resource, revision
 

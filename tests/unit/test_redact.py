@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan import events
-from ecsplan.model import (
+from ecsplan.core import events
+from ecsplan.core.model import (
     Action,
     Address,
     Call,

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan.diagnosis import (
+from ecsplan.core.diagnosis import (
     LONGEST_LINE,
     ContainerEnd,
     Diagnosis,
@@ -20,8 +20,8 @@ from ecsplan.diagnosis import (
     shortened,
     together,
 )
+from ecsplan.core.model import Address, to_data, to_json
 from ecsplan.journal import Closed, Outcome
-from ecsplan.model import Address, to_data, to_json
 from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.json import deployment_json
 from ecsplan.render.text import deployment_text

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan import events
+from ecsplan.core import events
+from ecsplan.core.model import Address, FieldChange
 from ecsplan.journal import Damaged, Outcome
-from ecsplan.model import Address, FieldChange
 from ecsplan.redact import mask_plan
 from ecsplan.render.facts import revisions
 from ecsplan.render.json import deployment_json, dumps, event_json, history_json, plan_json, stream_head

@@ -11,12 +11,12 @@ import msgspec
 import pyte
 import pytest
 
-from ecsplan import events
-from ecsplan.diagnosis import Pause, Tally
+from ecsplan.core import events
+from ecsplan.core.diagnosis import Pause, Tally
+from ecsplan.core.model import Phase, Step
 from ecsplan.journal import Outcome
-from ecsplan.model import Phase, Step
-from ecsplan.render.board import Board, State
-from ecsplan.render.live import FALLBACK, LOOKS, Live, printed, size_of, table
+from ecsplan.render.table import Board, State
+from ecsplan.render.terminal import FALLBACK, LOOKS, Live, printed, size_of, table
 from tests.conftest import Golden
 from tests.support.world import Clock
 from tests.unit.builders import plan, register, retire, run, targets, task_definition_arn, update

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan import events
+from ecsplan.core import events
+from ecsplan.core.model import Address, Step
 from ecsplan.journal import Outcome
-from ecsplan.model import Address, Step
-from ecsplan.render.progress import Lines, outcome_text
+from ecsplan.render.lines import Lines, outcome_text
 from ecsplan.render.words import ansi, is_routine
 from tests.unit.builders import plan, register, retire, run, targets, task_definition_arn, update, whole
 

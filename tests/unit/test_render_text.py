@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecsplan.core.model import Change, FieldChange, Phase, Plan, Settings, Step
 from ecsplan.journal import Began, Damaged, Deployment, Failed, Outcome
-from ecsplan.model import Change, FieldChange, Phase, Plan, Settings, Step
 from ecsplan.redact import CHANGED, SENSITIVE, mask_plan
 from ecsplan.render.text import NO_CHANGES, deployment_text, history_text, plan_text
 from ecsplan.render.words import ansi, field_lines, fitted, plain, value_text, without_service

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from ecsplan.errors import UsageError
+from ecsplan.core.errors import UsageError
+from ecsplan.core.model import Action, Address, Change, Doc, Notify, Plan, Ref, Resource, Settings
 from ecsplan.journal import Began, Closed, Deployment, Outcome
-from ecsplan.model import Action, Address, Change, Doc, Notify, Plan, Ref, Resource, Settings
-from ecsplan.rollback import Back, target, to_deployment
+from ecsplan.plan.rollback import Back, target, to_deployment
 from tests.unit.builders import (
     AT,
     deployment,

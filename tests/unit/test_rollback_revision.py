@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ecsplan.errors import UsageError
-from ecsplan.model import Address, Candidate, Live, Resource, Settings
-from ecsplan.rollback import to_revision
+from ecsplan.core.errors import UsageError
+from ecsplan.core.model import Address, Candidate, Live, Resource, Settings
+from ecsplan.plan.rollback import to_revision
 from tests.unit.builders import revision, task_definition_arn
 
 

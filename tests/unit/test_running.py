@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ecsplan import events
+from ecsplan.core import events
+from ecsplan.core.model import Plan, Settings
 from ecsplan.journal import Began, Closed, Deployment, Done, Entry, Failed, Opened, Outcome
-from ecsplan.model import Plan, Settings
 from tests.unit.builders import ACCOUNT, AT, ORIGIN, REGION, plan, run, targets
 from tests.unit.fakes import Rig, refusal, stopped
 

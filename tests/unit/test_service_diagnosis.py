@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ecsplan.diagnosis import ContainerEnd, Diagnosis, LogTail, ServiceEvent, StoppedTasks, Verdict
-from ecsplan.errors import AwsError
-from ecsplan.kinds.base import Progress, Waiting
-from ecsplan.model import Doc
+from ecsplan.core.diagnosis import ContainerEnd, Diagnosis, LogTail, ServiceEvent, StoppedTasks, Verdict
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Doc
+from ecsplan.kinds.contract import Progress, Waiting
 from tests.unit.fakes_diagnosis import (
     NEW,
     OLD,

@@ -13,8 +13,8 @@ from botocore.validate import validate_parameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecsplan import shapes
-from ecsplan.shapes import Field, Problem, Request
+from ecsplan.aws import api as shapes
+from ecsplan.aws.api import Field, Problem, Request
 
 DEFINITION = Request(service="ecs", operation="register_task_definition")
 RUN = Request(service="ecs", operation="run_task")
@@ -73,7 +73,7 @@ def test_walk_ends_in_a_shape_that_holds_itself() -> None:
 def test_importing_loads_no_botocore_and_a_check_makes_no_session() -> None:
     program = """if True:
         import sys
-        import ecsplan.shapes as shapes
+        import ecsplan.aws.api as shapes
         assert not any(name.startswith(("botocore", "boto3")) for name in sys.modules), "import"
         shapes.check(shapes.Request(service="ecs", operation="run_task"), {"taskDefinition": "web"})
         assert not {"botocore.session", "botocore.client", "boto3"} & set(sys.modules), "check"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ecsplan import shapes
-from ecsplan.shapes import Problem
+from ecsplan.aws import api as shapes
+from ecsplan.aws.api import Problem
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecsplan import shapes, spec
-from ecsplan.errors import Exit, SpecError, UsageError
-from ecsplan.model import Notify, Settings
-from ecsplan.spec import Entry, Spec, load, loads, parse_duration
+from ecsplan.aws import api as shapes
+from ecsplan.core.errors import Exit, SpecError, UsageError
+from ecsplan.core.model import Notify, Settings
+from ecsplan.spec import load as spec
+from ecsplan.spec.load import Entry, Spec, load, loads, parse_duration
 
 from .spec_texts import FULL, HEAD, OTHER, TOPIC
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import botocore
 import pytest
 
-from ecsplan.spec import loads
+from ecsplan.spec.load import loads
 
 from .spec_texts import HEAD, OTHER, RULES, RUNS, SERVICES, faults
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ecsplan.diagnosis import ContainerEnd, Diagnosis, Verdict
-from ecsplan.kinds.base import Progress
-from ecsplan.model import Doc
+from ecsplan.core.diagnosis import ContainerEnd, Diagnosis, Verdict
+from ecsplan.core.model import Doc
+from ecsplan.kinds.contract import Progress
 from tests.unit.fakes_diagnosis import FakeAws, broken, container, definition, denied, one_off, task
 from tests.unit.fakes_kinds import kind
 

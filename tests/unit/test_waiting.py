@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from ecsplan import events
-from ecsplan.diagnosis import Tally
-from ecsplan.errors import AwsError
-from ecsplan.kinds.base import Waiting
-from ecsplan.model import Call, Settings, Step
-from ecsplan.waiting import LateError, LostError, said_together, wait_for
+from ecsplan.apply.wait import LateError, LostError, said_together, wait_for
+from ecsplan.core import events
+from ecsplan.core.diagnosis import Tally
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Call, Settings, Step
+from ecsplan.kinds.contract import Waiting
 from tests.unit.builders import ecs, register, run, targets, task_definition_arn, update
 from tests.unit.fakes import FakeAws, FakeClock, refusal, service, stopped, throttled
 

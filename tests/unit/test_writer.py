@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ecsplan.errors import JournalError
+from ecsplan.core.errors import JournalError
 from ecsplan.journal import Began
-from ecsplan.writer import Writer
+from ecsplan.journal.writer import Writer
 from tests.support.processes import until
 
 OTHERS = 9

@@ -1,0 +1,220 @@
+"""The lines that containers write while they are waited for: each once, in the order of its stream.
+
+They come from CloudWatch Logs, after each look and never instead of one. Nothing that goes wrong here is a failure of
+the deployment.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ecsplan.apply.wait import Clock, Seen
+from ecsplan.core import events
+from ecsplan.core.errors import AwsError, EcsplanError
+from ecsplan.core.model import Address, Call, Doc
+from ecsplan.kinds import kind_of
+from ecsplan.kinds.contract import Answer, Ask, Stream, Waiting
+
+# GetLogEvents has 25 requests a second for everybody in an account and region (CloudWatch Logs quotas).
+PER_SECOND, BURST = 10.0, 20.0
+# A page holds 10,000 events or 1 MB at most; an event of 256 KB may not have fitted.
+FULL_EVENTS, FULL_BYTES = 10_000, 700_000
+# The awslogs driver sends in batches, so the last lines come when the container is gone.
+SETTLING = 3.0
+PAUSE, LONGEST = 1.0, 30.0  # seconds between the last requests for a stream, and for as long as lines still come
+# Requests that are refused one after the other when the waiting is over: it will not be answered soon. What does not
+# mean "later" counts for more.
+REFUSALS, FINAL = 15, 3
+LATER = ("ThrottlingException", "ServiceUnavailableException")
+EMPTY = 10  # pages without a line, after which the end is taken for reached although the token is another one
+
+
+@dataclass(kw_only=True, eq=False)
+class Followed:
+    """A stream and how far it was read. `shown` is how many lines of the page at `token` were told already, `asked`
+    when the last request was made and `came` when one brought a line."""
+
+    address: Address
+    step: int
+    stream: Stream
+    token: str = ""
+    shown: int = 0
+    empty: int = 0
+    asked: float = 0.0
+    came: float = 0.0
+    more: bool = False
+    """the last page was not the last"""
+    full: bool = False
+    """and it was full"""
+    error: AwsError | None = None
+    """why the last request was not answered"""
+    refusals: int = 0
+    """how many requests were not answered, one after the other"""
+    running: float = -math.inf
+    """by this machine's clock, until when it was certainly still running"""
+    over: float = math.inf
+    """by the same, when it had ended"""
+
+
+class Follower:
+    """Follows the streams of all that one deployment waits for."""
+
+    def __init__(self, ask: Ask, clock: Clock, emit: events.Listener, stop: threading.Event, region: str) -> None:
+        self._ask, self._clock, self._emit, self._stop, self._region = ask, clock, emit, stop, region
+        self._open: dict[tuple[str, str], Followed] = {}
+        self._told: set[str] = set()
+        self._allowed, self._at = BURST, clock.now()
+        self._began = clock.now()
+
+    def heard(self, seen: Seen) -> None:
+        """After a look at one of those waited for: what is new in its streams, by one request each, more where pages
+        are full."""
+        for stream in kind_of(seen.one.address).streams(seen.one, seen.documents):
+            self._learn(seen.one, stream)
+        mine = [one for one in self._open.values() if one.step == seen.one.step.index]
+        while mine:
+            self._read(mine)
+            mine = [one for one in mine if one.full]
+
+    def finish(self) -> None:
+        """The rest, when the waiting is over: until nothing new comes any more from containers that have ended, and all
+        that is there now from the others."""
+        began = self._clock.now()
+        for one in self._open.values():
+            one.asked, one.refusals = 0.0, 0
+        while pending := [one for one in self._open.values() if not self._is_over(one, began)]:
+            at_once = [one for one in pending if one.more or not one.asked]
+            if not at_once:
+                self._clock.sleep(PAUSE)
+            if not self._read(at_once or pending):
+                self._clock.sleep(PAUSE)
+            if self._stop.is_set():
+                break
+        for one in self._open.values():
+            if one.error is not None:
+                self._say(f"the log lines of {one.address} may not be complete: {one.error.message}")
+        self._open.clear()
+
+    # --- which streams ---
+
+    def _learn(self, waiting: Waiting, stream: Stream) -> None:
+        address = waiting.address
+        known = self._open.get((stream.group, stream.name))
+        if known is not None:
+            self._look(known, stream)
+        elif not stream.name:
+            self._say(
+                f"the log lines of {address} are not shown: container {stream.container} has no "
+                "awslogs-stream-prefix, without which nobody knows the name of its stream"
+            )
+        elif stream.region not in ("", self._region):
+            self._say(f"the log lines of {address} are not shown: container {stream.container} logs to {stream.region}")
+        elif self._denied(stream.group) not in self._told:
+            since = -math.inf if waiting.old else self._began
+            new = Followed(address=address, step=waiting.step.index, stream=stream, running=since)
+            self._open[stream.group, stream.name] = new
+            self._look(new, stream)
+
+    def _look(self, one: Followed, stream: Stream) -> None:
+        """AWS's own time of its end is good where it can be true: the clocks may be hours apart."""
+        one.stream, now = stream, self._clock.now()
+        if stream.ended is None:
+            one.running = now
+        elif one.over > now:
+            one.over = stream.ended if one.running <= stream.ended <= now else now
+
+    def _say(self, message: str) -> None:
+        """Once."""
+        if message not in self._told:
+            self._told.add(message)
+            self._emit(events.Warned(message=message))
+
+    # --- reading ---
+
+    def _is_over(self, one: Followed, began: float) -> bool:
+        """Asked since the waiting was over, to the last page, and without a line when the driver had delivered all; or
+        asked for too long. What has ended has a last page, however many there are."""
+        ended, late = one.stream.ended, self._clock.now() - began >= LONGEST
+        if not one.asked or (one.more and not (late and ended is None)):
+            return False
+        if ended is None or late or one.refusals >= REFUSALS or (one.error is not None and one.error.locked_out):
+            return True
+        quiet = one.came < began + PAUSE or one.asked > one.came
+        return quiet and one.error is None and one.asked >= one.over + SETTLING
+
+    def _read(self, some: Sequence[Followed]) -> int:
+        """A page of each, as far as requests are allowed now, those first that have waited longest; how many."""
+        now = self._clock.now()
+        self._allowed = min(BURST, self._allowed + max(0.0, now - self._at) * PER_SECOND)
+        self._at = now
+        chosen = sorted(some, key=lambda one: one.asked)[: int(self._allowed)]
+        for one in some:
+            one.full = False
+        self._allowed -= len(chosen)
+        for one, answer in zip(chosen, self._answers(chosen), strict=True):
+            one.asked, one.error, one.more = now, answer.error, False
+            one.refusals = one.refusals + _weight(answer.error) if answer.error else 0
+            if answer.error is None:
+                self._take(one, answer.value())
+            elif "AccessDenied" in answer.error.code:
+                self._deny(one.stream.group)
+            elif answer.error.code == "ResourceNotFoundException":
+                one.error = None  # not there yet; the driver makes it with the first container that starts
+        return len(chosen)
+
+    def _answers(self, chosen: Sequence[Followed]) -> Iterable[Answer]:
+        calls = [_call(one) for one in chosen]
+        try:
+            return self._ask.many(calls) if calls else ()
+        except EcsplanError as error:
+            failure = error if isinstance(error, AwsError) else AwsError(error.message)
+            return [Answer(call=call, error=failure) for call in calls]
+
+    def _take(self, one: Followed, page: Doc) -> None:
+        found = page.get("events") or ()
+        new = found[one.shown :]
+        for event in new:
+            self._emit(_logged(one, event))
+        token = str(page.get("nextForwardToken") or one.token)
+        repeated = token == one.token  # at the end of the stream the token that was sent comes back
+        one.token, one.shown = token, len(found) if repeated else 0
+        one.empty = 0 if new or repeated else one.empty + 1
+        one.came = one.asked if new else one.came
+        one.more = not repeated and one.empty < EMPTY
+        size = sum(len(str(event.get("message", ""))) for event in found)
+        one.full = one.more and (len(found) >= FULL_EVENTS or size >= FULL_BYTES)
+
+    def _denied(self, group: str) -> str:
+        return f"log lines in {group} are not shown, because the role in use has no logs:GetLogEvents for it"
+
+    def _deny(self, group: str) -> None:
+        self._say(self._denied(group))
+        self._open = {key: other for key, other in self._open.items() if key[0] != group}
+
+
+def _weight(error: AwsError) -> int:
+    return 1 if error.unclear or error.code in LATER else FINAL
+
+
+def _call(one: Followed) -> Call:
+    params = {"logGroupName": one.stream.group, "logStreamName": one.stream.name, "startFromHead": True}
+    if one.token:
+        params["nextToken"] = one.token
+    return Call(service="logs", operation="get_log_events", params=params)
+
+
+def _logged(one: Followed, event: Doc) -> events.Logged:
+    stream = one.stream
+    at = datetime.fromtimestamp(int(event.get("timestamp") or 0) / 1000, UTC)
+    return events.Logged(
+        address=one.address,
+        source=stream.source,
+        task=stream.task,
+        container=stream.container,
+        at=at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        text=str(event.get("message", "")).rstrip("\r\n"),
+    )

@@ -1,0 +1,83 @@
+"""Letting a deployment go on that waits at lifecycle hooks for somebody to say so."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from ecsplan.apply.backward import put_back_before
+from ecsplan.apply.engine import Options, Result, Run, told
+from ecsplan.apply.send import Ports
+from ecsplan.apply.state import UnseenError, remember
+from ecsplan.apply.wait import look
+from ecsplan.core import events
+from ecsplan.core.diagnosis import Pause
+from ecsplan.core.errors import AwsError, JournalError, StoppingError
+from ecsplan.core.model import Phase, Step
+from ecsplan.journal import Deployment, Outcome
+from ecsplan.kinds import kind_of
+from ecsplan.kinds.contract import Waiting
+
+# Which service deployment is ours may take a look to learn, and another to find.
+LOOKS = 3
+NOBODY = "nothing waits at a hook: it was let go on already, its time ran out, or it never came so far"
+
+
+def go_on(deployment: Deployment, ports: Ports, options: Options) -> Result:
+    """Tell every hook that waits to let its rollout go on, then go on with the deployment as `resume` does."""
+    run = Run(deployment.plan, deployment.number, ports, options, deployment.opened.once, remember(deployment))
+
+    def work(run: Run) -> Result:
+        try:
+            _answer(run, _paused(run))
+        except StoppingError:
+            return run.result(Outcome.INTERRUPTED, "it was interrupted")
+        except (JournalError, UnseenError) as error:
+            return run.result(Outcome.STOPPED, error.message, error)
+        return run.go_back() if deployment.going_back else run.apply()
+
+    return told(run, work)
+
+
+def _paused(run: Run) -> list[tuple[Step, Pause]]:
+    """What waits for somebody: rollouts of the steps, and of those that put them back."""
+    waiting: Sequence[Waiting] = [
+        *(run.carry_out(step) for step in run.plan.steps if step.index in run.made and kind_of(step.address).resolve),
+        *(one for phase in Phase for one in put_back_before(run, phase) if kind_of(one.address).resolve),
+    ]
+    for _ in range(LOOKS):
+        try:
+            seen = look(waiting, run.ports.ask, run.ports.emit)
+        except AwsError as error:
+            raise UnseenError(f"what waits could not be seen: {error.message}", hint=error.hint) from error
+        if unseen := [one.address for one in waiting if one.step.index not in seen]:
+            raise UnseenError(f"whether {', '.join(unseen)} waits could not be seen")
+        shown = [seen[one.step.index] for one in waiting]
+        if found := [(one.one.step, one.progress.pause) for one in shown if one.progress.pause]:
+            return found
+        waiting = [
+            dataclasses.replace(one.one, outputs={**one.one.outputs, **one.progress.learned})
+            for one in shown
+            if one.progress.learned and not one.progress.done
+        ]
+        if not waiting:
+            break
+    return []
+
+
+def _answer(run: Run, paused: Sequence[tuple[Step, Pause]]) -> None:
+    """A hook that refuses is told of; the looks that follow tell whether it still waits."""
+    if not paused:
+        run.sender.warn(NOBODY)
+    for step, pause in paused:
+        if run.ports.stop.is_set():
+            raise StoppingError
+        resolve = kind_of(step.address).resolve
+        assert resolve is not None
+        try:
+            run.sender.aside(step, resolve(pause, True))
+        except AwsError as error:
+            run.sender.warn(f"{step.address}: {run.ports.clean(error.message)}")
+            continue
+        run.answered.add(pause.hook)
+        run.ports.emit(events.Continued(address=step.address, hook=pause.hook, stage=pause.stage))

@@ -1,0 +1,241 @@
+"""Wait for what takes time: one look at everything that is under way, then a pause, until all is done or one has
+failed."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeAlias
+
+from ecsplan.aws.pacing import between_looks
+from ecsplan.core import events
+from ecsplan.core.diagnosis import Verdict
+from ecsplan.core.errors import AwsError, EcsplanError
+from ecsplan.core.model import Call, Doc
+from ecsplan.kinds import by_kind, kind_of
+from ecsplan.kinds.contract import Ask, Progress, Waiting
+
+GO_ON = "Let it go on with `ecsplan continue`, or go back with `ecsplan rollback`."
+FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 5.0, 1.5  # seconds between two looks
+SOME = 3  # names, or notes, that are said in one line
+
+
+class Clock(Protocol):
+    """Time and chance, handed in."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def sleep(self, seconds: float) -> None:
+        """Returns early when somebody asks to stop."""
+
+    def random(self) -> float:
+        """From 0 up to 1, for jitter."""
+
+
+class LateError(EcsplanError):
+    """The time is over and something is still under way: `late`, each with how it was at the last look."""
+
+    def __init__(self, message: str, late: Sequence[tuple[Waiting, Progress]] = (), *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.late = tuple(late)
+
+
+class PausedError(EcsplanError):
+    """All that is still under way waits at lifecycle hooks, each as the last look has shown it."""
+
+    def __init__(self, paused: Sequence[tuple[Waiting, Progress]]) -> None:
+        super().__init__(
+            "; ".join(f"{one.address}: {progress.note}" for one, progress in paused),
+            hint=GO_ON,
+        )
+        self.paused = tuple(paused)
+
+
+class LostError(Exception):
+    """Something that was waited for has failed, each with how; `late` are those of them that are still under way."""
+
+    def __init__(self, failed: Sequence[tuple[Waiting, Progress]], late: Sequence[Waiting] = ()) -> None:
+        super().__init__("; ".join(progress.note for _, progress in failed))
+        self.failed, self.late = tuple(failed), tuple(late)
+
+    @property
+    def notes(self) -> str:
+        """What has failed, and how, for people."""
+        return said_together([(one.address, progress.note) for one, progress in self.failed])
+
+
+def said_together(notes: Sequence[tuple[str, str]]) -> str:
+    """Notes on addresses in one line: the same note once, and no more names and notes than can be read."""
+    groups: dict[str, list[str]] = {}
+    for address, note in dict.fromkeys(notes):
+        groups.setdefault(note, []).append(address)
+    said = [f"{_some(list(dict.fromkeys(addresses)))}: {note}" for note, addresses in groups.items()]
+    rest = [f"{len(said) - SOME} other failures"] if len(said) > SOME + 1 else said[SOME:]
+    return "; ".join([*said[:SOME], *rest])
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names if len(names) <= SOME + 1 else [*names[:SOME], f"{len(names) - SOME} others"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What one look has shown of one of those waited for: AWS's answers, and what they mean."""
+
+    one: Waiting
+    progress: Progress
+    documents: tuple[Doc, ...]
+
+
+Heard: TypeAlias = Callable[[Seen], None]
+
+
+def wait_for(
+    waiting: Sequence[Waiting],
+    ask: Ask,
+    clock: Clock,
+    emit: events.Listener,
+    stop: threading.Event,
+    timeout: int | None,
+    heard: Heard = lambda _seen: None,
+    answered: Collection[str] = (),
+    *,
+    to_the_end: bool = False,
+) -> None:
+    """Returns when all are done, or when `stop` is set. Raises LostError when some have failed (with `to_the_end`: when
+    the others have ended, too), LateError when the time is over, PausedError when all that is left waits for somebody.
+    `heard` is told of each look. Hooks that were `answered` wait for nobody: AWS may only not show it yet.
+
+    A look that AWS does not answer (throttled, connection lost) is no failure: the next one will tell.
+    """
+    started, pause = clock.now(), FIRST_PAUSE
+    pending = {one.step.index: one for one in waiting if kind_of(one.address).watch is not None}
+    failed: list[tuple[Waiting, Progress]] = []
+    while pending and not stop.is_set():
+        elapsed = clock.now() - started
+        seen = look(list(pending.values()), ask, emit)
+        for index, shown in seen.items():
+            # That it runs comes before what it says, and all that it has said before that it has ended.
+            told = partial(emit, _progressed(shown.one, shown.progress, elapsed))
+            for tell in (partial(heard, shown), told) if shown.progress.done else (told, partial(heard, shown)):
+                tell()
+            pending[index] = _with_learned(shown)
+            if shown.progress.done:
+                one = pending.pop(index)
+                if not shown.progress.ok:
+                    failed.append((one, shown.progress))
+        if failed and not (to_the_end and pending):
+            raise LostError(failed)
+        last = {index: seen[index].progress if index in seen else Progress(done=False) for index in pending}
+        late = [(one, last[index]) for index, one in pending.items() if elapsed >= _limit(one, timeout)]
+        if late:
+            hint = GO_ON if any(one.pause for one in last.values()) else "ECS goes on with the rollout."
+            _give_up(late, failed, _limit(late[0][0], timeout), emit, elapsed, hint)
+        if pending and all(one.pause and one.pause.hook not in answered for one in last.values()):
+            raise PausedError([(one, last[index]) for index, one in pending.items()])
+        if pending:
+            clock.sleep(between_looks(_looks(pending.values()), pause))
+            pause = min(pause * GROWTH, LONGEST_PAUSE)
+
+
+def _looks(waiting: Iterable[Waiting]) -> list[Call]:
+    """What one look at all of them asks for."""
+    groups = by_kind(list(waiting), lambda one: one.address)
+    return [look.call for kind, group in groups if kind.watch for look in kind.watch(group)]
+
+
+def _progressed(one: Waiting, progress: Progress, elapsed: float) -> events.Progressed:
+    return events.Progressed(
+        address=one.address,
+        note=progress.note,
+        done=progress.done,
+        ok=progress.ok,
+        elapsed=round(elapsed, 3),
+        verdict=progress.judged.value,
+        tally=progress.tally,
+        stage=progress.stage,
+        traffic=progress.traffic,
+        newest=progress.newest,
+        pause=progress.pause,
+        step=one.step.index,
+    )
+
+
+def _with_learned(shown: Seen) -> Waiting:
+    if not shown.progress.learned:
+        return shown.one
+    return dataclasses.replace(shown.one, outputs={**shown.one.outputs, **shown.progress.learned})
+
+
+def look(waiting: Sequence[Waiting], ask: Ask, emit: events.Listener) -> dict[int, Seen]:
+    """By the step's index, each that could be seen."""
+    result: dict[int, Seen] = {}
+    for kind, group in by_kind(waiting, lambda one: one.address):
+        looks = kind.watch(group) if kind.watch else ()
+        try:
+            answers = ask.many([look.call for look in looks])
+        except AwsError as error:
+            if error.locked_out:
+                raise
+            emit(events.Warned(message=f"could not look, will try again: {error.message}"))
+            continue
+        seen: dict[int, list[Doc] | None] = {one.step.index: [] for one in group}
+        for look, answer in zip(looks, answers, strict=True):
+            if answer.error is not None and look.optional:
+                continue
+            if answer.error is not None:
+                if "AccessDenied" in answer.error.code:
+                    raise answer.error
+                emit(events.Warned(message=f"could not look, will try again: {answer.error.message}"))
+            for index in look.steps:
+                documents = seen[index]
+                if answer.error is not None:
+                    seen[index] = None
+                elif documents is not None:
+                    documents.append(answer.value())
+        for one in group:
+            documents = seen[one.step.index]
+            if documents is not None:
+                progress = kind.progress(one, documents)
+                result[one.step.index] = Seen(one=one, progress=progress, documents=tuple(documents))
+    return result
+
+
+def _limit(one: Waiting, timeout: int | None) -> int:
+    if timeout is not None:
+        return timeout
+    declared = one.step.settings.timeout
+    return declared if declared is not None else kind_of(one.address).timeout
+
+
+def _give_up(
+    late: Sequence[tuple[Waiting, Progress]],
+    before: Sequence[tuple[Waiting, Progress]],
+    limit: int,
+    emit: events.Listener,
+    elapsed: float,
+    hint: str,
+) -> None:
+    """Something that had to end in time has failed, as others have `before`; a rollout that has not ended is only not
+    finished."""
+    over = [
+        (one, dataclasses.replace(last, done=True, ok=False, note=_lateness(limit, last), verdict=Verdict.TIMED_OUT))
+        for one, last in late
+    ]
+    for one, progress in over:
+        emit(_progressed(one, progress, elapsed))
+    failed = [(one, progress) for one, progress in over if kind_of(one.address).late_is_failure]
+    if failed:
+        raise LostError([*before, *failed], [one for one, _ in failed])
+    message = "; ".join(f"{one.address}: {progress.note}" for one, progress in over)
+    raise LateError(message, over, hint=hint)
+
+
+def _lateness(limit: int, last: Progress) -> str:
+    """How it is then, and what it has met last."""
+    newest = f"the newest event: {last.newest.rstrip('.')}" if last.newest else ""
+    return f"not finished after {limit} s" + ": " * bool(last.note) + "; ".join(filter(None, (last.note, newest)))

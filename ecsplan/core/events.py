@@ -1,0 +1,131 @@
+"""What the executor says while it works: typed facts, no wording. Words and colours belong to whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from ecsplan.core.diagnosis import Diagnosis, Pause, Tally
+from ecsplan.core.model import Action, Address, Phase, Step, Value
+
+
+class Event(Value, tag_field="event", frozen=True, kw_only=True):
+    """Base of all events."""
+
+
+class Planned(Value, frozen=True, kw_only=True):
+    """A step that is to come; `made` where it was carried out before the deployment was resumed."""
+
+    index: int
+    phase: Phase
+    address: Address
+    action: Action
+    made: bool = False
+
+
+class DeploymentStarted(Event, tag="deployment_started", frozen=True, kw_only=True):
+    """`steps` is how many there are, `planned` what they are, in order."""
+
+    number: int
+    app: str
+    tag: str
+    steps: int
+    planned: tuple[Planned, ...] = ()
+
+
+class StepStarted(Event, tag="step_started", frozen=True, kw_only=True):
+    step: Step
+    undo: bool = False
+
+
+class StepDone(Event, tag="step_done", frozen=True, kw_only=True):
+    """The call was accepted; its effect may still be under way."""
+
+    step: Step
+    outputs: dict[str, str]
+    undo: bool = False
+
+
+class StepFailed(Event, tag="step_failed", frozen=True, kw_only=True):
+    step: Step
+    error: str
+    undo: bool = False
+
+
+class Progressed(Event, tag="progressed", frozen=True, kw_only=True):
+    """One look at something that takes time. `elapsed` is in seconds since waiting for it began. `step` is the index of
+    the step that it is about: several of one address can be under way.
+
+    `verdict` is a word of `diagnosis.Verdict`. `stage` is AWS's word for how far a rollout is, `traffic` the share of
+    production traffic that the new revision gets, in percent, `newest` the newest of the service's events that this
+    rollout has caused; each is left empty where there is none.
+    """
+
+    address: Address
+    note: str
+    done: bool
+    ok: bool
+    elapsed: float
+    verdict: str = "under way"
+    tally: Tally | None = None
+    stage: str = ""
+    traffic: float | None = None
+    newest: str = ""
+    pause: Pause | None = None
+    step: int = 0
+
+
+class Logged(Event, tag="logged", frozen=True, kw_only=True):
+    """What a container wrote at once while it was waited for, a line as a rule. `task` is the task's id, `source` what
+    people call the writer: the task's name, with the container and the task's id where there are several. `at` is when
+    it was written (ISO 8601 in UTC)."""
+
+    address: Address
+    source: str
+    task: str
+    container: str
+    at: str
+    text: str
+
+
+class Diagnosed(Event, tag="diagnosed", frozen=True, kw_only=True):
+    """Why something that was waited for has failed."""
+
+    address: Address
+    diagnosis: Diagnosis
+
+
+class Continued(Event, tag="continued", frozen=True, kw_only=True):
+    """A lifecycle hook was told to let a rollout go on. `stage` is AWS's word for where it waited."""
+
+    address: Address
+    hook: str
+    stage: str
+
+
+class Warned(Event, tag="warned", frozen=True, kw_only=True):
+    message: str
+
+
+class Paced(Event, tag="paced", frozen=True, kw_only=True):
+    """Requests wait because AWS takes no more of them at a time: `waiting` of `call` (`ecs:update_service`) and what
+    shares its rate, of which `per_second` are sent now."""
+
+    call: str
+    per_second: float
+    waiting: int
+
+
+class UndoStarted(Event, tag="undo_started", frozen=True, kw_only=True):
+    reason: str
+
+
+class DeploymentEnded(Event, tag="deployment_ended", frozen=True, kw_only=True):
+    """`outcome` is a word of `journal.Outcome`; `reason` says why where it did not succeed."""
+
+    number: int
+    outcome: str
+    reason: str
+
+
+Listener: TypeAlias = Callable[[Event], None]

@@ -1,0 +1,345 @@
+"""What AWS does to a request before it answers it back, as rows of a table, and the few lines that apply them.
+
+A kind lists its rows at the top of its file; each has a path, an effect and the reason (with its source). `normal`
+brings a declared and a live document to one form, so that they can be compared naively; `view` names list items by
+identity, so that a difference reads `containers.web.environment.DEBUG`. Absent, null, [] and {} are one and the same
+throughout.
+
+A path is AWS's own names joined by dots; `*` stands for every item of a list.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from itertools import groupby
+from typing import Any, TypeAlias
+
+from ecsplan.core.model import Doc, Value, copied
+
+
+class Default(Value, frozen=True, kw_only=True, eq=False):
+    """Where the parent is there and the field is not, AWS answers `value`."""
+
+    path: str
+    value: Any
+    reason: str
+
+
+class Derive(Value, frozen=True, kw_only=True, eq=False):
+    """What AWS answers depends on other fields: `of(document, parent)` gives the value, None to leave the field as
+    it is."""
+
+    path: str
+    of: Callable[[Doc, Doc], Any]
+    reason: str
+
+
+class Canon(Value, frozen=True, kw_only=True, eq=False):
+    """Several spellings of one value: `to` picks one. `to(value)` must be idempotent."""
+
+    path: str
+    to: Callable[[Any], Any]
+    reason: str
+
+
+class Drop(Value, frozen=True, kw_only=True, eq=False):
+    """Not part of what is compared; with `when`, only the values for which it holds."""
+
+    path: str
+    reason: str
+    when: Callable[[Any], bool] | None = None
+
+
+class Keyed(Value, frozen=True, kw_only=True, eq=False):
+    """A list whose items have an identity: compared by it, in any order. `by` names the fields that make it (those
+    absent are left out), `label` replaces the list's name in paths, and with `value` the item stands for that field."""
+
+    path: str
+    by: tuple[str, ...]
+    reason: str
+    label: str = ""
+    value: str = ""
+
+
+class Unordered(Value, frozen=True, kw_only=True, eq=False):
+    """A list that AWS treats as a set."""
+
+    path: str
+    reason: str
+
+
+class Keep(Value, frozen=True, kw_only=True, eq=False):
+    """A block that AWS replaces whole: it is sent as the live values with the declared ones over them."""
+
+    path: str
+    reason: str
+
+
+class Secret(Value, frozen=True, kw_only=True, eq=False):
+    """A map, or a list of name/value pairs, in which a name may say that its value is secret."""
+
+    path: str
+    reason: str
+
+
+class Leaf(Value, frozen=True, kw_only=True):
+    """A value of a document, with the place that it has in the rules' words (`containerDefinitions.*.image`)."""
+
+    path: str
+    value: Any
+
+
+# Asked for in this order, because most values are scalars and asking whether something is a Mapping takes longest.
+SCALARS = (str, int, float)
+CONTAINERS = (dict, list, tuple, Mapping)
+PLAIN = frozenset({str, int, float, bool})  # the types that scalars from JSON and TOML are of
+
+Rule: TypeAlias = Default | Derive | Canon | Drop | Keyed | Unordered | Keep | Secret
+
+
+def normal(doc: Doc, rules: Sequence[Rule]) -> Doc:
+    """The document in AWS's shape with every rule applied, in the table's order. Idempotent; the argument is not
+    edited."""
+    result: Doc = pruned(doc) or {}  # a new document, down to the leaves
+    for above, rows in _table(tuple(rules)).runs:
+        if above and above[0] not in result:  # of most rows' fields a document has nothing
+            continue
+        parents = _parents(result, above)
+        for row in rows:
+            for parent in parents:
+                if row.fills or row.field in parent:
+                    row.effect(row.rule, result, parent, row.field)
+    return pruned(result) or {}
+
+
+class Form:
+    """A document of a kind with its normal form, which is made when it is first asked for and then kept. As all
+    documents, neither is edited."""
+
+    __slots__ = ("_normal", "_rules", "doc")
+
+    def __init__(self, doc: Doc, rules: tuple[Rule, ...], known: Doc | None = None) -> None:
+        """`known` is the normal form, where that has been made already."""
+        self.doc, self._rules, self._normal = doc, rules, known
+
+    @property
+    def normal(self) -> Doc:
+        if self._normal is None:
+            self._normal = normal(self.doc, self._rules)
+        return self._normal
+
+
+def view(normal_doc: Doc, rules: Sequence[Rule]) -> Doc:
+    """A normal document with keyed lists as maps from identity to item: the form in which differences are named."""
+    return _View(rules).of(normal_doc)
+
+
+def leaves(doc: Doc, rules: Sequence[Rule]) -> dict[str, Leaf]:
+    """The leaves of `view(doc, rules)`, by path as differences name it; a list whose order matters is one leaf."""
+    found: dict[str, Leaf] = {}
+
+    def keep(path: str, name: str, value: Any) -> None:
+        found[name] = Leaf(path=path, value=value)
+
+    _View(rules, keep).of(doc)
+    return found
+
+
+def is_empty(value: Any) -> bool:
+    """Absent, null, [] and {} are one and the same to AWS; "", 0 and false are values."""
+    if value is None:
+        return True
+    return not isinstance(value, SCALARS) and isinstance(value, CONTAINERS) and len(value) == 0
+
+
+def pruned(value: Any) -> Any:
+    """The value without anything empty in it, as a copy that its owner may edit; None if nothing is left."""
+    if isinstance(value, SCALARS):
+        return value
+    if isinstance(value, dict | Mapping):
+        fields = {}
+        for name, item in value.items():
+            # Most members are scalars, and to call for each of them takes longer than all else here.
+            if type(item) in PLAIN or (item := pruned(item)) is not None:
+                fields[name] = item
+        return fields or None
+    if isinstance(value, list | tuple):
+        return [kept for item in value if (kept := pruned(item)) is not None] or None
+    return value
+
+
+def sort_key(value: Any) -> str:
+    """An order for any JSON values, references included."""
+    return json.dumps(value, sort_keys=True, default=repr)
+
+
+def identity(item: Any, rule: Keyed) -> str:
+    """The name of a keyed item in paths: its identifying fields joined by `/`."""
+    if not isinstance(item, Mapping):
+        return str(item)
+    return "/".join(str(item[field]) for field in rule.by if not is_empty(item.get(field)))
+
+
+def places(doc: Any, path: str) -> Sequence[tuple[Doc, str]]:
+    """Every (parent, field name) that a path points at, whether or not the field is there; parents are maps."""
+    *above, field = path.split(".")
+    return [(parent, field) for parent in _parents(doc, above)]
+
+
+def _parents(doc: Any, above: Sequence[str]) -> list[Doc]:
+    parents = [doc]
+    for name in above:
+        if name == "*":
+            parents = [item for parent in parents if isinstance(parent, list) for item in parent]
+        else:
+            parents = [parent[name] for parent in parents if isinstance(parent, dict) and name in parent]
+    return [parent for parent in parents if isinstance(parent, dict)]
+
+
+# --- what each row does to a field of a parent ---
+
+Effect: TypeAlias = Callable[[Any, Doc, Doc, str], None]
+
+
+def _default(rule: Default, doc: Doc, parent: Doc, field: str) -> None:
+    if is_empty(parent.get(field)):
+        parent[field] = copied(rule.value)
+
+
+def _derive(rule: Derive, doc: Doc, parent: Doc, field: str) -> None:
+    if (value := rule.of(doc, parent)) is not None:
+        parent[field] = value
+
+
+def _canon(rule: Canon, doc: Doc, parent: Doc, field: str) -> None:
+    parent[field] = rule.to(parent[field])
+
+
+def _drop(rule: Drop, doc: Doc, parent: Doc, field: str) -> None:
+    if rule.when is None or rule.when(parent[field]):
+        del parent[field]
+
+
+def _unordered(rule: Unordered, doc: Doc, parent: Doc, field: str) -> None:
+    if isinstance(parent[field], list):
+        parent[field] = sorted(parent[field], key=sort_key)
+
+
+def _keyed(rule: Keyed, doc: Doc, parent: Doc, field: str) -> None:
+    if isinstance(parent[field], list):
+        if rule.value:
+            parent[field] = [_with_value(item, rule.value) for item in parent[field]]
+        # A stable sort: of two items with one identity the later stays the later, as it is for AWS.
+        parent[field] = sorted(parent[field], key=lambda item: identity(item, rule))
+
+
+EFFECTS: Mapping[type, Effect] = {
+    Default: _default,
+    Derive: _derive,
+    Canon: _canon,
+    Drop: _drop,
+    Unordered: _unordered,
+    Keyed: _keyed,
+}  # the other rows say nothing about what is compared
+
+
+class _Row(Value, frozen=True, kw_only=True):
+    rule: Rule
+    field: str
+    effect: Effect
+    fills: bool
+    """has it something to do where the field is absent?"""
+
+
+class _Table(Value, frozen=True, kw_only=True):
+    """Rows as they are applied: those in a row whose fields have the same parents look for these once, since none of
+    them changes what the parents are."""
+
+    runs: tuple[tuple[tuple[str, ...], tuple[_Row, ...]], ...]
+    keyed: Mapping[str, Keyed]
+
+
+@lru_cache(maxsize=64)
+def _table(rules: tuple[Rule, ...]) -> _Table:
+    """Rows are equal where they are one, so that looking for a table costs nothing."""
+    effective = [rule for rule in rules if type(rule) in EFFECTS]
+    runs = []
+    for above, group in groupby(effective, key=lambda rule: tuple(rule.path.split(".")[:-1])):
+        rows = [
+            _Row(
+                rule=rule,
+                field=rule.path.rpartition(".")[2],
+                effect=EFFECTS[type(rule)],
+                fills=isinstance(rule, Default | Derive),
+            )
+            for rule in group
+        ]
+        runs.append((above, tuple(rows)))
+    return _Table(runs=tuple(runs), keyed={rule.path: rule for rule in rules if isinstance(rule, Keyed)})
+
+
+def _with_value(item: Any, field: str) -> Any:
+    """An entry without its value is one whose value is empty."""
+    return {**item, field: ""} if isinstance(item, Mapping) and item.get(field) is None else item
+
+
+class _View:
+    """Names list items by identity, and tells `leaf` of every leaf with the place in AWS's shape that it came from."""
+
+    def __init__(self, rules: Sequence[Rule], leaf: Callable[[str, str, Any], None] | None = None) -> None:
+        self.keyed, self.leaf = _table(tuple(rules)).keyed, leaf
+
+    def of(self, doc: Doc) -> Doc:
+        return self._members(doc, "", "")
+
+    def _named(self, value: Any, path: str, name: str) -> Any:
+        """`path` is the place in the rules' words, `name` in those of differences."""
+        if isinstance(value, Mapping):
+            return self._members(value, path, name)
+        if isinstance(value, list) and (rule := self.keyed.get(path)) is not None:
+            return self._by_identity(value, path, name, rule)
+        return self._leaf(value, path, name)
+
+    def _members(self, doc: Mapping[str, Any], path: str, name: str) -> Doc:
+        result: Doc = {}
+        for field, item in doc.items():
+            here = _below(path, field)
+            rule = self.keyed.get(here)
+            label = (rule and rule.label) or field
+            if self.leaf is None and type(item) in PLAIN:  # most of them; only for leaves are names needed
+                result[label] = item
+            else:
+                result[label] = self._named(item, here, _below(name, label))
+        return result
+
+    def _leaf(self, value: Any, path: str, name: str) -> Any:
+        if self.leaf is not None:
+            self.leaf(path, name, value)
+        return value
+
+    def _by_identity(self, items: list[Any], path: str, name: str, rule: Keyed) -> Doc:
+        result: Doc = {}
+        here = f"{path}.*"
+        for item in items:
+            label = identity(item, rule)
+            key, count = label, 1
+            while key in result:
+                count += 1
+                key = f"{label}#{count}"
+            called = _below(name, key)
+            if rule.value and isinstance(item, Mapping):
+                result[key] = self._leaf(item.get(rule.value, ""), f"{here}.{rule.value}", called)
+            elif isinstance(item, Mapping) and (rest := {k: v for k, v in item.items() if k not in rule.by}):
+                result[key] = self._named(rest, here, called)
+            elif isinstance(item, Mapping):
+                # Nothing but its identity: that it is there is all there is to tell.
+                result[key] = self._leaf(True, here, called)
+            else:
+                result[key] = self._leaf(item, here, called)
+        return result
+
+
+def _below(path: str, field: str) -> str:
+    return f"{path}.{field}" if path else field

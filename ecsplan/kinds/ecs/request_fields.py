@@ -1,0 +1,69 @@
+"""Answers of an AWS that is newer than the installed botocore: members that its request does not have.
+
+They can be neither declared nor sent, so they are no difference and never part of a request (aws-semantics: a key in an
+answer that is not declared and not known is never a difference).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from ecsplan.aws.api import walk
+from ecsplan.core.model import Doc
+
+
+@cache
+def _fields(service: str, operation: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The patterns of all fields of a request, and of those that have members of their own."""
+    fields = frozenset(field.pattern for field in walk(service, operation))
+    return fields, frozenset(field.rpartition(".")[0] for field in fields)
+
+
+@cache
+def free_form(service: str, operation: str) -> frozenset[str]:
+    """The names of members that are maps with names of their own: compared, and replaced, as a whole."""
+    return frozenset(field.pattern.rpartition(".")[2] for field in walk(service, operation) if field.type == "map")
+
+
+def beyond(service: str, operation: str, declared: Doc) -> frozenset[str]:
+    """The patterns of what is declared and not in the model: of an older deployment, made with a newer botocore."""
+    fields, parents = _fields(service, operation)
+    return frozenset(at for at in _places(declared, "", fields, parents) if at not in fields)
+
+
+def known(service: str, operation: str, doc: Doc, also: frozenset[str] = frozenset(), *, top: bool = True) -> Doc:
+    """The document without members that the request does not have, and that are not among the patterns `also`; without
+    `top`, those that stand at its top are left alone."""
+    fields, parents = _fields(service, operation)
+    result: Doc = {
+        name: _known(value, name, fields | also, parents)
+        for name, value in doc.items()
+        if not top or name in fields or name in also
+    }
+    return result
+
+
+def _known(value: Any, at: str, fields: frozenset[str], parents: frozenset[str]) -> Any:
+    if isinstance(value, list):
+        return [_known(item, f"{at}[]", fields, parents) for item in value]
+    if isinstance(value, Mapping) and at in parents:
+        return {
+            name: _known(item, f"{at}.{name}", fields, parents)
+            for name, item in value.items()
+            if f"{at}.{name}" in fields
+        }
+    return value  # a scalar, a map with names of its own, or free-form
+
+
+def _places(value: Any, at: str, fields: frozenset[str], parents: frozenset[str]) -> Iterator[str]:
+    """The patterns of the members that a document has."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _places(item, f"{at}[]", fields, parents)
+    elif isinstance(value, Mapping) and at in parents:
+        for name, item in value.items():
+            place = f"{at}.{name}" if at else name
+            yield place
+            yield from _places(item, place, fields, parents)

@@ -1,0 +1,122 @@
+"""The requests that set and remove EventBridge targets, and what becomes of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ecsplan.core.errors import RefusedError
+from ecsplan.core.model import Action, Address, Call, Doc, FieldChange, Phase, Step
+from ecsplan.core.normalize import normal
+from ecsplan.kinds.contract import Ask, Delta, Draft
+from ecsplan.kinds.ecs.required_fields import missing
+from ecsplan.kinds.event_targets.read import all_pages, by_id, listing, names_of
+from ecsplan.kinds.event_targets.rules import RULES
+
+BATCH = 10  # entries per PutTargets or RemoveTargets call (EventBridge quotas)
+ABSENT = "absent"  # in a rollback's document: Ids of targets that were not there before
+
+
+def steps(delta: Delta) -> tuple[Draft, ...]:
+    """PutTargets for targets that change and for new ones, RemoveTargets for those to go; others are not sent."""
+    assert delta.found is not None
+    old, new = by_id(delta.before.normal), by_id(delta.after.normal)
+    raw, wanted = by_id(delta.found.doc), by_id(delta.wanted)
+    changed = [name for name in wanted if name in old and new[name] != old[name]]
+    created = [name for name in wanted if name not in old]
+    gone = [name for name in delta.resource.doc.get(ABSENT, ()) if name in old]
+    names = names_of(delta.resource.doc)
+
+    def put(ids: Sequence[str], targets: Mapping[str, Doc]) -> Call:
+        params = {**names, "Targets": [_sendable(targets[i]) for i in ids]}
+        return Call(service="events", operation="put_targets", params=params)
+
+    def remove(ids: Sequence[str]) -> Call:
+        return Call(service="events", operation="remove_targets", params={**names, "Ids": list(ids)})
+
+    drafts = []
+    for ids in _batches(changed):
+        drafts.append(_draft(delta, Action.UPDATE, ids, put(ids, wanted), put(ids, raw)))
+    for ids in _batches(created):
+        drafts.append(_draft(delta, Action.CREATE, ids, put(ids, wanted), remove(ids)))
+    for ids in _batches(gone):
+        drafts.append(_draft(delta, Action.DELETE, ids, remove(ids), put(ids, raw)))
+    return tuple(drafts)
+
+
+def refused(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
+    """What a target that changes would have to have; of its revision, which may not be known yet, nothing is asked."""
+    old = by_id(delta.before.normal)
+    changed = [name for name, target in by_id(delta.after.normal).items() if old.get(name) != target]
+    wanted, names = by_id(delta.wanted), names_of(delta.resource.doc)
+    found = {name: missing("events", "put_targets", {**names, "Targets": [wanted[name]]}, delta) for name in changed}
+    return tuple(said.replace("Targets[0]", f"targets.{name}", 1) for name, all_ in found.items() for said in all_)
+
+
+def _sendable(target: Doc) -> Doc:
+    """The target without an empty PropagateTags: it says that nothing is propagated, and EventBridge refuses it."""
+    parameters = target.get("EcsParameters", {})
+    if parameters.get("PropagateTags") != "":
+        return target
+    return {**target, "EcsParameters": {k: v for k, v in parameters.items() if k != "PropagateTags"}}
+
+
+def _batches(ids: Sequence[str]) -> list[Sequence[str]]:
+    return [ids[i : i + BATCH] for i in range(0, len(ids), BATCH)]
+
+
+def _draft(delta: Delta, action: Action, ids: Sequence[str], do: Call, undo: Call) -> Draft:
+    return Draft(
+        phase=Phase.TARGETS,
+        action=action,
+        call=do,
+        undo=undo,
+        changes=tuple(field for field in delta.change.fields if _concerns(field, ids)),
+        note=", ".join(ids),
+    )
+
+
+def _concerns(field: FieldChange, ids: Sequence[str]) -> bool:
+    return any(field.path == f"targets.{name}" or field.path.startswith(f"targets.{name}.") for name in ids)
+
+
+def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
+    """Nothing to pass on; entries that failed are an error although AWS answers 200, and only they are worth
+    repeating. A target that was to go and is not there is no failure: botocore repeats a request whose answer was
+    lost."""
+    entries = list(answer.get("FailedEntries", ()))
+    gone = {"ResourceNotFoundException"} if call.operation == "remove_targets" else set()
+    failed = [entry for entry in entries if entry.get("ErrorCode") not in gone]
+    count = answer.get("FailedEntryCount", len(entries)) - (len(entries) - len(failed))
+    if count <= 0 and not failed:
+        return {}
+    ids = {entry.get("TargetId") for entry in failed}
+    reasons = [f"{e.get('TargetId')}: {e.get('ErrorCode')}: {e.get('ErrorMessage')}" for e in failed]
+    known = bool(ids) and None not in ids
+    raise RefusedError(
+        f"{step.address}: EventBridge did not take {count} of the targets: " + "; ".join(reasons),
+        again=_only(call, ids) if known else None,
+    )
+
+
+def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
+    """Are all targets of a PutTargets live as it would leave them, or all of a RemoveTargets gone?"""
+    (first,) = ask.many([listing(call.params)])
+    if first.error and first.error.code == "ResourceNotFoundException":
+        return None  # the rule itself is gone
+    live = by_id({"Targets": all_pages(ask, first)})
+    if "Targets" not in call.params:
+        return None if live.keys() & set(call.params["Ids"]) else {}
+    put = by_id(normal({"Targets": call.params["Targets"]}, RULES))
+    now = by_id(normal({"Targets": [target for name, target in live.items() if name in put]}, RULES))
+    return {} if now == put else None
+
+
+def _only(call: Call, ids: set[Any]) -> Call:
+    """The same call with only those targets."""
+    params = dict(call.params)
+    if "Targets" in params:
+        params["Targets"] = [target for target in params["Targets"] if target["Id"] in ids]
+    else:
+        params["Ids"] = [name for name in params["Ids"] if name in ids]
+    return Call(service=call.service, operation=call.operation, params=params)

@@ -1,0 +1,169 @@
+"""One-off tasks, such as migrations: run on the new revision before anything is switched to it, and judged by exit
+code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Resource, copied
+from ecsplan.core.normalize import Rule, Secret, is_empty
+from ecsplan.kinds.contract import Delta, Draft, Kind, Scope, Waiting, short_arn
+from ecsplan.kinds.ecs.task_diagnosis import diagnose
+from ecsplan.kinds.run_task.calls import MARK, accept, reconcile
+from ecsplan.kinds.run_task.streams import logs_of, streams
+from ecsplan.kinds.run_task.track import progress, watch, which
+from ecsplan.kinds.service import NAME as SERVICE
+from ecsplan.kinds.service.fit import has_network
+from ecsplan.kinds.task_definition import arn_of, stringify_environment
+from ecsplan.spec.load import Task
+
+NAME = "run_task"
+AT_ONCE = 10  # tasks per RunTask (ECS API reference)
+LONGEST_REASON = 255  # of StopTask (ECS API reference)
+
+# A stopped task is described for an hour at least (DescribeTasks), and a client token holds for an hour after its task
+# at least ("Ensuring idempotency" in the ECS API reference). Five minutes less, because clocks differ.
+KEPT = 3300
+
+RULES: tuple[Rule, ...] = (
+    Secret(path="overrides.containerOverrides.*.environment", reason="variables hold passwords"),
+)
+
+
+def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
+    """One resource per entry, in file order: RunTask's parameters as declared, and the revision."""
+    resources = []
+    for entry in task.run_tasks:
+        # What is empty says nothing, and some of it is refused: "Tags can not be empty."
+        given = {field: value for field, value in copied(entry.params).items() if not is_empty(value)}
+        doc = {**given, "taskDefinition": arn_of(task)}
+        for override in doc.get("overrides", {}).get("containerOverrides", ()):
+            stringify_environment(override)
+        resources.append(
+            Resource(
+                address=Address.of(NAME, f"{task.family}/{entry.name}"),
+                task=task.name,
+                doc=doc,
+                settings=entry.settings,
+                facts=_facts(task.task_definition),
+            )
+        )
+    return tuple(resources)
+
+
+def _facts(task_definition: Doc) -> Doc:
+    """Which containers are judged, and where they log to; plan and journal hold it, so it is kept short."""
+    essential = [c["name"] for c in task_definition["containerDefinitions"] if c.get("essential", True)]
+    logs = logs_of(task_definition)
+    return {"essential": essential, **({"logs": logs} if logs else {})}
+
+
+def complete(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) -> tuple[Doc, str]:
+    """Without a network of its own, a task that needs one gets that of a declared service of the same cluster: one of
+    its own task of the spec, else the first."""
+    if desired.get("networkConfiguration") or not _needs_network(resource, others):
+        return desired, ""
+    cluster = short_arn(desired.get("cluster") or "default")
+    services = [
+        other
+        for other in others.values()
+        if other.change.address.startswith(f"{SERVICE}.{cluster}/") and has_network(other.wanted)
+    ]
+    services.sort(key=lambda other: other.change.task != resource.task)
+    if not services:
+        return desired, ""
+    network = services[0].wanted["networkConfiguration"]
+    if desired.get("launchType", "FARGATE") != "FARGATE":  # a public address goes with Fargate only
+        inner = network.get("awsvpcConfiguration", {})
+        network = {"awsvpcConfiguration": {k: v for k, v in inner.items() if k != "assignPublicIp"}}
+    return {**desired, "networkConfiguration": network}, f"with the network of {services[0].change.address}"
+
+
+def _needs_network(resource: Resource, others: Mapping[Address, Delta]) -> bool:
+    ref = resource.doc.get("taskDefinition")
+    definition = others[ref.address].wanted if isinstance(ref, Ref) and ref.address in others else {}
+    return definition.get("networkMode") == "awsvpc"
+
+
+def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
+    """RunTask refuses an awsvpc task without a network."""
+    if delta.desired.get("networkConfiguration") or not _needs_network(delta.resource, others):
+        return ()
+    cluster = short_arn(delta.desired.get("cluster") or "default")
+    return (
+        f"{delta.change.address}: the task definition's network mode is awsvpc, so it needs a networkConfiguration, "
+        f"and the spec declares no service of cluster {cluster} that has one to take",
+    )
+
+
+def steps(delta: Delta) -> tuple[Draft, ...]:
+    """One RunTask for each ten tasks, which is the most that it starts at once."""
+    count = delta.desired.get("count", 1)
+    said = [_command(delta.desired), delta.change.note]
+    if count <= AT_ONCE:
+        return (_draft(delta, delta.desired, said, {"count": count}),)
+    drafts = []
+    for first in range(1, count + 1, AT_ONCE):
+        some = min(AT_ONCE, count - first + 1)
+        expect = {"count": some, "first": first, "of": count}
+        drafts.append(_draft(delta, {**delta.desired, "count": some}, [*said, which(expect)], expect))
+    return tuple(drafts)
+
+
+def _draft(delta: Delta, params: Doc, said: Sequence[str], expect: Doc) -> Draft:
+    return Draft(
+        phase=Phase.RUN,
+        action=Action.RUN,
+        call=Call(service="ecs", operation="run_task", params=params),
+        undo=Irreversible(reason="what a task has done cannot be undone by running something else"),
+        settings=delta.resource.settings,
+        note="; ".join(filter(None, said)),
+        expect={**expect, **delta.resource.facts},
+    )
+
+
+def _command(doc: Doc) -> str:
+    """What will run, as a person would say it: `web: ./manage.py migrate`."""
+    overrides = doc.get("overrides", {}).get("containerOverrides", ())
+    parts = [f"{o.get('name', '?')}: {' '.join(o['command'])}" for o in overrides if o.get("command")]
+    return "; ".join(parts) or "the containers' own commands"
+
+
+def abandon(waiting: Waiting, why: str) -> tuple[Call, ...]:
+    """The tasks are stopped: what is put back would not be, with them still at work."""
+    cluster = waiting.call.params.get("cluster")
+    return tuple(
+        Call(
+            service="ecs",
+            operation="stop_task",
+            params={**({"cluster": cluster} if cluster else {}), "task": arn, "reason": why[:LONGEST_REASON]},
+        )
+        for arn in waiting.outputs["tasks"].split()
+    )
+
+
+KIND = Kind(
+    name=NAME,
+    rank=1,
+    rules=RULES,
+    writes=frozenset({"ecs:run_task"}),
+    shape="ecs:run_task",
+    expects={"count": int, "first": int, "of": int, "essential": list, "logs": dict},
+    compile=compile_,
+    complete=complete,
+    conflicts=conflicts,
+    steps=steps,
+    accept=accept,
+    reconcile=reconcile,
+    kept=KEPT,
+    watch=watch,
+    progress=progress,
+    streams=streams,
+    diagnose=diagnose,
+    ephemeral=True,
+    token="clientToken",  # noqa: S106  a parameter's name, not a secret
+    mark=MARK,
+    abandon=abandon,
+    late_is_failure=True,
+    timeout=1800,
+)

@@ -1,0 +1,89 @@
+"""What RunTask has started: as its answer says, and, where nobody saw that, as ECS shows it."""
+
+from __future__ import annotations
+
+from ecsplan.core.errors import RefusedError
+from ecsplan.core.model import Call, Doc, Step
+from ecsplan.kinds.contract import Ask, short_arn
+from ecsplan.kinds.run_task.track import BATCH
+from ecsplan.kinds.task_definition.read import family_of
+
+MARK = "startedBy"
+
+# Reasons of `failures` ("API failure reasons" in the ECS developer guide), in words.
+WORDS = {
+    "RESOURCE:CPU": "not enough free CPU on any container instance",
+    "RESOURCE:MEMORY": "not enough free memory on any container instance",
+    "RESOURCE:PORTS": "a host port that it needs is taken on every container instance",
+    "RESOURCE:ENI": "no free network interface on any container instance",
+    "RESOURCE:GPU": "no free GPU on any container instance",
+    "RESOURCE:DISK": "not enough free disk space on any container instance",
+    "RESOURCE:FARGATE": "Fargate has no capacity for it right now",
+    "AGENT": "the ECS agent of the container instance is not connected",
+    "ATTRIBUTE": "no container instance has an attribute that the task definition needs",
+    "LOCATION": "no container instance is in an availability zone that the network configuration names",
+    "INACTIVE": "the container instance is no longer registered",
+    "MISSING": "there is no such cluster, task definition or container instance",
+    "EMPTY CAPACITY PROVIDER": "the capacity provider has no container instances",
+}
+
+
+def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
+    """The tasks that were started; fewer than asked for is a failure, though AWS answers 200."""
+    if call.operation == "stop_task":
+        return {"stopped": short_arn(str(call.params["task"]))}
+    started = [str(task["taskArn"]) for task in answer.get("tasks", ()) if task.get("taskArn")]
+    outputs = {"tasks": " ".join(started)} if started else {}
+    wanted = step.expect.get("count", 1)
+    failures = answer.get("failures") or ()
+    if len(started) < wanted or failures:
+        reasons = sorted({_failure(failure) for failure in failures})
+        raise RefusedError(
+            f"{step.address}: {len(started)} of {wanted} tasks could be placed: "
+            + ("; ".join(reasons) or "AWS gave no reason"),
+            outputs=outputs,
+        )
+    return outputs
+
+
+def _failure(failure: Doc) -> str:
+    reason, detail = str(failure.get("reason") or "unknown reason"), failure.get("detail")
+    words = WORDS.get(reason)
+    return f"{f'{words} ({reason})' if words else reason}{f': {detail}' if detail else ''}"
+
+
+def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
+    """The tasks that carry this step's mark, running or stopped, if all of them are there.
+
+    They are listed by family and compared here: ListTasks takes `startedBy` as its only filter, and without
+    `desiredStatus` it leaves out stopped tasks. A mark that the spec declares is not this step's own and proves
+    nothing; then, and where there are fewer tasks than asked for, the client token keeps a repeated call harmless, for
+    as long as it holds: it is answered with the tasks that there are.
+    """
+    if MARK in step.call.params or MARK not in call.params:
+        return None
+    cluster = {field: call.params[field] for field in ("cluster",) if field in call.params}
+    arns = _listed(ask, {**cluster, "family": family_of(str(call.params["taskDefinition"]))})
+    batches = [arns[i : i + BATCH] for i in range(0, len(arns), BATCH)]
+    calls = [Call(service="ecs", operation="describe_tasks", params={**cluster, "tasks": some}) for some in batches]
+    found = [task for answer in (ask.many(calls) if calls else ()) for task in answer.value().get("tasks", ())]
+    mine = sorted(str(task["taskArn"]) for task in found if task.get("taskArn") and task.get(MARK) == call.params[MARK])
+    return {"tasks": " ".join(mine)} if len(mine) >= step.expect.get("count", 1) else None
+
+
+def _listed(ask: Ask, params: Doc) -> list[str]:
+    """The ARNs of a family's tasks, those that run and those that have stopped; both listings page by page."""
+    arns: dict[str, None] = {}
+    pending: list[Doc] = [{**params, "desiredStatus": status} for status in ("RUNNING", "STOPPED")]
+    seen = set[str]()
+    while pending:
+        answers = ask.many([Call(service="ecs", operation="list_tasks", params=one) for one in pending])
+        pending = []
+        for answer in answers:
+            data = answer.value()
+            arns |= dict.fromkeys(data.get("taskArns", ()))
+            token = data.get("nextToken")
+            if token and token not in seen:  # a page that names itself as the next one would never end
+                seen.add(token)
+                pending.append({**answer.call.params, "nextToken": token})
+    return list(arns)

@@ -1,0 +1,81 @@
+"""Where the containers of one-off tasks write their lines, as far as the task definition tells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ecsplan.core.model import Doc
+from ecsplan.kinds.contract import Stream, Waiting, short_arn
+from ecsplan.kinds.ecs.stopped_tasks import STOPPED, has_stopped
+from ecsplan.kinds.ecs.times import epoch
+
+STARTED = ("RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", *STOPPED)
+SHOWN = 8  # characters of a task's id that people are shown
+
+
+def logs_of(task_definition: Doc) -> dict[str, list[str]]:
+    """By container with the awslogs driver: group, region and stream prefix, each "" where none is declared."""
+    found = {}
+    for container in task_definition.get("containerDefinitions", ()):
+        logging = container.get("logConfiguration") or {}
+        options = logging.get("options") or {}
+        if logging.get("logDriver") == "awslogs" and options.get("awslogs-group"):
+            keys = ("awslogs-group", "awslogs-region", "awslogs-stream-prefix")
+            found[str(container["name"])] = [str(options.get(key, "")) for key in keys]
+    return found
+
+
+def streams(waiting: Waiting, answers: Sequence[Doc]) -> tuple[Stream, ...]:
+    """`<prefix>/<container>/<task id>` of each container that has started (awslogs in the ECS developer guide). Without
+    a prefix a stream is named after the container's id at its host, which nobody outside learns."""
+    logs = _places(waiting)
+    return tuple(
+        Stream(
+            task=task_id,
+            container=name,
+            source=_source(waiting, task_id, name),
+            region=region,
+            group=group,
+            name=f"{prefix}/{name}/{task_id}" if prefix else "",
+            ended=_ended(task),
+        )
+        for data in answers
+        for task in data.get("tasks", ())
+        if task.get("taskArn") and task.get("lastStatus") in STARTED
+        for task_id in [short_arn(str(task["taskArn"]))]
+        for name, (group, region, prefix) in logs.items()
+        if _has_started(task, name)
+    )
+
+
+def _places(waiting: Waiting) -> dict[str, list[str]]:
+    """What `logs_of` has told, in as far as a plan file still says it in that form."""
+    logs = waiting.step.expect.get("logs") or {}
+    return {
+        str(name): [str(part) for part in where]
+        for name, where in logs.items()
+        if isinstance(where, list | tuple) and len(where) == 3
+    }
+
+
+def _source(waiting: Waiting, task_id: str, container: str) -> str:
+    expect = waiting.step.expect
+    parts = [waiting.address.name.rpartition("/")[2]]
+    if len(_places(waiting)) > 1:
+        parts.append(container)
+    if int(expect.get("of") or expect.get("count") or 1) > 1:
+        parts.append(task_id[:SHOWN])
+    return " ".join(parts)
+
+
+def _has_started(task: Doc, name: str) -> bool:
+    """A container that never started has no exit code in the end."""
+    found = [container for container in task.get("containers", ()) if container.get("name") == name]
+    return not has_stopped(task) or any(container.get("exitCode") is not None for container in found)
+
+
+def _ended(task: Doc) -> float | None:
+    """When its containers had stopped: by now where a stopped task does not tell when."""
+    at = epoch(task.get("executionStoppedAt") or task.get("stoppedAt"))
+    return math.inf if at is None and has_stopped(task) else at

@@ -1,0 +1,105 @@
+"""How one-off tasks end: which requests tell it, and what their answers mean."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+
+from ecsplan.core.diagnosis import Tally, Verdict
+from ecsplan.core.model import Call, Doc
+from ecsplan.kinds.contract import Look, Progress, Waiting
+from ecsplan.kinds.ecs.stopped_tasks import has_stopped
+
+BATCH = 100  # tasks per DescribeTasks (ECS API reference)
+
+# Of a task that was cut short nothing follows from its exit codes: many programs end with 0 on SIGTERM.
+CUT_SHORT = {
+    "UserInitiated": "somebody stopped it",
+    "SpotInterruption": "its Spot capacity was taken back",
+    "TerminationNotice": "its instance was taken away",
+    "ServiceSchedulerInitiated": "ECS stopped it",
+}
+
+
+def watch(waiting: Sequence[Waiting]) -> tuple[Look, ...]:
+    looks = []
+    for one in waiting:
+        arns = one.outputs["tasks"].split()
+        cluster = one.call.params.get("cluster")
+        for i in range(0, len(arns), BATCH):
+            params: Doc = {"tasks": arns[i : i + BATCH]}
+            call = Call(
+                service="ecs", operation="describe_tasks", params={"cluster": cluster, **params} if cluster else params
+            )
+            looks.append(Look(call=call, steps=(one.step.index,)))
+    return tuple(looks)
+
+
+def which(expect: Doc) -> str:
+    """Of the tasks of one address, those that a step starts: `tasks 11 to 20 of 25`; "" where it starts all."""
+    first, count, of = expect.get("first", 1), expect.get("count", 1), expect.get("of")
+    if not of:
+        return ""
+    return f"tasks {first} to {first + count - 1} of {of}" if count > 1 else f"task {first} of {of}"
+
+
+def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
+    """Done when every task has stopped; ok when every essential container ended with exit code 0."""
+    found, part = _progress(waiting, answers), which(waiting.step.expect)
+    return dataclasses.replace(found, note=f"{part}: {found.note}") if part else found
+
+
+def _progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
+    tasks = [task for data in answers for task in data.get("tasks", ())]
+    wanted = len(waiting.outputs["tasks"].split())
+    if not wanted:
+        return Progress(done=True, note="taken for done")
+    if len(tasks) < wanted:
+        if waiting.old:
+            return Progress(done=True, ok=False, forgotten=True, note="ECS no longer knows the task, nor how it ended")
+        # A stopped task is described for an hour, so one that is not there is one that ECS does not show yet.
+        return Progress(done=False, note="waiting for ECS to show the task", tally=Tally(desired=wanted))
+    essential = waiting.step.expect.get("essential", ())
+    states = Counter(str(task.get("lastStatus", "UNKNOWN")) for task in tasks)
+    stopped = [task for task in tasks if has_stopped(task)]
+    problems = Counter(why for task in stopped if (why := problem(task, essential)))
+    tally = Tally(
+        running=states["RUNNING"],
+        desired=wanted,
+        pending=sum(states[state] for state in ("PROVISIONING", "PENDING", "ACTIVATING")),
+        failed=problems.total(),
+    )
+    if len(stopped) < len(tasks):
+        return Progress(done=False, note=_states(states), tally=tally)
+    if problems:
+        said = [f"{count} of {wanted} tasks: {why}" if wanted > 1 else why for why, count in problems.items()]
+        return Progress(done=True, ok=False, note="; ".join(said), tally=tally)
+    note = f"{wanted} tasks, each with exit code 0" if wanted > 1 else "exit code 0"
+    return Progress(done=True, note=note, tally=tally, verdict=Verdict.SUCCEEDED)
+
+
+def _states(states: Counter[str]) -> str:
+    """`running`, or `1 pending, 2 running` where there are several tasks."""
+    if states.total() == 1:
+        return next(iter(states)).lower()
+    return ", ".join(f"{count} {state.lower()}" for state, count in sorted(states.items()))
+
+
+def problem(task: Doc, essential: Sequence[str]) -> str:
+    """Why a stopped task has failed; empty if it has not."""
+    why = str(task.get("stoppedReason") or task.get("stopCode") or "ECS gave no reason").rstrip(".")
+    if cut := CUT_SHORT.get(str(task.get("stopCode"))):
+        return f"{cut}: {why}"
+    containers = {container.get("name"): container for container in task.get("containers", ())}
+    if containers.keys().isdisjoint(essential):
+        return f"no essential container was seen: {why}"
+    for name in essential:
+        if name not in containers:
+            return f"container {name} was not seen: {why}"
+        code, detail = containers[name].get("exitCode"), containers[name].get("reason")
+        if code is None:
+            return f"container {name} never started: {detail or why}"
+        if code != 0:
+            return f"container {name} ended with exit code {code}: {detail or why}"
+    return ""

@@ -1,0 +1,168 @@
+"""Services: moved to a revision with one UpdateService each, and judged by the deployment that it started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ecsplan.core.model import Address, Doc, Resource, copied
+from ecsplan.core.normalize import Form
+from ecsplan.kinds.contract import Kind, Scope, layered, overlay, replaced, short_arn, without_none
+from ecsplan.kinds.service.answers import names
+from ecsplan.kinds.service.change import maps, refused, steps
+from ecsplan.kinds.service.diagnosis import diagnose
+from ecsplan.kinds.service.fit import plan_faults
+from ecsplan.kinds.service.observe import goes_back
+from ecsplan.kinds.service.read import read
+from ecsplan.kinds.service.revert import reverts, way_back
+from ecsplan.kinds.service.rollout import accept, progress, reconcile, watch
+from ecsplan.kinds.service.rules import RESET, RESET_MEMBERS, RULES, other_form_of_namespace
+from ecsplan.kinds.service.service_deployment import resolve
+from ecsplan.kinds.task_definition import arn_of
+from ecsplan.spec.load import Task
+
+NAME = "service"
+CHOSEN = ("encrypted", "iops", "kmsKeyId", "throughput", "volumeType")  # of a volume, by AWS, where they are left out
+
+
+def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
+    """One service per entry: UpdateService's parameters as declared, and the revision."""
+    return tuple(
+        Resource(
+            address=address(entry.params),
+            task=task.name,
+            doc={**copied(entry.params), "taskDefinition": arn_of(task)},
+            settings=msgspec.structs.replace(
+                entry.settings, force=entry.settings.force or scope.redeploy, redeploy=scope.redeploy
+            ),
+        )
+        for entry in task.update_services
+    )
+
+
+def address(params: Mapping[str, Any]) -> Address:
+    """`service.CLUSTER/SERVICE`; names, whether names or ARNs were given."""
+    return Address.of(NAME, f"{short_arn(params.get('cluster') or 'default')}/{short_arn(params['service'])}")
+
+
+# --- comparing and changing ---
+
+
+def merge(live: Doc, declared: Doc) -> Doc:
+    """UpdateService is a merge: what is not declared stays."""
+    merged: Doc = overlay(live, declared, maps())
+    if volumes := declared.get("volumeConfigurations"):
+        old = {volume["name"]: volume for volume in live.get("volumeConfigurations", ())}
+        merged["volumeConfigurations"] = [_volume(volume, old.get(volume["name"], {})) for volume in volumes]
+    if live.get("schedulingStrategy") == "DAEMON" and "desiredCount" in live:
+        merged["desiredCount"] = live["desiredCount"]  # one for each instance, whatever is declared
+    if declared.get("platformVersion") == "LATEST" and live.get("platformVersion"):
+        merged["platformVersion"] = live["platformVersion"]  # LATEST was resolved when it was deployed
+    if connect := declared.get("serviceConnectConfiguration"):
+        _with_names(merged["serviceConnectConfiguration"], connect, live.get("serviceConnectConfiguration") or {})
+    return merged
+
+
+def _with_names(merged: Doc, declared: Doc, live: Doc) -> None:
+    """Aliases without a DNS name get one of ECS's making, in place. From the ARN of a namespace it cannot be told."""
+    if not str(merged.get("namespace", "")).startswith("arn:") or "services" not in declared:
+        return
+    known = {
+        (service.get("portName"), alias.get("port")): alias.get("dnsName")
+        for service in live.get("services") or ()
+        for alias in service.get("clientAliases") or ()
+    }
+    merged["services"] = copied(declared["services"])
+    for service in merged["services"]:
+        for alias in service.get("clientAliases") or ():
+            if not alias.get("dnsName") and (name := known.get((service.get("portName"), alias.get("port")))):
+                alias["dnsName"] = name
+
+
+def older(newer: Doc, older: Doc) -> Doc:
+    """Of two documents that put a service back, both: the older one wins."""
+    merged: Doc = layered(newer, older, maps())
+    return merged
+
+
+def _volume(declared: Doc, live: Doc) -> Doc:
+    """A volume with what AWS chose where it was left out: its type, how fast it is, whether it is encrypted and by
+    which key. Not where it no longer fits: another type has other speeds, and what is not encrypted has no key."""
+    mine, theirs = declared.get("managedEBSVolume"), live.get("managedEBSVolume", {})
+    if not mine:
+        return declared
+    chosen = {field: theirs[field] for field in CHOSEN if field in theirs}
+    if mine.get("volumeType", theirs.get("volumeType")) != theirs.get("volumeType"):
+        chosen = {field: value for field, value in chosen.items() if field not in ("iops", "throughput")}
+    if mine.get("encrypted") is False:
+        chosen.pop("kmsKeyId", None)
+    volume: Doc = without_none({**declared, "managedEBSVolume": {**chosen, **mine}})
+    return volume
+
+
+def before(found: Form, wanted: Form, declared: Doc) -> Doc:
+    """UpdateService's parameters that put back what differs, each field that AWS can reset at its reset value."""
+    old = replaced(found.normal, wanted.normal, _without_names(declared), found.doc, maps())
+    pinned = found.doc.get("platformVersion")
+    if declared.get("platformVersion") == "LATEST" and pinned and pinned != "LATEST":
+        old["platformVersion"] = pinned  # LATEST goes along with an update, and may move it
+    if old.get("volumeConfigurations"):
+        old["volumeConfigurations"] = [_volume_before(volume) for volume in old["volumeConfigurations"]]
+    return {**names(declared), **with_resets(old)}
+
+
+def _volume_before(volume: Doc) -> Doc:
+    """A volume as it was, None included for what it did not have: left out, that would be taken from the live one."""
+    if "managedEBSVolume" not in volume:
+        return volume
+    return {**volume, "managedEBSVolume": {**dict.fromkeys(CHOSEN), **volume["managedEBSVolume"]}}
+
+
+def with_resets(values: Doc) -> Doc:
+    """Fields that were absent get the value that resets them; those that AWS cannot reset are left out."""
+    result: Doc = {}
+    for field, value in values.items():
+        if isinstance(value, Mapping) and field in RESET_MEMBERS:
+            resets = RESET_MEMBERS[field]
+            result[field] = {k: resets.get(k) if v is None else v for k, v in value.items()}
+        else:
+            result[field] = RESET.get(field) if value is None else value
+    return {field: value for field, value in result.items() if value is not None}
+
+
+def _without_names(doc: Doc) -> Doc:
+    return {k: v for k, v in doc.items() if k not in ("cluster", "service")}
+
+
+KIND = Kind(
+    name=NAME,
+    rank=2,
+    rules=RULES,
+    writes=frozenset({"ecs:update_service"}),
+    shape="ecs:update_service",
+    required=frozenset({"service"}),
+    expects={"deployment": str, "previous": str, "rollout": str, "stops": str},
+    compile=compile_,
+    read=read,
+    merge=merge,
+    before=before,
+    older=older,
+    doubtful=other_form_of_namespace,
+    names=names,
+    revision_only=lambda doc, _addresses: {**names(doc), "taskDefinition": doc["taskDefinition"]},
+    concerns=lambda call: address(call.params).name,
+    plan_faults=plan_faults,
+    conflicts=refused,
+    steps=steps,
+    accept=accept,
+    reconcile=reconcile,
+    watch=watch,
+    progress=progress,
+    diagnose=diagnose,
+    way_back=way_back,
+    goes_back=goes_back,
+    reverts=reverts,
+    resolve=resolve,
+)

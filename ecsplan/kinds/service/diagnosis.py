@@ -1,0 +1,120 @@
+"""Why a rollout has failed: ECS's reason, circuit breaker, alarms, events, stopped tasks and their last log lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ecsplan.core.diagnosis import Diagnosis, LogTail, Verdict
+from ecsplan.core.errors import EcsplanError
+from ecsplan.core.model import Doc
+from ecsplan.kinds.contract import Ask, Progress, Waiting, short_arn
+from ecsplan.kinds.ecs.log_tails import sources, tails
+from ecsplan.kinds.ecs.lookup import Looking
+from ecsplan.kinds.ecs.reasons import Words
+from ecsplan.kinds.ecs.stopped_tasks import Group, failed_containers, grouped, summed_up
+from ecsplan.kinds.ecs.task_diagnosis import essentials
+from ecsplan.kinds.ecs.times import epoch
+from ecsplan.kinds.service.answers import primary_of
+from ecsplan.kinds.service.events import events_since, explained
+from ecsplan.kinds.service.facts import Facts, about_service, facts_of, service_of
+
+GROUPS = 5  # that are told of
+CONTAINERS = 2  # whose lines are looked up
+BY_SCALING = "Scaling activity initiated by"  # no failure: ECS stops what a deployment no longer needs
+
+
+def diagnose(ask: Ask, waiting: Waiting, progress: Progress) -> Diagnosis:
+    """Three round trips at most, whatever AWS refuses. Raises nothing."""
+    looking = Looking(ask)
+    try:
+        if progress.taken or progress.judged is Verdict.SUPERSEDED:
+            return _superseded(looking, waiting, progress)
+        return _failed(looking, waiting, progress)
+    except EcsplanError as error:  # it concerns every request alike
+        return Diagnosis(reason=progress.note, unseen=(f"nothing could be looked up: {error.message}",))
+
+
+def _superseded(looking: Looking, waiting: Waiting, progress: Progress) -> Diagnosis:
+    """Which deployment took over; what it does is somebody else's."""
+    service = service_of(waiting, looking.up(about_service(waiting))[0])
+    primary = primary_of(service)
+    if not primary.get("id") or primary["id"] == waiting.outputs.get("deployment"):
+        return Diagnosis(reason=progress.note, unseen=tuple(looking.unseen))
+    on = short_arn(primary.get("taskDefinition", "an unknown revision"))
+    return Diagnosis(
+        reason=progress.note,
+        meaning=f"deployment {primary['id']} has put the service on {on}",
+        advice="See who deploys it beside you, and deploy again if it should be yours.",
+        unseen=tuple(looking.unseen),
+    )
+
+
+def _failed(looking: Looking, waiting: Waiting, progress: Progress) -> Diagnosis:
+    facts = facts_of(looking, waiting, late=progress.judged is Verdict.TIMED_OUT)
+    groups = grouped([task for task in facts.stopped if not _by_scaling(task)], essentials(facts.definition))
+    began = epoch(facts.deployment.get("createdAt")) or epoch(facts.rollout.get("createdAt"))
+    events = events_since(facts.service.get("events", ()), began)
+    breaker = facts.rollout.get("deploymentCircuitBreaker") or {}
+    on = breaker.get("status", "DISABLED") != "DISABLED"
+    alarms = tuple(str(name) for name in (facts.rollout.get("alarms") or {}).get("triggeredAlarmNames") or ())
+    logs = _logs(looking, groups, facts)
+    meaning, advice = _summed_up(groups, logs, alarms, explained(facts.service.get("events", ()), began))
+    return Diagnosis(
+        reason=_reason(progress, facts),
+        meaning=meaning,
+        advice=advice,
+        failures=int(breaker.get("failureCount") or 0) if on else 0,
+        threshold=int(breaker.get("threshold") or 0) if on else 0,
+        alarms=alarms,
+        events=events,
+        tasks=tuple(group.told for group in groups[:GROUPS]),
+        logs=logs,
+        unseen=tuple(looking.unseen),
+    )
+
+
+# --- what it means ---
+
+
+def _by_scaling(task: Doc) -> bool:
+    return str(task.get("stoppedReason", "")).startswith(BY_SCALING)
+
+
+def _reason(progress: Progress, facts: Facts) -> str:
+    """ECS's reason; where it gives none, what has become of it. Of what is late ECS has no reason yet."""
+    if progress.judged is Verdict.TIMED_OUT:
+        return progress.note
+    failed = facts.deployment.get("rolloutState") == "FAILED"
+    given = (
+        facts.rollout.get("statusReason"),
+        (facts.rollout.get("rollback") or {}).get("reason"),
+        facts.deployment.get("rolloutStateReason") if failed else None,
+    )
+    return next((str(reason).rstrip(".") for reason in given if reason), progress.note)
+
+
+def _summed_up(
+    groups: Sequence[Group], logs: Sequence[LogTail], alarms: Sequence[str], words: Words | None
+) -> tuple[str, str]:
+    if alarms:
+        which = f"alarm {alarms[0]}" if len(alarms) == 1 else f"alarms {', '.join(alarms)}"
+        return f"{which} went off", "See its metric for what the new revision does differently."
+    if groups:
+        meaning, advice = summed_up(groups[0], logs)
+        return meaning, advice or ("The containers of a service have to go on running." if _ended(groups[0]) else "")
+    return (words.meaning, words.advice) if words else ("", "")
+
+
+def _ended(group: Group) -> bool:
+    return any(end.exit_code == 0 for end in failed_containers(group))
+
+
+def _logs(looking: Looking, groups: Sequence[Group], facts: Facts) -> tuple[LogTail, ...]:
+    wanted: list[tuple[str, Sequence[Doc]]] = [
+        (end.name, group.tasks) for group in groups for end in failed_containers(group)
+    ]
+    if not groups and facts.running:
+        wanted = [(name, facts.running) for name in sorted(essentials(facts.definition) or ())]
+    if not wanted or not facts.definition:
+        return ()
+    return tails(looking, sources(looking, facts.definition, wanted, CONTAINERS))

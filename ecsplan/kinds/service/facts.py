@@ -1,0 +1,146 @@
+"""What AWS tells of a rollout: two round trips, of which any answer may be missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ecsplan.core.model import Call, Doc
+from ecsplan.kinds.contract import Waiting, short_arn
+from ecsplan.kinds.ecs.lookup import Looking
+from ecsplan.kinds.ecs.stopped_tasks import BATCH
+from ecsplan.kinds.ecs.task_diagnosis import definition_of
+from ecsplan.kinds.ecs.times import epoch
+from ecsplan.kinds.service.answers import by_name, describe
+
+APART = 120.0  # seconds at most between a deployment and the service deployment that is about it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What AWS answered: the service, our deployment of it, the service deployment, our tasks, and our revision."""
+
+    service: Doc
+    deployment: Doc
+    rollout: Doc
+    stopped: Sequence[Doc]
+    running: Sequence[Doc]
+    definition: Doc
+
+
+def facts_of(looking: Looking, waiting: Waiting, *, late: bool) -> Facts:
+    """Two round trips. Of one that is late the tasks that run tell something, too."""
+    params, known = waiting.call.params, waiting.outputs.get("rollout", "")
+    revision = params.get("taskDefinition")
+    first = {
+        "service": about_service(waiting),
+        "stopped": ("the stopped tasks", _list_tasks(params, "STOPPED")),
+        **({"running": ("the running tasks", _list_tasks(params, "RUNNING"))} if late else {}),
+        **({"definition": _about_definition(revision)} if revision else {}),
+        "rollout": _about_rollout(known) if known else _about_rollouts(params),
+    }
+    answers = dict(zip(first, looking.up(*first.values()), strict=True))
+    service = service_of(waiting, answers["service"])
+    deployment = _ours(waiting, service)
+    revision = deployment.get("taskDefinition") or revision
+    arn = "" if known else _nearest(answers["rollout"], deployment, str(service.get("currentServiceDeployment", "")))
+    second = {
+        name: (f"the {name} tasks", _describe_tasks(params, listed))
+        for name in ("stopped", "running")
+        if (listed := answers.get(name, {}).get("taskArns", ()))
+    }
+    if arn:
+        second["rollout"] = _about_rollout(arn)
+    if "definition" not in first and revision:
+        second["definition"] = _about_definition(revision)
+    if answers["stopped"].get("nextToken"):
+        looking.miss(f"the stopped tasks: there are more than the {len(answers['stopped']['taskArns'])} looked at")
+    more = dict(zip(second, looking.up(*second.values()), strict=True))
+    rollouts = more.get("rollout", answers["rollout"]).get("serviceDeployments", ()) if known or arn else ()
+    return Facts(
+        service=service,
+        deployment=deployment,
+        rollout=dict(rollouts[0]) if rollouts else {},
+        stopped=_of_ours(more.get("stopped", {}), waiting, deployment, revision),
+        running=_of_ours(more.get("running", {}), waiting, deployment, revision),
+        definition=(more.get("definition") or answers.get("definition") or {}).get("taskDefinition", {}),
+    )
+
+
+def _cluster(params: Doc) -> Doc:
+    return {"cluster": params["cluster"]} if params.get("cluster") else {}
+
+
+def about_service(waiting: Waiting) -> tuple[str, Call]:
+    params = waiting.call.params
+    return "the service's events", describe(params.get("cluster"), [params["service"]])
+
+
+def _list_tasks(params: Doc, status: str) -> Call:
+    given = {**_cluster(params), "serviceName": params["service"], "desiredStatus": status}
+    return Call(service="ecs", operation="list_tasks", params=given)
+
+
+def _describe_tasks(params: Doc, arns: Sequence[str]) -> Call:
+    return Call(service="ecs", operation="describe_tasks", params={**_cluster(params), "tasks": list(arns[:BATCH])})
+
+
+def _about_definition(revision: object) -> tuple[str, Call]:
+    return "the task definition", definition_of(revision)
+
+
+def _about_rollouts(params: Doc) -> tuple[str, Call]:
+    given = {**_cluster(params), "service": params["service"]}
+    return "circuit breaker and alarms", Call(service="ecs", operation="list_service_deployments", params=given)
+
+
+def _about_rollout(arn: str) -> tuple[str, Call]:
+    given = {"serviceDeploymentArns": [arn]}
+    return "circuit breaker and alarms", Call(service="ecs", operation="describe_service_deployments", params=given)
+
+
+def service_of(waiting: Waiting, answer: Doc) -> Doc:
+    return by_name(answer).get(short_arn(waiting.call.params["service"]), {})
+
+
+def _ours(waiting: Waiting, service: Doc) -> Doc:
+    """Our deployment as the service shows it; {} once it has drained away."""
+    ours, before = waiting.outputs.get("deployment"), waiting.step.expect.get("deployment")
+    revision = short_arn(waiting.call.params.get("taskDefinition", ""))
+    for deployment in service.get("deployments", ()):
+        mine = short_arn(deployment.get("taskDefinition", "")) == revision and deployment.get("id") != before
+        if deployment.get("id") == ours or (not ours and mine):
+            return dict(deployment)
+    return {}
+
+
+def _nearest(listed: Doc, deployment: Doc, current: str) -> str:
+    """The ARN of the service deployment that is about this deployment: nothing names it, but both begin at once. Of a
+    deployment that is no longer shown it is the newest that did not succeed."""
+    rollouts = [one for one in listed.get("serviceDeployments", ()) if one.get("serviceDeploymentArn")]
+    if not rollouts:
+        return current
+    began = epoch(deployment.get("createdAt"))
+    if began is None:
+        failed = [one for one in rollouts if one.get("status") != "SUCCESSFUL"]
+        return str(max(failed, key=_began)["serviceDeploymentArn"]) if failed else ""
+    nearest = min(rollouts, key=lambda one: abs(_began(one) - began))
+    return str(nearest["serviceDeploymentArn"]) if abs(_began(nearest) - began) <= APART else ""
+
+
+def _began(rollout: Doc) -> float:
+    return epoch(rollout.get("createdAt")) or epoch(rollout.get("startedAt")) or 0.0
+
+
+def _of_ours(answer: Doc, waiting: Waiting, deployment: Doc, revision: object) -> list[Doc]:
+    """Tasks that our deployment has started; where that is not told, those of its revision since it began."""
+    ours = waiting.outputs.get("deployment") or deployment.get("id")
+    began = epoch(deployment.get("createdAt")) or 0.0
+
+    def mine(task: Doc) -> bool:
+        if ours and str(task.get("startedBy", "")).startswith("ecs-svc/"):
+            return bool(task["startedBy"] == ours)
+        same = short_arn(task.get("taskDefinitionArn", "")) == short_arn(revision or "")
+        return same and (epoch(task.get("createdAt")) or began) >= began
+
+    return [task for task in answer.get("tasks", ()) if mine(task)]

@@ -1,0 +1,236 @@
+"""One look at a service, from the side of the deployment that an update of ours has started."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from ecsplan.core.diagnosis import Tally
+from ecsplan.core.model import Call, Doc
+from ecsplan.kinds.contract import Progress, Waiting, short_arn
+from ecsplan.kinds.ecs.times import epoch
+from ecsplan.kinds.service.answers import by_name, primary_of
+
+# Times of one service that AWS takes at different places, seconds apart at most.
+APART = 1.0
+# A list of service deployments that is not answered is asked for so many times, one that is known looked at so often.
+TRIES = 3
+# ECS answers from several places, but each has heard of an update after so many looks, which is half a minute.
+UNSEEN = 10
+BACK = "back"  # an output: who takes the rollout back
+# Of a service deployment, when nothing more becomes of it (ECS API reference, ServiceDeployment).
+ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """`listed` are the service deployments that were described or listed, by ARN."""
+
+    waiting: Waiting
+    service: Doc
+    listed: dict[str, Doc]
+    answered: bool
+    """was the list of service deployments answered, or their description?"""
+
+    @cached_property
+    def primary(self) -> Doc:
+        return primary_of(self.service)
+
+    @cached_property
+    def before(self) -> str:
+        """The id of the deployment that was PRIMARY until the update."""
+        return str(self.waiting.before.get("deployment") or self.waiting.step.expect.get("deployment") or "")
+
+    @cached_property
+    def ours(self) -> str:
+        """The id of the deployment that the update started; "" where it is not known yet."""
+        call = self.waiting.call
+        unknown = not on_revision(self.primary, call) or is_before(self.primary, call, self.before)
+        return self.waiting.outputs.get("deployment") or ("" if unknown else str(self.primary.get("id") or ""))
+
+    @property
+    def is_primary(self) -> bool:
+        return bool(self.ours) and self.primary.get("id") == self.ours and on_revision(self.primary, self.waiting.call)
+
+    @cached_property
+    def mine(self) -> Doc:
+        """Our deployment, for as long as it is shown."""
+        found = (one for one in self.service.get("deployments", ()) if self.ours and one.get("id") == self.ours)
+        return dict(next(found, {}))
+
+    @property
+    def settled(self) -> bool:
+        """As many run as are desired, and no other deployment is left."""
+        others = [d for d in self.service.get("deployments", ()) if d.get("status") not in ("PRIMARY", "INACTIVE")]
+        return self.primary.get("runningCount", 0) == self.primary.get("desiredCount", 0) and not others
+
+    @cached_property
+    def rollout(self) -> Doc:
+        """The service deployment of the update, as far as it is known and answered."""
+        found = self.listed.get(self.waiting.outputs.get("rollout", ""), {})
+        return found if goes_back(self.waiting.outputs) or self._since(found) else {}
+
+    def _since(self, rollout: Doc) -> bool:
+        """Did it begin with our deployment, or after it? What is not told speaks against nothing."""
+        made, began = epoch(rollout.get("createdAt")), epoch(self.mine.get("createdAt"))
+        ended = epoch(rollout.get("finishedAt"))
+        if not rollout or began is None:
+            return bool(rollout)
+        return (made is None or made >= began - APART) and (ended is None or ended >= began)
+
+    @cached_property
+    def current(self) -> str:
+        """The ARN of our service deployment, where this look tells it: the service's newest one while our deployment
+        is PRIMARY, unless it is still the one from before."""
+        if not self.is_primary:
+            return ""
+        before, told = self.waiting.step.expect.get("rollout"), self.service.get("currentServiceDeployment")
+        if told:
+            return "" if told == before else str(told)
+        new = {arn: one for arn, one in self.listed.items() if arn != before and self._since(one)}
+        under_way = [arn for arn, one in new.items() if one.get("status") not in ENDED]
+        return under_way[0] if len(under_way) == 1 else self._newest(new)
+
+    def _newest(self, new: Mapping[str, Doc]) -> str:
+        """Only of what is under way there is one at most; of what has ended, the times have to tell beyond doubt: the
+        end of an earlier rollout is not to be taken for that of ours."""
+        began = epoch(self.mine.get("createdAt"))
+        made = sorted((at, arn) for arn, one in new.items() if (at := epoch(one.get("createdAt"))) is not None)
+        if began is None or not made or len(made) < len(new) or (len(made) > 1 and made[-1][0] == made[-2][0]):
+            return ""
+        at, arn = made[-1]
+        return arn if at >= began or epoch(new[arn].get("finishedAt")) is not None else ""
+
+    @property
+    def gone(self) -> int:
+        """In how many looks in a row our deployment, which the update's answer had shown, was not there any more, and
+        the one from before was PRIMARY."""
+        ours, outputs = self.ours not in ("", self.before), self.waiting.outputs
+        again = ours and not self.mine and self.primary.get("id") == self.before
+        return int(outputs.get("gone", "0")) + 1 if again else 0
+
+    @cached_property
+    def open(self) -> bool:
+        """Is a service deployment to be followed that has not been heard of yet, and still may be?"""
+        outputs = self.waiting.outputs
+        if not followed(self.service) or self.rollout:
+            return False
+        if self.current and self.current != outputs.get("rollout"):
+            return True
+        if outputs.get("rollout"):
+            return outputs["rollout"] not in self.listed and int(outputs.get("unheard", "0")) < TRIES
+        listed = self.answered or self.service.get("currentServiceDeployment")
+        return not listed and int(outputs.get("listing", "0")) <= TRIES
+
+
+def shown_of(waiting: Waiting, answers: Sequence[Doc]) -> Shown | None:
+    """None where the answers do not show the service."""
+    services = {name: service for data in answers for name, service in by_name(data).items()}
+    service = services.get(short_arn(waiting.call.params["service"]))
+    lists = [data["serviceDeployments"] for data in answers if "serviceDeployments" in data]
+    listed = {str(one.get("serviceDeploymentArn")): one for found in lists for one in found}
+    if service is None:
+        return None
+    return Shown(waiting=waiting, service=service, listed=listed, answered=bool(lists))
+
+
+def on_revision(deployment: Doc, call: Call) -> bool:
+    """Is it of the revision that the call asked for? An update that moves no revision asks for none."""
+    wanted = call.params.get("taskDefinition")
+    return wanted is None or short_arn(deployment.get("taskDefinition", "")) == short_arn(wanted)
+
+
+def is_before(primary: Doc, call: Call, before: object) -> bool:
+    """Is it the deployment from before an update that starts a new one whatever else it says?"""
+    return bool(call.params.get("forceNewDeployment")) and primary.get("id") == before
+
+
+def goes_back(outputs: Mapping[str, str]) -> bool:
+    """Do these outputs stand for ECS taking a rollout back by itself, or because it was told to?"""
+    return BACK in outputs
+
+
+def followed(service: Doc) -> bool:
+    """Do only service deployments tell all of how its rollouts go? Of a plain rolling one, the service tells enough."""
+    configuration = service.get("deploymentConfiguration") or {}
+    more = configuration.get("lifecycleHooks") or configuration.get("bakeTimeInMinutes")
+    return configuration.get("strategy", "ROLLING") != "ROLLING" or bool(more)
+
+
+# --- what a look is told with ---
+
+
+def told(shown: Shown, progress: Progress) -> Progress:
+    """With the facts that it shows beside the judgement, and what the next look needs to know. On the way back the
+    stages are those of the way there, and say nothing."""
+    rollout, about = shown.rollout, shown.mine or (shown.primary if not shown.ours else {})
+    target, back = rollout.get("targetServiceRevision") or {}, goes_back(shown.waiting.outputs)
+    return replace(
+        progress,
+        tally=tally(about, rollout) if about else None,
+        stage="" if back else str(rollout.get("lifecycleStage") or ""),
+        traffic=None if back else target.get("requestedProductionTrafficWeight"),
+        newest=newest(shown.service, about.get("createdAt") or rollout.get("createdAt")),
+        learned=learned(shown),
+    )
+
+
+def learned(shown: Shown) -> dict[str, str]:
+    """The id of our deployment, and the ARN of our service deployment where that has to be followed."""
+    outputs, result = shown.waiting.outputs, {}
+    if goes_back(outputs):
+        return {}
+    if not outputs.get("deployment") and shown.is_primary:
+        result["deployment"] = shown.ours
+    if followed(shown.service) and not shown.rollout and shown.is_primary:
+        if shown.current and shown.current != outputs.get("rollout"):
+            result["rollout"] = shown.current
+        elif not shown.current and not shown.service.get("currentServiceDeployment"):
+            asked = int(outputs.get("listing", "0"))
+            if asked <= TRIES and not (asked and shown.answered):
+                result["listing"] = str(asked + 1)
+    if str(shown.gone) != outputs.get("gone", "0"):
+        result["gone"] = str(shown.gone)
+    return result | unheard(shown)
+
+
+def unheard(shown: Shown) -> dict[str, str]:
+    """How many looks in a row have told nothing of our service deployment: one that is throttled says nothing."""
+    outputs = shown.waiting.outputs
+    before = outputs.get("unheard", "0")
+    missed = outputs.get("rollout") and outputs["rollout"] not in shown.listed
+    now = str(min(int(before) + 1, TRIES)) if missed else "0"
+    return {"unheard": now} if now != before else {}
+
+
+def tally(deployment: Doc, rollout: Doc) -> Tally:
+    breaker = rollout.get("deploymentCircuitBreaker") or {}
+    return Tally(
+        running=deployment.get("runningCount") or 0,
+        desired=deployment.get("desiredCount") or 0,
+        pending=deployment.get("pendingCount") or 0,
+        failed=max(deployment.get("failedTasks") or 0, breaker.get("failureCount") or 0),
+    )
+
+
+def newest(service: Doc, since: Any) -> str:
+    """The service's newest event since then, without the service's name; "" where nobody tells when."""
+    began = epoch(since)
+    for event in service.get("events", ()):
+        at = epoch(event.get("createdAt"))
+        if began is None or at is None or at < began:
+            return ""
+        return re.sub(r"^\(service [^)]*\) ", "", str(event.get("message", "")))
+    return ""
+
+
+def counts(deployment: Doc) -> str:
+    parts = [f"{deployment.get('runningCount', 0)}/{deployment.get('desiredCount', 0)} running"]
+    if pending := deployment.get("pendingCount"):
+        parts.append(f"{pending} pending")
+    if failed := deployment.get("failedTasks"):
+        parts.append(f"{failed} failed")
+    return ", ".join(parts)

@@ -1,0 +1,183 @@
+"""What becomes of an UpdateService: judged by the deployment that it started, never by the service looking stable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ecsplan.core.diagnosis import Verdict
+from ecsplan.core.errors import RefusedError
+from ecsplan.core.model import Call, Doc, Step
+from ecsplan.core.normalize import normal
+from ecsplan.kinds.contract import Ask, Look, Progress, Waiting, overlay, short_arn
+from ecsplan.kinds.service import service_deployment
+from ecsplan.kinds.service.answers import batches, by_name, describe, primary_of
+from ecsplan.kinds.service.observe import (
+    BACK,
+    TRIES,
+    UNSEEN,
+    Shown,
+    counts,
+    followed,
+    goes_back,
+    is_before,
+    on_revision,
+    shown_of,
+    told,
+)
+from ecsplan.kinds.service.rules import RULES
+
+ACTIONS = ("forceNewDeployment",)  # parameters that are no state of the service
+GONE = ("INACTIVE", "DRAINING")  # deleted, or about to be, with tasks that still have to stop (DeleteService)
+
+
+def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
+    """The id of the deployment that the update left PRIMARY, and the ARN of its service deployment where that has to be
+    followed. "" where the answer is older than the update: it shows a PRIMARY on another revision than was asked for.
+    "" also where the answer shows none, and the next look will. Of a rollout that was told to go back: its service
+    deployment."""
+    if call.operation != "update_service":
+        return {"deployment": "", "rollout": str(call.params["serviceDeploymentArn"]), BACK: "asked for"}
+    service: Doc = answer.get("service", {})
+    primary, before = primary_of(service), step.expect.get("deployment")
+    if not primary.get("id"):
+        if "taskDefinition" in call.params and _moves(step):
+            return {"deployment": ""}  # known by its revision
+        raise RefusedError(f"{step.address}: {call} was answered without a PRIMARY deployment")
+    known = on_revision(primary, call) and not is_before(primary, call, before)
+    outputs = {"deployment": str(primary["id"]) if known else ""}
+    rollout = service.get("currentServiceDeployment")
+    if known and primary["id"] != before and followed(service) and rollout not in (None, step.expect.get("rollout")):
+        outputs["rollout"] = str(rollout)
+    return outputs
+
+
+def _moves(step: Step) -> bool:
+    """Does the step, and so its undo, put the service on another revision?"""
+    wanted, previous = step.call.params.get("taskDefinition"), step.expect.get("previous", "")
+    return wanted is not None and short_arn(wanted) != short_arn(previous)
+
+
+def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
+    """The deployment of an update whose answer was lost: PRIMARY, on the wanted revision, not the one from before, and
+    with all that the call sets. ECS's own rollback has the revision of one that puts things back, and nothing else of
+    it; an update that is sent once more where this is in doubt does no harm. Where ECS has gone back meanwhile: the
+    deployment that it gave up."""
+    if call.operation != "update_service":
+        return accept(step, call, {}) if service_deployment.was_told(ask, call) else None
+    (answer,) = ask.many([describe(call.params.get("cluster"), [call.params["service"]])])
+    service = by_name(answer.value()).get(short_arn(call.params["service"]), {})
+    primary = primary_of(service)
+    before = step.expect.get("deployment")
+    if "taskDefinition" not in call.params or not primary.get("id") or primary["id"] == before:
+        return None
+    if on_revision(primary, call):
+        return accept(step, call, {"service": service}) if is_set(service, call) else None
+    given_up = _given_up(service, str(primary["id"]))
+    return {"deployment": given_up} if given_up not in ("", before) else None
+
+
+def _given_up(service: Doc, primary: str) -> str:
+    """The deployment that ECS gave up to go back to the one that is PRIMARY, as its events tell; "" if it did not."""
+    texts = [str(event.get("message", "")) for event in service.get("events", ())]
+    if not any("rolling back" in text and service_deployment.names(text, primary) for text in texts):
+        return ""
+    failed = (re.search(r"deployment (\S+)\) deployment failed", text) for text in texts)
+    return next((match[1] for match in failed if match), "")
+
+
+def is_set(service: Doc, call: Call) -> bool:
+    """Does the service show what the call sets beside the revision?"""
+    found = normal({**primary_of(service), **service}, RULES)
+    sets = {k: v for k, v in call.params.items() if k not in ("cluster", "service", "taskDefinition", *ACTIONS)}
+    return bool(normal(overlay(found, sets), RULES) == found)
+
+
+def watch(waiting: Sequence[Waiting]) -> tuple[Look, ...]:
+    """One DescribeServices per ten services, however many are rolling out; one DescribeServiceDeployments per twenty
+    of those that have to be followed by it."""
+    groups = batches([(one.call.params.get("cluster"), one) for one in waiting])
+    services = tuple(
+        Look(
+            call=describe(cluster, [one.call.params["service"] for one in group]),
+            steps=tuple(one.step.index for one in group),
+        )
+        for cluster, group in groups
+    )
+    known = [(one.step.index, one.outputs["rollout"]) for one in waiting if one.outputs.get("rollout")]
+    unknown = [one for one in waiting if not one.outputs.get("rollout")]
+    missing = [one for one in unknown if 1 <= int(one.outputs.get("listing", "0")) <= TRIES]
+    return (*services, *service_deployment.looks(known), *map(service_deployment.listing, missing))
+
+
+def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
+    """Judged by our own deployment's id and revision, never by the service looking stable: it does after a rollback."""
+    shown = shown_of(waiting, answers)
+    if shown is None:
+        # A deleted service is shown as INACTIVE for long; of one that is not shown at all the next look will tell.
+        return Progress(done=False, note="waiting for ECS to show the service")
+    if shown.service.get("status") in GONE:
+        return Progress(done=True, ok=False, note="the service is gone", taken=True)
+    if goes_back(waiting.outputs):
+        return told(shown, service_deployment.going_back(shown))
+    return told(shown, service_deployment.judged(shown) or _by_deployments(shown))
+
+
+def _by_deployments(shown: Shown) -> Progress:
+    """What the service itself tells of its deployments."""
+    primary = shown.primary
+    if primary.get("id") == shown.before and not shown.mine and not _event(shown, shown.ours, "fail"):
+        if shown.gone > UNSEEN:
+            return service_deployment.rolled_back(shown, "")
+        # ECS answers from several places: this one has not heard of the update yet. A rollback has an id of its own.
+        return Progress(done=False, note="waiting for ECS to show the update")
+    if not shown.is_primary:
+        return _taken_over(shown)
+    state, sums = primary.get("rolloutState"), counts(primary)
+    failed = _event(shown, shown.ours, "deployment failed") if state is None else ""
+    started = shown.ours != shown.before
+    if (state == "FAILED" or failed) and (started or not shown.settled):
+        return _failed(f"the rollout failed: {failed or service_deployment.reason(primary)}; {sums}")
+    # Services behind a Classic Load Balancer have no rollout state, nor have the strategies that shift traffic; an
+    # update that started no deployment has the state from before, while the count may still be moving.
+    settled = shown.settled and state in (None, "COMPLETED", "FAILED")
+    if (settled or (state == "COMPLETED" and started)) and not shown.open:
+        return service_deployment.rolled_out(shown)
+    under_way = "rolling out" if state in (None, "IN_PROGRESS", "COMPLETED") else str(state)
+    return Progress(done=False, note=f"{under_way}, {sums}")
+
+
+def _failed(note: str) -> Progress:
+    return Progress(done=True, ok=False, note=note, verdict=Verdict.FAILED)
+
+
+def _taken_over(shown: Shown) -> Progress:
+    """Another deployment is PRIMARY: ECS went back to the previous revision, or somebody else deployed."""
+    primary, mine = shown.primary, shown.mine
+    # ECS goes back to the last revision that was rolled out to the end, which is not always the one from before.
+    said = service_deployment.reason(primary)
+    event = _event(shown, shown.ours, "fail")
+    went_back = (
+        mine.get("rolloutState") == "FAILED"
+        or bool(event)
+        or ("roll" in said and "back" in said)
+        or bool(_event(shown, str(primary.get("id") or ""), "rolling back"))
+    )
+    previous = short_arn(shown.waiting.step.expect.get("previous", ""))
+    # A deployment that ECS gave up is FAILED where it has a state: one that is still IN_PROGRESS was replaced.
+    looks_so = short_arn(primary.get("taskDefinition", "")) == previous and mine.get("rolloutState") != "IN_PROGRESS"
+    if went_back or looks_so:
+        return service_deployment.rolled_back(shown, str(mine.get("rolloutStateReason") or event))
+    return service_deployment.superseded(shown)
+
+
+def _event(shown: Shown, deployment: str, word: str) -> str:
+    """What the service's newest event with that word says about a deployment, which may have drained away itself."""
+    return next(iter(_events(shown, deployment, word)), "")
+
+
+def _events(shown: Shown, deployment: str, word: str) -> Iterator[str]:
+    for event in shown.service.get("events", ()):
+        text = str(event.get("message", ""))
+        if deployment and word in text and service_deployment.names(text, deployment):
+            yield text.rstrip(".")

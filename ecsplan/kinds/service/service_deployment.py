@@ -1,0 +1,210 @@
+"""Service deployments: ECS's own record of a rollout, with its stage, its share of the traffic and its hooks.
+
+They tell what the service itself does not: how blue/green, linear and canary rollouts end, and what waits for whom. A
+role may lack the permission for them, and an older AWS the operations; without them the service's deployments tell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ecsplan.core.diagnosis import Pause, Verdict
+from ecsplan.core.model import Call, Doc
+from ecsplan.kinds.contract import Ask, Look, Progress, Waiting, short_arn
+from ecsplan.kinds.ecs.times import iso
+from ecsplan.kinds.service.answers import names as named
+from ecsplan.kinds.service.observe import Shown, counts, on_revision
+
+BATCH = 20  # ARNs per DescribeServiceDeployments (ECS API reference)
+WAITS = "AWAITING_ACTION"  # the status of a PAUSE hook
+ROLLING = ("PENDING", "IN_PROGRESS")
+GOING_BACK = ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL")
+
+
+def looks(known: Sequence[tuple[int, str]]) -> tuple[Look, ...]:
+    """Twenty per request; whoever is refused them goes by the services' deployments."""
+    groups = [known[i : i + BATCH] for i in range(0, len(known), BATCH)]
+    return tuple(
+        Look(call=described([arn for _, arn in group]), steps=tuple(index for index, _ in group), optional=True)
+        for group in groups
+    )
+
+
+def described(arns: Sequence[str]) -> Call:
+    return Call(
+        service="ecs", operation="describe_service_deployments", params={"serviceDeploymentArns": sorted(set(arns))}
+    )
+
+
+def listing(one: Waiting) -> Look:
+    """For a service that does not say which service deployment is its current one."""
+    return Look(call=listed(one.call), steps=(one.step.index,), optional=True)
+
+
+def listed(call: Call) -> Call:
+    """The service deployments of the service that a call updates, newest first."""
+    return Call(service="ecs", operation="list_service_deployments", params=named(call.params))
+
+
+# --- what they tell ---
+
+
+def judged(shown: Shown) -> Progress | None:
+    """What our service deployment says has become of the update; None where it is not known, or says nothing of it."""
+    rollout, status = shown.rollout, str(shown.rollout.get("status") or "")
+    said = reason({"rolloutStateReason": (rollout.get("rollback") or {}).get("reason") or rollout.get("statusReason")})
+    if not status:
+        return None
+    if status == "SUCCESSFUL":
+        return _ended(shown)
+    if status in GOING_BACK:
+        return rolled_back(shown, said)
+    if status == "ROLLBACK_FAILED":
+        return _failed(f"the rollout failed, and ECS could not roll it back: {said}; {counts(shown.primary)}")
+    if status == "STOPPED":
+        failed = _failed(f"the rollout failed: {said}; {counts(shown.primary)}")
+        return superseded(shown) if _replaced(shown) else failed
+    if _replaced(shown) and shown.service.get("currentServiceDeployment") not in (None, _arn(rollout)):
+        return superseded(shown)
+    if pause := paused(rollout):
+        return Progress(done=False, note=pause_note(pause), pause=pause)
+    return Progress(done=False, note=_under_way(shown, status))
+
+
+def _ended(shown: Shown) -> Progress | None:
+    """It went to its end; another deployment that is PRIMARY by now is somebody else's, and no rollback of it."""
+    if shown.is_primary:
+        return rolled_out(shown)
+    return superseded(shown) if _replaced(shown) else None
+
+
+def _replaced(shown: Shown) -> bool:
+    """Is another deployment PRIMARY than ours and the one from before?"""
+    return str(shown.primary.get("id") or "") not in ("", shown.before, shown.ours)
+
+
+def _under_way(shown: Shown, status: str) -> str:
+    """What ECS calls something that nobody here knows is said as it is."""
+    target = shown.rollout.get("targetServiceRevision") or {}
+    traffic = target.get("requestedProductionTrafficWeight")
+    parts = ["rolling out" if status in ROLLING else status, counts(shown.mine or shown.primary)]
+    parts += [str(shown.rollout["lifecycleStage"])] if shown.rollout.get("lifecycleStage") else []
+    parts += [f"{traffic:g} % of the traffic"] if traffic is not None else []
+    return ", ".join(parts)
+
+
+def paused(rollout: Doc) -> Pause | None:
+    """The hook that waits for somebody, if one does."""
+    for hook in rollout.get("lifecycleHookDetails") or ():
+        if hook.get("status") == WAITS:
+            return Pause(
+                deployment=_arn(rollout),
+                hook=str(hook.get("hookId") or ""),
+                stage=str(rollout.get("lifecycleStage") or ""),
+                expires=iso(hook.get("expiresAt")),
+                action=str(hook.get("timeoutAction") or ""),
+            )
+    return None
+
+
+def pause_note(pause: Pause) -> str:
+    until = f" until {pause.expires}" if pause.expires else ""
+    then = f", then {pause.action}" if pause.action else ""
+    return f"paused at {pause.stage or 'a stage that ECS does not tell'}: hook {pause.hook} waits{until}{then}"
+
+
+def going_back(shown: Shown) -> Progress:
+    """How a rollout is doing that ECS takes back: it has succeeded when the service is what it was before."""
+    primary, status = shown.primary, shown.rollout.get("status")
+    said = reason({"rolloutStateReason": shown.rollout.get("statusReason") or primary.get("rolloutStateReason")})
+    forward, state = primary.get("id") in ("", None, shown.before), primary.get("rolloutState")
+    if status == "ROLLBACK_FAILED" or (not forward and state == "FAILED"):
+        return _failed(f"ECS could not roll it back: {said}; {counts(primary)}")
+    if status == "SUCCESSFUL" or (forward and not status and state == "COMPLETED"):
+        return _failed("it was rolled out to its end before it could be stopped")
+    if status == "STOPPED":
+        return _failed(f"it was stopped, and not rolled back: {said}") if forward else superseded(shown)
+    shows_it = not forward or on_revision(primary, shown.waiting.call)
+    ended = state == "COMPLETED" or (state is None and shown.settled)
+    if (status == "ROLLBACK_SUCCESSFUL" and shows_it) or (not status and not forward and ended):
+        note = f"rolled back to {short_arn(primary.get('taskDefinition', ''))}, {counts(primary)}"
+        return Progress(done=True, note=note, verdict=Verdict.SUCCEEDED)
+    return Progress(done=False, note=f"going back, {counts(primary)}")
+
+
+def rolled_out(shown: Shown) -> Progress:
+    """It has succeeded; where nothing runs, that is said."""
+    primary, daemon = shown.primary, shown.service.get("schedulingStrategy") == "DAEMON"
+    note = f"rolled out, {counts(primary)}"
+    if primary.get("desiredCount", shown.service.get("desiredCount")) == 0:
+        why = "no instance is there for this daemon" if daemon else "the desired count is 0"
+        note = f"rolled out, and nothing runs: {why}"
+    elif daemon:
+        note += ", one on each instance"
+    return Progress(done=True, note=note, verdict=Verdict.SUCCEEDED)
+
+
+def rolled_back(shown: Shown, why: str) -> Progress:
+    """ECS went back by itself, or is about to."""
+    went = shown.primary.get("id") != shown.ours
+    revision = shown.primary.get("taskDefinition") if went else shown.waiting.step.expect.get("previous")
+    on = short_arn(revision or "an unknown revision")
+    said = reason({"rolloutStateReason": why})
+    return Progress(
+        done=True, ok=False, note=f"ECS rolled the service back to {on}: {said}", verdict=Verdict.ROLLED_BACK
+    )
+
+
+def superseded(shown: Shown) -> Progress:
+    primary = shown.primary
+    on = short_arn(primary.get("taskDefinition") or "an unknown revision")
+    by = f" ({primary['id']})" if primary.get("id") else ""
+    note = f"superseded: another deployment put the service on {on}{by}"
+    return Progress(done=True, ok=False, note=note, taken=True, verdict=Verdict.SUPERSEDED)
+
+
+def reason(deployment: Doc) -> str:
+    return str(deployment.get("rolloutStateReason") or "ECS gave no reason").rstrip(".")
+
+
+def names(text: str, deployment: str) -> bool:
+    """Does an event speak of this deployment, and not of one whose id begins alike?"""
+    return re.search(rf"{re.escape(deployment)}(?!\d)", text) is not None
+
+
+def _failed(note: str) -> Progress:
+    return Progress(done=True, ok=False, note=note, verdict=Verdict.FAILED)
+
+
+def _arn(rollout: Doc) -> str:
+    return str(rollout.get("serviceDeploymentArn") or "")
+
+
+# --- telling them what to do ---
+
+
+def resolve(pause: Pause, onwards: bool) -> Call:
+    """The call that ends a pause: onwards, or back."""
+    params = {
+        "serviceDeploymentArn": pause.deployment,
+        "hookId": pause.hook,
+        "action": "CONTINUE" if onwards else "ROLLBACK",
+    }
+    return Call(service="ecs", operation="continue_service_deployment", params=params)
+
+
+def stopping(arn: str) -> Call:
+    """The call that makes ECS take a rollout back."""
+    params = {"serviceDeploymentArn": arn, "stopType": "ROLLBACK"}
+    return Call(service="ecs", operation="stop_service_deployment", params=params)
+
+
+def was_told(ask: Ask, call: Call) -> bool:
+    """Does the service deployment show what such a call asks for?"""
+    (answer,) = ask.many([described([call.params["serviceDeploymentArn"]])])
+    found = answer.value().get("serviceDeployments") or [{}]
+    if call.params.get("action") != "CONTINUE":
+        return found[0].get("status") in (*GOING_BACK, "ROLLBACK_FAILED")
+    hooks = found[0].get("lifecycleHookDetails") or ()
+    return not any(hook.get("hookId") == call.params["hookId"] and hook.get("status") == WAITS for hook in hooks)

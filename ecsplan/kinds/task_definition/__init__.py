@@ -1,0 +1,190 @@
+"""Task definitions: registered when no equal revision is there to reuse, deregistered when old and unused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ecsplan.core.errors import RefusedError
+from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Live, Phase, Ref, Resource, Step, copied
+from ecsplan.core.normalize import normal
+from ecsplan.kinds.contract import Ask, Delta, Draft, Kind, Scope, short_arn
+from ecsplan.kinds.ecs.request_fields import beyond
+from ecsplan.kinds.task_definition.read import (
+    REQUEST,
+    all_pages,
+    arns_of,
+    candidate,
+    describe,
+    family_of,
+    listing,
+    read,
+    read_used,
+    revision_of,
+    same_family,
+)
+from ecsplan.kinds.task_definition.rules import RULES, blank_variables
+from ecsplan.spec.load import Task
+
+NAME = "task_definition"
+
+
+def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
+    """RegisterTaskDefinition's parameters with the tag in every image, and numbers where AWS wants text."""
+    doc = copied(task.task_definition)
+    for field in ("cpu", "memory"):
+        if isinstance(doc.get(field), int):
+            doc[field] = str(doc[field])
+    for container in doc["containerDefinitions"]:
+        if isinstance(container.get("image"), str):
+            container["image"] = container["image"].replace("{image_tag}", scope.tag)
+        stringify_environment(container)
+    if not doc.get("tags"):
+        # ClientException "Tags can not be empty." (aws-actions issue tracker)
+        doc.pop("tags", None)
+    return (Resource(address=address_of(task), task=task.name, doc=doc, keep=task.active_task_count),)
+
+
+def address_of(task: Task) -> Address:
+    return Address.of(NAME, task.family)
+
+
+def arn_of(task: Task) -> Ref:
+    """The revision that a task's services, one-off tasks and targets are on after the deployment."""
+    return Ref(address=address_of(task), output="arn")
+
+
+def stringify_environment(container: Doc) -> None:
+    """TOML's numbers and booleans as the text that AWS takes, in place."""
+    for variable in container.get("environment") or ():
+        value = variable.get("value")
+        if isinstance(value, bool):
+            variable["value"] = "true" if value else "false"
+        elif isinstance(value, int | float):
+            variable["value"] = str(value)
+
+
+# --- comparing and changing ---
+
+
+def merge(live: Doc, declared: Doc) -> Doc:
+    """A revision is replaced whole; only tags, which others may add to a live one, are left alone where undeclared.
+    Where nothing is declared at all, the live revision stays."""
+    if not declared:
+        return live
+    if "tags" in live and "tags" not in declared:
+        return {**declared, "tags": live["tags"]}
+    return declared
+
+
+def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
+    if resource.pinned and live.wanted is None and not resource.doc:
+        return (f"revision {short_arn(resource.pinned)} is no longer known to ECS, nor to the journal",)
+    return ()
+
+
+def steps(delta: Delta) -> tuple[Draft, ...]:
+    """One registration; what is sent is what was declared."""
+    own = Ref(address=delta.resource.address, output="arn")
+    known = [*delta.live.facts.get("active", ()), *arns_of(delta.live)]
+    newest = max(known, key=revision_of, default="")
+    in_use = delta.found.outputs["arn"] if delta.found else ""
+    than = f", compared with {short_arn(in_use)}" if in_use and in_use != newest else ""
+    return (
+        Draft(
+            phase=Phase.REGISTER,
+            action=Action.CREATE,
+            call=Call(service="ecs", operation="register_task_definition", params=delta.wanted),
+            undo=Call(service="ecs", operation="deregister_task_definition", params={"taskDefinition": own}),
+            changes=delta.change.fields,
+            note=f"a new revision, after {short_arn(newest)}{than}" if newest else "the first revision",
+            expect={"newest": revision_of(newest)},
+        ),
+    )
+
+
+def retire(delta: Delta, used: frozenset[str]) -> tuple[Draft, ...]:
+    """Deregister what is older than the newest `keep`, or what a rollback went back from, unless something uses it."""
+    active: Sequence[str] = delta.live.facts.get("active", ())
+    if delta.resource.pinned or delta.resource.retire:
+        old = [arn for arn in active if arn in delta.resource.retire]
+    elif delta.resource.keep is None:
+        old = []
+    else:
+        # A revision that is about to be registered is the newest of those to keep.
+        kept = delta.resource.keep - (delta.change.action is Action.CREATE)
+        old = list(active[kept:])
+    # Where nothing is declared, what was found is not meant to stay.
+    kept_one = delta.change.action is Action.KEEP and delta.desired
+    target = delta.change.outputs.get("arn") if kept_one else None
+    return tuple(_deregister(arn) for arn in sorted(old, key=revision_of) if arn not in used and arn != target)
+
+
+def _deregister(arn: str) -> Draft:
+    return Draft(
+        phase=Phase.RETIRE,
+        action=Action.DELETE,
+        call=Call(service="ecs", operation="deregister_task_definition", params={"taskDefinition": arn}),
+        undo=Irreversible(reason="a deregistered revision does not become ACTIVE again; a rollback registers it anew"),
+        note=short_arn(arn),
+    )
+
+
+def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
+    """The ARN of the revision that was registered or deregistered."""
+    arn = answer.get("taskDefinition", {}).get("taskDefinitionArn")
+    if not isinstance(arn, str):
+        raise RefusedError(f"{step.address}: {call} was answered without the revision's ARN")
+    return {"arn": arn}
+
+
+def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
+    """A registration is looked for among revisions newer than the plan; a deregistration by the revision's status."""
+    if call.operation == "deregister_task_definition":
+        arn = str(call.params["taskDefinition"])
+        (answer,) = ask.many([describe(arn)])
+        found = candidate(answer)
+        return {"arn": arn} if found is None or not found.reusable else None
+    (listed,) = all_pages(ask, ask.many([listing(call.params["family"])]))
+    newer = [
+        arn
+        for arn in sorted(listed, key=revision_of)
+        if same_family(arn, call.params["family"]) and revision_of(arn) > step.expect.get("newest", 0)
+    ]
+    also = beyond(*REQUEST, call.params)
+    described = ask.many([describe(arn) for arn in newer]) if newer else ()
+    usable = [found for answer in described if (found := candidate(answer, also)) and found.reusable]
+    # An exactly equal one first; else one that is equal but for variables that ECS may have dropped.
+    for assume in (lambda doc, wanted: doc, lambda doc, wanted: blank_variables(doc, wanted, wanted)[0]):
+        for found in usable:
+            wanted = merge(found.doc, call.params)
+            if normal(wanted, RULES) == normal(assume(found.doc, wanted), RULES):
+                return dict(found.outputs)
+    return None
+
+
+def concerns(call: Call) -> str:
+    """The family; "" for a revision that is not known yet."""
+    arn = call.params.get("taskDefinition", "")
+    return str(call.params["family"]) if "family" in call.params else family_of(arn) if isinstance(arn, str) else ""
+
+
+KIND = Kind(
+    name=NAME,
+    rank=0,
+    rules=RULES,
+    writes=frozenset({"ecs:register_task_definition", "ecs:deregister_task_definition"}),
+    shape="ecs:register_task_definition",
+    expects={"newest": int},
+    compile=compile_,
+    read=read,
+    read_used=read_used,
+    merge=merge,
+    doubtful=blank_variables,
+    plan_faults=plan_faults,
+    steps=steps,
+    retire=retire,
+    accept=accept,
+    reconcile=reconcile,
+    versioned=True,
+    concerns=concerns,
+)

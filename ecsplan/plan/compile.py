@@ -1,0 +1,140 @@
+"""Spec and tag to desired resources: pure, offline, the same for the same input."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from ecsplan.aws.api import dotted, quoted
+from ecsplan.core.errors import UsageError
+from ecsplan.core.model import UNKNOWN, Address, Doc, Notify, Ref, Resource, mapped
+from ecsplan.kinds import kind_of, kinds
+from ecsplan.kinds.contract import Scope
+from ecsplan.redact import says_secret
+from ecsplan.spec import lint
+from ecsplan.spec.checks import DEFINITION, RUN
+from ecsplan.spec.load import Spec, Task
+
+PLACEHOLDER = "{image_tag}"
+# What may stand behind the colon of an image, or behind its @ (the OCI distribution specification's tags and digests).
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}")
+SHORTEST = 8  # characters of what is taken for a secret
+NO_SECRET = re.compile("arn:.*|[./~].*|[0-9. ]+|[A-Za-z]+", re.DOTALL)
+
+
+def check_tag(tag: str) -> str:
+    """The tag itself; raises UsageError for one that no image can have."""
+    if not tag:
+        raise UsageError("the tag is empty", hint="Name the image tag to deploy: ecsplan plan TAG")
+    if not TAG.fullmatch(tag):
+        hint = "A tag is 1 to 128 letters, digits and _ . -, or a digest, sha256:…"
+        raise UsageError(f"{tag!r} cannot be an image's tag", hint=hint)
+    return tag
+
+
+def compile_spec(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resource, ...]:
+    """Every declared resource: in reference order, and within a kind in the order of the file. Parts of one resource
+    that two tasks declare are joined, in the place of the first."""
+    joined: dict[Address, Resource] = {}
+    for resource in _parts(spec, tag, redeploy=redeploy):
+        first, join = joined.get(resource.address), kind_of(resource.address).join
+        if first is not None and join is not None:
+            resource = msgspec.structs.replace(first, doc=join(first.doc, resource.doc))  # noqa: PLW2901
+        joined[resource.address] = resource
+    return tuple(joined.values())
+
+
+def _parts(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resource, ...]:
+    scope = Scope(tag=check_tag(tag), redeploy=redeploy)
+    return tuple(resource for kind in kinds() for task in spec.tasks for resource in kind.compile(task, scope))
+
+
+def warnings_of(spec: Spec, tag: str) -> tuple[str, ...]:
+    """What AWS would take, and a person would want to know before anything is sent; without any value of a variable."""
+    cautions = (problem for task in spec.tasks for problem in lint.cautions(_table(task), ("tasks", task.name)))
+    return (
+        *tag_warnings(spec, tag),
+        *(f"{dotted(path)}: {message}" for path, message in cautions),
+        *(warning for task in spec.tasks for warning in _written_secrets(task)),
+    )
+
+
+def _table(task: Task) -> Doc:
+    return {DEFINITION: task.task_definition, RUN: [entry.params for entry in task.run_tasks]}
+
+
+def _written_secrets(task: Task) -> Iterator[str]:
+    """A warning per container whose variables hold what looks like secrets: named so, and of no other kind."""
+    for number, container in enumerate(task.task_definition["containerDefinitions"]):
+        found = [
+            quoted(variable["name"])
+            for variable in container.get("environment", ())
+            if says_secret(variable.get("name", "")) and _may_be_secret(variable.get("value"))
+        ]
+        if found:
+            place = f"{task.path}.{DEFINITION}.containerDefinitions[{number}]"
+            said = "can be read by whoever may describe the task definition; declare it in secrets instead"
+            yield f"{place}.environment: {', '.join(found)} {said}"
+
+
+def _may_be_secret(value: Any) -> bool:
+    """Names such as TOKEN_SECONDS, SECRET_ARN or KEY_FILE say secret too; numbers, words, ARNs and paths are none."""
+    return isinstance(value, str) and len(value) >= SHORTEST and not NO_SECRET.fullmatch(value)
+
+
+def tag_warnings(spec: Spec, tag: str) -> tuple[str, ...]:
+    """What a person would want to know about the images before anything is sent."""
+    images = list(_images(spec))
+    warnings = [
+        f"{where}: the image {image!r} still has braces in it; only {PLACEHOLDER} is replaced"
+        for where, image in images
+        if re.search(r"[{}]", image.replace(PLACEHOLDER, ""))
+    ]
+    warnings += [
+        f"{where}: the image {image!r} with {tag} is no name of an image: a digest stands behind @, not behind a colon"
+        for where, image in images
+        if tag.startswith("sha256:") and f":{PLACEHOLDER}" in image
+    ]
+    if not any(PLACEHOLDER in image for _, image in images):
+        warnings.append(
+            f"no image of {spec.file} contains {PLACEHOLDER}, so the tag {tag!r} makes no difference to what runs"
+        )
+    return tuple(warnings)
+
+
+def _images(spec: Spec) -> Iterator[tuple[str, str]]:
+    for task in spec.tasks:
+        for container in task.task_definition["containerDefinitions"]:
+            yield f"{task.path}, container {container.get('name', '?')}", str(container.get("image", ""))
+
+
+def notifications(spec: Spec) -> dict[str, Notify]:
+    """Where each task's calls are published, for the tasks that have a topic."""
+    return {task.name: task.notify for task in spec.tasks if task.notify is not None}
+
+
+def requests(spec: Spec, tag: str) -> dict[str, Doc]:
+    """The compiled requests per task, named as in the spec, with `(known after apply)` where that is so."""
+    by_task: dict[str, list[Resource]] = {}
+    for resource in _parts(spec, tag):
+        by_task.setdefault(resource.task, []).append(resource)
+    return {task.name: _task_requests(task, by_task[task.name]) for task in spec.tasks}
+
+
+def _task_requests(task: Task, resources: list[Resource]) -> Doc:
+    def docs(kind: str) -> list[Doc]:
+        return [_shown(resource.doc) for resource in resources if resource.address.kind == kind]
+
+    return {
+        "task_definition": docs("task_definition")[0],
+        "run_tasks": docs("run_task"),
+        "update_services": docs("service"),
+        "events__put_targets": docs("event_targets"),
+    }
+
+
+def _shown(doc: Doc) -> Any:
+    return mapped(doc, lambda leaf: UNKNOWN if isinstance(leaf, Ref) else leaf)

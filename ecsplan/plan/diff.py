@@ -1,0 +1,350 @@
+"""Desired and live to changes: both are brought to one form, then compared naively (the only importer of deepdiff)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ecsplan.core.errors import PlanningError
+from ecsplan.core.model import (
+    Action,
+    Address,
+    Candidate,
+    Change,
+    Doc,
+    FieldChange,
+    Live,
+    Ref,
+    Resource,
+    Value,
+    filled,
+    mapped,
+)
+from ecsplan.core.normalize import Form, pruned, view
+from ecsplan.kinds import kind_of
+from ecsplan.kinds.contract import Delta, Kind
+from ecsplan.plan.read import held
+
+
+def possible(
+    resources: Sequence[Resource], lives: Mapping[Address, Live]
+) -> tuple[tuple[Resource, ...], tuple[str, ...]]:
+    """The resources without what cannot be carried out and is optional, and why that is left out. Of what is there
+    all the same nothing is asked, but what it uses stays known."""
+    left, told = [], []
+    for resource in resources:
+        kind, live = kind_of(resource.address), lives[resource.address]
+        faults = kind.plan_faults(resource, live) if resource.optional else ()
+        told += [f"left out: {fault}" for fault in faults]
+        if not faults:
+            left.append(resource)
+        elif live.candidates and kind.names is not None:
+            left.append(msgspec.structs.replace(resource, doc=kind.names(resource.doc)))
+    return tuple(left), tuple(told)
+
+
+def diff(
+    resources: Sequence[Resource], lives: Mapping[Address, Live], sent: Mapping[str, Doc] | None = None
+) -> tuple[Delta, ...]:
+    """A delta per resource, in reference order, those that are kept included. `sent` is, by ARN, the request that made
+    something live, where the journal knows it.
+
+    A kept resource's outputs fill the references to it; other references stay and are `(known after apply)`. Raises
+    PlanningError with everything that cannot be carried out.
+    """
+    faults = [
+        fault
+        for resource in resources
+        if not resource.optional  # `possible` has judged those
+        for fault in kind_of(resource.address).plan_faults(resource, lives[resource.address])
+    ]
+    if faults:
+        raise PlanningError(faults)
+    outputs: dict[Address, dict[str, str]] = {}
+    switched: set[str] = set()
+    # A rule can have targets of several tasks: what is switched is the task whose revision moves.
+    tasks = {resource.address: resource.task for resource in resources if kind_of(resource.address).versioned}
+    deltas: dict[Address, Delta] = {}
+    for resource in resources:
+        if kind_of(resource.address).ephemeral:
+            continue
+        delta = _delta(kind_of(resource.address), resource, lives[resource.address], outputs, sent or {})
+        deltas[resource.address] = delta
+        if delta.change.action is Action.KEEP:
+            outputs[resource.address] = delta.change.outputs
+        switched |= {tasks.get(address, resource.task) for address in _switches(delta, outputs)}
+    for resource in resources:
+        if kind_of(resource.address).ephemeral:
+            deltas[resource.address] = _run(resource, lives[resource.address], switched, outputs, deltas)
+    # Of what is optional, `planner.cautions` tells it: half a way back is better than none.
+    asked_for = [delta for delta in deltas.values() if not delta.resource.optional]
+    if faults := [fault for delta in asked_for for fault in conflicts(delta, deltas)]:
+        raise PlanningError(faults)
+    return tuple(deltas[resource.address] for resource in resources)
+
+
+def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
+    """Why AWS would refuse this change although it would take it alone; of what is kept, nothing is asked."""
+    if delta.change.action is Action.KEEP:
+        return ()
+    return kind_of(delta.change.address).conflicts(delta, others)
+
+
+def _delta(
+    kind: Kind,
+    resource: Resource,
+    live: Live,
+    outputs: Mapping[Address, Mapping[str, str]],
+    sent: Mapping[str, Doc],
+) -> Delta:
+    desired = filled(live.wanted if live.wanted is not None else resource.doc, outputs)
+    found = live.candidates[0] if live.candidates else None
+    if found is None and not desired:  # nothing there, and nothing asked for
+        return Delta(change=_change(resource, Action.KEEP), resource=resource, live=live, found=None, desired={})
+    if found is None:
+        wanted = Form(kind.merge({}, desired), kind.rules)
+        fields = tuple(FieldChange(path=p, after=v) for p, v in _leaves(_declared_view(kind, wanted.doc)))
+        change = _change(resource, Action.CREATE, after=resource.doc, fields=fields)
+        return Delta(change=change, resource=resource, live=live, found=None, desired=desired, after=wanted)
+    pairs = [_Pair.of(kind, candidate, desired) for candidate in live.candidates]
+    equal, doubts = _equal(kind, live, pairs, sent)
+    if equal is not None:
+        return _kept(kind, resource, live, pairs[0], equal, desired, doubts)
+    base = pairs[0]
+    # What is in doubt is no line of the diff; a new version is made of all that is declared, and shows it.
+    shown, doubts = base.before, ()
+    if not kind.versioned:
+        assumed, doubts = kind.doubtful(base.before.doc, base.after.doc, {})
+        shown = Form(assumed, kind.rules) if doubts else shown
+    change = _change(
+        resource,
+        Action.CREATE if kind.versioned else Action.UPDATE,
+        before=kind.before(base.before, base.after, desired),
+        after=resource.doc,
+        fields=_fields(kind, shown, base.after),
+        outputs=found.outputs,
+    )
+    return _delta_of(change, resource, live, base, desired, doubts)
+
+
+class _Pair(Value, frozen=True, kw_only=True):
+    """Something live, and what would be live instead: each brought to its normal form once at most."""
+
+    found: Candidate
+    before: Form
+    after: Form
+
+    @classmethod
+    def of(cls, kind: Kind, found: Candidate, desired: Doc) -> _Pair:
+        return cls(
+            found=found,
+            before=Form(found.doc, kind.rules, found.normal),
+            after=Form(kind.merge(found.doc, desired), kind.rules),
+        )
+
+
+def _delta_of(
+    change: Change, resource: Resource, live: Live, pair: _Pair, desired: Doc, doubts: tuple[str, ...]
+) -> Delta:
+    return Delta(
+        change=change,
+        resource=resource,
+        live=live,
+        found=pair.found,
+        desired=desired,
+        before=pair.before,
+        after=pair.after,
+        doubts=doubts,
+    )
+
+
+def _equal(
+    kind: Kind, live: Live, pairs: Sequence[_Pair], sent: Mapping[str, Doc]
+) -> tuple[_Pair | None, tuple[str, ...]]:
+    """The candidate that is as declared. Without one, what is in use counts as equal where it is so but for what AWS
+    may have dropped; never another candidate, so that nothing is moved to what is in doubt."""
+    for pair in pairs:
+        if pair.found.reusable and pair.after.normal == pair.before.normal:
+            return pair, ()
+    first = pairs[0]
+    if first.found.reusable and live.wanted is None:
+        registered = sent.get(first.found.outputs.get("arn", ""), {})
+        assumed, doubts = kind.doubtful(first.found.doc, first.after.doc, registered)
+        if doubts and first.after.normal == Form(assumed, kind.rules).normal:
+            return first, doubts
+    return None, ()
+
+
+def _kept(
+    kind: Kind, resource: Resource, live: Live, base: _Pair, equal: _Pair, desired: Doc, doubts: tuple[str, ...]
+) -> Delta:
+    """Equal: kept. Where the equal one is not what is in use, the differences between those two are told."""
+    fields = _fields(kind, base.before, equal.before) if equal is not base else ()
+    action = Action.UPDATE if resource.settings.redeploy else Action.KEEP
+    change = _change(
+        resource,
+        action,
+        before=kind.before(equal.before, equal.before, desired) if action is Action.UPDATE else None,
+        after=resource.doc,
+        fields=fields,
+        outputs=equal.found.outputs,
+        note="redeploy" if action is Action.UPDATE else "",
+    )
+    return _delta_of(change, resource, live, equal, desired, doubts)
+
+
+def _run(
+    resource: Resource,
+    live: Live,
+    switched: set[str],
+    outputs: Mapping[Address, Mapping[str, str]],
+    others: Mapping[Address, Delta],
+) -> Delta:
+    """Something without a live state: it runs when its task is switched to another revision, or always."""
+    runs = resource.settings.when == "always" or resource.task in switched
+    desired, note = kind_of(resource.address).complete(resource, filled(resource.doc, outputs), others)
+    change = _change(resource, Action.RUN if runs else Action.KEEP, after=resource.doc, note=note)
+    wanted = Form(desired, kind_of(resource.address).rules)
+    return Delta(change=change, resource=resource, live=live, found=None, desired=desired, after=wanted)
+
+
+def _change(resource: Resource, action: Action, **more: Any) -> Change:
+    return Change(
+        address=resource.address,
+        task=resource.task,
+        action=action,
+        settings=resource.settings,
+        facts=resource.facts,
+        keep=resource.keep,
+        pinned=resource.pinned,
+        retire=resource.retire,
+        **more,
+    )
+
+
+def _switches(delta: Delta, outputs: Mapping[Address, Mapping[str, str]]) -> set[Address]:
+    """The addresses whose revision this moves something to: its own if it is a new revision, and those of references
+    that will have another value."""
+    kind = kind_of(delta.change.address)
+    if delta.change.action is Action.KEEP:
+        return set()
+    if kind.versioned or delta.found is None:
+        return {delta.change.address}
+    pairs = held(kind, delta.resource.doc, delta.found.doc)
+    return {ref.address for ref, value in pairs if value != filled(ref, outputs)}
+
+
+# --- fields ---
+
+
+def _declared_view(kind: Kind, doc: Doc) -> Doc:
+    """What is declared, named by meaning, without what AWS would fill in."""
+    return view(pruned(doc) or {}, kind.rules)
+
+
+def _fields(kind: Kind, before: Form, after: Form) -> tuple[FieldChange, ...]:
+    """Only the members that are apart are named and looked through."""
+    old, new = before.normal, after.normal
+    apart = [name for name in {**old, **new} if not _same(old.get(name), new.get(name))]
+    return field_changes(*(view({n: d[n] for n in apart if n in d}, kind.rules) for d in (old, new)))
+
+
+def field_changes(before: Doc, after: Doc) -> tuple[FieldChange, ...]:
+    """The differences of two views, a leaf each, sorted by path. A list whose order matters is one leaf."""
+    changes = tuple(_leaf_changes((), before, after))
+    if not all(_is_plain(change) for change in changes):
+        return _compared(before, after)
+    return tuple(sorted(changes, key=lambda change: change.path))
+
+
+def _is_plain(change: FieldChange) -> bool:
+    """Whether nothing is left to ask deepdiff, whose import takes a quarter of a plan: mostly text alone differs."""
+    kinds = {type(value) for value in (change.before, change.after)} - {type(None)}
+    return len(kinds - {Ref}) <= 1 and kinds <= {str, int, bool, Ref}
+
+
+def _compared(before: Doc, after: Doc) -> tuple[FieldChange, ...]:
+    from deepdiff import DeepDiff
+
+    marked: dict[str, Ref] = {}
+
+    def mark(leaf: Any) -> Any:
+        if not isinstance(leaf, Ref):
+            return leaf
+        text = f"\0{leaf.address}\0{leaf.output}"
+        marked[text] = leaf
+        return text
+
+    old, new = _apart(before, after)
+    tree = DeepDiff(
+        mapped(old, mark),
+        mapped(new, mark),
+        view="tree",
+        ignore_numeric_type_changes=True,
+        threshold_to_diff_deeper=0,
+        ignore_private_variables=False,  # a variable may be called __DEBUG
+    )
+    paths = {_to_list(level.path(output_format="list")) for levels in tree.values() for level in levels}
+    changes = {
+        change.path: change for path in paths for change in _leaf_changes(path, _at(before, path), _at(after, path))
+    }
+    return tuple(changes[path] for path in sorted(changes))
+
+
+def _apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Doc, Doc]:
+    """Both without what is the same in both: of two long documents little is left to compare."""
+    old, new = {**before}, {**after}
+    for name in before.keys() & after.keys():
+        one, other = before[name], after[name]
+        if _same(one, other):
+            del old[name], new[name]
+        elif isinstance(one, Mapping) and isinstance(other, Mapping):
+            old[name], new[name] = _apart(one, other)
+    return old, new
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal in type as well, down to the leaves: true is not 1."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(value, other[name]) for name, value in one.items())
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
+
+
+def _to_list(path: Sequence[Any]) -> tuple[str, ...]:
+    """The path as far as the first list on it."""
+    result: list[str] = []
+    for part in path:
+        if isinstance(part, int):
+            break
+        result.append(part)
+    return tuple(result)
+
+
+def _at(doc: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        doc = doc.get(part) if isinstance(doc, Mapping) else None
+    return doc
+
+
+def _leaf_changes(path: tuple[str, ...], before: Any, after: Any) -> Iterator[FieldChange]:
+    if isinstance(before, Mapping) or isinstance(after, Mapping):
+        old = before if isinstance(before, Mapping) else {}
+        new = after if isinstance(after, Mapping) else {}
+        for name in dict.fromkeys((*old, *new)):
+            yield from _leaf_changes((*path, name), old.get(name), new.get(name))
+    elif before != after or type(before) is not type(after):
+        yield FieldChange(path=".".join(path), before=before, after=after)
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name in sorted(value):
+            yield from _leaves(value[name], (*path, name))
+    elif value is not None:
+        yield ".".join(path), value

@@ -1,0 +1,128 @@
+"""Saved plans: written whole, for their owner only; read as what they are, input that may be wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from ecsplan.core.errors import EcsplanError, JournalError, PlanFileError
+from ecsplan.core.model import Call, Plan, Step, digest_of, from_data, to_json
+from ecsplan.journal import check_version
+from ecsplan.journal.files import make_folders, write_file
+from ecsplan.kinds import kind_of
+from ecsplan.plan.file_checks import misshapen
+from ecsplan.spec.checks import plain_name
+
+MAX_BYTES = 64 * 1024 * 1024
+
+
+def save(plan: Plan, path: Path, *, root: Path | None = None) -> None:
+    """Write the plan, secrets included, readable by its owner only. `root` is the journal's folder, if the file is
+    in it."""
+    try:
+        if root is not None:
+            make_folders(root, path.parent)
+        write_file(path, msgspec.json.format(to_json(plan), indent=1) + b"\n")
+    except OSError as error:
+        raise EcsplanError(f"the plan cannot be saved to {path}: {error.strerror or error}") from error
+
+
+def load(path: Path) -> Plan:
+    """A saved plan. Raises PlanFileError for one that is missing, damaged, of another version, changed by hand, or that
+    names an operation that no kind makes."""
+    try:
+        with path.open("rb") as file:  # its size may not be known before: a pipe, a device
+            text = file.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
+            raise PlanFileError(f"{path} is larger than any plan", state="Nothing was sent.")
+        data = msgspec.json.decode(text)
+    except FileNotFoundError:
+        raise PlanFileError(f"there is no plan at {path}", hint="Make one with: ecsplan plan TAG") from None
+    except OSError as error:
+        raise PlanFileError(f"the plan {path} cannot be read: {error.strerror or error}") from error
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise _not_a_plan(path, str(error)) from error
+    return decode(data, str(path))
+
+
+def decode(data: object, where: str) -> Plan:
+    """A plan from JSON data, checked as `load` does."""
+    if not isinstance(data, dict) or "format_version" not in data:
+        raise _not_a_plan(where, "it has no format_version")
+    try:
+        check_version(data["format_version"], where)
+        plan: Plan = from_data(data, Plan)
+    except JournalError as error:
+        raise PlanFileError(error.message, state="Nothing was sent.", hint="Make the plan again.") from error
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise _not_a_plan(where, str(error)) from error
+    _check_values(plan, where)
+    _check_operations(plan, where)
+    if fault := misshapen(plan):
+        raise _not_a_plan(where, fault)
+    if _digest(data, where) != plan.digest:
+        raise PlanFileError(
+            f"{where}: the plan was changed after it was made: its digest does not fit",
+            state="Nothing was sent.",
+            hint="Make the plan again; what it should do differently belongs in the spec.",
+        )
+    return plan
+
+
+def _digest(data: Mapping[str, object], where: str) -> str:
+    try:
+        return digest_of({field: value for field, value in data.items() if field != "digest"})
+    except RecursionError as error:
+        raise _not_a_plan(where, "it is nested too deeply") from error
+
+
+def _check_values(plan: Plan, where: str) -> None:
+    """What becomes the name of a folder, a pattern, or the identity of a step."""
+    if fault := plain_name(plan.app):
+        raise _not_a_plan(where, f"its app {fault}")
+    if not re.fullmatch(r"\d{12}", plan.identity.account) or not re.fullmatch(r"[a-z0-9-]{1,64}", plan.identity.region):
+        raise _not_a_plan(where, f"{str(plan.identity)!r} is no account and region")
+    if [step.index for step in plan.steps] != list(range(1, len(plan.steps) + 1)):
+        raise _not_a_plan(where, "its steps are not numbered in order")
+    for notify in plan.notify.values():
+        try:
+            re.compile(notify.blacklist_regex)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise _not_a_plan(where, f"{notify.blacklist_regex!r} is no regular expression: {error}") from error
+
+
+def _check_operations(plan: Plan, where: str) -> None:
+    """Only what a kind makes: a plan file cannot name an operation of its own."""
+    try:
+        for change in plan.changes:
+            kind_of(change.address)
+        writes = [(step, kind_of(step.address).writes) for step in plan.steps]
+    except PlanFileError as error:
+        raise _not_a_plan(where, error.message) from error
+    for step, allowed in writes:
+        for call in (step.call, step.undo):
+            if not isinstance(call, Call):
+                continue
+            if str(call) not in allowed:
+                raise PlanFileError(
+                    f"{where}: step {step.index} ({step.address}) asks for {call}, which ecsplan never does",
+                    state="Nothing was sent.",
+                )
+            _check_subject(step, call, where)
+
+
+def _check_subject(step: Step, call: Call, where: str) -> None:
+    """A call changes what its step says that it changes, and nothing else."""
+    try:
+        name = kind_of(step.address).concerns(call)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _not_a_plan(where, f"step {step.index} lacks the name of what it changes: {error}") from error
+    if name and step.address.name not in (name, f"{name}:{step.address.name.rpartition(':')[2]}"):
+        raise _not_a_plan(where, f"step {step.index} says {step.address} and would change {name}")
+
+
+def _not_a_plan(where: object, why: str) -> PlanFileError:
+    return PlanFileError(f"{where} is not a plan of ecsplan: {why}", state="Nothing was sent.")

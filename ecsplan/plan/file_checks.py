@@ -1,0 +1,84 @@
+"""Does what a plan file holds have the form that the kinds rely on? A file may be anything, and its digest may fit all
+the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from ecsplan.aws.api import walk
+from ecsplan.core.model import Call, Doc, Plan, Ref
+from ecsplan.kinds import kind_of
+from ecsplan.kinds.contract import Kind
+
+# Python's types by botocore's; a reference stands for a text that is known later.
+TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str, Ref),
+    "boolean": (bool,),
+    "integer": (int,),
+    "long": (int,),
+    "double": (int, float),
+    "float": (int, float),
+    "structure": (Mapping,),
+    "map": (Mapping,),
+    "list": (list,),
+}
+
+
+def misshapen(plan: Plan) -> str:
+    """What the first document, call or expectation of another form is; empty where there is none."""
+    for change in plan.changes:
+        kind, doc = kind_of(change.address), change.after or {}
+        service, _, operation = kind.shape.partition(":")
+        lacking = [place for place in sorted(kind.required) if not _has(doc, place.split("[]."))]
+        missing = f"{lacking[0]} is missing" if lacking else ""
+        if fault := missing or _fault(service, operation, doc) or _unlike(kind, change.facts):
+            return f"{change.address}: {fault}"
+    for step in plan.steps:
+        fault = _unlike(kind_of(step.address), step.expect)
+        for call in (step.call, step.undo):
+            if isinstance(call, Call):
+                fault = fault or _fault(call.service, call.operation, call.params)
+        if fault:
+            return f"step {step.index}: {fault}"
+    return ""
+
+
+def _has(value: Any, places: Sequence[str]) -> bool:
+    """Is there something at this place, of each item where it is within a list?"""
+    found = value.get(places[0]) if isinstance(value, Mapping) else None
+    if len(places) == 1:
+        return found is not None
+    return isinstance(found, list) and all(_has(item, places[1:]) for item in found)
+
+
+def _unlike(kind: Kind, found: Doc) -> str:
+    for name, wanted in kind.expects.items():
+        if name in found and (not isinstance(found[name], wanted) or isinstance(found[name], bool)):
+            return f"{name} is of another type"
+    return ""
+
+
+@cache
+def _types(service: str, operation: str) -> Mapping[str, str]:
+    return {field.pattern: field.type for field in walk(service, operation)}
+
+
+def _fault(service: str, operation: str, doc: Doc) -> str:
+    """The first place of a request that has another type than botocore's model says; nothing else is checked."""
+    types = _types(service, operation) if service else {}
+    pending: list[tuple[str, Any]] = list(doc.items())
+    while pending:
+        at, value = pending.pop()
+        wanted = TYPES.get(types.get(at, ""))
+        if value is None or wanted is None:  # nothing, or a member that the model does not have
+            continue
+        if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
+            return f"{at} is of another type"
+        if isinstance(value, list):
+            pending += [(f"{at}[]", item) for item in value]
+        elif isinstance(value, Mapping):
+            free = types[at] == "map"
+            pending += [(f"{at}{{}}" if free else f"{at}.{name}", item) for name, item in value.items()]
+    return ""

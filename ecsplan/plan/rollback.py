@@ -1,0 +1,295 @@
+"""Going back: journal entries, or ECS's own revision history, to desired resources. Pure.
+
+What comes out goes through diff and planner like any other desired state, so only what differs from live is changed,
+it is shown and journaled, and it can itself be rolled back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ecsplan.core.errors import UsageError
+from ecsplan.core.model import (
+    Action,
+    Address,
+    Call,
+    Change,
+    Doc,
+    Live,
+    Notify,
+    Ref,
+    Resource,
+    Settings,
+    mapped,
+    refs_in,
+    texts_in,
+)
+from ecsplan.journal import Deployment, Outcome
+from ecsplan.kinds import kind_of
+from ecsplan.kinds import task_definition as revisions
+from ecsplan.kinds.contract import short_arn
+from ecsplan.kinds.task_definition.read import family_of, revision_of
+
+PINNED = re.compile(r"arn:[^:]+:ecs:[^:]*:[^:]*:task-definition/[A-Za-z0-9_-]+:\d+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Back:
+    """Where a rollback goes: desired resources, the tag that ran there, the deployments it undoes, and what to tell."""
+
+    resources: tuple[Resource, ...]
+    tag: str
+    undoes: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    notify: Mapping[str, Notify] | None = None
+
+
+def target(deployments: Sequence[Deployment]) -> int:
+    """Before the newest deployment that changed something: the number to go back to where none is named. A rollback
+    that was left part-way is gone on with, since to undo it would bring back what it was undoing."""
+    numbers = [0, *(deployment.number for deployment in deployments)]
+    for deployment in reversed(deployments):
+        if deployment.outcome is not Outcome.PUT_BACK and (_changed(deployment) or _is_open(deployment)):
+            before = deployment.number - 1 if deployment.outcome.ended else deployment.back_to
+            return max(number for number in numbers if number <= before)
+    raise UsageError("there is nothing to roll back: no deployment in the journal has changed anything")
+
+
+def _changed(deployment: Deployment) -> bool:
+    """Has it begun anything that there is a way back from? Running a task again, or a redeployment, is none."""
+    begun = [step for step in deployment.plan.steps if step.index in deployment.touched()]
+    return any(isinstance(step.undo, Call) and (step.changes or step.action is not Action.UPDATE) for step in begun)
+
+
+def _is_open(deployment: Deployment) -> bool:
+    """Was it left part-way, with something begun? Going further back would undo more than was asked for."""
+    return not deployment.outcome.ended and bool(deployment.touched())
+
+
+def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool) -> Back:
+    """Every address that the deployments after `number` touched, as it was before the first of them. 0 is before
+    all."""
+    known = {deployment.number: deployment for deployment in deployments}
+    if number != 0 and number not in known:
+        have = f"it has {min(known)} to {max(known)}" if known else "it is empty"
+        raise UsageError(f"there is no deployment {number} in the journal: {have}")
+    later = [d for d in deployments if d.number > number and d.outcome is not Outcome.PUT_BACK]
+    befores: dict[Address, Doc] = {}
+    last: dict[Address, Change] = {}
+    for deployment in reversed(later):
+        for change in _moved(deployment):
+            kind, newer = kind_of(change.address), befores.get(change.address)
+            assert change.before is not None
+            befores[change.address] = kind.older(newer, change.before) if newer else change.before
+            last.setdefault(change.address, change)
+    tasks = {change.address: change.task for d in later for change in d.plan.changes}
+    return Back(
+        resources=_resources(
+            befores,
+            last,
+            _bystanders(later, befores),
+            _made(later),
+            known_definitions(deployments),
+            tasks,
+            keep,
+            _under_way(later),
+        ),
+        tag=_tag(deployments, number),
+        undoes=tuple(deployment.number for deployment in later if deployment.touched()),
+        notes=_missing(known, number),
+        notify=deployments[-1].plan.notify if deployments else None,
+    )
+
+
+def _missing(known: Mapping[int, Deployment], number: int) -> tuple[str, ...]:
+    """What may not be put back as far as was asked for, since nobody knows what it was."""
+    missing = [str(one) for one in range(number + 1, max(known, default=0)) if one not in known]
+    if not missing:
+        return ()
+    return (
+        f"the journal lacks deployment {', '.join(missing)}: what it changed goes back only as far as the others tell",
+    )
+
+
+def _tag(deployments: Sequence[Deployment], number: int) -> str:
+    """The tag that ran after deployment `number`: that of the newest one until then that succeeded."""
+    tags = [d.plan.tag for d in deployments if d.number <= number and d.outcome is Outcome.SUCCEEDED]
+    return tags[-1] if tags else ""
+
+
+def _moved(deployment: Deployment) -> Iterator[Change]:
+    """The changes of a deployment that were begun and can be put back. Whether they were carried out, live state
+    tells."""
+    begun = {step.address for step in deployment.plan.steps if step.index in deployment.touched()}
+    for change in deployment.plan.changes:
+        kind = kind_of(change.address)
+        if change.address in begun and change.before is not None and not kind.versioned and not kind.ephemeral:
+            yield change
+
+
+def _bystanders(later: Sequence[Deployment], befores: Mapping[Address, Doc]) -> dict[Address, Change]:
+    """What those deployments looked at and left alone: read again, so that no revision that it uses is deregistered."""
+    return {
+        change.address: change
+        for deployment in later
+        for change in deployment.plan.changes
+        if change.address not in befores and change.after is not None and kind_of(change.address).names
+    }
+
+
+def _made(later: Sequence[Deployment]) -> list[str]:
+    """The revisions that those deployments registered."""
+    return [
+        arn
+        for deployment in later
+        for step in deployment.plan.steps
+        if step.action is Action.CREATE and kind_of(step.address).versioned
+        if (arn := deployment.outputs().get(step.index, {}).get("arn"))
+    ]
+
+
+def _under_way(later: Sequence[Deployment]) -> dict[Address, Doc]:
+    """What the newest of those deployments made, where that may still be under way: its outputs, and the revision from
+    before."""
+    if not later or later[-1].plan.undoes:
+        return {}
+    outputs = later[-1].outputs()
+    return {
+        step.address: {
+            **outputs[step.index],
+            "previous": step.expect.get("previous", ""),
+            "open": not later[-1].outcome.ended,
+        }
+        for step in later[-1].plan.steps
+        if step.index in outputs and not kind_of(step.address).versioned
+    }
+
+
+def known_definitions(deployments: Sequence[Deployment]) -> dict[str, Doc]:
+    """By ARN: the task definitions that the journal holds, as they were registered, or else as ECS answered them."""
+    known: dict[str, Doc] = {}
+    for deployment in deployments:
+        outputs = deployment.outputs()
+        for change in deployment.plan.changes:
+            if kind_of(change.address).versioned and change.before and "arn" in change.outputs:
+                known.setdefault(change.outputs["arn"], change.before)
+        for step in deployment.plan.steps:
+            if step.action is Action.CREATE and kind_of(step.address).versioned and step.index in outputs:
+                known[outputs[step.index].get("arn", "")] = step.call.params
+    return known
+
+
+def _resources(
+    befores: Mapping[Address, Doc],
+    last: Mapping[Address, Change],
+    bystanders: Mapping[Address, Change],
+    made: Sequence[str],
+    known: Mapping[str, Doc],
+    tasks: Mapping[Address, str],
+    keep: bool,
+    under_way: Mapping[Address, Doc],
+) -> tuple[Resource, ...]:
+    arns = sorted({text for doc in befores.values() for text in texts_in(doc) if PINNED.fullmatch(text)})
+    families = [family_of(arn) for arn in arns]
+    pins = {
+        arn: Address.of(
+            revisions.NAME,
+            family_of(arn) if families.count(family_of(arn)) == 1 else short_arn(arn),
+        )
+        for arn in arns
+    }
+    retire = {family: [a for a in made if family_of(a) == family] for family in map(family_of, made)}
+    if keep:
+        retire = {}
+    result = []
+    for arn, address in pins.items():
+        old = tuple(dict.fromkeys(retire.pop(family_of(arn), ())))
+        task = tasks.get(address, family_of(arn))
+        result.append(Resource(address=address, task=task, doc=known.get(arn, {}), pinned=arn, retire=old))
+    for family, old_arns in sorted(retire.items()):
+        address = Address.of(revisions.NAME, family)
+        result.append(Resource(address=address, task=tasks.get(address, family), doc={}, retire=tuple(old_arns)))
+    for address, doc in befores.items():
+        change = last[address]
+        # A rollout without a difference, a redeployment, is taken back too where it is still under way.
+        again = under_way.get(address, {}).get("open", False) and not change.fields
+        settings = Settings(wait=change.settings.wait, timeout=change.settings.timeout, redeploy=again)
+        facts = {"made": under_way[address]} if address in under_way else {}
+        result.append(
+            Resource(
+                address=address,
+                task=change.task,
+                doc=_referring(doc, pins),
+                settings=settings,
+                facts=facts,
+                optional=True,
+            )
+        )
+    for address, change in bystanders.items():
+        names = kind_of(address).names
+        if names is not None and change.after is not None:
+            result.append(Resource(address=address, task=change.task, doc=names(change.after), optional=True))
+    return tuple(sorted(result, key=lambda resource: kind_of(resource.address).rank))
+
+
+def _referring(doc: Doc, pins: Mapping[str, Address]) -> Any:
+    """The document with each pinned revision as a reference, since it may have to be registered anew."""
+    return mapped(
+        doc, lambda leaf: Ref(address=pins[leaf], output="arn") if isinstance(leaf, str) and leaf in pins else leaf
+    )
+
+
+# --- without a journal ---
+
+
+def to_revision(declared: Sequence[Resource], lives: Mapping[Address, Live], wanted: str | None, *, keep: bool) -> Back:
+    """By ECS's own history: `FAMILY:REV`, or for each family the ACTIVE revision before the one in use.
+
+    `declared` are the spec's resources, `lives` what is live at their addresses. Only the revision is moved.
+    """
+    result, notes = [], []
+    families = [resource for resource in declared if kind_of(resource.address).versioned]
+    if wanted is not None:
+        families = [resource for resource in families if resource.doc["family"] == wanted.rpartition(":")[0]]
+        if not families:
+            raise UsageError(f"{wanted}: no task of the spec has the family {wanted.rpartition(':')[0]!r}")
+    for resource in families:
+        live = lives[resource.address]
+        in_use = live.candidates[0].outputs["arn"] if live.candidates else ""
+        to = wanted or _previous(resource, in_use, live.facts["active"])
+        newer = revision_of(in_use) > revision_of(to)
+        retire = (in_use,) if newer and not keep else ()
+        result.append(msgspec.structs.replace(resource, doc={}, pinned=to, retire=retire, keep=None))
+        notes.append(f"by ECS's own history: {short_arn(in_use) or 'nothing'} -> {short_arn(to)}")
+    moved = frozenset(resource.address for resource in result)
+    result += [_on(other, moved) for other in declared if _moves(other, moved)]
+    ordered = sorted(result, key=lambda resource: kind_of(resource.address).rank)
+    return Back(resources=tuple(ordered), tag="", notes=tuple(notes))
+
+
+def _previous(resource: Resource, in_use: str, active: Sequence[str]) -> str:
+    number = revision_of(in_use)
+    older = [arn for arn in active if revision_of(arn) < number]
+    if not older:
+        raise UsageError(
+            f"{resource.address}: there is no ACTIVE revision before {short_arn(in_use) or 'the first'} to go back to",
+            hint="Name one with --to FAMILY:REV.",
+        )
+    return max(older, key=revision_of)
+
+
+def _moves(resource: Resource, addresses: frozenset[Address]) -> bool:
+    kind = kind_of(resource.address)
+    return kind.names is not None and any(ref.address in addresses for ref in refs_in(resource.doc))
+
+
+def _on(resource: Resource, addresses: frozenset[Address]) -> Resource:
+    """The same service or targets with nothing declared but the revision."""
+    settings = Settings(wait=resource.settings.wait, timeout=resource.settings.timeout)
+    doc = kind_of(resource.address).revision_only(resource.doc, addresses)
+    return msgspec.structs.replace(resource, doc=doc, settings=settings)

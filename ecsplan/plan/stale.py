@@ -1,0 +1,75 @@
+"""Has anything moved since a plan was made? Then nothing of it is carried out, and what has moved is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ecsplan.core.errors import StaleError
+from ecsplan.core.model import Address, Live, Plan, Resource, to_data
+from ecsplan.core.normalize import view
+from ecsplan.kinds import kind_of
+from ecsplan.plan.diff import field_changes
+from ecsplan.plan.read import observed, seen
+from ecsplan.redact import mask_field, scrub, secrets_of
+from ecsplan.render.words import value_text
+
+LONGEST = 60  # characters of a value; the rest does not help to see what has moved
+MOST = 20  # lines
+
+
+def stale(plan: Plan, resources: Sequence[Resource], lives: Mapping[Address, Live]) -> StaleError | None:
+    """The refusal, where what is live differs from what the plan was made for. The digests decide; the fields are told
+    as far as the plan holds what it had seen (one made by an older ecsplan does not)."""
+    digests = observed(resources, lives)
+    moved = sorted(address for address in plan.observed | digests if plan.observed.get(address) != digests.get(address))
+    if not moved:
+        return None
+    now = seen(resources, lives)
+    lines = [line for address in moved for line in _told(address, plan.seen.get(address), now.get(address))]
+    if len(lines) > MOST:
+        lines = [*lines[:MOST], f"  and {len(lines) - MOST} more"]
+    message = "\n".join([f"the plan is stale: since it was made, this has changed: {', '.join(moved)}", *lines])
+    return StaleError(
+        scrub(message, secrets_of(plan)),
+        state="Nothing was changed.",
+        hint="Make the plan again and look at it: ecsplan plan TAG",
+    )
+
+
+def _told(address: Address, before: Any, after: Any) -> Iterator[str]:
+    """A line per field, secrets masked."""
+    if before is None or after is None:
+        return
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        yield f"  {address}: {'it is missing now' if after == 'missing' else 'it was missing'}"
+        return
+    rules = kind_of(Address(address)).rules
+    try:
+        old = view(to_data(before), rules)
+    except (KeyError, TypeError, AttributeError):  # a plan file may hold anything there
+        return
+    for change in field_changes(old, view(to_data(after), rules)):
+        masked = mask_field(Address(address), change)
+        yield f"  {address}: {change.path} {_difference(masked.before, masked.after)}"
+
+
+def _difference(before: Any, after: Any) -> str:
+    """Of lists of names, which have come and gone."""
+    if _names(before) and _names(after) and set(before) != set(after):
+        changes = [f"+{name}" for name in after if name not in before]
+        changes += [f"-{name}" for name in before if name not in after]
+        return _cut(" ".join(changes))
+    return f"{_short(before)} -> {_short(after)}"
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _short(value: Any) -> str:
+    return _cut("none" if value is None else value_text(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

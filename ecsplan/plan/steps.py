@@ -1,0 +1,127 @@
+"""Changes to the ordered steps of a plan, each with its undo. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ecsplan.core.model import Action, Address, Identity, Live, Notify, Phase, Plan, Step, digest_of, texts_in, to_data
+from ecsplan.kinds import kind_of
+from ecsplan.kinds.contract import Delta, Draft
+from ecsplan.plan.diff import conflicts
+
+STILL_ROLLING = "{} is still rolling out an earlier deployment"
+
+
+def plan_of(
+    deltas: Sequence[Delta],
+    *,
+    app: str,
+    tag: str,
+    identity: Identity,
+    observed: Mapping[Address, str],
+    base: int = 0,
+    warnings: Iterable[str] = (),
+    notify: Mapping[str, Notify] | None = None,
+    undoes: Sequence[int] = (),
+    seen: Mapping[Address, Any] | None = None,
+) -> Plan:
+    """The plan for these deltas. Without a difference it has no steps, and cleaning up alone is no difference; but
+    it is where a rollback finds nothing switched, only registered."""
+    drafts = [
+        (delta, draft)
+        for delta in deltas
+        if delta.change.action is not Action.KEEP
+        for draft in kind_of(delta.change.address).steps(delta)
+    ]
+    if drafts or undoes:
+        used = _used_afterwards(deltas)
+        drafts += [(delta, draft) for delta in deltas for draft in kind_of(delta.change.address).retire(delta, used)]
+    drafts.sort(key=lambda pair: pair[1].phase.rank)  # stable: within a phase the order of the spec stays
+    steps = tuple(_step(number, delta, draft) for number, (delta, draft) in enumerate(drafts, 1))
+    plan = Plan(
+        app=app,
+        tag=tag,
+        identity=identity,
+        base=base,
+        changed=bool(steps),
+        observed=dict(sorted(observed.items())),
+        changes=tuple(delta.change for delta in deltas),
+        steps=steps,
+        summary={phase.value: sum(step.phase is phase for step in steps) for phase in Phase},
+        warnings=tuple(warnings),
+        notify=dict(notify or {}),
+        undoes=tuple(undoes),
+        seen=dict(sorted((seen or {}).items())),
+    )
+    return msgspec.structs.replace(plan, digest=plan_digest(plan))
+
+
+def plan_digest(plan: Plan) -> str:
+    """Over everything in the plan but the digest itself."""
+    data = to_data(plan)
+    data.pop("digest")
+    return digest_of(data)
+
+
+def cautions(deltas: Sequence[Delta]) -> Iterator[str]:
+    """What a person should know before going ahead, a sentence each."""
+    others = {delta.change.address: delta for delta in deltas}
+    for delta in deltas:
+        if delta.resource.optional:  # of what is declared, `diff` has refused it
+            yield from conflicts(delta, others)
+        address, found = delta.change.address, delta.found
+        if delta.live.facts.get("rolling") and not _takes_back(delta):
+            yield STILL_ROLLING.format(address)
+        if delta.change.action is Action.CREATE and found is not None and not found.reusable:
+            arn = found.outputs.get("arn", "").rpartition("/")[2]
+            yield f"{arn}, which is in use, is INACTIVE: ECS will not take it back if this deployment fails"
+        for doubt in delta.doubts:
+            yield f"{address}: {doubt}"
+
+
+def _takes_back(delta: Delta) -> bool:
+    """Is what is still under way taken back by this?"""
+    kind, moves = kind_of(delta.change.address), delta.change.action is not Action.KEEP
+    return moves and any(kind.reverts(draft.expect) is not None for draft in kind.steps(delta))
+
+
+def rolling(steps: Iterable[Step], lives: Mapping[Address, Live]) -> list[str]:
+    """What is still rolling out while a plan changes it, unless it is taken back by that: a sentence each."""
+    moved = {step.address: kind_of(step.address).reverts(step.expect) for step in steps}
+    return [
+        STILL_ROLLING.format(address)
+        for address, reverted in moved.items()
+        if reverted is None and address in lives and lives[address].facts.get("rolling")
+    ]
+
+
+def _step(number: int, delta: Delta, draft: Draft) -> Step:
+    address = delta.change.address
+    return Step(
+        index=number,
+        phase=draft.phase,
+        kind=address.kind,
+        address=address,
+        action=draft.action,
+        changes=draft.changes,
+        call=draft.call,
+        undo=draft.undo,
+        task=delta.change.task,
+        note=draft.note,
+        settings=draft.settings,
+        expect=draft.expect,
+    )
+
+
+def _used_afterwards(deltas: Sequence[Delta]) -> frozenset[str]:
+    """Every text in what will be live, which holds every revision that is used; and what is still draining."""
+    return frozenset(
+        text
+        for delta in deltas
+        for document in (delta.wanted, delta.live.facts.get("uses", ()))
+        if not kind_of(delta.change.address).versioned
+        for text in texts_in(document)
+    )

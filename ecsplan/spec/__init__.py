@@ -1,0 +1,1 @@
+"""ecsplan.spec.load"""

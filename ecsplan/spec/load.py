@@ -1,0 +1,192 @@
+"""Loads a spec and checks all of it, offline. What comes out is typed and sound, or every fault is reported at once.
+
+AWS tables are checked against the installed botocore's model (`shapes`), and ecsplan's own keys taken out of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+
+import tomli
+
+from ecsplan.aws import api as shapes
+from ecsplan.aws.api import Path as Where
+from ecsplan.aws.api import dotted
+from ecsplan.core.errors import Fault, SpecError, UsageError
+from ecsplan.core.model import Doc, Notify, Settings, Value
+from ecsplan.spec.checks import (
+    ACTIVE_TASK_COUNT,
+    BLACKLIST,
+    BLACKLIST_REGEX,
+    DEFINITION,
+    DEPLOYMENT_MESSAGE,
+    LONGEST,
+    NO_TASKS,
+    OWN_KEYS,
+    REQUESTS,
+    RUN,
+    RUN_KEYS,
+    TARGETS,
+    TASK_KEYS,
+    TOP_KEYS,
+    TOPIC,
+    UPDATE_KEYS,
+    entries,
+    params_of,
+    parse_duration,
+    problems,
+    run_name,
+)
+
+__all__ = [
+    "ACTIVE_TASK_COUNT",
+    "BLACKLIST_REGEX",
+    "LONGEST",
+    "NO_TASKS",
+    "OWN_KEYS",
+    "REQUESTS",
+    "RUN_KEYS",
+    "TASK_KEYS",
+    "TOP_KEYS",
+    "UPDATE_KEYS",
+    "Entry",
+    "Spec",
+    "Task",
+    "load",
+    "loads",
+    "parse_duration",
+]
+
+
+class Entry(Value, frozen=True, kw_only=True):
+    """An entry of `run_tasks`, `update_services` or `events__put_targets`; `path` is such as `tasks.web.run_tasks[0]`.
+
+    `params` holds AWS's request parameters only, as declared, and the spec's default cluster where none is declared.
+    `name` is for run_tasks only, and unique within the task."""
+
+    params: Doc
+    path: str
+    name: str = ""
+    settings: Settings = Settings()
+
+
+class Task(Value, frozen=True, kw_only=True):
+    """A `[tasks.NAME]` table. `task_definition` holds the parameters of RegisterTaskDefinition as declared: numbers may
+    still stand where AWS wants text (`REQUESTS` says where). `notify` is None where nothing is published."""
+
+    name: str
+    path: str
+    family: str
+    task_definition: Doc
+    run_tasks: tuple[Entry, ...] = ()
+    update_services: tuple[Entry, ...] = ()
+    put_targets: tuple[Entry, ...] = ()
+    active_task_count: int = ACTIVE_TASK_COUNT
+    notify: Notify | None = None
+
+
+class Spec(Value, frozen=True, kw_only=True):
+    """A sound spec; tasks and entries in the order of the file. `file` is as the user named it."""
+
+    file: str
+    app: str
+    region: str | None = None
+    profile: str | None = None
+    assume_role: str | None = None
+    account: str | None = None
+    cluster: str | None = None
+    tasks: tuple[Task, ...]
+
+
+# --- building, from what was found sound ---
+
+
+def _task(name: str, data: Doc) -> Task:
+    table = data["tasks"][name]
+    both = data | table  # a task's own keys win over those at the top
+    topic, regex = both.get(TOPIC, ""), both.get(BLACKLIST, BLACKLIST_REGEX)
+    run, update, targets = (
+        tuple(_entry(key, entry, path, data) for path, entry in entries({name: table}, key)) for key in OWN_KEYS
+    )
+    return Task(
+        name=name,
+        path=dotted(("tasks", name)),
+        family=table[DEFINITION]["family"],
+        task_definition=table[DEFINITION],
+        run_tasks=run,
+        update_services=update,
+        put_targets=targets,
+        active_task_count=both.get("active_task_count", ACTIVE_TASK_COUNT),
+        notify=Notify(topic_arn=topic, blacklist_regex=regex, deployment_message=both.get(DEPLOYMENT_MESSAGE, True))
+        if topic
+        else None,
+    )
+
+
+def _entry(key: str, entry: Doc, path: Where, data: Doc) -> Entry:
+    params = params_of(key, entry)
+    if key != TARGETS and "cluster" in data:
+        params.setdefault("cluster", data["cluster"])
+    settings = Settings(
+        wait=entry.get("wait", True),
+        timeout=parse_duration(entry["timeout"]) if "timeout" in entry else None,
+        when=entry.get("when", "changed"),
+        # An action and no state: what is declared for ever would make a difference for ever.
+        force=params.pop("forceNewDeployment", False),
+    )
+    return Entry(params=params, path=dotted(path), name=run_name(entry, path) if key == RUN else "", settings=settings)
+
+
+# --- reading ---
+
+
+def load(path: Path, *, tables: bool = True) -> Spec:
+    """The spec in a file. Raises SpecError with all faults, UsageError where there is no file to read. Without `tables`
+    only what stands at its top is read and checked, and it has no tasks: enough to find a journal, and fast."""
+    hint = "Name another with -f FILE, or set ECSPLAN_FILE."
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise UsageError(f"there is no spec at {path}", hint=hint) from None
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a folder, not a spec", hint=hint) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        said = f"line {line}: byte 0x{error.object[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        raise SpecError([Fault(file=str(path), path="", message=said)]) from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', error)}", hint=hint) from error
+    return loads(text, str(path), tables=tables)
+
+
+def loads(text: str, file: str, *, tables: bool = True) -> Spec:
+    """The spec in a text; `file` is what faults call it, and its stem the default name of the app."""
+    data = _parsed(text, file)
+    stem = PurePath(file).stem
+    if found := shapes.in_order(data, problems(data, stem, tables=tables)):
+        raise SpecError([Fault(file=file, path=dotted(path), message=message) for path, message in found])
+    given = {key: data[key] for key in TOP_KEYS if key in data and key not in TASK_KEYS}
+    return Spec(
+        file=file, tasks=tuple(_task(name, data) for name in data["tasks"]) if tables else (), **({"app": stem} | given)
+    )
+
+
+def _parsed(text: str, file: str) -> Doc:
+    try:
+        if text.strip():
+            return tomli.loads(text)
+        said = f"empty; {NO_TASKS}"
+    except tomli.TOMLDecodeError as error:
+        said = _syntax(str(error), text)
+    except (RecursionError, ValueError):
+        said = "nested too deeply, or an integer has too many digits"
+    raise SpecError([Fault(file=file, path="", message=said)])
+
+
+def _syntax(said: str, text: str) -> str:
+    """tomli's message, `WHAT (at line 3, column 5)` or `WHAT (at end of document)`, with the place first."""
+    what, _, place = said.rpartition(" (at ")
+    if place == "end of document)":
+        lines = text.replace("\r\n", "\n").split("\n")
+        place = f"line {len(lines)}, column {len(lines[-1]) + 1}, the end of the file)"
+    return f"{place[:-1]}: {what}"
