@@ -20,10 +20,10 @@ from msgspec import Struct
 from ecsplan.core import events
 from ecsplan.core.model import Address, Call, Change, Doc, FieldChange, Plan, Resource, Step
 from ecsplan.core.normalize import Keyed, Rule, Secret
+from ecsplan.core.ports import Answer, Ask
+from ecsplan.core.text import CHANGED, SENSITIVE
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.contract import Answer, Ask
 
-SENSITIVE, CHANGED = "(sensitive)", "(sensitive, changed)"
 SAID = ("note", "message", "error", "reason", "newest", "text", "diagnosis")  # fields of events that hold what AWS said
 SHORTEST_LINE = 7  # characters of a line of a secret that are secret by themselves
 CARRIED = "_secrets"  # the attribute of an exception that `hiding` sets

@@ -21,8 +21,8 @@ from ecsplan.spec.checks import plain_name
 from ecsplan.spec.load import Spec
 
 if TYPE_CHECKING:
-    from ecsplan.apply.wait import Clock
     from ecsplan.aws.gateway import Gateway
+    from ecsplan.core.clock import Clock
 
 DEFAULT_FOLDER = ".ecsplan"
 

@@ -12,12 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ecsplan.apply.wait import Clock, Seen
+from ecsplan.apply.wait import Seen
 from ecsplan.core import events
+from ecsplan.core.clock import Clock
 from ecsplan.core.errors import AwsError, EcsplanError
 from ecsplan.core.model import Address, Call, Doc
+from ecsplan.core.ports import Answer, Ask
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.contract import Answer, Ask, Stream, Waiting
+from ecsplan.kinds.contract import Stream, Waiting
 
 # GetLogEvents has 25 requests a second for everybody in an account and region (CloudWatch Logs quotas).
 PER_SECOND, BURST = 10.0, 20.0

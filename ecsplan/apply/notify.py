@@ -9,13 +9,13 @@ from datetime import datetime
 
 import msgspec
 
-from ecsplan.apply.wait import Clock
 from ecsplan.core import events
+from ecsplan.core.clock import Clock
 from ecsplan.core.errors import EcsplanError
 from ecsplan.core.model import Call, Doc, Notify, Step, to_data
 from ecsplan.journal import Deployment, Outcome
+from ecsplan.journal.facts import revisions, when, who
 from ecsplan.redact import mask_doc
-from ecsplan.render.facts import revisions, when, who
 
 MAX_BYTES = 256 * 1024  # of one message (SNS quotas)
 LEFT_OUT = "(left out: the message would be larger than 256 KiB)"

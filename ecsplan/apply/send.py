@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from ecsplan.apply.wait import Clock
 from ecsplan.core import events
+from ecsplan.core.clock import Clock
 from ecsplan.core.errors import AwsError, EcsplanError, JournalError, RefusedError, StoppingError
 from ecsplan.core.model import Call, Doc, Step
+from ecsplan.core.ports import Ask
 from ecsplan.journal import Began, Done, Entry, Failed, Outcome
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.contract import Ask
 from ecsplan.redact import mask_step
 
 # A refusal that means "later" is repeated after 1, 2, 4, … seconds, at most this many times in all.

@@ -8,32 +8,21 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from ecsplan.aws.pacing import between_looks
 from ecsplan.core import events
+from ecsplan.core.clock import Clock
 from ecsplan.core.diagnosis import Verdict
 from ecsplan.core.errors import AwsError, EcsplanError
 from ecsplan.core.model import Call, Doc
+from ecsplan.core.ports import Ask
 from ecsplan.kinds import by_kind, kind_of
-from ecsplan.kinds.contract import Ask, Progress, Waiting
+from ecsplan.kinds.contract import Progress, Waiting
 
 GO_ON = "Let it go on with `ecsplan continue`, or go back with `ecsplan rollback`."
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 5.0, 1.5  # seconds between two looks
 SOME = 3  # names, or notes, that are said in one line
-
-
-class Clock(Protocol):
-    """Time and chance, handed in."""
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-
-    def sleep(self, seconds: float) -> None:
-        """Returns early when somebody asks to stop."""
-
-    def random(self) -> float:
-        """From 0 up to 1, for jitter."""
 
 
 class LateError(EcsplanError):

@@ -20,10 +20,10 @@ from ecsplan.core import events
 from ecsplan.core.clock import SystemClock
 from ecsplan.core.errors import AwsError, EcsplanError, UsageError
 from ecsplan.core.model import Call, Doc, Identity, to_data
-from ecsplan.kinds.contract import Answer
+from ecsplan.core.ports import Answer
 
 if TYPE_CHECKING:
-    from ecsplan.apply.wait import Clock
+    from ecsplan.core.clock import Clock
 
 THREADS = 25  # so that 50 services and 10 rules are asked for at once, and updated in two turns; made when needed
 READS = ("describe_", "get_", "list_", "head_")

@@ -25,7 +25,7 @@ from ecsplan.cli.options import DEFAULT_FILE, Given, fit, quiet
 from ecsplan.core.errors import EcsplanError, Exit, StoppingError
 
 if TYPE_CHECKING:
-    from ecsplan.apply.wait import Clock
+    from ecsplan.core.clock import Clock
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

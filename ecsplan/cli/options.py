@@ -15,7 +15,7 @@ import click
 from ecsplan.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from ecsplan.apply.wait import Clock
+    from ecsplan.core.clock import Clock
     from ecsplan.pipeline import Site
     from ecsplan.render.words import Paint
     from ecsplan.spec.load import Spec

@@ -5,6 +5,20 @@ from __future__ import annotations
 import random
 import threading
 import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time and chance, handed in."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def sleep(self, seconds: float) -> None:
+        """Returns early when somebody asks to stop."""
+
+    def random(self) -> float:
+        """From 0 up to 1, for jitter."""
 
 
 class SystemClock:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from ecsplan.core.diagnosis import Diagnosis, Pause, Tally, Verdict
-from ecsplan.core.errors import AwsError
 from ecsplan.core.model import (
     Action,
     Address,
@@ -31,32 +30,10 @@ from ecsplan.core.model import (
     Value,
 )
 from ecsplan.core.normalize import Form, Rule, is_empty
+from ecsplan.core.ports import Ask
 from ecsplan.spec.load import Task
 
 NOTHING = Form({}, ())
-
-
-class Answer(Value, frozen=True, kw_only=True):
-    """AWS's answer to one call: `data`, or the `error` it refused with."""
-
-    call: Call
-    data: Doc | None = None
-    error: AwsError | None = None
-
-    def value(self) -> Doc:
-        """The data; raises the error."""
-        if self.error is not None:
-            raise self.error
-        assert self.data is not None
-        return self.data
-
-
-class Ask(Protocol):
-    """The read side of AWS."""
-
-    def many(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
-        """All calls at once, answers in their order. An equal call is sent once. Raises only what concerns all calls
-        alike (no credentials, no way to the endpoint); what AWS refuses is in the answer."""
 
 
 class Scope(Value, frozen=True, kw_only=True):

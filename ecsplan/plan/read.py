@@ -8,8 +8,9 @@ from typing import Any
 
 from ecsplan.core.model import Address, Doc, Live, Ref, Resource, digest_of, refs_in
 from ecsplan.core.normalize import view
+from ecsplan.core.ports import Ask
 from ecsplan.kinds import by_kind, kind_of
-from ecsplan.kinds.contract import Ask, Kind
+from ecsplan.kinds.contract import Kind
 
 
 def read(ask: Ask, resources: Sequence[Resource]) -> dict[Address, Live]:

@@ -8,11 +8,11 @@ from typing import Any
 from ecsplan.core.errors import StaleError
 from ecsplan.core.model import Address, Live, Plan, Resource, to_data
 from ecsplan.core.normalize import view
+from ecsplan.core.text import value_text
 from ecsplan.kinds import kind_of
 from ecsplan.plan.diff import field_changes
 from ecsplan.plan.read import observed, seen
 from ecsplan.redact import mask_field, scrub, secrets_of
-from ecsplan.render.words import value_text
 
 LONGEST = 60  # characters of a value; the rest does not help to see what has moved
 MOST = 20  # lines

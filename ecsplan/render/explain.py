@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from ecsplan.core.model import FieldChange
+from ecsplan.core.text import value_text
 from ecsplan.plan.explain import Explanation, Verdict
-from ecsplan.render.words import WIDTH, Paint, field_lines, plain, value_text
+from ecsplan.render.words import WIDTH, Paint, field_lines, plain
 
 NOTHING = "Nothing differs, nothing is equal only by a rule, and nothing is left alone."
 

@@ -10,8 +10,8 @@ import msgspec
 from ecsplan.core import events
 from ecsplan.core.model import FORMAT_VERSION, UNKNOWN, Plan, to_data, to_json
 from ecsplan.journal import Damaged, Deployment
+from ecsplan.journal.facts import revisions, when, who
 from ecsplan.plan.explain import Explanation
-from ecsplan.render.facts import revisions, when, who
 
 PLAN_KEYS = (
     "format_version",

@@ -8,8 +8,8 @@ import msgspec
 
 from ecsplan.core.model import Action, Change, Phase, Plan, Step, filled
 from ecsplan.journal import Damaged, Deployment
+from ecsplan.journal.facts import revisions, when, who
 from ecsplan.render.diagnosis import diagnoses_text
-from ecsplan.render.facts import revisions, when, who
 from ecsplan.render.words import SIGNS, WIDTH, Paint, field_lines, plain
 
 NO_CHANGES = "No changes. What is live is already as it should be."

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ecsplan.core.events import Continued, Paced
-from ecsplan.core.model import UNKNOWN, FieldChange, Ref
-from ecsplan.redact import CHANGED, SENSITIVE
+from ecsplan.core.model import FieldChange
+from ecsplan.core.text import CHANGED, value_text
 
 Paint: TypeAlias = Callable[[str, str], str]
 """(text, name of a colour) -> text"""
@@ -20,7 +19,6 @@ SIGNS = {"+": "green", "-": "red", "~": "yellow", ">": "cyan", "=": "dim"}
 
 # Colours, movements of the cursor, titles, and every other character that a terminal would act on.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00-\x1f\x7f-\x9f]")
-_REVISION = re.compile(r"arn:[^:]+:ecs:[^:]*:\d*:task-definition/(\S+)")
 
 
 def plain(text: str, color: str) -> str:
@@ -34,23 +32,6 @@ def ansi(text: str, color: str) -> str:
 def printable(text: str) -> str:
     """Text from elsewhere as it may go to a terminal."""
     return _CONTROL.sub("", text.expandtabs(4))
-
-
-def value_text(value: Any) -> str:
-    """A value as people read it: text in quotes, revisions as `web:41`, what is not known yet as such."""
-    if isinstance(value, Ref):
-        return UNKNOWN
-    if value in (SENSITIVE, CHANGED, UNKNOWN):
-        return str(value)
-    if isinstance(value, str) and (match := _REVISION.fullmatch(value)):
-        return match[1]
-    # Sorted, so that two values differ where they differ, and not in the order of their members.
-    return json.dumps(
-        value,
-        ensure_ascii=False,
-        sort_keys=True,
-        default=lambda other: UNKNOWN if isinstance(other, Ref) else str(other),
-    )
 
 
 def field_lines(change: FieldChange, indent: int, paint: Paint) -> list[str]:

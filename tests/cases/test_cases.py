@@ -11,7 +11,7 @@ import pytest
 
 from ecsplan.core.errors import AwsError, PlanningError
 from ecsplan.core.model import Call, Identity, Plan, from_data, to_data
-from ecsplan.kinds.contract import Answer
+from ecsplan.core.ports import Answer
 from ecsplan.plan.compile import compile_spec, notifications, warnings_of
 from ecsplan.plan.diff import diff, possible
 from ecsplan.plan.read import observed, read

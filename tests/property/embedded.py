@@ -8,7 +8,8 @@ from typing import Any
 
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Address, Call, Doc, Live, Resource
-from ecsplan.kinds.contract import Answer, Delta, Kind
+from ecsplan.core.ports import Answer
+from ecsplan.kinds.contract import Delta, Kind
 from ecsplan.plan.diff import diff
 from ecsplan.sandbox import errors
 from ecsplan.sandbox.ecs import Ecs

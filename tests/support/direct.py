@@ -13,8 +13,8 @@ from ecsplan.aws.gateway import ATTEMPTS, EXPIRED, ONCE, Reader
 from ecsplan.core import events
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc, Identity, to_data
+from ecsplan.core.ports import Answer
 from ecsplan.journal.lock import Origin
-from ecsplan.kinds.contract import Answer
 from ecsplan.sandbox import Sandbox
 from ecsplan.sandbox.exchange import Incoming
 from tests.support.world import ACCOUNT, REGION, Clock

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc
-from ecsplan.kinds.contract import Answer
+from ecsplan.core.ports import Answer
 from tests.support.world import Clock
 
 

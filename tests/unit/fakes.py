@@ -20,8 +20,8 @@ from ecsplan.aws.gateway import Gateway
 from ecsplan.core import events
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc, Plan, Step
+from ecsplan.core.ports import Answer
 from ecsplan.journal import Began, Closed, Deployment, Done, Entry, Failed, Opened
-from ecsplan.kinds.contract import Answer
 from tests.unit.builders import ACCOUNT, AT, ORIGIN, REGION, START, task_definition_arn
 
 READS = ("describe_", "get_", "list_")

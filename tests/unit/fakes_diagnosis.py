@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Action, Call, Doc
-from ecsplan.kinds.contract import Answer, Waiting
+from ecsplan.core.ports import Answer
+from ecsplan.kinds.contract import Waiting
 from tests.unit.fakes_kinds import ECS, call, revision, step_of
 
 BEGAN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

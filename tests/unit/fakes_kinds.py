@@ -8,8 +8,9 @@ from typing import Any
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Address, Call, Candidate, Doc, FieldChange, Live, Phase, Resource, Step
 from ecsplan.core.normalize import Form, normal, view
+from ecsplan.core.ports import Answer
 from ecsplan.kinds import kinds
-from ecsplan.kinds.contract import Answer, Delta, Kind
+from ecsplan.kinds.contract import Delta, Kind
 from ecsplan.plan.compile import compile_spec
 from ecsplan.spec.load import Spec, loads
 from tests.support import toml

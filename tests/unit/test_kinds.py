@@ -8,8 +8,9 @@ import pytest
 
 from ecsplan.core.errors import AwsError, Exit, PlanFileError
 from ecsplan.core.model import Action, Address, Call, Doc
+from ecsplan.core.ports import Answer
 from ecsplan.kinds import kind_of, kinds
-from ecsplan.kinds.contract import Answer, Kind, Progress, Waiting, layered, overlay, replaced, short_arn, without_none
+from ecsplan.kinds.contract import Kind, Progress, Waiting, layered, overlay, replaced, short_arn, without_none
 from ecsplan.plan.diff import possible
 from tests.unit.fakes_kinds import FakeAsk, before, call, candidate, live_of, resource, step_of
 

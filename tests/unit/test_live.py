@@ -9,7 +9,7 @@ import pytest
 
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Address, Call, Doc, Live, Ref, Resource
-from ecsplan.kinds.contract import Answer
+from ecsplan.core.ports import Answer
 from ecsplan.plan.read import observed, read, ref_places
 from tests.support.specs import shop
 from tests.unit.fakes_kinds import (

@@ -24,9 +24,8 @@ from ecsplan.core.model import (
     Step,
     to_json,
 )
+from ecsplan.core.text import CHANGED, SENSITIVE
 from ecsplan.redact import (
-    CHANGED,
-    SENSITIVE,
     cleaned,
     mask_doc,
     mask_field,

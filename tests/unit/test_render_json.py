@@ -11,8 +11,8 @@ import pytest
 from ecsplan.core import events
 from ecsplan.core.model import Address, FieldChange
 from ecsplan.journal import Damaged, Outcome
+from ecsplan.journal.facts import revisions
 from ecsplan.redact import mask_plan
-from ecsplan.render.facts import revisions
 from ecsplan.render.json import deployment_json, dumps, event_json, history_json, plan_json, stream_head
 from tests.unit.builders import deployment, kept, moved, plan, register, run, task_definition_arn, update, whole
 

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecsplan.core.model import Change, FieldChange, Phase, Plan, Settings, Step
+from ecsplan.core.text import CHANGED, SENSITIVE, value_text
 from ecsplan.journal import Began, Damaged, Deployment, Failed, Outcome
-from ecsplan.redact import CHANGED, SENSITIVE, mask_plan
+from ecsplan.redact import mask_plan
 from ecsplan.render.text import NO_CHANGES, deployment_text, history_text, plan_text
-from ecsplan.render.words import ansi, field_lines, fitted, plain, value_text, without_service
+from ecsplan.render.words import ansi, field_lines, fitted, plain, without_service
 from tests.unit.builders import (
     AT,
     deployment,

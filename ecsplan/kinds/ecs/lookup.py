@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc
-from ecsplan.kinds.contract import Ask
+from ecsplan.core.ports import Ask
 
 
 class Looking:

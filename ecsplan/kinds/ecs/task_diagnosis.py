@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from ecsplan.core.diagnosis import Diagnosis
 from ecsplan.core.errors import EcsplanError
 from ecsplan.core.model import Call, Doc
-from ecsplan.kinds.contract import Ask, Progress, Waiting
+from ecsplan.core.ports import Ask
+from ecsplan.kinds.contract import Progress, Waiting
 from ecsplan.kinds.ecs.log_tails import sources, tails
 from ecsplan.kinds.ecs.lookup import Looking
 from ecsplan.kinds.ecs.stopped_tasks import BATCH, failed_containers, grouped, has_stopped, summed_up

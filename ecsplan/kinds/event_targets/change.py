@@ -8,7 +8,8 @@ from typing import Any
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Action, Address, Call, Doc, FieldChange, Phase, Step
 from ecsplan.core.normalize import normal
-from ecsplan.kinds.contract import Ask, Delta, Draft
+from ecsplan.core.ports import Ask
+from ecsplan.kinds.contract import Delta, Draft
 from ecsplan.kinds.ecs.required_fields import missing
 from ecsplan.kinds.event_targets.read import all_pages, by_id, listing, names_of
 from ecsplan.kinds.event_targets.rules import RULES

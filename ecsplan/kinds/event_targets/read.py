@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ecsplan.core.model import Call, Candidate, Doc, Live, Resource
 from ecsplan.core.normalize import normal
-from ecsplan.kinds.contract import Answer, Ask
+from ecsplan.core.ports import Answer, Ask
 from ecsplan.kinds.ecs.request_fields import beyond, known
 from ecsplan.kinds.event_targets.rules import RULES
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Call, Doc, Step
-from ecsplan.kinds.contract import Ask, short_arn
+from ecsplan.core.ports import Ask
+from ecsplan.kinds.contract import short_arn
 from ecsplan.kinds.run_task.track import BATCH
 from ecsplan.kinds.task_definition.read import family_of
 

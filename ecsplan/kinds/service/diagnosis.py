@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from ecsplan.core.diagnosis import Diagnosis, LogTail, Verdict
 from ecsplan.core.errors import EcsplanError
 from ecsplan.core.model import Doc
-from ecsplan.kinds.contract import Ask, Progress, Waiting, short_arn
+from ecsplan.core.ports import Ask
+from ecsplan.kinds.contract import Progress, Waiting, short_arn
 from ecsplan.kinds.ecs.log_tails import sources, tails
 from ecsplan.kinds.ecs.lookup import Looking
 from ecsplan.kinds.ecs.reasons import Words

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ecsplan.core.model import Address, Candidate, Doc, Live, Resource
 from ecsplan.core.normalize import normal
-from ecsplan.kinds.contract import Answer, Ask, short_arn
+from ecsplan.core.ports import Answer, Ask
+from ecsplan.kinds.contract import short_arn
 from ecsplan.kinds.ecs.request_fields import beyond, known
 from ecsplan.kinds.service.answers import batches, by_name, describe, names, primary_of
 from ecsplan.kinds.service.rules import RULES

@@ -6,7 +6,8 @@ from ecsplan.core.diagnosis import Verdict
 from ecsplan.core.errors import AwsError, RefusedError
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.normalize import normal
-from ecsplan.kinds.contract import Ask, Delta, Waiting, WayBack, overlay, short_arn
+from ecsplan.core.ports import Ask
+from ecsplan.kinds.contract import Delta, Waiting, WayBack, overlay, short_arn
 from ecsplan.kinds.ecs.times import epoch
 from ecsplan.kinds.service import service_deployment as deployments
 from ecsplan.kinds.service.answers import by_name, describe, names, primary_of

@@ -9,7 +9,8 @@ from ecsplan.core.diagnosis import Verdict
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Call, Doc, Step
 from ecsplan.core.normalize import normal
-from ecsplan.kinds.contract import Ask, Look, Progress, Waiting, overlay, short_arn
+from ecsplan.core.ports import Ask
+from ecsplan.kinds.contract import Look, Progress, Waiting, overlay, short_arn
 from ecsplan.kinds.service import service_deployment
 from ecsplan.kinds.service.answers import batches, by_name, describe, primary_of
 from ecsplan.kinds.service.observe import (

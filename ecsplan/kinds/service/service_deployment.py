@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from ecsplan.core.diagnosis import Pause, Verdict
 from ecsplan.core.model import Call, Doc
-from ecsplan.kinds.contract import Ask, Look, Progress, Waiting, short_arn
+from ecsplan.core.ports import Ask
+from ecsplan.kinds.contract import Look, Progress, Waiting, short_arn
 from ecsplan.kinds.ecs.times import iso
 from ecsplan.kinds.service.answers import names as named
 from ecsplan.kinds.service.observe import Shown, counts, on_revision

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Live, Phase, Ref, Resource, Step, copied
 from ecsplan.core.normalize import normal
-from ecsplan.kinds.contract import Ask, Delta, Draft, Kind, Scope, short_arn
+from ecsplan.core.ports import Ask
+from ecsplan.kinds.contract import Delta, Draft, Kind, Scope, short_arn
 from ecsplan.kinds.ecs.request_fields import beyond
 from ecsplan.kinds.task_definition.read import (
     REQUEST,

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Address, Call, Candidate, Doc, Live, Resource
-from ecsplan.kinds.contract import Answer, Ask, short_arn
+from ecsplan.core.ports import Answer, Ask
+from ecsplan.kinds.contract import short_arn
 from ecsplan.kinds.ecs.request_fields import beyond, known
 
 # Members of an answer that its request does not take are left out: the ARN, the status, and what AWS adds to answers.

@@ -1,0 +1,29 @@
+"""How values read in messages and in every format for people."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from ecsplan.core.model import UNKNOWN, Ref
+
+SENSITIVE, CHANGED = "(sensitive)", "(sensitive, changed)"
+_REVISION = re.compile(r"arn:[^:]+:ecs:[^:]*:\d*:task-definition/(\S+)")
+
+
+def value_text(value: Any) -> str:
+    """A value as people read it: text in quotes, revisions as `web:41`, what is not known yet as such."""
+    if isinstance(value, Ref):
+        return UNKNOWN
+    if value in (SENSITIVE, CHANGED, UNKNOWN):
+        return str(value)
+    if isinstance(value, str) and (match := _REVISION.fullmatch(value)):
+        return match[1]
+    # Sorted, so that two values differ where they differ, and not in the order of their members.
+    return json.dumps(
+        value,
+        ensure_ascii=False,
+        sort_keys=True,
+        default=lambda other: UNKNOWN if isinstance(other, Ref) else str(other),
+    )
