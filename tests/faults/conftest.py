@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import botocore.endpoint
 import pytest
 
-from tests.e2e.conftest import client, models_read_once, served, world
+from tests.deploy.conftest import client, models_read_once, served, world
 
 __all__ = ["client", "models_read_once", "served", "world"]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
@@ -21,10 +20,11 @@ from ecsplan.core.model import Address
 from ecsplan.journal import Closed, Deployment, Outcome, lock
 from tests.faults.stories import STORIES, Applying, Story
 from tests.support.amounts import figure
+from tests.support.paths import DOCS
 from tests.support.toml import Doc
 from tests.support.world import World
 
-TABLE = Path(__file__).parents[2] / "docs" / "reliability.md"
+TABLE = DOCS / "reliability.md"
 FAULTS = ("throttled", "500", "denied", "expired", "lost", "lost 5", "failures")
 FOR_EVER = 10_000
 

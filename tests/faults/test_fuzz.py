@@ -33,6 +33,7 @@ from tests.support import toml
 from tests.support.amounts import amount, figure
 from tests.support.direct import Direct, site
 from tests.support.mutations import changed, lines_changed, torn
+from tests.support.paths import EXAMPLES
 from tests.support.specs import TOPIC, shop
 from tests.support.world import EPOCH, READS, Clock
 
@@ -40,7 +41,7 @@ INPUTS = amount("INPUTS", 2000)
 SHARES = {"spec": 0.6, "plan": 0.2, "journal": 0.2}
 PATIENCE = 20  # seconds for one input; only one that hangs takes them
 ONCE_FAILED = Path(__file__).parent / "once_failed"
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/ecsplan.toml"))
+SPECS = sorted(EXAMPLES.glob("*/ecsplan.toml"))
 
 
 def numbers(kind: str) -> range:
@@ -85,7 +86,7 @@ class Fuzz:
         self.root = folder / "work" / ".ecsplan"
         self.file = folder / "work" / "ecsplan.toml"
         self.file.parent.mkdir()
-        self.texts = [path.read_bytes() for path in EXAMPLES] + [toml.dumps(shop()).encode()]
+        self.texts = [path.read_bytes() for path in SPECS] + [toml.dumps(shop()).encode()]
         self.file.write_bytes(self.texts[-1])
         self.spec = pipeline.load(self.file)
         self.outside = self.listed()

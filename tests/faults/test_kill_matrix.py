@@ -26,9 +26,9 @@ from ecsplan.sandbox.outcomes import Outcomes, RolloutRule, TaskRule
 from ecsplan.spec.load import Spec
 from tests.faults.conftest import Points
 from tests.support.cloud import TROUBLES, Cloud, Killed, Point, Wire
+from tests.support.paths import EXAMPLES
 from tests.support.world import ACCOUNT, REGION, Clock
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = ("web", "django", "ec2-bridge")
 GONE = {"failed": "put back", "undone": "put back"}
 ROUNDS = 4  # commands until a story has to be over

@@ -17,8 +17,8 @@ from ecsplan.core.errors import UnfinishedError
 from ecsplan.core.model import Call, Doc
 from ecsplan.journal import Outcome
 from ecsplan.sandbox import Sandbox
+from tests.support.paths import EXAMPLES
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 # The calls of a first deployment, without its messages to SNS: what the matrix below has to cover.
 CALLS = {"web": 2, "django": 6, "ec2-bridge": 2}
 

@@ -10,7 +10,7 @@ import pytest
 
 from ecsplan import cli, pipeline
 from ecsplan.core.model import Call, Doc, to_data
-from tests.e2e.test_secrets import NEW, OLD, leaked, with_secrets
+from tests.deploy.test_secrets import NEW, OLD, leaked, with_secrets
 from tests.support.world import World
 
 

@@ -10,8 +10,7 @@ import pytest
 from botocore.config import Config
 
 from ecsplan.sandbox import Sandbox
-
-from .helpers import EPOCH, Clock
+from tests.sandbox.helpers import EPOCH, Clock
 
 Client = Callable[..., Any]
 

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from ecsplan.sandbox import Sandbox
-
-from .helpers import Clock, Doc, create_service, primary, service_of, task_definition, update
+from tests.sandbox.helpers import Clock, Doc, create_service, primary, service_of, task_definition, update
 
 
 @pytest.fixture

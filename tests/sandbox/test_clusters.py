@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from .helpers import ARN, create_service, error_of, task_definition
+from tests.sandbox.helpers import ARN, create_service, error_of, task_definition
 
 
 def test_clusters(ecs: Any) -> None:

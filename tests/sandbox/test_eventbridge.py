@@ -8,8 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ecsplan.sandbox import Sandbox
-
-from .helpers import ARN, Doc, error_of
+from tests.sandbox.helpers import ARN, Doc, error_of
 
 CLUSTER: Final = f"{ARN}cluster/prod"
 ROLE: Final = "arn:aws:iam::123456789012:role/e"

@@ -8,8 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ecsplan.sandbox import Sandbox
-
-from .helpers import (  # fmt: skip
+from tests.sandbox.helpers import (  # fmt: skip
     BREAKER,
     FARGATE,
     NETWORK,

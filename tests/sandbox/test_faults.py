@@ -12,8 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientError
 
 from ecsplan.sandbox import Sandbox
-
-from .helpers import Clock, create_service, error_of, primary, service_of, task_definition, update
+from tests.sandbox.helpers import Clock, create_service, error_of, primary, service_of, task_definition, update
 
 Client = Callable[..., Any]
 

@@ -8,8 +8,18 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ecsplan.sandbox import Sandbox
-
-from .helpers import ARN, EPOCH, Clock, Doc, create_service, error_of, primary, service_of, task_definition, update
+from tests.sandbox.helpers import (
+    ARN,
+    EPOCH,
+    Clock,
+    Doc,
+    create_service,
+    error_of,
+    primary,
+    service_of,
+    task_definition,
+    update,
+)
 
 
 def hook(*stages: str, **timeout: Any) -> Doc:

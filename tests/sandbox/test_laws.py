@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecsplan.sandbox import Sandbox
-
-from .answers import misfits
-from .helpers import BREAKER, Clock, Doc, container, primary, task_definition
+from tests.sandbox.answers import misfits
+from tests.sandbox.helpers import BREAKER, Clock, Doc, container, primary, task_definition
 
 READ_ONLY: Final = (
     "taskDefinitionArn",

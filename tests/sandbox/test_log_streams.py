@@ -8,8 +8,18 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ecsplan.sandbox import Sandbox
-
-from .helpers import BREAKER, EPOCH, Clock, Doc, container, create_service, error_of, primary, task_definition, update
+from tests.sandbox.helpers import (
+    BREAKER,
+    EPOCH,
+    Clock,
+    Doc,
+    container,
+    create_service,
+    error_of,
+    primary,
+    task_definition,
+    update,
+)
 
 AWSLOGS: Final[Doc] = {
     "logDriver": "awslogs",

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from ecsplan.sandbox import Sandbox
 from ecsplan.sandbox.rates import RATES, Buckets, Rate, rate_of
-
-from .conftest import Client
-from .helpers import EPOCH, Clock, error_of
+from tests.sandbox.conftest import Client
+from tests.sandbox.helpers import EPOCH, Clock, error_of
 
 ONE_EACH = [(rate, operation) for rate in RATES for operation in sorted(rate.operations)]
 

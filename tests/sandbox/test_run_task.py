@@ -8,8 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ecsplan.sandbox import Sandbox
-
-from .helpers import ARN, EPOCH, FARGATE, NETWORK, Clock, Doc, container, error_of, task_definition
+from tests.sandbox.helpers import ARN, EPOCH, FARGATE, NETWORK, Clock, Doc, container, error_of, task_definition
 
 
 @pytest.fixture

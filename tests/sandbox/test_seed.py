@@ -8,8 +8,19 @@ from typing import Any, Final
 import pytest
 
 from ecsplan.sandbox import Sandbox
-
-from .helpers import ARN, BREAKER, FARGATE, NETWORK, Clock, Doc, container, primary, service_of, task_definition, update
+from tests.sandbox.helpers import (
+    ARN,
+    BREAKER,
+    FARGATE,
+    NETWORK,
+    Clock,
+    Doc,
+    container,
+    primary,
+    service_of,
+    task_definition,
+    update,
+)
 
 Client = Callable[..., Any]
 TOPIC: Final = "arn:aws:sns:us-east-1:123456789012:deploys"

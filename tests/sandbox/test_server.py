@@ -17,8 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from ecsplan.sandbox import Sandbox
-
-from .helpers import Clock, create_service, error_of, primary, service_of, task_definition
+from tests.sandbox.helpers import Clock, create_service, error_of, primary, service_of, task_definition
 
 Client = Callable[..., Any]
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from .helpers import (
+from tests.sandbox.helpers import (
     ARN,
     EPOCH,
     FARGATE,

@@ -7,8 +7,17 @@ from typing import Any, Final
 import pytest
 
 from ecsplan.sandbox import Sandbox
-
-from .helpers import BREAKER, Clock, Doc, container, create_service, primary, service_of, task_definition, update
+from tests.sandbox.helpers import (
+    BREAKER,
+    Clock,
+    Doc,
+    container,
+    create_service,
+    primary,
+    service_of,
+    task_definition,
+    update,
+)
 
 #: A minute of bake time takes ten seconds here, everything else one second in all.
 MINUTE: Final = 10.0

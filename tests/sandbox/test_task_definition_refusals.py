@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from .helpers import FARGATE, Doc, container, error_of, task_definition
+from tests.sandbox.helpers import FARGATE, Doc, container, error_of, task_definition
 
 BIG: Final = [{"name": f"V{n}", "value": "x" * 1000} for n in range(66)]
 AWSLOGS: Final = {"logDriver": "awslogs", "options": {"awslogs-group": "g", "awslogs-region": "eu-west-1"}}

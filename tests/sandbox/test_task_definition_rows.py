@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from .helpers import FARGATE, Doc, container, described, task_definition
+from tests.sandbox.helpers import FARGATE, Doc, container, described, task_definition
 
 ABSENT: Final = object()
 EFS: Final = {"fileSystemId": "fs-1"}

@@ -8,8 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ecsplan.sandbox import Sandbox
-
-from .helpers import ARN, EPOCH, Clock, create_service, error_of, task_definition, update
+from tests.sandbox.helpers import ARN, EPOCH, Clock, create_service, error_of, task_definition, update
 
 
 def register(ecs: Any, count: int, family: str = "web") -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from .helpers import (  # fmt: skip
+from tests.sandbox.helpers import (  # fmt: skip
     ARN,
     BREAKER,
     FARGATE,

@@ -1,4 +1,4 @@
-"""What a command has put on the screen, without what differs from run to run: for golden files under `e2e/screens`."""
+"""What a command has put on the screen, without what differs from run to run: for golden files in `deploy/screens`."""
 
 from __future__ import annotations
 

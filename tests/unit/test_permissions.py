@@ -6,11 +6,11 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from botocore import xform_name
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 NEEDS_NONE = {"sts:get_caller_identity"}
 OF_AWS_ITSELF = {"iam:pass_role"}  # checked by AWS when something with a role is registered, run or set
 

@@ -1,0 +1,199 @@
+"""Taking an update back that may still be under way: at the port, answer by answer."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from ecsplan.core.diagnosis import Verdict
+from ecsplan.core.errors import RefusedError
+from ecsplan.core.model import Call, Doc
+from ecsplan.kinds.contract import Waiting, WayBack
+from tests.unit.fakes_kinds import FakeAsk, call, kind, revision
+from tests.unit.kinds.service.test_rollout import NEW, OLD, deployment, waiting
+from tests.unit.kinds.service.test_service_deployment import BEGAN, EARLIER, OURS, rollout, shifted
+
+KIND = kind("service")
+UNDO = call("update_service", cluster="prod", service="web", taskDefinition=OLD, desiredCount=2)
+DESCRIBE = call("describe_services", cluster="prod", services=["web"])
+STOP = call("stop_service_deployment", serviceDeploymentArn=OURS, stopType="ROLLBACK")
+
+
+def asking(*deployments: Doc, told: Doc | None = None, **fields: Any) -> FakeAsk:
+    service = {"serviceName": "web", "desiredCount": 2, "deployments": list(deployments)} | fields
+    ask = FakeAsk().on(DESCRIBE, {"services": [service]})
+    if told is not None:
+        found = call("describe_service_deployments", serviceDeploymentArns=[OURS])
+        ask.on(found, {"serviceDeployments": [told] if told else []})
+    return ask
+
+
+def way(ask: FakeAsk, one: Waiting | None = None, undo: Call = UNDO) -> WayBack:
+    return KIND.way_back(ask, one or waiting(), undo)
+
+
+CURRENT: Doc = {"currentServiceDeployment": OURS}
+
+
+@pytest.mark.parametrize("status", ["PENDING", "IN_PROGRESS"])
+def test_what_is_rolling_out_is_stopped(status: str) -> None:
+    ask = asking(deployment(2, createdAt=BEGAN), told=rollout(status), **CURRENT)
+    assert way(ask) == WayBack(call=STOP)
+    assert KIND.accept(waiting().step, STOP, {}) == {"deployment": "", "rollout": OURS, "back": "asked for"}
+
+
+def test_what_waits_at_a_hook_is_sent_back() -> None:
+    told = rollout(lifecycleHookDetails=[{"hookId": "h", "status": "AWAITING_ACTION"}])
+    sent = call("continue_service_deployment", serviceDeploymentArn=OURS, hookId="h", action="ROLLBACK")
+    assert way(asking(shifted(), told=told, **CURRENT)) == WayBack(call=sent)
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"])
+def test_what_ecs_is_about_to_take_back_is_only_waited_for(status: str) -> None:
+    found = way(asking(shifted(), told=rollout(status), **CURRENT), dataclasses.replace(waiting(), outputs={
+        "deployment": "ecs-svc/2", "rollout": OURS}))  # fmt: skip
+    assert found == WayBack(outputs={"deployment": "", "rollout": OURS, "back": "by itself"})
+    assert KIND.goes_back(found.outputs)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        asking(deployment(2, rolloutState="COMPLETED"), **CURRENT),
+        asking(deployment(2, rolloutState="FAILED"), **CURRENT),
+        asking(deployment(2, createdAt=BEGAN), told=rollout("SUCCESSFUL"), **CURRENT),
+        asking(deployment(2), told=rollout("STOPPED"), **CURRENT),
+        asking(deployment(2), told=rollout("ROLLBACK_FAILED"), **CURRENT),
+        asking(deployment(2), told=rollout(sourceServiceRevisions=[]), **CURRENT),  # nothing to go back to
+        asking(deployment(2, createdAt=BEGAN), told=rollout(createdAt=BEGAN - 60), **CURRENT),  # of an earlier one
+        asking(deployment(2), told={}, **CURRENT),
+        asking(),
+        asking(deployment(1)),  # it is not shown yet
+        FakeAsk().refuse(DESCRIBE, "AccessDeniedException"),
+        asking(deployment(2), **CURRENT).refuse(
+            call("describe_service_deployments", serviceDeploymentArns=[OURS]), "UnknownOperationException"
+        ),
+    ],
+)
+def test_else_it_is_put_back_by_the_undo(ask: FakeAsk) -> None:
+    assert way(ask) == WayBack(call=UNDO)
+
+
+def test_of_an_update_that_nobody_saw_nothing_is_stopped() -> None:
+    assert way(asking(deployment(2)), waiting(ours="")) == WayBack(call=UNDO)
+
+
+def test_the_service_deployment_from_before_is_not_stopped() -> None:
+    one = waiting()
+    one.step.expect["rollout"] = EARLIER
+    assert way(asking(deployment(2), currentServiceDeployment=EARLIER), one) == WayBack(call=UNDO)
+
+
+def test_without_a_current_one_they_are_listed() -> None:
+    listed = [
+        {"serviceDeploymentArn": EARLIER, "createdAt": BEGAN - 60},
+        {"serviceDeploymentArn": OURS, "createdAt": BEGAN},
+    ]
+    ask = asking(deployment(2, createdAt=BEGAN), told=rollout())
+    ask.on(call("list_service_deployments", cluster="prod", service="web"), {"serviceDeployments": listed})
+    assert way(ask) == WayBack(call=STOP)
+
+
+def test_where_ecs_has_gone_back_only_the_rest_is_put_back() -> None:
+    mine = {**deployment(2), "status": "ACTIVE", "rolloutState": "FAILED"}
+    assert way(asking(deployment(3), mine)) == WayBack(outputs={"deployment": "ecs-svc/3", "back": "by itself"})
+    rest = call("update_service", cluster="prod", service="web", desiredCount=2)
+    assert way(asking(deployment(3), mine, desiredCount=4)) == WayBack(call=rest)
+
+
+def test_where_ecs_has_gone_back_further_the_undo_is_sent() -> None:
+    mine = {**deployment(2), "status": "ACTIVE", "rolloutState": "FAILED"}
+    assert way(asking(deployment(3, taskDefinition=revision("web:40")), mine)) == WayBack(call=UNDO)
+
+
+def test_what_somebody_else_has_deployed_is_left_to_them() -> None:
+    with pytest.raises(RefusedError, match=r"^service\.prod/web was changed by somebody else and is left to them$"):
+        way(asking(deployment(3, taskDefinition=revision("web:43"))))
+
+
+def test_a_rollback_takes_back_what_is_primary() -> None:
+    """Its step's service deployment from before is the very one to stop."""
+    assert KIND.reverts({"deployment": "ecs-svc/2"}) is None
+    assert KIND.reverts({"deployment": "ecs-svc/2", "stops": "ecs-svc/2"}) == {"deployment": "ecs-svc/2"}
+    one = waiting()
+    one.step.expect.update(deployment="ecs-svc/2", rollout=OURS, stops="ecs-svc/2")
+    assert way(asking(deployment(2), told=rollout(), **CURRENT), one) == WayBack(call=STOP)
+
+
+# --- how it goes then ---
+
+
+def back(*deployments: Doc, told: Doc | None = None, rollout: str = OURS) -> tuple[Verdict, bool, str]:
+    outputs = {"deployment": "", "rollout": rollout, "back": "asked for"}
+    one = dataclasses.replace(waiting(wanted=OLD), outputs=outputs, before={"deployment": "ecs-svc/2"})
+    service = {"serviceName": "web", "deployments": list(deployments)}
+    seen = KIND.progress(one, [{"services": [service]}, *([{"serviceDeployments": [told]}] if told else [])])
+    assert seen.learned == {}
+    return seen.judged, seen.taken, seen.note
+
+
+AGAIN = {"rolloutState": "COMPLETED"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict", "note"),
+    [
+        (back(deployment(2), told=rollout("ROLLBACK_REQUESTED")), Verdict.UNDER_WAY, "going back, 2/2 running"),
+        (back(deployment(2)), Verdict.UNDER_WAY, "going back, 2/2 running"),
+        (back(deployment(3), told=rollout("ROLLBACK_IN_PROGRESS")), Verdict.UNDER_WAY, "going back, 2/2 running"),
+        (back(deployment(2), told=rollout("ROLLBACK_SUCCESSFUL")), Verdict.UNDER_WAY, "going back, 2/2 running"),
+        (back(deployment(3), told=rollout("ROLLBACK_SUCCESSFUL")), Verdict.SUCCEEDED,
+         "rolled back to web:41, 2/2 running"),
+        (back(deployment(3, **AGAIN)), Verdict.SUCCEEDED, "rolled back to web:41, 2/2 running"),
+        (back(shifted(3)), Verdict.SUCCEEDED, "rolled back to web:41, 2/2 running"),
+        (back(deployment(3), told=rollout("ROLLBACK_FAILED", statusReason="No place.")), Verdict.FAILED,
+         "ECS could not roll it back: No place; 2/2 running"),
+        (back(deployment(2), told=rollout("SUCCESSFUL")), Verdict.FAILED,
+         "it was rolled out to its end before it could be stopped"),
+        (back(deployment(2, **AGAIN)), Verdict.FAILED, "it was rolled out to its end before it could be stopped"),
+        (back(deployment(2), told=rollout("STOPPED", statusReason="By hand.")), Verdict.FAILED,
+         "it was stopped, and not rolled back: By hand"),
+    ],
+)  # fmt: skip
+def test_how_a_way_back_goes(seen: tuple[Verdict, bool, str], verdict: Verdict, note: str) -> None:
+    assert seen == (verdict, False, note)
+
+
+def test_a_way_back_that_somebody_else_replaced() -> None:
+    seen = back(deployment(3, taskDefinition=NEW), told=rollout("STOPPED"))
+    assert seen[:2] == (Verdict.SUPERSEDED, True)
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        (rollout("ROLLBACK_IN_PROGRESS"), True),
+        (rollout("ROLLBACK_FAILED"), True),
+        (rollout("IN_PROGRESS"), False),
+        ({}, False),
+    ],
+)
+def test_a_stop_whose_answer_was_lost(told: Doc, found: bool) -> None:
+    asked = FakeAsk().on(
+        call("describe_service_deployments", serviceDeploymentArns=[OURS]),
+        {"serviceDeployments": [told] if told else []},
+    )
+    outputs = {"deployment": "", "rollout": OURS, "back": "asked for"}
+    assert KIND.reconcile(asked, waiting().step, STOP) == (outputs if found else None)
+
+
+@pytest.mark.parametrize(("status", "found"), [("SUCCEEDED", True), ("AWAITING_ACTION", False)])
+def test_an_answer_to_a_hook_that_was_lost(status: str, found: bool) -> None:
+    told = rollout(lifecycleHookDetails=[{"hookId": "h", "status": status}])
+    asked = FakeAsk().on(
+        call("describe_service_deployments", serviceDeploymentArns=[OURS]), {"serviceDeployments": [told]}
+    )
+    sent = call("continue_service_deployment", serviceDeploymentArn=OURS, hookId="h", action="CONTINUE")
+    assert (KIND.reconcile(asked, waiting().step, sent) is not None) is found
