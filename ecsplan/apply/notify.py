@@ -76,7 +76,7 @@ def notifier(
         try:
             do(_publish(notify.topic_arn, message(step, call, answer)))
         except EcsplanError as error:
-            emit(events.Warned(message=f"SNS was not told of {call}: {error.message}"))
+            emit(events.Warned(message=f"could not publish {call} to SNS: {error.message}"))
 
     return told
 
@@ -96,9 +96,29 @@ def announcer(
             try:
                 do(_publish(arn, deployment_message(recall(), outcome, reason, clock.now())))
             except EcsplanError as error:
-                emit(events.Warned(message=f"SNS was not told of the deployment's end: {error.message}"))
+                emit(events.Warned(message=f"could not publish the deployment's end to SNS: {error.message}"))
 
     return ended
+
+
+def notifying(
+    emit: events.Listener,
+    notify: Callable[[Step, Call, Doc], None],
+    announce: Callable[[Outcome, str], None],
+) -> events.Emit:
+    """Sends each notice to its notifier, and every event to the listener."""
+
+    def hear(event: events.Event | events.Notice) -> None:
+        match event:
+            case events.CallAnswered():
+                notify(event.step, event.call, event.answer)
+            case events.DeploymentClosed():
+                if event.changed:
+                    announce(Outcome(event.outcome), event.reason)
+            case events.Event():
+                emit(event)
+
+    return hear
 
 
 def _publish(topic: str, text: str) -> Call:

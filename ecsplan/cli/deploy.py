@@ -17,7 +17,7 @@ from ecsplan.cli.options import JSON_OR_TEXT, Given, app_name, applying, fit, sc
 from ecsplan.core.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from ecsplan.apply.engine import Options, Result
+    from ecsplan.apply.deploy import Options, Result
     from ecsplan.core.model import Plan
     from ecsplan.pipeline import Site
     from ecsplan.plan.explain import Explanation
@@ -212,14 +212,14 @@ def carry_out(given: Given, site: Site, made: Plan, *, form: str, quiet: bool = 
 
 
 def options_of(*, on_failure: str, no_wait: bool, timeout: int | None, unclear: str = "") -> Options:
-    from ecsplan.apply.engine import Options
+    from ecsplan.apply.deploy import Options
 
     return Options(on_failure=on_failure, wait=not no_wait, timeout=timeout, unclear=unclear)
 
 
 def tell_outcome(given: Given, result: Result, form: str) -> None:
     """How it ended; that nobody reads it does not change how it ended."""
-    from ecsplan.apply.wait import GO_ON
+    from ecsplan.apply.deploy import Next
     from ecsplan.journal import Outcome
     from ecsplan.render.diagnosis import diagnoses_text
     from ecsplan.render.lines import outcome_text
@@ -242,7 +242,7 @@ def tell_outcome(given: Given, result: Result, form: str) -> None:
     if wrong and form == "text":  # the stream has told it already
         say(f"\n{wrong}\n")
     hints = [result.state, result.hint]
-    if not result.outcome.ended and not (result.outcome is Outcome.UNFINISHED and GO_ON in result.hint):
+    if Next.RESUME in result.next:
         hints.append("Go on with `ecsplan resume`, or back with `ecsplan rollback`.")
     for hint in filter(None, hints):
         say(fit(hint, sys.stderr))

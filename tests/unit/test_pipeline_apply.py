@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Options
+from ecsplan.apply.deploy import Options
 from ecsplan.core import events
 from ecsplan.core.errors import EcsplanError, LockedError, StaleError, UnfinishedError
 from ecsplan.core.model import Identity, Plan
@@ -310,7 +310,7 @@ def test_secrets_in_warnings_are_cleaned_too(site: Site, made: Plan, aws: FakeAw
     seen: list[events.Event] = []
     pipeline.run_plan(site, made, emit=seen.append)
     (warning,) = [event for event in seen if isinstance(event, events.Warned)]
-    assert warning.message == "SNS was not told of ecs:update_service: sns:publish: InvalidParameter: (sensitive)"
+    assert warning.message == "could not publish ecs:update_service to SNS: sns:publish: InvalidParameter: (sensitive)"
 
 
 def test_the_topic_is_told_of_what_it_wants_to_know(site: Site, made: Plan, aws: FakeAws) -> None:
