@@ -150,8 +150,7 @@ def candidate(answer: Answer, also: frozenset[str] = frozenset()) -> Candidate |
     described = answer.value()
     doc = dict(described.get("taskDefinition") or {})
     if "taskDefinitionArn" not in doc:
-        call = answer.call
-        raise AwsError(f"{call}: the answer names no revision", service=call.service, operation=call.operation)
+        raise AwsError.of(answer.call, "the answer names no revision")
     # AWS's own tags cannot be sent back.
     if tags := [tag for tag in described.get("tags", ()) if not str(tag.get("key", "")).startswith("aws:")]:
         doc["tags"] = tags
