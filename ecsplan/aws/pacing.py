@@ -16,8 +16,8 @@ from ecsplan.core import events
 from ecsplan.core.errors import Interrupted
 from ecsplan.core.model import Call
 
-# Seconds after a throttled answer until the bucket refills. Without them, processes that share a bucket ask for more than
-# it gives: most of their attempts are throttled, and deployments fail.
+# Seconds after a throttled answer until the bucket refills. Without them, processes that share a bucket send so much
+# that most attempts are throttled, and deployments fail.
 BACKOFF = 1.0
 POLLING = 0.5  # of a rate, for polling what is under way; the rest is for others
 
