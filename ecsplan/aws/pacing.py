@@ -16,9 +16,9 @@ from ecsplan.core import events
 from ecsplan.core.errors import Interrupted
 from ecsplan.core.model import Call
 
-# Seconds after a throttled answer until the bucket refills. Without them, processes that share a bucket send so much
-# that most attempts are throttled, and deployments fail.
-BACKOFF = 1.0
+# After a throttled answer a bucket owes the tokens of so many seconds, and so many at least. Without that, processes
+# that share a bucket send so much that most attempts are throttled, and deployments fail.
+REST_SECONDS, REST_TOKENS = 1.5, 4
 POLLING = 0.5  # of a rate, for polling what is under way; the rest is for others
 
 SLICE = 0.25  # seconds after which a wait checks whether it has to end
@@ -102,7 +102,10 @@ class TokenBucket:
         """It has an answer. A throttled one shows that the bucket is empty, since others take from it too."""
         self._refill(now)
         self._in_flight -= 1
-        self._missing = self.rate.burst + BACKOFF * self.rate.per_second if throttled else self._missing + 1
+        if throttled:
+            self._missing = self.rate.burst + max(REST_SECONDS * self.rate.per_second, REST_TOKENS)
+        else:
+            self._missing += 1
 
     def _refill(self, now: float) -> None:
         passed = max(0.0, now - self._at)

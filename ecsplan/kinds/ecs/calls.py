@@ -17,8 +17,8 @@ def in_cluster(cluster: str | None, params: Doc) -> Doc:
 def pages(reader: Reader, first: Sequence[Answer], *, at: str, next_page: str = "nextToken") -> list[list[Any]]:
     """The items of each listing, beginning with its first page; the next pages of all listings are fetched together.
 
-    `at` is the member of an answer that has the items, `next_page` the member that names the next one, in answers and in
-    requests. Raises the error of a page.
+    `at` is the member of an answer that has the items, `next_page` the member that names the next page, in answers and
+    in requests. Raises the error of a page.
     """
     items: list[list[Any]] = [[] for _ in first]
     seen: set[tuple[int, str]] = set()

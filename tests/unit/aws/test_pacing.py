@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecsplan.aws.pacing import BACKOFF, NOTICE, RATES, REMINDER, Pacer, Rate, TokenBucket, poll_interval, rate_of
+from ecsplan.aws.pacing import (
+    NOTICE,
+    RATES,
+    REMINDER,
+    REST_SECONDS,
+    REST_TOKENS,
+    Pacer,
+    Rate,
+    TokenBucket,
+    poll_interval,
+    rate_of,
+)
 from ecsplan.core import events
 from ecsplan.core.errors import Interrupted
 from ecsplan.core.model import Call
@@ -96,11 +108,13 @@ def test_a_request_that_was_not_sent_counts_no_longer() -> None:
 
 
 def test_after_a_throttled_answer_the_bucket_is_empty_and_rests() -> None:
-    bucket = small(burst=3, per_second=2)
-    answer(bucket, 0, throttled=True)
-    assert bucket.wait(0) == pytest.approx(BACKOFF + 1 / 2)
-    assert bucket.wait(BACKOFF) == pytest.approx(1 / 2)
-    assert bucket.wait(BACKOFF + 1 / 2) == 0
+    for rate in (2.0, 20.0):
+        rest = max(REST_SECONDS, REST_TOKENS / rate)
+        bucket = small(burst=3, per_second=rate)
+        answer(bucket, 0, throttled=True)
+        assert bucket.wait(0) == pytest.approx(rest + 1 / rate)
+        assert bucket.wait(rest) == pytest.approx(1 / rate)
+        assert bucket.wait(rest + 1 / rate) == 0
 
 
 def test_requests_that_were_on_their_way_together_slow_it_down_once() -> None:
@@ -109,14 +123,14 @@ def test_requests_that_were_on_their_way_together_slow_it_down_once() -> None:
         bucket.take()
     for _ in range(8):
         bucket.answered(0, throttled=True)
-    assert bucket.wait(0) == pytest.approx(BACKOFF + 1 / 16)
+    assert bucket.wait(0) == pytest.approx(REST_SECONDS + 1 / 16)
 
 
 def test_it_never_comes_to_a_standstill_and_recovers() -> None:
     bucket = small(burst=3, per_second=16)
     for _ in range(50):
         answer(bucket, 0, throttled=True)
-    assert bucket.wait(0) == pytest.approx(BACKOFF + 1 / 16)
+    assert bucket.wait(0) == pytest.approx(REST_SECONDS + 1 / 16)
     for _ in range(3):  # a full burst again
         assert bucket.wait(10) == 0
         answer(bucket, 10)
@@ -206,6 +220,37 @@ def test_the_pace_is_not_below_the_rate() -> None:
     assert sent[-1] == pytest.approx(0.05 + 100 / 20, abs=0.2)
 
 
+def share(rate: Rate, processes: int) -> tuple[int, float]:
+    """Processes that take from one bucket, each twice what its burst gives: how often in a row a request is throttled,
+    and when the last one is let through."""
+    aws, buckets = Served(rate.burst, rate.per_second), [TokenBucket(rate) for _ in range(processes)]
+    left, tries, worst, now = [2 * rate.burst] * processes, [0] * processes, 0, 0.0
+    coming = [(number * 0.01, number) for number in range(processes)]
+    while coming:
+        now, number = heapq.heappop(coming)
+        bucket = buckets[number]
+        if seconds := bucket.wait(now):
+            heapq.heappush(coming, (now + seconds, number))
+            continue
+        bucket.take()
+        let_through = aws.take(now)
+        bucket.answered(now, throttled=not let_through)
+        left[number] -= let_through
+        tries[number] = 0 if let_through else tries[number] + 1
+        worst = max(worst, tries[number])
+        if left[number]:
+            heapq.heappush(coming, (now + 0.05, number))
+    return worst, now
+
+
+@pytest.mark.parametrize("rate", RATES, ids=lambda rate: min(rate.operations))
+def test_processes_that_share_a_bucket_all_get_on(rate: Rate) -> None:
+    """RegisterTaskDefinition has 8 attempts, a read 15. And AWS's rate is used: nothing is lost by waiting."""
+    worst, last = share(rate, 4)
+    assert worst < (8 if rate is rate_of(REGISTER) else 15)
+    assert last < 1.1 * (4 * 2 * rate.burst - rate.burst) / rate.per_second + 1
+
+
 # --- all threads ---
 
 
@@ -256,7 +301,7 @@ def test_throttling_slows_down_all_that_wait_for_the_bucket_and_no_others() -> N
     assert pacer.try_acquire(REGISTER)
     begun = clock.now()
     sent(pacer, UPDATE, announced=True)
-    assert clock.now() - begun == pytest.approx(BACKOFF + 1 / 5)
+    assert clock.now() - begun == pytest.approx(REST_SECONDS + 1 / 5)
 
 
 def test_later_calls_wait_behind_earlier_ones() -> None:
