@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ecsplan.apply.state import RunState
-from ecsplan.aws.gateway import is_throttled
+from ecsplan.aws.errors import is_throttled
 from ecsplan.core import events
 from ecsplan.core.clock import StoppableClock, timestamp
 from ecsplan.core.errors import AwsError, EcsplanError, Interrupted, JournalError, RefusedError
