@@ -225,7 +225,7 @@ def run_plan(
         writer = journal.open(plan, site.origin, at)
         try:
             ports = _ports(site, plan, journal, writer, emit)
-            return executor.apply(plan, writer.number, ports, options or executor.Options(), once=writer.once)
+            return executor.apply(plan, writer.number, ports, options or executor.Options(), once=writer.deployment_key)
         finally:
             writer.close()
 
@@ -312,7 +312,7 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
         )
     for deployment in deployments:
         # One that was cut off before its first call has applied nothing.
-        if deployment.plan.digest == plan.digest and (deployment.touched() or deployment.outcome.ended):
+        if deployment.plan.digest == plan.digest and (deployment.begun() or deployment.outcome.ended):
             raise StaleError(
                 f"this plan was applied already: it was deployment {deployment.number}, "
                 f"which ended {deployment.outcome.value}",

@@ -59,14 +59,16 @@ class Result:
 
 def apply(plan: Plan, number: int, ports: Ports, options: Options, *, once: str) -> Result:
     """Carry out every step of the plan. What goes wrong is in the result. `once` is what tells this deployment from
-    every other (`Opened.once`)."""
+    every other (`Opened.deployment_key`)."""
     return told(Run(plan, number, ports, options, once), Run.apply)
 
 
 def resume(deployment: Deployment, ports: Ports, options: Options) -> Result:
     """Go on with a deployment where it was left: forward, or back if it was putting things back."""
-    run = Run(deployment.plan, deployment.number, ports, options, deployment.opened.once, remember(deployment))
-    return told(run, Run.go_back if deployment.going_back else Run.apply)
+    run = Run(
+        deployment.plan, deployment.number, ports, options, deployment.opened.deployment_key, remember(deployment)
+    )
+    return told(run, Run.go_back if deployment.rolling_back else Run.apply)
 
 
 def told(run: Run, work: Callable[[Run], Result]) -> Result:

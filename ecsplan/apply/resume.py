@@ -25,7 +25,9 @@ NOBODY = "nothing waits at a hook: it was let go on already, its time ran out, o
 
 def go_on(deployment: Deployment, ports: Ports, options: Options) -> Result:
     """Tell every hook that waits to let its rollout go on, then go on with the deployment as `resume` does."""
-    run = Run(deployment.plan, deployment.number, ports, options, deployment.opened.once, remember(deployment))
+    run = Run(
+        deployment.plan, deployment.number, ports, options, deployment.opened.deployment_key, remember(deployment)
+    )
 
     def work(run: Run) -> Result:
         try:
@@ -34,7 +36,7 @@ def go_on(deployment: Deployment, ports: Ports, options: Options) -> Result:
             return run.result(Outcome.INTERRUPTED, "it was interrupted")
         except (JournalError, UnseenError) as error:
             return run.result(Outcome.STOPPED, error.message, error)
-        return run.go_back() if deployment.going_back else run.apply()
+        return run.go_back() if deployment.rolling_back else run.apply()
 
     return told(run, work)
 

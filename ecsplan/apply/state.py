@@ -70,8 +70,8 @@ def remember(deployment: Deployment) -> Memory:
         before=before,
         made={index: outputs for index, outputs in before.items() if index not in undone},
         undone=undone,
-        open={index: begun[index] for index in sorted(deployment.unclear())},
-        last=max((steps[index] for index in deployment.touched()), key=lambda step: step.index, default=None),
+        open={index: begun[index] for index in sorted(deployment.unresolved())},
+        last=max((steps[index] for index in deployment.begun()), key=lambda step: step.index, default=None),
         failed=_failed(deployment),
         undoing=frozenset(e.step for e in deployment.entries if isinstance(e, Began) and e.undo) - undone.keys(),
     )
@@ -80,7 +80,7 @@ def remember(deployment: Deployment) -> Memory:
 def _failed(deployment: Deployment) -> dict[int, str]:
     """A refusal is forgotten when the step was carried out later."""
     failed: dict[int, str] = {}
-    for entry in deployment.steps_told():
+    for entry in deployment.step_entries():
         match entry:
             case Failed(undo=False):
                 failed[entry.step] = entry.error

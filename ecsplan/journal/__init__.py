@@ -18,7 +18,7 @@ from typing import TypeAlias
 import msgspec
 
 from ecsplan.core.diagnosis import Diagnosis
-from ecsplan.core.errors import JournalError, NeverBegunError
+from ecsplan.core.errors import EmptyJournalFile, JournalError
 from ecsplan.core.model import FORMAT_VERSION, Address, Call, Identity, Plan, Value, digest_of, from_data, from_json
 from ecsplan.journal.files import make_folders, sync_folder, told
 from ecsplan.journal.lock import Origin, hold, works
@@ -52,7 +52,7 @@ class Opened(Value, tag_field="entry", tag="opened", frozen=True, kw_only=True):
     plan: Plan
 
     @property
-    def once(self) -> str:
+    def deployment_key(self) -> str:
         """What no other deployment has, also none of the same plan and number: where the journal is not kept (a fresh
         machine for each run), numbers begin anew."""
         return f"{self.number}/{self.at}/{self.origin.host}/{self.origin.pid}"
@@ -128,7 +128,7 @@ class Deployment(Value, frozen=True, kw_only=True):
         return closings[-1].outcome if closings else Outcome.UNFINISHED
 
     @property
-    def back_to(self) -> int:
+    def rollback_target(self) -> int:
         """The deployment to go back to so that this one, and what it was itself undoing, is undone."""
         return min((self.number, *self.plan.undoes)) - 1
 
@@ -146,13 +146,13 @@ class Deployment(Value, frozen=True, kw_only=True):
         return closings[-1] if closings else {}
 
     @property
-    def going_back(self) -> bool:
+    def rolling_back(self) -> bool:
         """Was it putting back what it had done?"""
         steps = {step.index: step for step in self.plan.steps}
         undone = {entry.step for entry in self.entries if isinstance(entry, Began) and entry.undo}
         return any(isinstance(steps[index].undo, Call) for index in undone if index in steps)
 
-    def steps_told(self) -> tuple[Began | Done | Failed, ...]:
+    def step_entries(self) -> tuple[Began | Done | Failed, ...]:
         """What became of the steps themselves, in order."""
         return tuple(entry for entry in self.entries if not isinstance(entry, Closed) and not entry.aside)
 
@@ -161,15 +161,15 @@ class Deployment(Value, frozen=True, kw_only=True):
         later."""
         return {
             e.step: e.outputs
-            for e in self.steps_told()
+            for e in self.step_entries()
             if not isinstance(e, Began) and not e.undo and (e.outputs or isinstance(e, Done))
         }
 
-    def unclear(self) -> frozenset[int]:
+    def unresolved(self) -> frozenset[int]:
         """The steps of which nobody saw whether they were carried out: begun without an end, or ended in a lost
         answer; and not undone since, although that may have been tried."""
         unclear: set[int] = set()
-        for entry in self.steps_told():
+        for entry in self.step_entries():
             match entry:
                 case Began(undo=False):
                     unclear.add(entry.step)
@@ -177,14 +177,14 @@ class Deployment(Value, frozen=True, kw_only=True):
                     unclear.discard(entry.step)
         return frozenset(unclear)
 
-    def touched(self) -> frozenset[int]:
+    def begun(self) -> frozenset[int]:
         """The steps that were begun: whether each was carried out, live state tells."""
         return frozenset(e.step for e in self.entries if isinstance(e, Began) and not e.undo)
 
     def states(self) -> dict[int, str]:
         """By step: planned, begun, done, failed or undone."""
         states = {step.index: "planned" for step in self.plan.steps}
-        for entry in self.steps_told():
+        for entry in self.step_entries():
             match entry:
                 case Began(undo=False):
                     states[entry.step] = "begun"
@@ -248,7 +248,7 @@ class Journal:
         JournalError if one cannot be read."""
         found = []
         for number in self.numbers():
-            with contextlib.suppress(NeverBegunError):
+            with contextlib.suppress(EmptyJournalFile):
                 found.append(self.read(number))
         return found
 
@@ -259,7 +259,7 @@ class Journal:
         with told(f"the journal {self.folder} cannot be written"):
             make_folders(self.root, self.folder)
             handle = os.open(self.path(number), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        writer = Writer(number, self.path(number), handle, opened.once)
+        writer = Writer(number, self.path(number), handle, opened.deployment_key)
         try:
             writer.append(opened)
         except JournalError:
@@ -293,7 +293,7 @@ def read_file(path: Path) -> Deployment:
         lines = path.read_bytes().split(b"\n")
     complete = lines[:-1]  # what stands behind the last line feed was torn off while it was written
     if not complete:
-        raise NeverBegunError(f"{path}: line 1: its plan was never written to its end; nothing was sent for it")
+        raise EmptyJournalFile(f"{path}: line 1: its plan was never written to its end; nothing was sent for it")
     entries = [_entry(path, number, line) for number, line in enumerate(complete, 1)]
     opened, rest = entries[0], entries[1:]
     if not isinstance(opened, Opened):
@@ -346,5 +346,5 @@ def unfinished(deployments: Sequence[Deployment]) -> Deployment | None:
     """The newest deployment that was left part-way and that no later rollback has undone. One of which nothing was
     begun has left nothing."""
     undone = {n for d in deployments if d.outcome is Outcome.SUCCEEDED for n in d.plan.undoes}
-    left = (d for d in reversed(deployments) if not d.outcome.ended and d.touched() and d.number not in undone)
+    left = (d for d in reversed(deployments) if not d.outcome.ended and d.begun() and d.number not in undone)
     return next(left, None)

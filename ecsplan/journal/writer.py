@@ -15,11 +15,11 @@ class Writer:
     """Appends to one deployment's file; an entry is on disk when `append` returns.
 
     Entries of several threads that come at the same time share one fsync: 50 services would otherwise wait for a
-    hundred of them, one after the other. `once` is `Opened.once`.
+    hundred of them, one after the other. `deployment_key` is `Opened.deployment_key`.
     """
 
-    def __init__(self, number: int, path: Path, handle: int, once: str = "") -> None:
-        self.number, self.path, self.once = number, path, once
+    def __init__(self, number: int, path: Path, handle: int, deployment_key: str = "") -> None:
+        self.number, self.path, self.deployment_key = number, path, deployment_key
         self._handle, self._broken = handle, False
         self._lock, self._syncing = threading.Lock(), threading.Lock()
         self._written = self._safe = os.fstat(handle).st_size  # bytes, in whole entries; the second are on disk

@@ -158,7 +158,7 @@ def test_a_disk_that_is_full_on_the_way(deployed: World, entries: int) -> None:
     assert path(5).read_bytes().endswith(b"\n")
     left = read_file(path(5))
     assert left.entries
-    begun = [step.call.operation for step in left.plan.steps if step.index in left.touched()]
+    begun = [step.call.operation for step in left.plan.steps if step.index in left.begun()]
     assert len(deployed.sent()) <= len(begun)
     deployed.ok("resume")
     assert deployed.image(deployed.on("web")) == "web:v5"

@@ -351,7 +351,7 @@ class Rig:
         return self.aws.trace
 
     def apply(self, plan: Plan, *, number: int = 7, at: str = AT, **options: Any) -> Result:
-        once = Opened(number=number, at=at, origin=ORIGIN, plan=plan).once
+        once = Opened(number=number, at=at, origin=ORIGIN, plan=plan).deployment_key
         return self._ended(apply(plan, number, self.ports, Options(**options), once=once))
 
     def resume(self, deployment: Deployment, **options: Any) -> Result:

@@ -71,8 +71,8 @@ def test_outputs_are_those_of_the_steps_and_not_of_their_undos() -> None:
 
 def test_what_was_begun_was_touched_whatever_came_of_it() -> None:
     one = told(began(1), done(1), began(2), failed(2), began(1, undo=True))
-    assert one.touched() == {1, 2}
-    assert told(began(3, undo=True)).touched() == frozenset()
+    assert one.begun() == {1, 2}
+    assert told(began(3, undo=True)).begun() == frozenset()
 
 
 def test_number_and_plan_are_those_of_the_first_line() -> None:
@@ -84,7 +84,7 @@ def test_number_and_plan_are_those_of_the_first_line() -> None:
 def test_to_undo_a_rollback_that_was_cut_off_is_to_go_on_with_it(
     number: int, undoes: tuple[int, ...], back: int
 ) -> None:
-    assert of(number, None, undoes=undoes).back_to == back
+    assert of(number, None, undoes=undoes).rollback_target == back
 
 
 # --- left part-way ---
