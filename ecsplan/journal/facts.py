@@ -1,9 +1,9 @@
-"""What the journal says of a deployment, as every format tells it."""
+"""Facts about a deployment that every output format shows."""
 
 from __future__ import annotations
 
 from ecsplan.core.model import Phase
-from ecsplan.journal import Deployment, Outcome
+from ecsplan.journal.entries import Deployment, Outcome
 
 
 def when(deployment: Deployment) -> str:
