@@ -96,7 +96,7 @@ class JournalError(EcsplanError):
     """The journal cannot be read or written; says which file, and which line."""
 
 
-class EmptyJournalFile(JournalError):  # noqa: N818  # says what is wrong with the file
+class EmptyJournalFile(JournalError):
     """A deployment's file whose first line was not written to its end: nothing was sent for it."""
 
 
