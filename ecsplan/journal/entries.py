@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from ecsplan.core.diagnosis import Diagnosis
-from ecsplan.core.model import FORMAT_VERSION, Address, Call, Plan, Value
+from ecsplan.core.model import FORMAT_VERSION, Action, Address, Call, Phase, Plan, Value
 
 
 class Outcome(Enum):
@@ -126,6 +126,16 @@ class Deployment(Value, frozen=True, kw_only=True):
         return self.opened.plan
 
     @property
+    def started(self) -> str:
+        """When it began, in UTC, to the second: `2026-01-02 03:04:05Z`."""
+        return self.opened.at.partition(".")[0].replace("T", " ").rstrip("Z") + "Z"
+
+    @property
+    def user(self) -> str:
+        """Who began it, and on which machine: `ada@ci-7`."""
+        return f"{self.opened.origin.user}@{self.opened.origin.host}"
+
+    @property
     def outcome(self) -> Outcome:
         """That of the newest process; UNFINISHED where no process has written its last entry."""
         closings = [entry for entry in self.entries if isinstance(entry, Closed)]
@@ -199,6 +209,27 @@ class Deployment(Value, frozen=True, kw_only=True):
                 case Failed():
                     states[entry.step] = "undo failed" if entry.undo else "failed"
         return states
+
+    def revisions(self) -> dict[str, str]:
+        """By family, the revision that the deployment put in use: `{"web": "web:41"}`; empty where it was put back."""
+        if self.outcome is Outcome.PUT_BACK:
+            return {}
+        outputs = self.outputs()
+        pinned = [
+            change.outputs["arn"]
+            for change in self.plan.changes
+            if "arn" in change.outputs
+            and change.address.kind == "task_definition"
+            and change.action is Action.KEEP
+            and (change.after or change.pinned)
+        ]
+        registered = [
+            outputs[step.index].get("arn", "")
+            for step in self.plan.steps
+            if step.phase is Phase.REGISTER and step.index in outputs
+        ]
+        names = [arn.rpartition("/")[2] for arn in (*pinned, *registered)]
+        return {name.rpartition(":")[0]: name for name in names}
 
 
 class Damaged(Value, frozen=True, kw_only=True):
