@@ -87,8 +87,8 @@ class FolderPlace:
     def path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.jsonl"
 
-    def where(self, number: int, entry: int = 0) -> str:
-        return f"{self.path(number)}: line {entry}" if entry else str(self.path(number))
+    def where(self, number: int) -> str:
+        return str(self.path(number))
 
     def numbers(self) -> list[int]:
         with journal_errors(f"the journal {self.folder} cannot be read"):
@@ -98,10 +98,11 @@ class FolderPlace:
                 return []
         return sorted(int(match[1]) for name in names if (match := re.fullmatch(r"(\d{6,})\.jsonl", name)))
 
-    def read(self, number: int) -> list[bytes]:
+    def read(self, number: int) -> list[tuple[str, bytes]]:
         path = self.path(number)
         with journal_errors(f"the journal {path} cannot be read"):
-            return path.read_bytes().split(b"\n")[:-1]  # behind the last line feed: what was not written to its end
+            lines = path.read_bytes().split(b"\n")[:-1]  # behind the last line feed: what was not written to its end
+        return [(f"{path}: line {count}", line) for count, line in enumerate(lines, 1)]
 
     def create(self, number: int, first: bytes) -> EntryFile:
         path = self.path(number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 
 import msgspec
@@ -51,24 +51,14 @@ class Journal:
     def read(self, number: int) -> Deployment:
         """One deployment; what is wrong with it is named by place and entry. An entry that was not written to its end
         is ignored. Raises EmptyJournalFile where that holds for the first."""
-        lines = self._place.read(number)
-        if not lines:
-            raise EmptyJournalFile(
-                f"{self._place.where(number, 1)}: its plan was never written to its end; nothing was sent for it"
-            )
-        deployment = self._decoded(number, lines)
+        stored = self._place.read(number)
+        if not stored:
+            where = f"{self._place.where(number)}: line 1"
+            raise EmptyJournalFile(f"{where}: its plan was never written to its end; nothing was sent for it")
+        deployment = _decoded(stored)
         if deployment.outcome.ended or number != self.numbers()[-1]:
             return deployment
         return msgspec.structs.replace(deployment, running=self._place.is_held())
-
-    def _decoded(self, number: int, lines: Collection[bytes]) -> Deployment:
-        places = [self._place.where(number, count) for count in range(1, len(lines) + 1)]
-        opened, *rest = (decoded(line, where) for line, where in zip(lines, places, strict=True))
-        if not isinstance(opened, Opened):
-            raise JournalError(f"{places[0]}: the plan of the deployment should stand here", hint=MOVE_IT)
-        steps = {step.index for step in opened.plan.steps}
-        later = tuple(_checked(entry, steps, where) for entry, where in zip(rest, places[1:], strict=True))
-        return Deployment(opened=opened, entries=later)
 
     def all(self) -> list[Deployment | Damaged]:
         """Every deployment in order. One that cannot be read, or is missing, stands as Damaged in its place."""
@@ -111,8 +101,15 @@ class Journal:
 # --- reading ---
 
 
-def decoded(line: bytes, where: str) -> Entry:
-    """One entry; raises JournalError."""
+def _decoded(stored: Sequence[tuple[str, bytes]]) -> Deployment:
+    (first, opened), *rest = [(where, _entry(line, where)) for where, line in stored]
+    if not isinstance(opened, Opened):
+        raise JournalError(f"{first}: the plan of the deployment should stand here", hint=MOVE_IT)
+    steps = {step.index for step in opened.plan.steps}
+    return Deployment(opened=opened, entries=tuple(_checked(entry, steps, where) for where, entry in rest))
+
+
+def _entry(line: bytes, where: str) -> Entry:
     try:
         if b'"opened"' not in line and b'"format_version"' not in line:  # every entry but the first, which has the plan
             later: Entry = from_json(line, Entry)  # type: ignore[arg-type]  # a union is what msgspec wants here

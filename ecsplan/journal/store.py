@@ -4,8 +4,7 @@ A store holds a place for each app in each account and region. A place holds dep
 entries, and a lock. Entries are opaque here: one line of JSON each, without its line feed. They are added, never
 rewritten.
 
-Everything raises JournalError for what cannot be read or written; its message names the place of an entry as `where`
-does.
+Everything raises JournalError for what cannot be read or written, with a message that says where.
 """
 
 from __future__ import annotations
@@ -41,14 +40,15 @@ class Place(Protocol):
     def name(self) -> str:
         """As messages name it."""
 
-    def where(self, number: int, entry: int = 0) -> str:
-        """As messages name a deployment, or one of its entries, counted from 1."""
+    def where(self, number: int) -> str:
+        """As messages name a deployment."""
 
     def numbers(self) -> Sequence[int]:
         """The numbers that were given, in order; none where nothing was deployed yet. It may have gaps."""
 
-    def read(self, number: int) -> Sequence[bytes]:
-        """The entries that were written to their end, in order."""
+    def read(self, number: int) -> Sequence[tuple[str, bytes]]:
+        """The entries that were written to their end, in order, each with where it is, as messages name it. None where
+        the first was not written to its end."""
 
     def create(self, number: int, first: bytes) -> Appender:
         """A new deployment with its first entry, which is durable when this returns. A number that was given already

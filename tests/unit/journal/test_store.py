@@ -11,7 +11,7 @@ import pytest
 
 from ecsplan.core.errors import EmptyJournalFile, JournalError, LockedError, UsageError
 from ecsplan.core.model import Identity
-from ecsplan.journal import Began, Closed, Damaged, Holder, Journal, Origin, Outcome, Store, open_store
+from ecsplan.journal import Began, Closed, Damaged, Holder, Journal, Origin, Outcome, Place, Store, open_store
 from tests.unit.builders import AT, IDENTITY, ORIGIN, plan, whole
 
 OTHER = Identity(account=IDENTITY.account, region="us-east-1")
@@ -40,16 +40,16 @@ class MemoryPlace:
         self.holder: Holder | None = None
         self._lock = threading.Lock()
 
-    def where(self, number: int, entry: int = 0) -> str:
-        return f"{self.name}/{number}" + (f"/{entry}" if entry else "")
+    def where(self, number: int) -> str:
+        return f"{self.name}/{number}"
 
     def numbers(self) -> Sequence[int]:
         return sorted(self.deployments)
 
-    def read(self, number: int) -> Sequence[bytes]:
+    def read(self, number: int) -> Sequence[tuple[str, bytes]]:
         if number not in self.deployments:
             raise JournalError(f"{self.where(number)} is missing")
-        return tuple(self.deployments[number])
+        return [(f"{self.where(number)}/{count}", row) for count, row in enumerate(self.deployments[number], 1)]
 
     def create(self, number: int, first: bytes) -> Rows:
         with self._lock:
@@ -115,6 +115,10 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return STORES[request.param](tmp_path)
 
 
+def contents(place: Place, number: int) -> list[bytes]:
+    return [content for _, content in place.read(number)]
+
+
 # --- the port ---
 
 
@@ -137,12 +141,12 @@ def test_entries_are_read_in_order(store: Store) -> None:
     place = store.place("shop", IDENTITY)
     appender = place.create(3, b'{"n":1}')
     appender.append(b'{"n":2}')
-    assert list(place.read(3)) == [b'{"n":1}', b'{"n":2}']
+    assert contents(place, 3) == [b'{"n":1}', b'{"n":2}']
     appender.close()
     again = place.reopen(3)
     again.append(b'{"n":3}')
     again.close()
-    assert list(place.read(3)) == [b'{"n":1}', b'{"n":2}', b'{"n":3}']
+    assert contents(place, 3) == [b'{"n":1}', b'{"n":2}', b'{"n":3}']
     assert list(place.numbers()) == [3]
 
 
@@ -151,7 +155,7 @@ def test_a_number_is_given_once(store: Store) -> None:
     place.create(1, b"{}").close()
     with pytest.raises(JournalError):
         place.create(1, b"[]")
-    assert list(place.read(1)) == [b"{}"]
+    assert contents(place, 1) == [b"{}"]
 
 
 def test_of_many_that_create_a_number_one_succeeds(store: Store) -> None:
@@ -171,7 +175,7 @@ def test_of_many_that_create_a_number_one_succeeds(store: Store) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert list(store.place("shop", IDENTITY).read(1)) == given
+    assert contents(store.place("shop", IDENTITY), 1) == given
     assert len(given) == 1
 
 
@@ -201,8 +205,13 @@ def test_the_plan_that_was_saved_last_is_loaded(store: Store) -> None:
 
 def test_a_deployment_and_an_entry_are_named_apart(store: Store) -> None:
     place = store.place("shop", IDENTITY)
+    for number in (1, 2):
+        appender = place.create(number, b"{}")
+        appender.append(b"{}")
+        appender.close()
     assert place.where(1).startswith(place.name)
-    assert len({place.where(1), place.where(1, 1), place.where(1, 2), place.where(2), place.where(2, 1)}) == 5
+    assert all(where.startswith(place.where(number)) for number in (1, 2) for where, _ in place.read(number))
+    assert len({place.where(number) for number in (1, 2)} | {w for n in (1, 2) for w, _ in place.read(n)}) == 6
 
 
 # --- a journal on any store ---
@@ -232,10 +241,10 @@ def test_damage_is_named_as_the_store_names_it(store: Store) -> None:
     place.create(4, b'{"entry":"began","at":"x","step":1}').close()
     first, second, third, fourth = journal.all()
     assert isinstance(first, Damaged)
-    assert first.error.startswith(f"{place.where(1, 2)} is damaged: ")
+    assert first.error.startswith(f"{place.read(1)[1][0]} is damaged: ")
     assert not isinstance(second, Damaged)
     assert third == Damaged(number=3, error=f"{place.where(3)} is missing")
-    assert fourth == Damaged(number=4, error=f"{place.where(4, 1)}: the plan of the deployment should stand here")
+    assert fourth == Damaged(number=4, error=f"{place.read(4)[0][0]}: the plan of the deployment should stand here")
 
 
 def test_the_newest_one_runs_while_the_lock_is_held_elsewhere() -> None:
@@ -253,7 +262,9 @@ def test_without_an_entry_nothing_was_sent() -> None:
     store = Memory()
     store.place("shop", IDENTITY).deployments[1] = []
     journal = Journal(store, "shop", IDENTITY)
-    with pytest.raises(EmptyJournalFile, match=r"^memory://shop/123456789012-eu-west-1/1/1: .*nothing was sent for it"):
+    with pytest.raises(
+        EmptyJournalFile, match=r"^memory://shop/123456789012-eu-west-1/1: line 1: .*nothing was sent for it"
+    ):
         journal.read(1)
     assert journal.deployments() == []
 
