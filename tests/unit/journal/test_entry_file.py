@@ -40,7 +40,7 @@ def steps(path: Path) -> list[int]:
 
 
 class Disk:
-    """Holds the first fsync until everybody else has written, and then does what it is told."""
+    """Holds the first fsync until all others have written; `later` is what every other fsync does."""
 
     def __init__(self, path: Path, later: Callable[[], None] = lambda: None) -> None:
         self.path, self.later = path, later
@@ -75,7 +75,7 @@ def test_entries_of_several_threads_share_one_fsync(path: Path, monkeypatch: pyt
     assert sorted(steps(path)) == list(range(OTHERS + 1))
 
 
-def test_what_did_not_reach_the_disk_is_told_to_everybody_and_taken_back(
+def test_what_did_not_reach_the_disk_is_reported_to_every_thread_and_removed(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full() -> None:
@@ -102,7 +102,7 @@ def test_each_entry_of_one_thread_is_synced(path: Path, monkeypatch: pytest.Monk
     assert sizes == [LINE, 2 * LINE, 3 * LINE]
 
 
-def test_half_a_line_is_taken_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_line_is_removed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = opened(path)
     one.append(entry(0))
     write = os.write

@@ -55,6 +55,7 @@ def damaged(journal: Journal, place: FolderPlace, content: bytes) -> Path:
         Began(at=AT, step=3, undo=True),
         Done(at=AT, step=3, outputs={"arn": "web:42", "deployment": "ecs-svc/1"}),
         Done(at=AT, step=3, outputs={}, undo=True),
+        Done(at=AT, step=3, outputs={"state": "opened"}),
         Failed(at=AT, step=3, error='it said "no"\nand more – ü'),
         Failed(at=AT, step=3, error="", undo=True, unclear=True),
         *(Closed(at=AT, outcome=outcome, reason="because") for outcome in Outcome),

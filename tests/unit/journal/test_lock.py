@@ -169,7 +169,7 @@ def test_a_holder_that_cannot_be_written_is_an_error_of_the_journal(journal: Jou
 def test_the_newest_deployment_runs_while_another_process_holds_the_lock(
     journal: Journal, place: FolderPlace, tmp_path: Path
 ) -> None:
-    """Whoever looks meanwhile is not told that it was cut off; a dead holder, or we ourselves, run nothing."""
+    """Meanwhile it is not shown as cut off. A dead holder runs nothing, and neither do we ourselves."""
     journal.open(plan(), ORIGIN, AT).close()
     assert journal.read(1).outcome is Outcome.UNFINISHED
     script = "import sys; print(flush=True); sys.stdin.read()"
@@ -186,3 +186,18 @@ def test_the_newest_deployment_runs_while_another_process_holds_the_lock(
     ours = msgspec.structs.replace(holder, pid=os.getpid())
     (place.folder / "holder.json").write_bytes(to_json({"since": AT, "holder": ours}))
     assert journal.read(1).outcome is Outcome.UNFINISHED
+
+
+def test_a_process_that_cannot_exist_runs_nothing(journal: Journal, place: FolderPlace) -> None:
+    journal.open(plan(), ORIGIN, AT).close()
+    holder = msgspec.structs.replace(ORIGIN, host=socket.gethostname(), pid=2**62)
+    (place.folder / "holder.json").write_bytes(to_json({"since": AT, "holder": holder}))
+    assert journal.read(1).outcome is Outcome.UNFINISHED
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="everything is permitted to root")
+def test_a_process_of_another_user_may_run_it(journal: Journal, place: FolderPlace) -> None:
+    journal.open(plan(), ORIGIN, AT).close()
+    holder = msgspec.structs.replace(ORIGIN, host=socket.gethostname(), pid=1)
+    (place.folder / "holder.json").write_bytes(to_json({"since": AT, "holder": holder}))
+    assert journal.read(1).outcome is Outcome.RUNNING

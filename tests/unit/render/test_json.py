@@ -148,24 +148,6 @@ def test_one_deployment_comes_with_its_plan() -> None:
     assert (found["format_version"], found["app"]) == ("1.0", "shop")
 
 
-# --- which revisions a deployment put in use ---
-
-
-def test_new_revisions_and_those_used_again() -> None:
-    made = plan(register("web"), changes=(kept("job", 7),))
-    arns = {1: {"arn": task_definition_arn("web", 42)}}
-    assert deployment(1, made, outputs=arns).revisions() == {"job": "job:7", "web": "web:42"}
-
-
-def test_a_deployment_that_was_put_back_put_none_in_use() -> None:
-    made = plan(register("web"), changes=(kept("job", 7),))
-    assert deployment(1, made, outputs={1: {"arn": "x/web:42"}}, outcome=Outcome.PUT_BACK).revisions() == {}
-
-
-def test_a_registration_that_was_never_made_put_none_in_use() -> None:
-    assert deployment(1, plan(register()), begun=[]).revisions() == {}
-
-
 # --- events ---
 
 
