@@ -26,11 +26,10 @@ from ecsplan.apply.notify import announcer, notifier, notifying
 from ecsplan.apply.redacted import redacted_ports, redacted_result
 from ecsplan.core import events
 from ecsplan.core.clock import StoppableClock, timestamp
-from ecsplan.core.errors import JournalError, StaleError, UnfinishedError, UsageError
-from ecsplan.core.model import Identity, Notify, Plan
+from ecsplan.core.errors import StaleError, UnfinishedError, UsageError
+from ecsplan.core.model import Notify, Plan
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Damaged, Deployment, Journal, Outcome, unfinished
-from ecsplan.journal.writer import Writer
+from ecsplan.journal import Damaged, Deployment, Journal, Outcome, Store, Writer, open_store, unfinished
 from ecsplan.kinds.contract import Resource
 from ecsplan.redact import Redactor, hiding, secrets_of
 from ecsplan.site import Site, connect, journal_root
@@ -223,15 +222,12 @@ def run_plan(
             return None
         writer = journal.open(plan, site.origin, at)
         try:
-            key, chosen = writer.once, options or deploy.Options()
-            return _run(
-                site,
-                plan,
-                journal,
-                writer,
-                emit,
-                lambda ports: deploy.apply(plan, writer.number, ports, chosen, once=key),
-            )
+            chosen, key = options or deploy.Options(), writer.deployment_key
+
+            def work(ports: Ports) -> Result:
+                return deploy.apply(plan, writer.number, ports, chosen, key=key)
+
+            return _run(site, plan, journal, writer, emit, work)
         finally:
             writer.close()
 
@@ -308,7 +304,7 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
         )
     for deployment in deployments:
         # One that was cut off before its first call has applied nothing.
-        if deployment.plan.digest == plan.digest and (deployment.touched() or deployment.outcome.ended):
+        if deployment.plan.digest == plan.digest and (deployment.begun() or deployment.outcome.ended):
             raise StaleError(
                 f"this plan was applied already: it was deployment {deployment.number}, "
                 f"which ended {deployment.outcome.value}",
@@ -342,31 +338,28 @@ def _check_fresh(site: Site, plan: Plan) -> list[str]:
 # --- looking ---
 
 
-def journals(root: Path, app: str, *, account: str | None = None, region: str | None = None) -> list[Journal]:
-    """The journals of an app, a folder per account and region; nothing is sent to find them."""
-    try:
-        names = sorted(path.name for path in (root / app).iterdir() if path.is_dir())
-    except FileNotFoundError:
-        names = []
-    except OSError as error:
-        raise JournalError(f"the journal {root / app} cannot be read: {error.strerror}") from error
-    found = [name.partition("-") for name in names if name.partition("-")[2]]
+def journals(
+    where: Store | str | Path, app: str, *, account: str | None = None, region: str | None = None
+) -> list[Journal]:
+    """The journals of an app, one for each account and region; `where` is a store, or the place of one. Nothing is sent
+    to AWS."""
+    store = open_store(where) if isinstance(where, str | Path) else where
     return [
-        Journal(root, app, Identity(account=number, region=place))
-        for number, _, place in found
-        if account in (None, number) and region in (None, place)
+        Journal(store, app, identity)
+        for identity in store.identities(app)
+        if account in (None, identity.account) and region in (None, identity.region)
     ]
 
 
 def history(journal: Journal) -> list[Deployment | Damaged]:
-    """Every deployment, oldest first; what cannot be read takes its place and hides no other."""
+    """Every deployment, oldest first. One that cannot be read stands as Damaged in its place."""
     return journal.all()
 
 
 def show(journal: Journal, number: int) -> Deployment:
     """One deployment; raises UsageError if there is none of that number."""
     if number not in journal.numbers():
-        raise UsageError(f"there is no deployment {number} in {journal.folder}")
+        raise UsageError(f"there is no deployment {number} in {journal.name}")
     return journal.read(number)
 
 

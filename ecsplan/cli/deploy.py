@@ -48,12 +48,14 @@ def plan(
             made, explanations = explained_plan(site, spec, tag, redeploy=redeploy, emit=planning(given))
         else:
             made = make_plan(site, spec, tag, redeploy=redeploy, emit=planning(given))
-        path = out or site.plan_path
     print_plan(given, made, form, explanations=explanations)
-    planfile.save(made, path, root=None if out else site.root)
+    if out:
+        planfile.save(made, out)
+    else:
+        planfile.save_in_store(made, site.store)
     if form == "text" and made.changed:
         # The default place needs no naming: plain `apply` looks there.
-        click.echo(f"\nSaved. To carry it out: ecsplan apply{f' {path}' if out else ''}")
+        click.echo(f"\nSaved. To carry it out: ecsplan apply{f' {out}' if out else ''}")
     return Exit.CHANGES if detailed_exitcode and made.changed else Exit.OK
 
 
@@ -70,10 +72,12 @@ def apply(given: Given, /, plan_file: Path | None, **how: Any) -> int:
 
     spec = given.spec_if_there()
     if plan_file is None:
-        plan_file = given.root(spec) / app_name(given, spec) / "plan.json"
-    made = planfile.load(plan_file)
+        store, app = given.store(spec), app_name(given, spec)
+        where, made = store.plan_name(app), planfile.load_from_store(store, app)
+    else:
+        where, made = str(plan_file), planfile.load(plan_file)
     if spec is not None and spec.app != made.app:
-        raise UsageError(f"{plan_file} is a plan of {made.app}, and the spec {spec.file} is of {spec.app}")
+        raise UsageError(f"{where} is a plan of {made.app}, and the spec {spec.file} is of {spec.app}")
     with given.site(spec, made.app) as site:
         return carry_out(given, site, made, **how)
 
@@ -92,7 +96,7 @@ def deploy(given: Given, /, tag: str, yes: bool, **how: Any) -> int:
     can_ask(yes)
     with given.site(spec) as site:
         made = make_plan(site, spec, tag, emit=planning(given))
-        planfile.save(made, site.plan_path, root=site.root)
+        planfile.save_in_store(made, site.store)
         return show_ask_apply(given, site, made, yes, **how)
 
 

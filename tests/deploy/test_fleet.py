@@ -154,7 +154,7 @@ def test_a_stop_ends_a_deployment_that_waits_for_its_turn(ships: Fleet) -> None:
 
     made = site(ships.folder, ships.gateway, ships.clock, "fleet")  # type: ignore[arg-type]
     made = pipeline.Site(
-        app=made.app, root=made.root, gateway=made.gateway, origin=made.origin, clock=made.clock, stop=stop
+        app=made.app, store=made.store, gateway=made.gateway, origin=made.origin, clock=made.clock, stop=stop
     )
     result = pipeline.run_plan(made, plan, emit=heard)
     assert result is not None

@@ -208,7 +208,7 @@ def test_a_refused_look_leaves_the_deployment_as_it_is(django: Stage, killed_at:
     result = resumed(django, wire=Wire(django.cloud, refused=asks(refused)))
     assert result.outcome is Outcome.STOPPED
     assert "AccessDeniedException" in result.reason
-    assert not last(django).going_back
+    assert not last(django).rolling_back
     assert (django.cloud.state(), last(django).states()) == (state, entries)
     assert django.cloud.published == published
     assert resumed(django).outcome is Outcome.SUCCEEDED

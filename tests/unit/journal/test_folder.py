@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from ecsplan.core.errors import JournalError
-from ecsplan.core.model import Plan
-from ecsplan.journal import Began, Damaged, Done, Entry, Journal
-from ecsplan.journal.writer import Writer
+from ecsplan.core.model import Plan, to_json
+from ecsplan.journal import Began, Damaged, Done, Entry, Journal, open_store
+from ecsplan.journal.folder import EntryFile, FolderPlace
 from tests.unit.builders import AT, IDENTITY, ORIGIN, plan, whole
 
 FULL = Path("/dev/full")  # a device on which every write fails for want of space
@@ -22,7 +22,13 @@ DONE = Done(at=AT, step=1, outputs={"arn": "web:1"})
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    return Journal(tmp_path / ".ecsplan", "shop", IDENTITY)
+    return Journal(open_store(tmp_path / ".ecsplan"), "shop", IDENTITY)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> FolderPlace:
+    """The files of `journal`."""
+    return FolderPlace(tmp_path / ".ecsplan", "shop", IDENTITY)
 
 
 def written(journal: Journal, *entries: Entry, made: Plan | None = None) -> int:
@@ -33,34 +39,34 @@ def written(journal: Journal, *entries: Entry, made: Plan | None = None) -> int:
     return writer.number
 
 
-def test_only_the_owner_may_read_and_git_ignores_it(journal: Journal) -> None:
+def test_only_the_owner_may_read_and_git_ignores_it(journal: Journal, place: FolderPlace) -> None:
     old = os.umask(0)
     try:
         written(journal)
     finally:
         os.umask(old)
-    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in journal.root.rglob("*")}
-    assert stat.S_IMODE(journal.root.stat().st_mode) == 0o700
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in place.root.rglob("*")}
+    assert stat.S_IMODE(place.root.stat().st_mode) == 0o700
     assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
     assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
-    assert (journal.root / ".gitignore").read_text() == "*\n"
+    assert (place.root / ".gitignore").read_text() == "*\n"
 
 
-def test_a_gitignore_of_ones_own_is_left_alone(journal: Journal) -> None:
-    journal.root.mkdir()
-    (journal.root / ".gitignore").write_text("!shop\n")
+def test_a_gitignore_of_ones_own_is_left_alone(journal: Journal, place: FolderPlace) -> None:
+    place.root.mkdir()
+    (place.root / ".gitignore").write_text("!shop\n")
     written(journal)
-    assert (journal.root / ".gitignore").read_text() == "!shop\n"
+    assert (place.root / ".gitignore").read_text() == "!shop\n"
 
 
 def test_folders_above_the_journal_are_made(tmp_path: Path) -> None:
-    deep = Journal(tmp_path / "a" / "b" / ".ecsplan", "shop", IDENTITY)
+    deep = Journal(open_store(tmp_path / "a" / "b" / ".ecsplan"), "shop", IDENTITY)
     assert written(deep) == 1
 
 
 @pytest.mark.parametrize("obstacle", ["root", "folder"])
-def test_a_journal_that_cannot_be_made_is_named(journal: Journal, obstacle: str) -> None:
-    path = journal.root if obstacle == "root" else journal.folder
+def test_a_journal_that_cannot_be_made_is_named(journal: Journal, place: FolderPlace, obstacle: str) -> None:
+    path = place.root if obstacle == "root" else place.folder
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("a file where a folder should be")
     with pytest.raises(JournalError, match=r"^the journal .*eu-west-1 cannot be read: Not a directory$"):
@@ -70,29 +76,29 @@ def test_a_journal_that_cannot_be_made_is_named(journal: Journal, obstacle: str)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="everything is permitted to root")
-def test_a_read_only_folder_is_named(journal: Journal) -> None:
+def test_a_read_only_folder_is_named(journal: Journal, place: FolderPlace) -> None:
     written(journal)
-    journal.folder.chmod(0o500)
+    place.folder.chmod(0o500)
     try:
         with pytest.raises(JournalError, match="cannot be written: Permission denied"):
             journal.open(plan(), ORIGIN, AT)
     finally:
-        journal.folder.chmod(0o700)
+        place.folder.chmod(0o700)
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="there is no such device here")
 def test_a_write_that_fails_is_an_error_that_names_the_file(tmp_path: Path) -> None:
-    writer = Writer(1, tmp_path / "000001.jsonl", os.open(FULL, os.O_WRONLY))
+    file = EntryFile(tmp_path / "000001.jsonl", os.open(FULL, os.O_WRONLY))
     with pytest.raises(JournalError, match=r"^the journal .*000001\.jsonl cannot be written: No space left on device$"):
-        writer.append(BEGAN)
-    writer.close()
+        file.append(to_json(BEGAN))
+    file.close()
 
 
-def test_after_a_write_that_failed_nothing_more_is_written(journal: Journal) -> None:
+def test_after_a_write_that_failed_nothing_more_is_written(journal: Journal, place: FolderPlace) -> None:
     """Half a line in the middle of the file would be damage."""
     writer = journal.open(plan(*whole()), ORIGIN, AT)
     writer.append(BEGAN)
-    size = journal.path(1).stat().st_size
+    size = place.path(1).stat().st_size
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 5, before[1]))
     try:
@@ -100,7 +106,7 @@ def test_after_a_write_that_failed_nothing_more_is_written(journal: Journal) -> 
             writer.append(DONE)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert journal.path(1).stat().st_size == size
+    assert place.path(1).stat().st_size == size
     with pytest.raises(JournalError, match="cannot be written: an earlier entry could not be written"):
         writer.append(DONE)
     writer.close()
@@ -121,8 +127,8 @@ def test_a_deployment_whose_plan_cannot_be_written_leaves_nothing(journal: Journ
     assert written(journal) == 2
 
 
-def test_a_file_that_cannot_be_read_is_named(journal: Journal) -> None:
-    journal.path(1).mkdir(parents=True)
+def test_a_file_that_cannot_be_read_is_named(journal: Journal, place: FolderPlace) -> None:
+    place.path(1).mkdir(parents=True)
     with pytest.raises(JournalError, match=r"^the journal .*000001\.jsonl cannot be read: Is a directory$"):
         journal.read(1)
     (found,) = journal.all()

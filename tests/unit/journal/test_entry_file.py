@@ -13,16 +13,17 @@ import msgspec
 import pytest
 
 from ecsplan.core.errors import JournalError
+from ecsplan.core.model import to_json
 from ecsplan.journal import Began
-from ecsplan.journal.writer import Writer
+from ecsplan.journal.folder import EntryFile
 from tests.support.processes import until
 
 OTHERS = 9
 LINE = len(msgspec.json.encode(Began(at="t", step=1))) + 1
 
 
-def entry(step: int) -> Began:
-    return Began(at="t", step=step)
+def entry(step: int) -> bytes:
+    return to_json(Began(at="t", step=step))
 
 
 @pytest.fixture
@@ -30,8 +31,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "000001.jsonl"
 
 
-def writer(path: Path) -> Writer:
-    return Writer(1, path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+def opened(path: Path) -> EntryFile:
+    return EntryFile(path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
 
 
 def steps(path: Path) -> list[int]:
@@ -39,7 +40,7 @@ def steps(path: Path) -> list[int]:
 
 
 class Disk:
-    """Holds the first fsync until everybody else has written, and then does what it is told."""
+    """Holds the first fsync until all others have written; `later` is what every other fsync does."""
 
     def __init__(self, path: Path, later: Callable[[], None] = lambda: None) -> None:
         self.path, self.later = path, later
@@ -54,7 +55,7 @@ class Disk:
             self.later()
 
 
-def together(one: Writer, disk: Disk, path: Path) -> list[BaseException | None]:
+def together(one: EntryFile, disk: Disk, path: Path) -> list[BaseException | None]:
     """One entry whose fsync takes long, and all others meanwhile; how each of them ended."""
     with ThreadPoolExecutor(OTHERS + 1) as pool:
         futures = [pool.submit(one.append, entry(0))]
@@ -68,13 +69,13 @@ def together(one: Writer, disk: Disk, path: Path) -> list[BaseException | None]:
 def test_entries_of_several_threads_share_one_fsync(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = Disk(path)
     monkeypatch.setattr(os, "fsync", disk)
-    assert together(writer(path), disk, path) == [None] * (OTHERS + 1)
+    assert together(opened(path), disk, path) == [None] * (OTHERS + 1)
     assert disk.calls == 2
     assert steps(path)[0] == 0
     assert sorted(steps(path)) == list(range(OTHERS + 1))
 
 
-def test_what_did_not_reach_the_disk_is_told_to_everybody_and_taken_back(
+def test_what_did_not_reach_the_disk_is_reported_to_every_thread_and_removed(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full() -> None:
@@ -82,7 +83,7 @@ def test_what_did_not_reach_the_disk_is_told_to_everybody_and_taken_back(
 
     disk = Disk(path, full)
     monkeypatch.setattr(os, "fsync", disk)
-    one = writer(path)
+    one = opened(path)
     ended = together(one, disk, path)
     assert ended[0] is None
     assert [type(error) for error in ended[1:]] == [JournalError] * OTHERS
@@ -95,14 +96,14 @@ def test_what_did_not_reach_the_disk_is_told_to_everybody_and_taken_back(
 def test_each_entry_of_one_thread_is_synced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda handle: sizes.append(os.fstat(handle).st_size))
-    one = writer(path)
+    one = opened(path)
     for number in range(3):
         one.append(entry(number))
     assert sizes == [LINE, 2 * LINE, 3 * LINE]
 
 
-def test_half_a_line_is_taken_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = writer(path)
+def test_half_a_line_is_removed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = opened(path)
     one.append(entry(0))
     write = os.write
 
@@ -120,6 +121,6 @@ def test_half_a_line_is_taken_back(path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_file_that_goes_on_is_appended_to(path: Path) -> None:
-    writer(path).append(entry(0))
-    writer(path).append(entry(1))
+    opened(path).append(entry(0))
+    opened(path).append(entry(1))
     assert steps(path) == [0, 1]
