@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING
 
 from ecsplan.core import events
 from ecsplan.core.errors import JournalError, StaleError, UnfinishedError, UsageError
-from ecsplan.core.model import Identity, Notify, Plan, Resource
+from ecsplan.core.model import Identity, Notify, Plan
+from ecsplan.core.spec import Spec
 from ecsplan.journal import Damaged, Deployment, Journal, Outcome, unfinished
 from ecsplan.journal.writer import Writer
+from ecsplan.kinds.contract import Resource
 from ecsplan.site import Site, connect, journal_root
-from ecsplan.spec.load import Spec
 from ecsplan.spec.load import load as _load
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from ecsplan.apply.send import Ports
     from ecsplan.kinds.contract import Delta
     from ecsplan.plan.explain import Explanation
-    from ecsplan.plan.rollback import Back
+    from ecsplan.plan.rollback import RollbackState
 
 __all__ = [
     "Site", "connect", "explained_plan", "go_on", "history", "journal_root", "load", "make_plan", "run_plan", "show",
@@ -92,7 +93,7 @@ def _plan(
 ) -> tuple[Plan, tuple[Delta, ...]]:
     from concurrent.futures import ThreadPoolExecutor
 
-    from ecsplan.plan.read import observed, read, seen
+    from ecsplan.plan.read import fingerprints, read, seen
 
     site.gateway.identity()  # asked for at the same time as everything else
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan")
@@ -100,7 +101,7 @@ def _plan(
         reading = pool.submit(read, site.gateway.reader(), resources)
         identity = site.identity()  # the wrong account explains whatever else went wrong, so it is told first
         # Meanwhile the answers of everything else are on their way.
-        from ecsplan.plan.diff import diff, possible
+        from ecsplan.plan.diff import diff, without_impossible
         from ecsplan.plan.rollback import known_definitions
         from ecsplan.plan.steps import cautions, plan_of
 
@@ -111,14 +112,14 @@ def _plan(
     deployments = journal.deployments()
     left = unfinished(deployments)
     open_ones = [_left(left)] if left and not undoes else []
-    resources, left_out = possible(resources, lives)
+    resources, left_out = without_impossible(resources, lives)
     deltas = diff(resources, lives, known_definitions(deployments))
     plan = plan_of(
         deltas,
         app=site.app,
         tag=tag,
         identity=identity,
-        observed=observed(resources, lives),
+        observed=fingerprints(resources, lives),
         seen=seen(resources, lives),
         base=(journal.numbers() or [0])[-1],
         warnings=(*warnings, *open_ones, *left_out, *cautions(deltas)),
@@ -159,7 +160,7 @@ def undo(
         return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, undoes=back.undoes)[0]
 
 
-def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> Back:
+def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> RollbackState:
     from ecsplan.plan import rollback
     from ecsplan.plan.compile import compile_spec
     from ecsplan.plan.read import read
@@ -331,15 +332,16 @@ def _left(left: Deployment) -> str:
 def _check_fresh(site: Site, plan: Plan) -> list[str]:
     """Read the same things again: if one has moved, nothing of the plan is carried out. What a person should know all
     the same, a sentence each."""
+    from ecsplan.kinds import resource_of
     from ecsplan.plan.read import read
     from ecsplan.plan.stale import stale
     from ecsplan.plan.steps import rolling
 
-    resources = [change.resource for change in plan.changes]
+    resources = [resource_of(change) for change in plan.changes]
     lives = read(site.gateway.reader(), resources)
     if error := stale(plan, resources, lives):
         raise error
-    return rolling(plan.steps, lives)
+    return rolling(plan.steps, resources, lives)
 
 
 # --- looking ---

@@ -22,7 +22,7 @@ from ecsplan.cli import deploy as deploying
 from ecsplan.cli import inspect as looking
 from ecsplan.cli import sandbox as rehearsing
 from ecsplan.cli.options import DEFAULT_FILE, Given, fit, quiet
-from ecsplan.core.errors import EcsplanError, Exit, StoppingError
+from ecsplan.core.errors import EcsplanError, Exit, Interrupted
 
 if TYPE_CHECKING:
     from ecsplan.core.clock import Clock
@@ -75,7 +75,7 @@ def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -
     except click.ClickException as error:
         error.show()
         return Exit.USAGE
-    except (click.Abort, KeyboardInterrupt, StoppingError):
+    except (click.Abort, KeyboardInterrupt, Interrupted):
         # Behind the ^C that a terminal shows, or behind a question.
         click.echo(("\n" if sys.stderr.isatty() else "") + "interrupted; nothing was changed", err=True)
         return Exit.INTERRUPTED

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ecsplan.core.errors import UsageError
-from ecsplan.spec.load import Spec
+from ecsplan.core.spec import Spec
 
 if TYPE_CHECKING:
     from ecsplan.sandbox import Sandbox

@@ -18,11 +18,11 @@ from typing import Any
 from ecsplan.aws.gateway import NO_CONNECTION, ONCE, READS, Gateway
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc
+from ecsplan.core.spec import Spec
 from ecsplan.plan.compile import requests
 from ecsplan.sandbox import errors
 from ecsplan.sandbox.account import Account
 from ecsplan.sandbox.seed import seed
-from ecsplan.spec.load import Spec
 from tests.support.world import ACCOUNT, REGION, Clock, short
 
 SETTLED = 600.0  # seconds after which nothing is on its way any more

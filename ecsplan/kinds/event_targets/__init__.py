@@ -5,30 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ecsplan.core.model import Address, Doc, Live, Ref, Resource, copied
-from ecsplan.core.normalize import Form, is_empty
-from ecsplan.kinds.contract import Kind, Scope, layered, overlay, replaced
-from ecsplan.kinds.ecs.request_fields import free_form
-from ecsplan.kinds.event_targets.change import ABSENT, accept, reconcile, refused, steps
+from ecsplan.core.documents import layered, overlay, replaced
+from ecsplan.core.model import Address, Doc, Ref, copied
+from ecsplan.core.normalize import Normalized, is_empty
+from ecsplan.core.spec import Task
+from ecsplan.kinds.contract import Calls, Change, Compare, CompileScope, Declare, Document, Kind, Live, Resource
+from ecsplan.kinds.ecs.request_fields import map_fields
+from ecsplan.kinds.event_targets.change import ABSENT, accept, recover, refused, steps
 from ecsplan.kinds.event_targets.read import by_id, names_of, read
 from ecsplan.kinds.event_targets.rules import RULES
 from ecsplan.kinds.task_definition import arn_of
-from ecsplan.spec.load import Task
 
 NAME = "event_targets"
 
 
-def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
+def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
     """One resource per rule: the declared part of its targets, each on the revision unless it declares its own."""
     return tuple(
         Resource(
-            address=Address.of(NAME, rule_name(entry.params)), task=task.name, doc=_pinned(entry.params, arn_of(task))
+            kind=KIND,
+            address=Address.of(NAME, rule_name(entry.params)),
+            task=task.name,
+            doc=_pinned(entry.params, arn_of(task)),
         )
         for entry in task.put_targets
     )
 
 
-def join(first: Doc, second: Doc) -> Doc:
+def combine(first: Doc, second: Doc) -> Doc:
     """A rule of which two tasks declare targets: they are set with one call, since EventBridge refuses two at once."""
     return {**first, "Targets": [*first["Targets"], *second["Targets"]]}
 
@@ -60,45 +64,47 @@ def merge(live: Doc, declared: Doc) -> Doc:
     gone = set(declared.get(ABSENT, ()))
     targets = {target["Id"]: target for target in live.get("Targets", ()) if target["Id"] not in gone}
     for target in declared["Targets"]:
-        targets[target["Id"]] = overlay(targets.get(target["Id"], {}), _instead(target), _maps())
+        targets[target["Id"]] = overlay(targets.get(target["Id"], {}), with_exclusions(target), _map_members())
     return {**names_of(declared), "Targets": list(targets.values())}
 
 
-def _instead(declared: Doc) -> Doc:
+def with_exclusions(declared: Doc) -> Doc:
     """What is declared of a target, with None for every member that it excludes."""
-    result = _only_one(declared, INPUTS)
+    result = keep_one(declared, INPUTS)
     if isinstance(parameters := result.get("EcsParameters"), Mapping):
-        result["EcsParameters"] = _only_one(parameters, CAPACITY)
+        result["EcsParameters"] = keep_one(parameters, CAPACITY)
     return result
 
 
-def _only_one(declared: Mapping[str, Any], group: frozenset[str]) -> Doc:
+def keep_one(declared: Mapping[str, Any], group: frozenset[str]) -> Doc:
     given = {name for name in group if not is_empty(declared.get(name))}
     return {**dict.fromkeys(group if given else ()), **declared}
 
 
-def _maps() -> frozenset[str]:
-    return free_form("events", "put_targets")
+def _map_members() -> frozenset[str]:
+    return map_fields("events", "put_targets")
 
 
-def before(found: Form, wanted: Form, declared: Doc) -> Doc:
+def before(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
     """The declared members of changed targets at their live values, and the Ids of targets that are not there yet."""
     old, new, raw = by_id(found.normal), by_id(wanted.normal), by_id(found.doc)
     targets = []
     for target in declared["Targets"]:
         name = target["Id"]
-        if name in old and (values := replaced(old[name], new[name], _instead(target), raw[name], _maps())):
+        if name in old and (
+            values := replaced(old[name], new[name], with_exclusions(target), raw[name], _map_members())
+        ):
             targets.append({"Id": name, **values})
     targets += [raw[name] for name in declared.get(ABSENT, ()) if name in raw]
     created = [target["Id"] for target in declared["Targets"] if target["Id"] not in old]
     return {**names_of(declared), "Targets": targets, **({ABSENT: created} if created else {})}
 
 
-def older(newer: Doc, older: Doc) -> Doc:
+def merge_before(newer: Doc, older: Doc) -> Doc:
     """Of two documents that put targets back, both: the older one wins, also on whether a target was there at all."""
     targets = by_id(newer)
     for target in older["Targets"]:
-        targets[target["Id"]] = layered(targets.get(target["Id"], {}), target, _maps())
+        targets[target["Id"]] = layered(targets.get(target["Id"], {}), target, _map_members())
     gone = set(older.get(ABSENT, ()))
     gone |= {name for name in newer.get(ABSENT, ()) if name not in by_id(older)}
     kept = [target for name, target in targets.items() if name not in gone]
@@ -115,7 +121,7 @@ def revision_only(doc: Doc, addresses: frozenset[Address]) -> Doc:
     return {**names_of(doc), "Targets": targets}
 
 
-def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
+def blockers(resource: Resource, live: Live) -> tuple[str, ...]:
     if not live.candidates:
         return (
             f"{resource.address}: there is no such rule; rules are created elsewhere, ecsplan only sets their targets",
@@ -136,23 +142,23 @@ def _fault(address: Address, target: Doc, found: Mapping[str, Doc]) -> str:
 
 KIND = Kind(
     name=NAME,
-    rank=3,
-    rules=RULES,
-    writes=frozenset({"events:put_targets", "events:remove_targets"}),
-    shape="events:put_targets",
-    required=frozenset({"Rule", "Targets[].Id"}),
-    compile=compile_,
-    read=read,
-    merge=merge,
-    before=before,
-    older=older,
-    revision_only=revision_only,
-    join=join,
-    concerns=lambda call: rule_name(call.params),
-    names=lambda doc: {**names_of(doc), "Targets": []},
-    plan_faults=plan_faults,
-    conflicts=refused,
-    steps=steps,
-    accept=accept,
-    reconcile=reconcile,
+    order=3,
+    document=Document(request="events:put_targets", rules=RULES, required=frozenset({"Rule", "Targets[].Id"})),
+    declare=Declare(compile=compile_, combine=combine),
+    compare=Compare(
+        read=read,
+        merge=merge,
+        before=before,
+        merge_before=merge_before,
+        identity=lambda doc: {**names_of(doc), "Targets": []},
+        revision_only=revision_only,
+    ),
+    change=Change(
+        writes=frozenset({"events:put_targets", "events:remove_targets"}),
+        steps=steps,
+        blockers=blockers,
+        conflicts=refused,
+        subject=lambda call: rule_name(call.params),
+    ),
+    calls=Calls(accept=accept, recover=recover),
 )

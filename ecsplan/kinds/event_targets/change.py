@@ -8,8 +8,8 @@ from typing import Any
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Action, Address, Call, Doc, FieldChange, Phase, Step
 from ecsplan.core.normalize import normal
-from ecsplan.core.ports import Ask
-from ecsplan.kinds.contract import Delta, Draft
+from ecsplan.core.ports import Reader
+from ecsplan.kinds.contract import Delta, StepDraft
 from ecsplan.kinds.ecs.required_fields import missing
 from ecsplan.kinds.event_targets.read import all_pages, by_id, listing, names_of
 from ecsplan.kinds.event_targets.rules import RULES
@@ -18,11 +18,11 @@ BATCH = 10  # entries per PutTargets or RemoveTargets call (EventBridge quotas)
 ABSENT = "absent"  # in a rollback's document: Ids of targets that were not there before
 
 
-def steps(delta: Delta) -> tuple[Draft, ...]:
+def steps(delta: Delta) -> tuple[StepDraft, ...]:
     """PutTargets for targets that change and for new ones, RemoveTargets for those to go; others are not sent."""
-    assert delta.found is not None
-    old, new = by_id(delta.before.normal), by_id(delta.after.normal)
-    raw, wanted = by_id(delta.found.doc), by_id(delta.wanted)
+    assert delta.candidate is not None
+    old, new = by_id(delta.current.normal), by_id(delta.merged.normal)
+    raw, wanted = by_id(delta.candidate.doc), by_id(delta.merged_doc)
     changed = [name for name in wanted if name in old and new[name] != old[name]]
     created = [name for name in wanted if name not in old]
     gone = [name for name in delta.resource.doc.get(ABSENT, ()) if name in old]
@@ -47,9 +47,9 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
 
 def refused(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
     """What a target that changes would have to have; of its revision, which may not be known yet, nothing is asked."""
-    old = by_id(delta.before.normal)
-    changed = [name for name, target in by_id(delta.after.normal).items() if old.get(name) != target]
-    wanted, names = by_id(delta.wanted), names_of(delta.resource.doc)
+    old = by_id(delta.current.normal)
+    changed = [name for name, target in by_id(delta.merged.normal).items() if old.get(name) != target]
+    wanted, names = by_id(delta.merged_doc), names_of(delta.resource.doc)
     found = {name: missing("events", "put_targets", {**names, "Targets": [wanted[name]]}, delta) for name in changed}
     return tuple(said.replace("Targets[0]", f"targets.{name}", 1) for name, all_ in found.items() for said in all_)
 
@@ -66,8 +66,8 @@ def _batches(ids: Sequence[str]) -> list[Sequence[str]]:
     return [ids[i : i + BATCH] for i in range(0, len(ids), BATCH)]
 
 
-def _draft(delta: Delta, action: Action, ids: Sequence[str], do: Call, undo: Call) -> Draft:
-    return Draft(
+def _draft(delta: Delta, action: Action, ids: Sequence[str], do: Call, undo: Call) -> StepDraft:
+    return StepDraft(
         phase=Phase.TARGETS,
         action=action,
         call=do,
@@ -100,12 +100,12 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     )
 
 
-def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
+def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     """Are all targets of a PutTargets live as it would leave them, or all of a RemoveTargets gone?"""
-    (first,) = ask.many([listing(call.params)])
+    (first,) = reader.fetch([listing(call.params)])
     if first.error and first.error.code == "ResourceNotFoundException":
         return None  # the rule itself is gone
-    live = by_id({"Targets": all_pages(ask, first)})
+    live = by_id({"Targets": all_pages(reader, first)})
     if "Targets" not in call.params:
         return None if live.keys() & set(call.params["Ids"]) else {}
     put = by_id(normal({"Targets": call.params["Targets"]}, RULES))
