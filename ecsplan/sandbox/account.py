@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from .common import Ids
 from .ecs import Clock, Ecs
-from .events import Events
+from .ecs.outcomes import Outcomes
+from .ecs.state import Region
+from .eventbridge import Events
 from .inputs import Inputs
 from .logs import Logs
-from .names import Ids
-from .outcomes import Outcomes
 from .rates import Buckets
-from .state import Region
 
 
 class Account:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .errors import AwsError
+from .common import AwsError
 
 KINDS: Final = ("throttle", "error", "drop_before", "drop_after", "hold", "failures", "failed_entries")
 #: The operations that can answer with this kind of partial failure.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from .exchange import Answer, Incoming
+from .wire import Answer, Incoming
 
 Respond = Callable[[Incoming], Answer | None]
 _Accepted = socket.socket | tuple[bytes, socket.socket]  # the second for datagrams, of which there are none

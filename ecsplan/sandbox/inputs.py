@@ -16,7 +16,7 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, OperationNotFoundError, ServiceModel, Shape, StringShape, StructureShape
 
-from .errors import AwsError, client, invalid, serialization, validation
+from .common import AwsError, client, invalid, serialization, validation
 
 Doc = dict[str, Any]
 _TYPES: dict[str, tuple[type, ...]] = {

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from .errors import AwsError
+from .common import AwsError
 from .inputs import Inputs
-from .outcomes import LogLine
 
 Doc = dict[str, Any]
 MOST_EVENTS: Final = 10_000
@@ -23,6 +22,14 @@ MOST_BYTES: Final = 1_048_576
 #: What CloudWatch Logs counts for each event beside its message. Source: quotas of CloudWatch Logs.
 EVENT_BYTES: Final = 26
 _DIGITS: Final = 56
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLine:
+    """A line of a container; ``seconds`` after its start, None where the lines share the time that it runs."""
+
+    text: str
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
-from . import names
-from .errors import AwsError
-from .exchange import Answer, Incoming, refusal
+from . import common
+from .common import AwsError
+from .wire import Answer, Incoming, refusal
 
 MISSING = "the embedded AWS serves all but ECS and EventBridge through moto: pip install 'ecsplan[sandbox]'"
 
@@ -105,10 +105,10 @@ def _error(status: int, body: bytes, headers: tuple[tuple[str, str], ...]) -> st
 
 def identity() -> Answer:
     """GetCallerIdentity, answered without moto: it is the first request of most runs."""
-    arn = f"arn:aws:iam::{names.ACCOUNT}:user/sandbox"
+    arn = f"arn:aws:iam::{common.ACCOUNT}:user/sandbox"
     body = (
         '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
-        f"<Arn>{arn}</Arn><UserId>AIDASANDBOX</UserId><Account>{names.ACCOUNT}</Account></GetCallerIdentityResult>"
+        f"<Arn>{arn}</Arn><UserId>AIDASANDBOX</UserId><Account>{common.ACCOUNT}</Account></GetCallerIdentityResult>"
         "<ResponseMetadata><RequestId>00000000-0000-0000-0000-000000000000</RequestId></ResponseMetadata>"
         "</GetCallerIdentityResponse>"
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from .errors import AwsError
+from .common import AwsError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from . import names, rollouts
-from .ecs import Ecs
-from .events import TARGETS_PER_RULE, Events
-from .state import Doc, Service
+from . import common
+from .ecs import Ecs, rollouts
+from .ecs.state import Doc, Service
+from .eventbridge import TARGETS_PER_RULE, Events
 
 PLACEHOLDER: Final = "sandbox-placeholder"
 DESIRED: Final = 2
@@ -67,7 +67,7 @@ class _Seeding:
             self.rule(put, definition, placeholder)
 
     def cluster(self, reference: str | None) -> str:
-        name = names.short(reference or self.default)
+        name = common.short(reference or self.default)
         if name not in self.clusters:
             self.ecs.call("CreateCluster", {"clusterName": name})
             self.clusters.add(name)
@@ -86,7 +86,7 @@ class _Seeding:
         return str(self.ecs.call("RegisterTaskDefinition", params)["taskDefinition"]["taskDefinitionArn"])
 
     def service(self, update: Mapping[str, Any], definition: Mapping[str, Any], placeholder: str) -> None:
-        cluster, name = self.cluster(update.get("cluster")), names.short(update["service"])
+        cluster, name = self.cluster(update.get("cluster")), common.short(update["service"])
         present = self.ecs.region.services.get((cluster, name))
         if present is not None and present.status == "ACTIVE":
             self.services.add(f"{cluster}/{name}")
@@ -109,7 +109,7 @@ class _Seeding:
         rollouts.settled(region, service, region.now)
 
     def rule(self, put: Mapping[str, Any], definition: Mapping[str, Any], placeholder: str) -> None:
-        bus = names.short(put.get("EventBusName", "default"))
+        bus = common.short(put.get("EventBusName", "default"))
         self.events.add_bus(bus)
         params: Doc = {"Name": put["Rule"], "EventBusName": bus}
         pattern = {"EventPattern": '{"source": ["sandbox"]}'}
@@ -137,7 +137,7 @@ class _Seeding:
             parameters.pop("LaunchType", None)
         target: Doc = {
             "Arn": self.ecs.region.clusters[self.cluster(declared.get("Arn"))].arn,
-            "RoleArn": f"arn:aws:iam::{names.ACCOUNT}:role/events",
+            "RoleArn": f"arn:aws:iam::{common.ACCOUNT}:role/events",
             "Input": '{"seeded": "kept"}',
         }
         if "InputPath" in declared or "InputTransformer" in declared:

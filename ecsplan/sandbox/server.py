@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Final
 
-from . import rollouts
-from .account import Account
-from .control import Control
+from .common import AwsError
+from .control import Control, Orders
 from .ecs import Clock
-from .errors import AwsError
-from .exchange import Answer, Incoming, Request, refusal, success
-from .faults import Fault, Gate
+from .ecs.state import Doc
+from .faults import Fault
 from .http import HttpServer
-from .orders import Orders
-from .others import Others, identity
-from .outcomes import AlarmRule
+from .others import identity
 from .seed import Seeded, seed
-from .state import Doc
+from .wire import Answer, Incoming, Request, refusal, success
 
 #: The log keeps this many requests, the newest.
 KEPT_REQUESTS: Final = 10_000
@@ -44,22 +39,10 @@ class Sandbox(Orders):
     def __init__(
         self, port: int = 0, clock: Clock | None = None, *, region: str = "eu-west-1", rates: bool = False
     ) -> None:
-        self._port = port
-        self._clock: Clock = clock or _RealTime()
-        self._region = region
-        super().__init__()
-        self.rates = self._rates_at_first = rates
-        self._log_lock = threading.Lock()
-        self._gate = Gate()
-        self._others = Others()
+        super().__init__(clock or _RealTime(), rates=rates)
+        self._port, self._region = port, region
         self._control = Control(self)
         self._http: HttpServer | None = None
-        self._forget()
-
-    def _forget(self) -> None:
-        self._account = Account(self._clock, self._outcomes)
-        self._requests: dict[int, Request] = {}
-        self._numbers = itertools.count(1)
 
     # -- running -------------------------------------------------------------------------------------------------
 
@@ -101,66 +84,6 @@ class Sandbox(Orders):
             "AWS_SECRET_ACCESS_KEY": "sandbox",
             "AWS_DEFAULT_REGION": self._region,
         }
-
-    # -- looking back ----------------------------------------------------------------------------------------------
-
-    @property
-    def requests(self) -> tuple[Request, ...]:
-        """The finished requests in the order in which they arrived."""
-        with self._log_lock:
-            return tuple(self._requests[number] for number in sorted(self._requests))
-
-    def clear_requests(self) -> None:
-        """Forget the requests that have finished; numbers go on."""
-        with self._log_lock:
-            self._requests.clear()
-
-    def reset(self) -> None:
-        """Forget everything: state, faults, outcomes, settings and the log of requests. Held requests are dropped."""
-        self._gate.release(abandon=True)
-        with self._lock, self._log_lock:
-            self._faults.clear()
-            self._outcomes.clear()
-            self._others.reset()
-            self._forget()
-            self.latency = 0.0
-            self.rates = self._rates_at_first
-
-    # -- ordering what is under way; the rest of it is in Orders ---------------------------------------------------
-
-    def clear_faults(self) -> None:
-        """Forget the faults that were ordered and have not happened yet."""
-        self._faults.clear()
-
-    def release(self, drop: bool = False) -> None:
-        """Let the requests that are being held go on; with ``drop`` close their connections and carry out none."""
-        self._gate.release(abandon=drop)
-
-    @property
-    def holding(self) -> int:
-        """How many requests are being held."""
-        return self._gate.waiting
-
-    def alarm(
-        self,
-        name: str,
-        seconds: float | None = None,
-        stage: str | None = None,
-        service: str | None = None,
-        image: str | None = None,
-    ) -> None:
-        """Have a CloudWatch alarm go off: in rollouts that begin from now on, ``seconds`` after their beginning or
-        when they enter ``stage``; without either of these, now, for those that are under way.
-
-        It makes those fail whose deploymentConfiguration watches it. ``service`` and ``image`` are globs.
-        """
-        rule = AlarmRule(name=name, seconds=seconds, stage=stage, service=service, image=image)
-        if seconds is not None or stage is not None:
-            self._order_alarm(rule)
-            return
-        with self._lock:
-            for ecs in self._account.settle():
-                rollouts.ring_now(ecs.region, rule)
 
     # -- state -----------------------------------------------------------------------------------------------------
 

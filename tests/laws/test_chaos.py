@@ -22,7 +22,7 @@ from ecsplan.core.model import Call
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Closed, Deployment, Outcome
 from ecsplan.sandbox import Sandbox
-from ecsplan.sandbox.errors import AwsError as Refused
+from ecsplan.sandbox.common import AwsError as Refused
 from tests.support import toml
 from tests.support.amounts import amount, figure
 from tests.support.direct import Direct, site

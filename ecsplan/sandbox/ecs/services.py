@@ -1,26 +1,16 @@
-"""Services: creating, updating, describing, listing, deleting."""
+"""Services, their deployments and revisions: creating, updating, describing, listing, stopping, deleting."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from . import (  # fmt: skip
-    errors,
-    failures,
-    hooks,
-    names,
-    rollouts,
-    service_checks,
-    service_defaults,
-    service_docs,
-    task_definitions,
-    task_docs,
-    validation,
-)
-from .paging import page
-from .state import Cluster, Doc, Region, Revision, Service
+from ecsplan.sandbox import common
+from ecsplan.sandbox.common import page
+
+from . import definition_inputs, outcomes, rollouts, service_docs, service_inputs, task_definitions, task_docs
+from .state import Cluster, Doc, Region, Revision, Rollout, Service, ServiceRevision
 
 #: What UpdateService accepts for a service that CodeDeploy deploys (BC, UpdateService).
 CODE_DEPLOY: Final = frozenset((
@@ -38,22 +28,22 @@ def create(region: Region, params: Doc) -> Doc:
     name = params["serviceName"]
     if service := _existing(region, cluster, params):
         return {"service": service_docs.describe(region, service)}
-    service_checks.capacity(params)
+    service_inputs.check_capacity(params)
     daemon = params.get("schedulingStrategy") == "DAEMON"
     if not daemon and "desiredCount" not in params:
-        raise errors.invalid("desiredCount should not be null when the scheduling strategy is REPLICA.")
+        raise common.invalid("desiredCount should not be null when the scheduling strategy is REPLICA.")
     if "taskDefinition" not in params:
-        raise errors.invalid("TaskDefinition can not be blank.")
-    revision = task_definitions.usable(region, params["taskDefinition"], errors.client)
+        raise common.invalid("TaskDefinition can not be blank.")
+    revision = task_definitions.usable(region, params["taskDefinition"], common.client)
     service = Service(
         arn=region.arn(f"service/{cluster.name}/{name}"),
         name=name,
         cluster=cluster.name,
-        doc=service_defaults.created(params, cluster, revision),
+        doc=service_inputs.created(params, cluster, revision),
         task_definition=revision.arn,
         desired=0 if daemon else params["desiredCount"],
         created_at=region.now,
-        tags=validation.tags(params.get("tags")),
+        tags=definition_inputs.new_tags(params.get("tags")),
     )
     if daemon:
         service.desired = region.outcomes.container_instances
@@ -74,7 +64,7 @@ def _existing(region: Region, cluster: Cluster, params: Doc) -> Service | None:
         return None
     if params.get("clientToken") and region.create_tokens.get(key) == params:
         return service
-    raise errors.invalid("Creation of service was not idempotent.")
+    raise common.invalid("Creation of service was not idempotent.")
 
 
 def controller(service: Service) -> str:
@@ -88,9 +78,9 @@ def update(region: Region, params: Doc) -> Doc:
     before, revision = service.task_definition, _wanted(region, service, params)
     doc = _merged(service, params)
     starts = bool(params.get("forceNewDeployment")) or revision.arn != before
-    starts = starts or any(doc.get(name) != service.doc.get(name) for name in service_defaults.STARTS_DEPLOYMENT)
+    starts = starts or any(doc.get(name) != service.doc.get(name) for name in service_inputs.STARTS_DEPLOYMENT)
     if starts and revision.status != "ACTIVE":
-        raise errors.client("TaskDefinition is inactive")
+        raise common.client("TaskDefinition is inactive")
     if starts or len(params.keys() - {"cluster", "service", "desiredCount"}):
         _check(params, doc, revision)
     service.doc, service.task_definition = doc, revision.arn
@@ -105,9 +95,9 @@ def update(region: Region, params: Doc) -> Doc:
 def _active(region: Region, cluster: Cluster, reference: str) -> Service:
     service = region.service(cluster, reference)
     if service is None:
-        raise errors.service_not_found()
+        raise common.service_not_found()
     if service.status != "ACTIVE":
-        raise errors.service_not_active()
+        raise common.service_not_active()
     return service
 
 
@@ -121,17 +111,17 @@ def _by_controller(service: Service, params: Doc) -> None:
     what = _CODE_DEPLOY_TEXTS.get(name, f"Unable to update {name}")
     instead = "Use AWS CodeDeploy to trigger a new deployment." if kind == "CODE_DEPLOY" else "Use a task set instead."
     where = "with a" if kind == "CODE_DEPLOY" else "with an"
-    raise errors.invalid(f"{what} on services {where} {kind} deployment controller. {instead}")
+    raise common.invalid(f"{what} on services {where} {kind} deployment controller. {instead}")
 
 
 def _wanted(region: Region, service: Service, params: Doc) -> Revision:
     if "taskDefinition" in params:
-        return task_definitions.usable(region, params["taskDefinition"], errors.client)
+        return task_definitions.usable(region, params["taskDefinition"], common.client)
     return task_definitions.find(region, service.task_definition)
 
 
 def _merged(service: Service, params: Doc) -> Doc:
-    doc = service.doc | service_defaults.sent(params, service.doc)
+    doc = service.doc | service_inputs.sent(params, service.doc)
     if params.get("capacityProviderStrategy"):
         doc.pop("launchType", None)
     elif "capacityProviderStrategy" in params:
@@ -141,25 +131,25 @@ def _merged(service: Service, params: Doc) -> Doc:
 
 
 def _check(params: Doc, doc: Doc, revision: Revision) -> None:
-    service_checks.network(revision, doc.get("networkConfiguration"))
+    service_inputs.check_network(revision, doc.get("networkConfiguration"))
     if "launchType" in doc:
-        service_checks.launch_type(revision, doc["launchType"])
-    service_checks.fargate_placement(params, doc)
-    service_checks.ports(revision, doc)
-    hooks.check(doc["deploymentConfiguration"])
+        service_inputs.check_launch_type(revision, doc["launchType"])
+    service_inputs.check_fargate_placement(params, doc)
+    service_inputs.check_ports(revision, doc)
+    service_inputs.check_hooks(doc["deploymentConfiguration"])
 
 
 def describe(region: Region, params: Doc) -> Doc:
     if len(params["services"]) > 10:
-        raise errors.invalid("service names can have at most 10 items.")
+        raise common.invalid("service names can have at most 10 items.")
     if not params["services"]:
-        raise errors.invalid("Services cannot be empty.")
+        raise common.invalid("Services cannot be empty.")
     cluster = region.cluster(params)
     found, missing = [], []
     for reference in dict.fromkeys(params["services"]):
         service = region.service(cluster, reference)
         if service is None:
-            arn = region.arn(f"service/{cluster.name}/{names.short(reference)}")
+            arn = region.arn(f"service/{cluster.name}/{common.short(reference)}")
             missing.append({"arn": arn, "reason": "MISSING"})
             continue
         doc = service_docs.describe(region, service)
@@ -185,16 +175,85 @@ def delete(region: Region, params: Doc) -> Doc:
     """INACTIVE at once, since nothing has to drain here; still described, no longer listed."""
     service = _active(region, region.cluster(params), params["service"])
     if service.desired and not params.get("force") and service.doc["schedulingStrategy"] == "REPLICA":
-        raise errors.invalid("The service cannot be stopped while it is scaled above 0.")
+        raise common.invalid("The service cannot be stopped while it is scaled above 0.")
     service.desired = 0
     rollouts.scale(region, service, region.now)
     for deployment in service.deployments:
         for task in deployment.alive(region.now):
-            why = {"stopCode": failures.BY_SCHEDULER, "stoppedReason": "Service was deleted."}
+            why = {"stopCode": outcomes.BY_SCHEDULER, "stoppedReason": "Service was deleted."}
             task_docs.halt(task, region.now, region.now, why, 0)
     rollouts.supersede(service, region.now)  # what is rolling out does not go on
     service.status, service.deployments = "INACTIVE", []
     return {"service": service_docs.describe(region, service)}
+
+
+def list_deployments(region: Region, params: Doc) -> Doc:
+    """Newest first; ``createdAt`` has ``after`` and ``before``, both exclusive."""
+    service = region.service(region.cluster(params), params["service"])
+    if service is None:
+        raise common.service_not_found()
+    statuses, window = params.get("status", []), params.get("createdAt", {})
+    found = [
+        service_docs.brief(region, service, rollout)
+        for rollout in reversed(service.rollouts)
+        if (not statuses or rollout.status in statuses)
+        and window.get("after", float("-inf")) < rollout.created_at < window.get("before", float("inf"))
+    ]
+    briefs, following = page(found, params.get("maxResults"), params.get("nextToken"), default=100, limit=100)
+    return {"serviceDeployments": briefs} | ({"nextToken": following} if following else {})
+
+
+def describe_deployments(region: Region, params: Doc) -> Doc:
+    arns = params["serviceDeploymentArns"]
+    if not 1 <= len(arns) <= 20:
+        raise common.invalid("serviceDeploymentArns must have 1 to 20 items.")
+    known = {rollout.arn: (service, rollout) for service, rollout in _rollouts(region)}
+    found = [service_docs.rollout(region, *known[arn]) for arn in arns if arn in known]
+    failures = [{"arn": arn, "reason": "MISSING"} for arn in arns if arn not in known]
+    return {"serviceDeployments": found, "failures": failures}
+
+
+def describe_revisions(region: Region, params: Doc) -> Doc:
+    arns = params["serviceRevisionArns"]
+    if not 1 <= len(arns) <= 20:
+        raise common.invalid("serviceRevisionArns must have 1 to 20 items.")
+    known: dict[str, tuple[Service, ServiceRevision]] = {}
+    for service, rollout in _rollouts(region):
+        known |= {revision.arn: (service, revision) for revision in (rollout.target, *rollout.sources)}
+    found = [service_docs.revision(region, *known[arn]) for arn in arns if arn in known]
+    failures = [{"arn": arn, "reason": "MISSING"} for arn in arns if arn not in known]
+    return {"serviceRevisions": found, "failures": failures}
+
+
+def stop_deployment(region: Region, params: Doc) -> Doc:
+    """Roll a deployment back that is still going on, or leave it as it is (ABORT).
+
+    The circuit breaker need not be configured for either.
+    """
+    arn = params["serviceDeploymentArn"]
+    service, rollout = next(((s, r) for s, r in _rollouts(region) if r.arn == arn), (None, None))
+    if service is None or rollout is None:
+        raise common.AwsError("ServiceDeploymentNotFoundException", "Service deployment not found.")
+    deployment = service.primary
+    if rollout.status not in ("PENDING", "IN_PROGRESS") or deployment is None or deployment.rollout is not rollout:
+        raise common.AwsError("ConflictException", f"The service deployment is {rollout.status} and cannot be stopped.")
+    back = params.get("stopType", "ROLLBACK") == "ROLLBACK"
+    rollouts.stop_by_user(region, service, deployment, region.now, back=back)
+    return {"serviceDeploymentArn": arn}
+
+
+def continue_deployment(region: Region, params: Doc) -> Doc:
+    """ContinueServiceDeployment: let a deployment go on that waits at a PAUSE hook, or send it back."""
+    arn = params["serviceDeploymentArn"]
+    service, rollout = next(((s, r) for s, r in _rollouts(region) if r.arn == arn), (None, None))
+    if service is None or rollout is None:
+        raise common.AwsError("ServiceDeploymentNotFoundException", "Service deployment not found.")
+    rollouts.continue_(region, service, rollout, params["hookId"], params.get("action", "CONTINUE"), region.now)
+    return {"serviceDeploymentArn": arn}
+
+
+def _rollouts(region: Region) -> Iterator[tuple[Service, Rollout]]:
+    return ((service, rollout) for service in region.services.values() for rollout in service.rollouts)
 
 
 OPERATIONS: Final[Mapping[str, Callable[[Region, Doc], Doc]]] = MappingProxyType({
@@ -203,4 +262,10 @@ OPERATIONS: Final[Mapping[str, Callable[[Region, Doc], Doc]]] = MappingProxyType
     "DescribeServices": describe,
     "ListServices": list_services,
     "DeleteService": delete,
+
+    "ListServiceDeployments": list_deployments,
+    "DescribeServiceDeployments": describe_deployments,
+    "DescribeServiceRevisions": describe_revisions,
+    "StopServiceDeployment": stop_deployment,
+    "ContinueServiceDeployment": continue_deployment,
 })  # fmt: skip

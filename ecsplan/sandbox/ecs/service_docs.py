@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from . import task_definitions, task_docs
-from .circuit_breaker import threshold
-from .service_defaults import DEPLOYMENT_ONLY, platform_family
+from .service_inputs import DEPLOYMENT_ONLY, platform_family, threshold
 from .state import Deployment, Doc, Region, Rollout, Service, ServiceRevision
 
 _ON_DEPLOYMENT = ("networkConfiguration", "launchType", "capacityProviderStrategy", *DEPLOYMENT_ONLY)

@@ -1,4 +1,4 @@
-"""How rollouts and one-off tasks go and end: rules given by the user, newest first, then the rehearsal tags."""
+"""How rollouts and tasks go and end: the orders, newest first, then the rehearsal tags. How failed tasks look."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final, TypeVar
 
-from . import failures
+from ecsplan.sandbox.logs import LogLine
 
 COMPLETED: Final = "COMPLETED"
 FAILED: Final = "FAILED"
@@ -77,18 +77,10 @@ class HookRule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogLine:
-    """A line of a container; ``seconds`` after its start, None where the lines share the time that it runs."""
-
-    text: str
-    seconds: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class TaskRule:
     """The end of a task; ``exit_codes`` wins over ``exit_code`` for the containers that it names.
 
-    ``failure`` is one of failures.KINDS; ``exit_code``, ``reason`` and the others given with it win over what it means.
+    ``failure`` is one of FAILURES; ``exit_code``, ``reason`` and the others given with it win over what it means.
     ``stays`` is the status in which the task stays. Log lines can be read ``log_delay`` seconds after they are written.
     """
 
@@ -157,7 +149,7 @@ class Outcomes:
     def add_task(self, rule: TaskRule) -> None:
         _not_negative(rule.seconds)
         if rule.failure is not None:
-            _one_of("failure of a task", rule.failure, failures.KINDS)
+            _one_of("failure of a task", rule.failure, FAILURES)
         if rule.stays is not None:
             _one_of("status to stay in", rule.stays, STAYS)
             if rule.fails:
@@ -225,3 +217,64 @@ def _one_of(what: str, value: T, allowed: Sequence[T]) -> None:
 def _not_negative(seconds: float | None) -> None:
     if seconds is not None and seconds < 0:
         raise ValueError("seconds must not be negative")
+
+
+OUT_OF_MEMORY: Final = "OUT_OF_MEMORY"
+IMAGE_PULL: Final = "IMAGE_PULL"
+CONTAINER_HEALTH: Final = "CONTAINER_HEALTH"
+ELB_HEALTH: Final = "ELB_HEALTH"
+SECRETS: Final = "SECRETS"
+SPOT: Final = "SPOT"
+FAILURES: Final = (OUT_OF_MEMORY, IMAGE_PULL, CONTAINER_HEALTH, ELB_HEALTH, SECRETS, SPOT)
+
+EXITED: Final = "EssentialContainerExited"
+NOT_STARTED: Final = "TaskFailedToStart"
+BY_SCHEDULER: Final = "ServiceSchedulerInitiated"
+KILLED: Final = 137  # by SIGKILL
+TERMINATED: Final = 143  # by SIGTERM
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """How a task looks that has failed: ``exit_code`` None where no container started.
+
+    ``container_reason`` is that of the failing container; ``event`` what the service says of it after its own name.
+    """
+
+    stop_code: str
+    stopped_reason: str
+    exit_code: int | None = None
+    container_reason: str | None = None
+    health: str = "UNKNOWN"
+    event: str = ""
+
+
+def failed_end(kind: str, *, task: str, image: str, port: int, target_group: str) -> End:
+    """A task that fails as one of FAILURES; ``task`` is its id, ``image`` that of the container that fails."""
+    if kind == OUT_OF_MEMORY:
+        reason = "OutOfMemoryError: Container killed due to memory usage"
+        text = "Essential container in task exited"
+        return End(stop_code=EXITED, stopped_reason=text, exit_code=KILLED, container_reason=reason)
+    if kind == IMAGE_PULL:
+        text = f"pull image manifest has been retried 1 time(s): failed to resolve ref {image}"
+        reason = f"CannotPullContainerError: {text}"
+        return End(stop_code=NOT_STARTED, stopped_reason=reason, container_reason=reason)
+    if kind == SPOT:
+        text = "Your Spot Task was interrupted."
+        return End(stop_code="SpotInterruption", stopped_reason=text, exit_code=TERMINATED)
+    if kind == CONTAINER_HEALTH:
+        text = "Task failed container health checks"
+        event = f"(task {task}) failed container health checks."
+        return End(
+            stop_code=BY_SCHEDULER, stopped_reason=text, exit_code=KILLED, health="UNHEALTHY", event=event
+        )  # fmt: skip
+    if kind == ELB_HEALTH:
+        text = f"Task failed ELB health checks in (target-group {target_group})"
+        why = "due to (reason Health checks failed with these codes: [503])."
+        event = f"(task {task}) (port {port}) is unhealthy in (target-group {target_group}) {why}"
+        return End(stop_code=BY_SCHEDULER, stopped_reason=text, exit_code=KILLED, event=event)
+    reason = (
+        "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
+        "unable to retrieve secret from asm: service call has been retried 1 time(s): AccessDeniedException"
+    )
+    return End(stop_code=NOT_STARTED, stopped_reason=reason)

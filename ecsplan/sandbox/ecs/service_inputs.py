@@ -1,8 +1,13 @@
-"""What CreateService and UpdateService make of a request before DescribeServices shows it (aws-semantics 2.2 and 3)."""
+"""What CreateService, UpdateService and RunTask refuse, and what they make of a request before it is described.
+
+Sources: aws-semantics 2.2 and 3.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
+
+from ecsplan.sandbox import common
 
 from .state import Cluster, Doc, Revision
 
@@ -20,6 +25,8 @@ PLAIN: Final = (
     "propagateTags", "enableECSManagedTags", "enableExecuteCommand", "availabilityZoneRebalancing",
     "deploymentController", "vpcLatticeConfigurations",
 )  # fmt: skip
+_FEWEST_FAILURES: Final = 3
+_MOST_FAILURES: Final = 200
 _BREAKER: Final = ("resetOnHealthyTask", "thresholdConfiguration")
 
 
@@ -164,3 +171,81 @@ def _rebalances(doc: Doc) -> bool:
 def platform_family(revision: Revision) -> str:
     system = revision.doc.get("runtimePlatform", {}).get("operatingSystemFamily", "LINUX")
     return "Linux" if system == "LINUX" else "Windows"
+
+
+def threshold(configuration: Doc, desired: int) -> int:
+    """Failures that trip it. BOUNDED_PERCENT (50 unless said otherwise) of the desired count is rounded up and kept
+    within 3 and 200, UNBOUNDED_PERCENT is only rounded up, COUNT is the number itself. Source: BC, docs."""
+    given = configuration["deploymentCircuitBreaker"].get("thresholdConfiguration", {})
+    kind, value = given.get("type", "BOUNDED_PERCENT"), int(given.get("value", 50))
+    if kind == "COUNT":
+        return max(1, value)
+    share = -(-desired * value // 100)
+    return max(1, share) if kind == "UNBOUNDED_PERCENT" else min(_MOST_FAILURES, max(_FEWEST_FAILURES, share))
+
+
+def check_capacity(params: Doc) -> None:
+    if params.get("launchType") and params.get("capacityProviderStrategy"):
+        text = (
+            "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again."
+        )
+        raise common.invalid(text)
+
+
+def check_network(revision: Revision, configuration: Doc | None) -> None:
+    """An awsvpc task needs to know its subnets; any other must not be given some."""
+    if revision.doc.get("networkMode") == "awsvpc":
+        if not (configuration or {}).get("awsvpcConfiguration"):
+            text = "Network Configuration must be provided when networkMode 'awsvpc' is specified."
+            raise common.invalid(text)
+        if not (configuration or {})["awsvpcConfiguration"].get("subnets"):
+            raise common.invalid("subnets can not be empty.")
+    elif configuration and configuration.get("awsvpcConfiguration"):
+        raise common.invalid("Network Configuration is not valid for the given networkMode of this task definition.")
+
+
+def check_launch_type(revision: Revision, wanted: str) -> None:
+    if wanted not in revision.doc["compatibilities"]:
+        raise common.invalid(f"Task definition does not support launch_type {wanted}.")
+
+
+def check_fargate_placement(params: Doc, doc: Doc) -> None:
+    """Placement does not go with Fargate, not even an empty list of it."""
+    if doc.get("launchType") != "FARGATE":
+        return
+    for member, what in (("placementStrategy", "strategies"), ("placementConstraints", "constraints")):
+        if member in params:
+            raise common.invalid(f"Placement {what} are not supported with FARGATE launch type.")
+
+
+def check_ports(revision: Revision, doc: Doc) -> None:
+    """Load balancers and registries name a container, and a port of it, that the task definition must have."""
+    containers = {c["name"]: c for c in revision.doc["containerDefinitions"]}
+    for entry in [*doc.get("loadBalancers", []), *doc.get("serviceRegistries", [])]:
+        name, port = entry.get("containerName"), entry.get("containerPort")
+        if name is None:
+            continue
+        if name not in containers:
+            raise common.invalid(f"The container {name} does not exist in the task definition.")
+        mapped = any(_maps(mapping, port) for mapping in containers[name]["portMappings"])
+        if port is not None and not mapped:
+            raise common.invalid(f"The container {name} did not have a container port {port} defined.")
+
+
+def _maps(mapping: Doc, port: int | None) -> bool:
+    if "containerPortRange" in mapping:
+        low, _, high = mapping["containerPortRange"].partition("-")
+        return port is not None and int(low) <= port <= int(high or low)
+    return bool(mapping.get("containerPort") == port)
+
+
+#: Stages at which AWS accepts hooks that invoke Lambda functions only. Source: BC, DeploymentLifecycleHook.
+NO_PAUSE: Final = ("TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT")
+
+
+def check_hooks(configuration: Doc) -> None:
+    """Raise what AWS refuses: PAUSE hooks at the stages in which the traffic shifts."""
+    for hook in configuration.get("lifecycleHooks", []):
+        for stage in hook.get("lifecycleStages", []) if hook["targetType"] == "PAUSE" else ():
+            if stage in NO_PAUSE:
+                raise common.invalid(f"PAUSE hooks cannot be configured at the {stage} lifecycle stage.")

@@ -1,21 +1,120 @@
 """What one region of the embedded AWS knows: clusters, task definitions, services, deployments and tasks.
 
-Plain records. The modules beside this one change them, always under the sandbox's lock; documents (``Doc``) are shaped
+Plain records. The modules beside this one change them, always under the sandbox's lock. Documents (``Doc``) are shaped
 like AWS's answers.
+
+Nothing runs in the background. Each operation first lets everything happen that is due by the clock, in order of time
+and with that time as its timestamp. So the answers depend on the requests and on the clock alone, not on how often or
+how late they are polled. Events are data: ``rollouts.happen`` carries them out on the state that it is given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import heapq
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import errors, names
-from .agenda import Agenda, Event, Target
-from .logs import Logs, Stream
+from ecsplan.sandbox import common
+from ecsplan.sandbox.logs import Logs, Stream
+
 from .outcomes import AlarmRule, Outcomes
 
 Doc = dict[str, Any]
+
+
+#: The deployment that an event is about: cluster, service, id of the deployment.
+Target = tuple[str, str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happens to a deployment, unless that is no longer rolling out when it is due."""
+
+    target: Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageEnds(Event):
+    """The ``index``-th step of its stages is over. ``began`` is when the first began, without the time at hooks."""
+
+    index: int
+    began: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """Tasks that fail one after the other: ``times`` of them within ``seconds`` after ``since``.
+
+    ``number`` counts them from 1. Without ``times`` there is always another one, and ``seconds`` is how long this one
+    takes.
+    """
+
+    since: float
+    seconds: float
+    times: int | None
+    number: int = 1
+
+    def until(self, at: float) -> float:
+        """When the task that starts ``at`` fails."""
+        if self.times is None:
+            return at + self.seconds
+        return self.since + self.seconds * self.number / self.times
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskFails(Event):
+    """One of its tasks stops. ``text`` is the service's event about that, "" for none."""
+
+    text: str
+    series: Series
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmRings(Event):
+    """A CloudWatch alarm goes off."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookAnswers(Event):
+    """The Lambda function of a lifecycle hook answers SUCCEEDED or FAILED."""
+
+    hook: str
+    answer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookExpires(Event):
+    """The time of a lifecycle hook is over."""
+
+    hook: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopTakesEffect(Event):
+    """What StopServiceDeployment requested is done; ``back``: it is rolled back."""
+
+    back: bool
+
+
+class Agenda:
+    """Events by due time (epoch seconds). Those due at the same moment happen in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[float, int, Event]] = []
+        self._added = 0
+
+    def at(self, when: float, event: Event) -> None:
+        heapq.heappush(self._due, (when, self._added, event))
+        self._added += 1
+
+    def settle(self, now: float, happen: Callable[[Event, float], None]) -> None:
+        """Call ``happen(event, when)`` for each event due at ``now`` or before, also for those that it adds."""
+        while self._due and self._due[0][0] <= now:
+            when, _, event = heapq.heappop(self._due)
+            happen(event, when)
 
 
 @dataclass
@@ -172,7 +271,7 @@ class Task:
 
     @property
     def id(self) -> str:
-        return names.short(self.arn)
+        return common.short(self.arn)
 
     def has_started(self, now: float) -> bool:
         return self.running_at is not None and now >= self.running_at
@@ -234,7 +333,7 @@ class Region:
     """One region's state, with what its operations need from outside: the moment, ids, outcomes, a place for logs."""
 
     name: str
-    ids: names.Ids
+    ids: common.Ids
     outcomes: Outcomes
     logs: Logs
     now: float = 0.0
@@ -248,18 +347,18 @@ class Region:
     create_tokens: dict[tuple[str, str], Doc] = field(default_factory=dict)
 
     def arn(self, resource: str) -> str:
-        return names.arn("ecs", self.name, resource)
+        return common.arn("ecs", self.name, resource)
 
     def cluster(self, params: Mapping[str, Any], key: str = "cluster") -> Cluster:
         """The ACTIVE cluster that ``params`` names, ``default`` if none; raises ClusterNotFoundException."""
         given = str(params.get(key) or "default")
-        cluster = self.clusters.get(names.short(given))
+        cluster = self.clusters.get(common.short(given))
         if cluster is None or cluster.status != "ACTIVE" or (given.startswith("arn:") and given != cluster.arn):
-            raise errors.cluster_not_found()
+            raise common.cluster_not_found()
         return cluster
 
     def service(self, cluster: Cluster, name_or_arn: str) -> Service | None:
-        service = self.services.get((cluster.name, names.short(name_or_arn)))
+        service = self.services.get((cluster.name, common.short(name_or_arn)))
         if service and name_or_arn.startswith("arn:") and name_or_arn != service.arn:
             return None
         return service

@@ -7,16 +7,18 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from . import defaults, errors, validation
-from .paging import page
+from ecsplan.sandbox import common
+from ecsplan.sandbox.common import page
+
+from . import definition_inputs
 from .state import Doc, Region, Revision
 
 
 def register(region: Region, params: Doc) -> Doc:
     """Always a new revision, however equal to the one before; numbers are never used twice."""
-    validation.task_definition(params)
-    doc = defaults.task_definition(params)
-    labels = validation.tags(params.get("tags"))
+    definition_inputs.check(params)
+    doc = definition_inputs.described(params)
+    labels = definition_inputs.new_tags(params.get("tags"))
     family = doc["family"]
     number = region.last_revision.get(family, 0) + 1
     region.last_revision[family] = number
@@ -38,7 +40,7 @@ def find(region: Region, reference: str) -> Revision:
         revisions = [r for r in revisions if r.status == "ACTIVE"][-1:]
     found = [r for r in revisions if number is None or r.number == number]
     if not found:
-        raise errors.client("Unable to describe task definition.")
+        raise common.client("Unable to describe task definition.")
     return found[0]
 
 
@@ -99,11 +101,11 @@ def deregister(region: Region, params: Doc) -> Doc:
     """INACTIVE from now on: what runs on it goes on, nothing new may use it."""
     reference = params["taskDefinition"]
     if _split(region, reference)[1] is None:
-        raise errors.client(f"Missing revision: taskDefinition '{reference}' must be family:revision or an ARN.")
+        raise common.client(f"Missing revision: taskDefinition '{reference}' must be family:revision or an ARN.")
     try:
         revision = find(region, reference)
-    except errors.AwsError:
-        raise errors.client("The specified task definition does not exist.") from None
+    except common.AwsError:
+        raise common.client("The specified task definition does not exist.") from None
     if revision.status != "DELETE_IN_PROGRESS":
         revision.doc = revision.doc | {"status": "INACTIVE", "deregisteredAt": region.now}
     return {"taskDefinition": revision.doc}
@@ -112,12 +114,12 @@ def deregister(region: Region, params: Doc) -> Doc:
 def delete(region: Region, params: Doc) -> Doc:
     """Only what is INACTIVE; it stays DELETE_IN_PROGRESS while a service or a task uses it."""
     if not 1 <= len(params["taskDefinitions"]) <= 10:
-        raise errors.invalid("task definitions can have at most 10 items.")
+        raise common.invalid("task definitions can have at most 10 items.")
     deleted, failures = [], []
     for reference in params["taskDefinitions"]:
         try:
             revision = find(region, reference)
-        except errors.AwsError:
+        except common.AwsError:
             failures.append({"arn": reference, "reason": "The specified task definition does not exist."})
             continue
         if revision.status == "ACTIVE":
@@ -148,7 +150,7 @@ def _split(region: Region, reference: str) -> tuple[str, int | None]:
     name = reference.removeprefix(prefix) if reference.startswith("arn:") else reference
     found = re.fullmatch(r"([A-Za-z0-9_-]{1,255})(?::(\d+))?", name)
     if not found:
-        raise errors.client("Unable to describe task definition.")
+        raise common.client("Unable to describe task definition.")
     return found[1], int(found[2]) if found[2] else None
 
 

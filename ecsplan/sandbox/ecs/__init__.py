@@ -1,4 +1,4 @@
-"""ECS as one function of an operation and its parameters: which module carries which operation out."""
+"""ECS as one function of an operation and its parameters."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from . import clusters, rollouts, service_deployments, services, tags, task_definitions, tasks
-from .agenda import Event
-from .errors import AwsError
-from .inputs import Inputs
-from .state import Doc, Region
+from ecsplan.sandbox.common import AwsError
+from ecsplan.sandbox.inputs import Inputs
+
+from . import clusters, rollouts, services, task_definitions, tasks
+from .state import Doc, Event, Region
 
 
 class Clock(Protocol):
@@ -23,7 +23,7 @@ class Clock(Protocol):
 Handler = Callable[[Region, Doc], Doc]
 
 
-_MODULES: Final = (clusters, task_definitions, services, service_deployments, tasks, tags)
+_MODULES: Final = (clusters, task_definitions, services, tasks)
 OPERATIONS: Final[Mapping[str, Handler]] = MappingProxyType(
     {name: handler for module in _MODULES for name, handler in module.OPERATIONS.items()}
 )

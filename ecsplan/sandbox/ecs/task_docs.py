@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from . import failures
-from .failures import End
-from .outcomes import TaskRule
-from .service_defaults import platform_family
+from . import outcomes
+from .outcomes import End, TaskRule
+from .service_inputs import platform_family
 from .state import Cluster, Doc, Region, Revision, Task
 
 #: When, of the time that a task has, it is pending and running.
@@ -75,7 +74,7 @@ def end(task: Task, rule: TaskRule, when: float, balancers: Sequence[Doc] = ()) 
     task.stopping_at = task.deprovisioning_at = exited
     task.stopped_at, task.health = when, last.health
     task.stop = {"stopCode": last.stop_code, "stoppedReason": rule.stopped_reason or last.stopped_reason}
-    if last.stop_code == failures.NOT_STARTED:
+    if last.stop_code == outcomes.NOT_STARTED:
         task.running_at = None
         reason = rule.reason or last.container_reason
         task.exits = {name: {"reason": reason} if reason else {} for name in task.exits}
@@ -101,10 +100,10 @@ def end(task: Task, rule: TaskRule, when: float, balancers: Sequence[Doc] = ()) 
 def _end(task: Task, rule: TaskRule, balancers: Sequence[Doc]) -> End:
     first = next((b for b in balancers if "targetGroupArn" in b), {})
     images = {c["name"]: c["image"] for c in _containers(task.revision)}
-    kind = rule.failure or (None if rule.started else failures.IMAGE_PULL)
+    kind = rule.failure or (None if rule.started else outcomes.IMAGE_PULL)
     if kind is None:
-        return End(stop_code=failures.EXITED, stopped_reason="Essential container in task exited")
-    return failures.end(
+        return End(stop_code=outcomes.EXITED, stopped_reason="Essential container in task exited")
+    return outcomes.failed_end(
         kind,
         task=task.id,
         image=images[failing_container(task.revision, rule)],

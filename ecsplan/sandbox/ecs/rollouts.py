@@ -3,7 +3,7 @@
 How a rollout goes is decided when it begins, by the rules given to the sandbox; from then on it is a list of entries in
 the region's agenda. Of ``seconds``, the time until it is decided (bake times and hooks come on top):
 
-- COMPLETED: through the stages of its strategy, as ``stages`` says;
+- COMPLETED: through the stages of its strategy (``stages``);
 - FAILED and ROLLED_BACK: as many tasks fail one after the other as the circuit breaker tolerates, the last at the end;
   a rollback then takes ``rollout_seconds`` itself;
 - NEVER: a task fails after a third of it, then more and more rarely, as ECS throttles them.
@@ -14,13 +14,28 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from . import alarms, hooks, outcomes, service_events, service_tasks, stages, task_definitions
-from .agenda import AlarmRings, Event, HookAnswers, HookExpires, Series, StageEnds, StopTakesEffect, TaskFails
-from .circuit_breaker import threshold
+from . import outcomes, service_tasks, stages, task_definitions
 from .outcomes import AlarmRule, RolloutRule
-from .service_defaults import REMEMBERED
+from .service_inputs import REMEMBERED, threshold
 from .stages import Step
-from .state import AtHooks, Deployment, Doc, Failure, Region, Rollout, Service, ServiceRevision
+from .state import (
+    AlarmRings,
+    AtHooks,
+    Deployment,
+    Doc,
+    Event,
+    Failure,
+    HookAnswers,
+    HookExpires,
+    Region,
+    Rollout,
+    Series,
+    Service,
+    ServiceRevision,
+    StageEnds,
+    StopTakesEffect,
+    TaskFails,
+)
 
 FAILED_TO_START: Final = "tasks failed to start."
 GOING_ON: Final = ("PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
@@ -52,7 +67,7 @@ def begin(region: Region, service: Service, at: float) -> Deployment:
     deployment.seconds = _seconds(region, service, deployment, rule)
     deployment.failure_reason, deployment.failures, deployment.unplaced = rule.reason, rule.failures, rule.unplaced
     deployment.alarms = region.outcomes.alarms(service.name, images)
-    alarms.plan(region, service, deployment, at)
+    stages.plan_alarms(region, service, deployment, at)
     _enter(region, service, deployment, 0, at, at)
     return deployment
 
@@ -118,7 +133,7 @@ def fail(region: Region, service: Service, deployment: Deployment, failure: Fail
     rollout = deployment.rollout
     rollout.reason, rollout.updated_at = deployment.failure_reason or failure.reason, at
     if failure.event:
-        service_events.add(region, service, f"(deployment {deployment.id}) deployment failed: {failure.event}", at)
+        service_tasks.add_event(region, service, f"(deployment {deployment.id}) deployment failed: {failure.event}", at)
     if not failure.back:
         rollout.status = "STOPPED"
         rollout.stopped_at = rollout.finished_at = at
@@ -144,7 +159,7 @@ def _roll_back(region: Region, service: Service, deployment: Deployment, stable:
     back.seconds = region.outcomes.rollout_seconds if service.desired else 0.0
     cause = "circuit breaker" if rollout.breaker == "TRIGGERED" else "failed"
     back.state_reason = f"ECS deployment {cause}: rolling back to deploymentId {back.id}."
-    service_events.add(region, service, f"rolling back to deployment {back.id}.", at)
+    service_tasks.add_event(region, service, f"rolling back to deployment {back.id}.", at)
     if rollout.production:
         rollout.production = dict.fromkeys(rollout.production, 0.0) | {stable.arn: 100.0}
         rollout.test = dict.fromkeys(rollout.test, 0.0)
@@ -219,11 +234,11 @@ def happen(region: Region, event: Event, at: float) -> None:
         case AlarmRings(name=name):
             ring(region, service, deployment, name, at)
         case HookAnswers(hook=hook, answer=answer):
-            if detail := hooks.waiting(deployment.rollout, hook, "IN_PROGRESS"):
-                _leave_hook(region, service, deployment, hooks.answered(deployment.rollout, detail, answer), at)
+            if detail := stages.waiting_hook(deployment.rollout, hook, "IN_PROGRESS"):
+                _leave_hook(region, service, deployment, stages.hook_answered(deployment.rollout, detail, answer), at)
         case HookExpires(hook=hook):
-            if detail := hooks.waiting(deployment.rollout, hook, "IN_PROGRESS", "AWAITING_ACTION"):
-                _leave_hook(region, service, deployment, hooks.expired(deployment.rollout, detail), at)
+            if detail := stages.waiting_hook(deployment.rollout, hook, "IN_PROGRESS", "AWAITING_ACTION"):
+                _leave_hook(region, service, deployment, stages.hook_expired(deployment.rollout, detail), at)
         case StopTakesEffect(back=back):
             _stop(region, service, deployment, at, back=back)
 
@@ -271,14 +286,14 @@ def _ask_hooks(region: Region, service: Service, deployment: Deployment, at: flo
     if place is None or not deployment.rolling:
         return
     rollout = deployment.rollout
-    left = hooks.at_stage(rollout, rollout.stage)[place.asked :]
+    left = stages.hooks_at(rollout, rollout.stage)[place.asked :]
     if not left:
         deployment.at_hooks = None
         rollout.go_on(at)
         _enter(region, service, deployment, place.index + 1, place.began + (at - place.since), at)
         return
     place.asked += 1
-    answer = hooks.ask(region, service, deployment, left[0], rollout.stage, at)
+    answer = stages.ask_hook(region, service, deployment, left[0], rollout.stage, at)
     if answer is not None:
         happen(region, answer, at)
 
@@ -292,7 +307,7 @@ def _leave_hook(region: Region, service: Service, deployment: Deployment, failur
 
 def continue_(region: Region, service: Service, rollout: Rollout, hook_id: str, action: str, at: float) -> None:
     """ContinueServiceDeployment; raises InvalidParameterException unless that hook is waiting."""
-    failure = hooks.act(rollout, hook_id, action)
+    failure = stages.continue_hook(rollout, hook_id, action)
     deployment = service.primary
     if deployment is not None:
         _leave_hook(region, service, deployment, failure, at)
@@ -300,7 +315,7 @@ def continue_(region: Region, service: Service, rollout: Rollout, hook_id: str, 
 
 def ring(region: Region, service: Service, deployment: Deployment, name: str, at: float) -> None:
     """An alarm goes off: the deployment fails if it watches the alarm and is rolling out."""
-    failure = alarms.ring(deployment, name)
+    failure = stages.ring_alarm(deployment, name)
     if failure is not None:
         fail(region, service, deployment, failure, at)
 
@@ -309,7 +324,7 @@ def ring_now(region: Region, rule: AlarmRule) -> None:
     """An alarm goes off now, for the rollouts in progress that fit the rule."""
     for service in region.services.values():
         deployment = service.primary
-        if deployment is not None and alarms.fits(region, service, deployment, rule):
+        if deployment is not None and stages.alarm_fits(region, service, deployment, rule):
             ring(region, service, deployment, rule.name, region.now)
 
 
@@ -371,5 +386,5 @@ def _complete(region: Region, service: Service, deployment: Deployment, at: floa
     rollout.breaker = "TRIGGERED" if rollout.breaker == "TRIGGERED" else "MONITORING_COMPLETE"
     rollout.finished_at = rollout.updated_at = at
     rollout.stage = "CLEAN_UP"
-    service_events.add(region, service, f"(deployment {deployment.id}) deployment completed.", at)
-    service_events.add(region, service, "has reached a steady state.", at)
+    service_tasks.add_event(region, service, f"(deployment {deployment.id}) deployment completed.", at)
+    service_tasks.add_event(region, service, "has reached a steady state.", at)

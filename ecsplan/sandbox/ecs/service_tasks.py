@@ -1,16 +1,17 @@
-"""The tasks of services: started, stopped, and failing again and again."""
+"""The tasks of services: started, stopped, failing one after the other, and the service's events about that."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from . import failures, outcomes, service_events, task_definitions, task_docs
-from .agenda import Series, TaskFails
-from .circuit_breaker import threshold
+from . import outcomes, task_definitions, task_docs
 from .outcomes import TaskRule
-from .state import Deployment, Doc, Region, Service, Task
+from .service_inputs import threshold
+from .state import Deployment, Doc, Region, Series, Service, Task, TaskFails
 
+KEPT_EVENTS: Final = 100
 _MOST_SECONDS_BETWEEN_FAILURES: Final = 900.0
 
 
@@ -19,8 +20,8 @@ def launch(region: Region, service: Service, deployment: Deployment, at: float, 
     deployment.launched = True
     missing = deployment.desired - len(deployment.alive(at))
     tasks = [_make(region, service, deployment, seconds, at + seconds / 2) for _ in range(missing)]
-    service_events.started(region, service, tasks, at)
-    service_events.registered(region, service, "registered", len(tasks), at)
+    _started(region, service, tasks, at)
+    _registered(region, service, "registered", len(tasks), at)
 
 
 def _make(region: Region, service: Service, deployment: Deployment, seconds: float, running_at: float) -> Task:
@@ -49,13 +50,13 @@ def drain(region: Region, service: Service, deployment: Deployment, at: float) -
 
 def stop(region: Region, service: Service, tasks: list[Task], by: Deployment, at: float) -> None:
     why = {
-        "stopCode": failures.BY_SCHEDULER,
+        "stopCode": outcomes.BY_SCHEDULER,
         "stoppedReason": f"Scaling activity initiated by (deployment {by.id})",
     }
     for task in tasks:
         task_docs.halt(task, at, at, why, 0)
-    service_events.stopped(region, service, tasks, at)
-    service_events.registered(region, service, "deregistered", len(tasks), at)
+    _stopped(region, service, tasks, at)
+    _registered(region, service, "deregistered", len(tasks), at)
 
 
 def fail(region: Region, service: Service, deployment: Deployment, series: Series, at: float) -> None:
@@ -74,13 +75,13 @@ def failed(region: Region, service: Service, deployment: Deployment, text: str, 
     deployment.rollout.failures += 1
     deployment.updated_at = deployment.rollout.updated_at = at
     if text:
-        service_events.add(region, service, text, at)
+        add_event(region, service, text, at)
 
 
 def later(region: Region, service: Service, deployment: Deployment, series: Series, at: float) -> None:
     """The next task of those that fail for ever: later and later, as ECS throttles them."""
     if deployment.failed_tasks % threshold(deployment.rollout.configuration, service.desired) == 0:
-        service_events.add(region, service, "is unable to consistently start tasks successfully.", at)
+        add_event(region, service, "is unable to consistently start tasks successfully.", at)
     seconds = min(series.seconds * 2, _MOST_SECONDS_BETWEEN_FAILURES)
     fail(region, service, deployment, replace(series, seconds=seconds, number=series.number + 1), at)
 
@@ -91,7 +92,7 @@ def _place(region: Region, service: Service, deployment: Deployment, at: float, 
         return f"was unable to place a task because {deployment.unplaced}"
     seconds = until - at
     task = _make(region, service, deployment, seconds, at + seconds * task_docs.RUNNING_AT)
-    service_events.started(region, service, [task], at)
+    _started(region, service, [task], at)
     revision = task.revision
     rule = region.outcomes.ordered_task(revision.family, revision.images, task_docs.commands(revision, {}))
     last = task_docs.end(task, rule if rule and rule.fails else _exits(rule), until, service.doc["loadBalancers"])
@@ -113,3 +114,31 @@ def recovered(deployment: Deployment) -> None:
     breaker = deployment.rollout.configuration["deploymentCircuitBreaker"]
     if breaker.get("resetOnHealthyTask", True) and deployment.ends == outcomes.COMPLETED:
         deployment.rollout.failures = 0
+
+
+def add_event(region: Region, service: Service, text: str, at: float) -> None:
+    """``(service NAME) TEXT``; newest first, and ECS keeps the last hundred."""
+    event = {"id": region.ids.uuid(), "createdAt": at, "message": f"(service {service.name}) {text}"}
+    service.events.insert(0, event)
+    del service.events[KEPT_EVENTS:]
+
+
+def _started(region: Region, service: Service, tasks: Sequence[Task], at: float) -> None:
+    if tasks:
+        add_event(region, service, f"has started {len(tasks)} tasks: {_listed(tasks)}.", at)
+
+
+def _stopped(region: Region, service: Service, tasks: Sequence[Task], at: float) -> None:
+    if tasks:
+        add_event(region, service, f"has stopped {len(tasks)} running tasks: {_listed(tasks)}.", at)
+
+
+def _registered(region: Region, service: Service, verb: str, count: int, at: float) -> None:
+    """``registered`` or ``deregistered`` so many targets, in each of the service's target groups."""
+    for balancer in service.doc["loadBalancers"] if count else ():
+        if "targetGroupArn" in balancer:
+            add_event(region, service, f"{verb} {count} targets in (target-group {balancer['targetGroupArn']})", at)
+
+
+def _listed(tasks: Sequence[Task]) -> str:
+    return " ".join(f"(task {task.id})" for task in tasks)
