@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 
 class AwsError(Exception):
-    """A refusal in AWS's own words; the server turns it into the answer ``{"__type": code, "message": message}``."""
+    """A refusal as AWS words it. The server answers it as ``{"__type": code, "message": message}``."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(f"{code}: {message}")
@@ -19,12 +19,12 @@ class AwsError(Exception):
 
 
 def client(message: str) -> AwsError:
-    """ECS's word for a request that its caller must change."""
+    """ECS's error for a request that its caller must change."""
     return AwsError("ClientException", message)
 
 
 def invalid(message: str) -> AwsError:
-    """ECS's word for a parameter that does not fit the others or the state."""
+    """ECS's error for a parameter that does not fit the others or the state."""
     return AwsError("InvalidParameterException", message)
 
 
@@ -46,7 +46,7 @@ def serialization(message: str) -> AwsError:
 
 
 def validation(message: str) -> AwsError:
-    """EventBridge's word for a member outside its documented length, range or pattern."""
+    """EventBridge's error for a member outside its documented length, range or pattern."""
     return AwsError("ValidationException", message)
 
 
@@ -70,7 +70,7 @@ def short(name_or_arn: str) -> str:
 
 
 class Ids:
-    """Ids from a counter, hashed so that nobody relies on their order: AWS's look random as well."""
+    """Ids from a counter, the same on every run. They are hashed: AWS's ids have no visible order either."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -104,7 +104,7 @@ T = TypeVar("T")
 def page(
     items: Sequence[T], size: int | None, token: str | None, *, default: int, limit: int
 ) -> tuple[list[T], str | None]:
-    """The page of ``items`` that ``token`` asks for, and the token of the next one; sizes are 1 to ``limit``."""
+    """The page of ``items`` at ``token``, and the token of the next page. Sizes are 1 to ``limit``, else AwsError."""
     wanted = default if size is None else size
     if not 1 <= wanted <= limit:
         raise invalid(f"maxResults must be between 1 and {limit}.")

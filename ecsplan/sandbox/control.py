@@ -40,7 +40,7 @@ _INTEGERS: Final = (
 class Orders:
     """The state of the simulator, and what can be ordered of it. Thread-safe; a wrong argument is a ValueError.
 
-    An order holds for what begins afterwards, except those for requests that are held and for alarms that ring now.
+    An order holds for what begins afterwards. ``release`` and an alarm without a time act on what is in progress.
     """
 
     def __init__(self, clock: Clock, *, rates: bool) -> None:
@@ -79,10 +79,12 @@ class Orders:
         match: Mapping[str, Any] | None = None,
         count: int = 1,
     ) -> None:
-        """Have requests meet a fault: the ``times`` after the first ``skip`` of those of ``operation`` ("*": any) whose
-        parameters equal those of ``match``. Kinds: throttle, error, drop_before, drop_after, hold, failures (RunTask:
-        ``count`` tasks find no place; DescribeTasks, DescribeServices: the first is not shown), failed_entries
-        (PutTargets, RemoveTargets)."""
+        """Order a fault for requests of ``operation`` ("*": any) whose parameters equal those of ``match``.
+
+        ``times`` of them meet it, after the first ``skip``. Kinds: throttle, error, drop_before, drop_after, hold,
+        failures (RunTask: ``count`` tasks are not placed; DescribeTasks, DescribeServices: the first is not shown),
+        failed_entries (PutTargets, RemoveTargets).
+        """
         fault = Fault(
             operation=operation, kind=kind, code=code, message=message, status=status, match=match, count=count
         )
@@ -98,11 +100,11 @@ class Orders:
         failures: int = 0,
         unplaced: str | None = None,
     ) -> None:
-        """Say how rollouts that begin from now on end, after ``seconds``: COMPLETED, FAILED, ROLLED_BACK or NEVER.
+        """Order how rollouts end that begin from now on, after ``seconds``: COMPLETED, FAILED, ROLLED_BACK or NEVER.
 
         ``service`` and ``image`` are globs for the service's name and an image of its task definition; ``reason``
-        becomes the rolloutStateReason of a failure. ``failures`` tasks fail before a rollout completes; with
-        ``unplaced``, why, no task of one that fails finds a place. The newest fitting rule wins.
+        becomes the rolloutStateReason of a failure. ``failures`` tasks fail before a rollout completes. ``unplaced`` is
+        the reason why no task of a failing rollout is placed. The newest fitting rule wins.
         """
         rule = RolloutRule(
             ends=ends, seconds=seconds, service=service, image=image, reason=reason, failures=failures,
@@ -128,7 +130,7 @@ class Orders:
         log_line_count: int = 0,
         log_delay: float = 0.0,
     ) -> None:
-        """Say how one-off tasks that start from now on end, and how tasks of failing rollouts fail.
+        """Order how one-off tasks end that start from now on, and how tasks of failing rollouts fail.
 
         ``exit_code`` is that of every essential container, ``exit_codes`` those of containers by name. ``image``,
         ``family`` and ``command`` (a container's words with blanks between) are globs. ``started`` False:
@@ -154,7 +156,7 @@ class Orders:
         stage: str | None = None,
         service: str | None = None,
     ) -> None:
-        """Say what the Lambda functions of lifecycle hooks answer from now on, SUCCEEDED or FAILED, after ``seconds``.
+        """Order what the Lambda functions of lifecycle hooks answer, SUCCEEDED or FAILED, after ``seconds``.
 
         ``target`` (the hook's hookTargetArn) and ``service`` are globs. The newest fitting rule wins.
         """
@@ -170,10 +172,10 @@ class Orders:
         service: str | None = None,
         image: str | None = None,
     ) -> None:
-        """Have a CloudWatch alarm go off: in rollouts that begin from now on, ``seconds`` after their beginning or
-        when they enter ``stage``; without either of these, now, for those that are under way.
+        """Order a CloudWatch alarm: in rollouts that begin from now on, it goes off ``seconds`` after the beginning or
+        when they enter ``stage``. Without either, it goes off now, for the rollouts in progress.
 
-        It makes those fail whose deploymentConfiguration watches it. ``service`` and ``image`` are globs.
+        A rollout fails if its deploymentConfiguration watches the alarm. ``service`` and ``image`` are globs.
         """
         rule = AlarmRule(name=name, seconds=seconds, stage=stage, service=service, image=image)
         if seconds is not None or stage is not None:
@@ -193,7 +195,7 @@ class Orders:
             return tuple(self._requests[number] for number in sorted(self._requests))
 
     def clear_requests(self) -> None:
-        """Forget the requests that have finished; numbers go on."""
+        """Forget the finished requests. Their numbers are not used again."""
         with self._log_lock:
             self._requests.clear()
 
@@ -202,19 +204,19 @@ class Orders:
         self._faults.clear()
 
     def release(self, drop: bool = False) -> None:
-        """Let the requests that are being held go on; with ``drop`` close their connections and carry out none."""
+        """Carry out the requests that are held. With ``drop``, close their connections instead."""
         self._gate.release(abandon=drop)
 
     @property
     def holding(self) -> int:
-        """How many requests are being held."""
+        """How many requests are held."""
         return self._gate.waiting
 
     # -- settings --------------------------------------------------------------------------------------------------
 
     @property
     def rollout_seconds(self) -> float:
-        """How long a rollout takes where no rule says otherwise; 1 to begin with."""
+        """How long a rollout takes without a rule for it. At first 1."""
         return self._outcomes.rollout_seconds
 
     @rollout_seconds.setter
@@ -223,7 +225,7 @@ class Orders:
 
     @property
     def task_seconds(self) -> float:
-        """How long a one-off task takes where no rule says otherwise; 1 to begin with."""
+        """How long a one-off task takes without a rule for it. At first 1."""
         return self._outcomes.task_seconds
 
     @task_seconds.setter
@@ -232,7 +234,7 @@ class Orders:
 
     @property
     def minute_seconds(self) -> float:
-        """How many seconds the minutes of bake times and of hooks' timeouts have; 60 to begin with."""
+        """How many seconds a minute of a bake time or of a hook's timeout takes. At first 60."""
         return self._outcomes.minute_seconds
 
     @minute_seconds.setter
@@ -241,7 +243,7 @@ class Orders:
 
     @property
     def stop_seconds(self) -> float:
-        """How long a service deployment is STOP_REQUESTED or ROLLBACK_REQUESTED; 0 to begin with."""
+        """How long a service deployment stays STOP_REQUESTED or ROLLBACK_REQUESTED. At first 0."""
         return self._outcomes.stop_seconds
 
     @stop_seconds.setter
@@ -250,7 +252,7 @@ class Orders:
 
     @property
     def container_instances(self) -> int:
-        """How many EC2 instances every cluster has; 2 to begin with. Without any, RunTask on EC2 is refused."""
+        """How many EC2 instances every cluster has. At first 2; with 0, RunTask on EC2 is refused."""
         return self._outcomes.container_instances
 
     @container_instances.setter
@@ -268,13 +270,13 @@ def _line(given: Line) -> LogLine:
 
 
 class Control:
-    """Each of these requests is the method of the sandbox of that name; its JSON object holds the arguments."""
+    """The requests: each calls the method of that name, with the members of its JSON object as arguments."""
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
 
     def respond(self, incoming: Incoming) -> Answer:
-        """200 and a JSON document, or 400 (404 for an unknown path) and ``{"error": ...}``, on one line."""
+        """200 with a JSON document, or 400 (404 for an unknown path) with ``{"error": ...}``, on one line."""
         key = f"{incoming.method} {incoming.path.partition('?')[0].removeprefix('/_sandbox')}"
         action = self._actions().get(key)
         if action is None:
@@ -300,7 +302,7 @@ class Control:
         }
 
     def _settings(self, given: Doc) -> Doc:
-        """Sets what is given, all of it or nothing, and answers what holds then."""
+        """Set all that is given, or nothing if one value is wrong. Returns all settings."""
         for name in given:
             if name not in SETTINGS:
                 raise ValueError(f"unknown setting {name!r}: there is {', '.join(SETTINGS)}")
@@ -326,7 +328,7 @@ def _call(method: Callable[..., None], given: Doc) -> Doc:
 
 
 def _typed(given: Doc) -> None:
-    """Raise ValueError for an argument of another JSON type than its name stands for; null is none given."""
+    """Raise ValueError for an argument of the wrong JSON type. Null counts as absent."""
     for name, value in given.items():
         wanted = _wanted(name, value)
         if value is not None and wanted:
@@ -334,7 +336,7 @@ def _typed(given: Doc) -> None:
 
 
 def _wanted(name: str, value: object) -> str:
-    """What the argument must be, in words; "" when it is that."""
+    """What the argument must be, in words, or "" if it is that."""
     if name in _TEXTS:
         fits, words = isinstance(value, str), "a text"
     elif name in _NUMBERS:

@@ -1,4 +1,4 @@
-"""EventBridge: rules and their targets (aws-semantics section 5). Nothing is ever triggered by them."""
+"""EventBridge: rules and their targets (aws-semantics section 5). They never trigger anything."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Buses:
     rules: dict[str, dict[str, Rule]] = field(default_factory=lambda: {"default": {}})
 
     def bus(self, params: Doc) -> str:
-        """The name of the bus that ``params`` names or gives the ARN of; raises ResourceNotFoundException."""
+        """The name of the bus in ``params``, which may be an ARN. Raises ResourceNotFoundException."""
         name = common.short(params.get("EventBusName", "default"))
         if name not in self.rules:
             raise common.AwsError("ResourceNotFoundException", f"Event bus {name} does not exist.")
@@ -47,7 +47,7 @@ class Buses:
 
 
 class Events:
-    """The EventBridge of one region; the sandbox calls it under its lock."""
+    """The EventBridge of one region. Not thread-safe: the sandbox calls it under its lock."""
 
     def __init__(self, region: str, inputs: Inputs) -> None:
         self._buses = Buses(region)
@@ -57,7 +57,7 @@ class Events:
         self._buses.rules.setdefault(name, {})
 
     def call(self, operation: str, params: object, failed: Doc | None = None) -> Doc:
-        """The answer of ``operation``; raises AwsError. ``failed`` is an ordered failure of the first entry of
+        """The answer of ``operation``. Raises AwsError. ``failed`` is an ordered failure of the first entry of
         PutTargets or RemoveTargets."""
         handler = _OPERATIONS.get(operation)
         if handler is None:
@@ -71,7 +71,7 @@ class Events:
 
 
 def put_rule(buses: Buses, params: Doc) -> Doc:
-    """Replaces an existing rule: what is omitted is gone. Its targets stay."""
+    """Replaces an existing rule as a whole, but keeps its targets."""
     if not params.get("ScheduleExpression") and not params.get("EventPattern"):
         raise common.validation("Parameter(s) EventPattern or ScheduleExpression must be specified.")
     bus, name = buses.bus(params), params["Name"]
@@ -98,7 +98,7 @@ def list_rules(buses: Buses, params: Doc) -> Doc:
 
 
 def delete_rule(buses: Buses, params: Doc) -> Doc:
-    """A rule that is not there is deleted already; one with targets is not deleted."""
+    """Succeeds for a rule that does not exist. Refuses a rule that has targets."""
     rules = buses.rules[buses.bus(params)]
     rule = rules.get(params["Name"])
     if rule is not None and rule.targets:
@@ -108,7 +108,7 @@ def delete_rule(buses: Buses, params: Doc) -> Doc:
 
 
 def put_targets(buses: Buses, params: Doc, failed: Doc | None = None) -> Doc:
-    """Each target replaces the one of its Id as a whole."""
+    """Each target replaces the one with its Id as a whole."""
     rule, entries = buses.rule(params, "Rule"), params["Targets"]
     if len(entries) > ENTRIES_PER_CALL:
         raise common.validation(
@@ -145,7 +145,7 @@ def _check(target: Doc) -> None:
 
 
 def _stored(target: Doc) -> Doc:
-    """TaskCount is 1 and the two booleans are false where they are not sent; nothing else is filled in."""
+    """TaskCount defaults to 1, the two booleans default to false. Nothing else is filled in."""
     if "EcsParameters" not in target:
         return target
     defaults = {"TaskCount": 1, "EnableECSManagedTags": False, "EnableExecuteCommand": False}

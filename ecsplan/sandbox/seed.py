@@ -1,4 +1,4 @@
-"""What a spec refers to and does not make itself: clusters, services, rules, topics, as before its first deployment."""
+"""The account before a spec's first deployment: the clusters, services, rules and topics that it refers to."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .eventbridge import TARGETS_PER_RULE, Events
 PLACEHOLDER: Final = "sandbox-placeholder"
 DESIRED: Final = 2
 NETWORK: Final[Doc] = {"subnets": ["subnet-0a", "subnet-0b"], "securityGroups": ["sg-0a"], "assignPublicIp": "DISABLED"}
-#: Members of an update_services entry that the service has from the beginning; the others are the spec's to change.
+#: Members of an update_services entry that the service has from the beginning. A deployment sets the others.
 _FROM_THE_START: Final = ("loadBalancers", "serviceRegistries")
 _SCHEDULE: Final = "cron(0 3 * * ? *)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seeded:
-    """What was made: names of clusters, ``cluster/service``, ``bus/rule``, ARNs of topics; each sorted."""
+    """What was created, sorted: names of clusters, ``cluster/service``, ``bus/rule``, ARNs of topics."""
 
     clusters: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Seeded:
 
 
 def seed(ecs: Ecs, events: Events, requests: Mapping[str, Any], cluster: str) -> Seeded:
-    """Make everything that ``requests`` name. Raises AwsError for a task definition that AWS would not accept."""
+    """Create everything that ``requests`` refer to. Raises AwsError for a task definition that AWS would refuse."""
     seeding = _Seeding(ecs, events, cluster)
     for task in requests.values():
         seeding.task(task)
@@ -74,7 +74,7 @@ class _Seeding:
         return name
 
     def placeholder(self, definition: Mapping[str, Any]) -> str:
-        """A revision of another family with the containers and ports of the task, so that load balancers fit it."""
+        """A revision of another family with the task's containers and ports, so that load balancers fit it."""
         kept = ("name", "essential", "portMappings", "cpu", "memory", "memoryReservation")
         containers = [
             {k: c[k] for k in kept if k in c} | {"image": "sandbox/placeholder:latest"}
@@ -102,7 +102,7 @@ class _Seeding:
         self.services.add(f"{cluster}/{name}")
 
     def settled(self, service: Service) -> None:
-        """As if its first deployment had been over for long; its history begins with that."""
+        """Complete its first deployment at once; its history begins with that."""
         region = self.ecs.region
         rollouts.supersede(service, region.now)
         service.deployments, service.rollouts, service.events = [], [], []
@@ -122,7 +122,7 @@ class _Seeding:
             self.events.call("PutTargets", {"Rule": put["Rule"], "EventBusName": bus, "Targets": entries})
 
     def target(self, declared: Mapping[str, Any], definition: Mapping[str, Any], placeholder: str) -> Doc:
-        """A whole target with the declared members laid over it; its Input shows that what is undeclared is kept."""
+        """A whole target, overlaid with the declared members. Its Input shows that undeclared members are kept."""
         parameters: Doc = {"TaskDefinitionArn": placeholder, "TaskCount": 1}
         if definition.get("networkMode") == "awsvpc":
             fargate = "FARGATE" in definition.get("requiresCompatibilities", ())

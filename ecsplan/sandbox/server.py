@@ -1,4 +1,4 @@
-"""The embedded AWS as a whole: one server, one state, and what can be ordered of it. See docs/sandbox.md."""
+"""The embedded AWS: one HTTP server over the simulated account and moto. See docs/sandbox.md."""
 
 from __future__ import annotations
 
@@ -31,9 +31,8 @@ class _RealTime:
 class Sandbox(Orders):
     """An AWS on loopback, for tests and rehearsals. A context manager; ``start`` and ``stop`` do the same.
 
-    Every method may be called from any thread. ``clock`` has ``now()``, in epoch seconds; rollouts and tasks go on as
-    far as it says whenever somebody asks, so a clock that tests move makes waiting unnecessary. With ``rates`` it
-    throttles as AWS does, by the same clock.
+    Thread-safe. ``clock`` has ``now()``, in epoch seconds. Rollouts and tasks progress by this clock alone, so tests
+    that move it need not wait. With ``rates`` it throttles as AWS does, by the same clock.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class Sandbox(Orders):
         return self
 
     def stop(self) -> None:
-        """Stop listening; requests that are being held are dropped."""
+        """Stop listening. Held requests are dropped."""
         if self._http is not None:
             self._gate.release(abandon=True)
             self._http.stop()
@@ -70,14 +69,14 @@ class Sandbox(Orders):
 
     @property
     def url(self) -> str:
-        """``http://127.0.0.1:PORT``; raises RuntimeError unless started."""
+        """``http://127.0.0.1:PORT``. Raises RuntimeError unless started."""
         if self._http is None:
             raise RuntimeError("the sandbox is not started")
         return f"http://127.0.0.1:{self._http.port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What boto3 and the AWS CLI need in their environment to use the sandbox."""
+        """The environment variables with which boto3 and the AWS CLI use the sandbox."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "sandbox",
@@ -88,7 +87,7 @@ class Sandbox(Orders):
     # -- state -----------------------------------------------------------------------------------------------------
 
     def seed(self, requests: Mapping[str, Any], cluster: str = "default", topics: Iterable[str] = ()) -> Seeded:
-        """Make what the compiled ``requests`` of a spec refer to, as it would have been before the first deployment."""
+        """Create what the compiled ``requests`` of a spec refer to, as before its first deployment."""
         with self._lock:
             ecs, events = self._account.ecs(self._region), self._account.events(self._region)
             made = seed(ecs, events, requests, cluster)
@@ -103,7 +102,7 @@ class Sandbox(Orders):
     # -- answering -------------------------------------------------------------------------------------------------
 
     def _respond(self, incoming: Incoming) -> Answer | None:
-        """The answer to an HTTP request; None closes the connection."""
+        """The answer to an HTTP request. None closes the connection."""
         if incoming.path.startswith("/_sandbox/"):
             return self._control.respond(incoming)
         began = time.monotonic()
@@ -113,7 +112,7 @@ class Sandbox(Orders):
         try:
             answer = self._through_faults(incoming, operation, params)
         except Exception as error:
-            # A fault of the sandbox itself must not look like a network that breaks.
+            # A bug of the sandbox must not appear as a network failure.
             text = f"the sandbox failed in {operation}: {type(error).__name__}: {error}"
             answer = refusal(incoming, AwsError("InternalFailure", text, 500))
         request = Request(
@@ -127,13 +126,13 @@ class Sandbox(Orders):
             ended=time.monotonic(),
         )
         with self._log_lock:
-            log[number] = request  # which is nobody's log any more after a reset
+            log[number] = request  # after a reset this is the old log, which is not read again
             if len(log) > KEPT_REQUESTS:
                 del log[min(log)]
         return answer
 
     def _through_faults(self, incoming: Incoming, operation: str, params: object) -> Answer | None:
-        """A fault that was ordered comes first; a request that is throttled is not carried out."""
+        """An ordered fault comes first, then throttling. A throttled request is not carried out."""
         fault = self._faults.take(operation, params if isinstance(params, dict) else {})
         throttled = self._throttled(incoming, operation) if self.rates and not fault else None
         if self.latency:
@@ -175,13 +174,13 @@ class Sandbox(Orders):
                     return success(answer)
         except AwsError as error:
             return refusal(incoming, error)
-        own = not incoming.access_key.startswith(("ASIA", "LSIA"))  # credentials of a role are moto's to know
+        own = not incoming.access_key.startswith(("ASIA", "LSIA"))  # moto knows the credentials of roles
         if incoming.service == "sts" and operation == "GetCallerIdentity" and own:
             return identity()
         return self._others.respond(incoming)
 
     def _log_answer(self, region: str, operation: str, params: Doc) -> Doc | None:
-        """What containers have written; None for what is moto's. Raises AwsError."""
+        """What containers have written, None for what moto serves. Raises AwsError."""
         with self._lock:
             self._account.settle()
             if self._account.logs.holds(region, operation, params):

@@ -14,10 +14,10 @@ from .state import Doc, Event, Region
 
 
 class Clock(Protocol):
-    """Where the moment comes from."""
+    """Provides the time."""
 
     def now(self) -> float:
-        """Seconds since the epoch; never less than before."""
+        """Seconds since the epoch. Never goes backwards."""
 
 
 Handler = Callable[[Region, Doc], Doc]
@@ -39,14 +39,14 @@ class Ecs:
 
     @property
     def region(self) -> Region:
-        """The state itself, for tests and for seeding."""
+        """The state, for tests and for seeding."""
         return self._region
 
     def call(self, operation: str, params: object, unplaced: Doc | None = None, unplaced_count: int = 1) -> Doc:
         """The answer of ``operation`` as AWS's JSON, with times in epoch seconds. Raises AwsError.
 
-        ``unplaced`` is an ordered failure, ``{"reason": ..., "detail": ...}``, of so many of RunTask's tasks, or of the
-        first of what DescribeTasks or DescribeServices would have shown.
+        ``unplaced`` is an ordered failure, ``{"reason": ..., "detail": ...}``: for ``unplaced_count`` of RunTask's
+        tasks, or for the first task or service that DescribeTasks or DescribeServices would have shown.
         """
         handler = OPERATIONS.get(operation)
         if handler is None:
@@ -71,7 +71,7 @@ class Ecs:
 
 
 def _without_first(answer: Doc, failure: Doc) -> Doc:
-    """The same, as if the first thing in it could not be found."""
+    """The answer with its first task or service in ``failures``."""
     kind, arn = ("tasks", "taskArn") if "tasks" in answer else ("services", "serviceArn")
     found = answer[kind]
     failures = [*answer["failures"], *({"arn": one[arn]} | failure for one in found[:1])]

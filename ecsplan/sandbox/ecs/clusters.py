@@ -15,7 +15,7 @@ from .state import Cluster, Doc, Region
 
 
 def create(region: Region, params: Doc) -> Doc:
-    """A cluster that is already there is answered as it is."""
+    """Returns an existing cluster unchanged."""
     name = params.get("clusterName", "default")
     if not (cluster := region.clusters.get(name)) or cluster.status != "ACTIVE":
         cluster = Cluster(
@@ -82,6 +82,9 @@ def _describe(region: Region, cluster: Cluster) -> Doc:
     }
 
 
+# -- tags -------------------------------------------------------------------------------------------------------------
+
+
 def tag(region: Region, params: Doc) -> Doc:
     new = definition_inputs.new_tags(params["tags"])
     tagged = _tags_of(region, params["resourceArn"])
@@ -100,7 +103,7 @@ def list_tags(region: Region, params: Doc) -> Doc:
 
 
 def _tags_of(region: Region, arn: str) -> list[Doc]:
-    """The list of the resource's tags itself."""
+    """The resource's own list of tags, to be changed in place."""
     kind, _, rest = arn.removeprefix(region.arn("")).partition("/")
     if kind == "task-definition":
         return task_definitions.find(region, arn).tags

@@ -1,9 +1,8 @@
 """What RegisterTaskDefinition refuses, and what it makes of a request before DescribeTaskDefinition shows it.
 
-Refusals are in AWS's words where public threads quote them, in plain ones elsewhere. Each function that describes is a
-row or a few of aws-semantics section 1: defaults filled in, units converted, entries dropped, lists answered in another
-order. AWS's order looks like that of a hash; ours is one too, with salts chosen so that the recorded answers come out
-exactly.
+Refusals use AWS's wording where public threads quote it, plain wording elsewhere. What is made of a request follows
+section 1 of aws-semantics: defaults filled in, units converted, entries dropped, lists answered in another order. AWS's
+order looks like that of a hash. Ours is one too, with salts that reproduce the recorded answers exactly.
 """
 
 from __future__ import annotations
@@ -19,6 +18,16 @@ from ecsplan.sandbox import common
 
 from .state import Doc
 
+ENVIRONMENT_SALT: Final = 516
+CONTAINER_SALT: Final = 51
+VOLUMES_FROM_SALT: Final = 1
+#: Members of a task definition that are not answered as they were sent. All others are, only if they were sent; so
+#: members that AWS adds later work as well.
+MADE: Final = (
+    "family", "containerDefinitions", "volumes", "placementConstraints", "requiresCompatibilities", "cpu", "memory",
+    "tags",
+)  # fmt: skip
+_UNIT: Final = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(vcpu|gb)?\s*", re.IGNORECASE)
 SIZE_LIMIT: Final = 64 * 1024
 _FAMILY_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _ECR: Final = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/")
@@ -39,7 +48,7 @@ FARGATE: Final[Mapping[int, frozenset[int]]] = MappingProxyType({
 
 
 def check(params: Doc) -> None:
-    """Raise the ClientException that AWS answers to a task definition that it does not accept."""
+    """Raise the ClientException with which AWS refuses a task definition."""
     if not _FAMILY_NAME.fullmatch(params["family"]):
         raise common.client("Invalid family: it must be 1 to 255 letters, numbers, hyphens and underscores.")
     if len(json.dumps(params, separators=(",", ":"))) > SIZE_LIMIT:
@@ -142,7 +151,7 @@ def _check_host_ports(containers: list[Doc]) -> None:
 
 
 def _check_references(container: Doc, params: Doc) -> None:
-    """What a container names must be there: volumes, other containers."""
+    """The volumes and containers that a container refers to must exist."""
     others = {c["name"]: c for c in params["containerDefinitions"] if c["name"] != container["name"]}
     volumes = {v.get("name") for v in params.get("volumes", [])}
     for mount in container.get("mountPoints", []):
@@ -212,7 +221,7 @@ def _unique(values: Iterable[object], text: str) -> None:
 
 
 def new_tags(sent: list[Doc] | None) -> list[Doc]:
-    """Tags as sent with a request that makes something; None is none, an empty list is refused."""
+    """The tags of a request that creates something. None means no tags; an empty list is refused."""
     if sent is None:
         return []
     if not sent:
@@ -227,16 +236,7 @@ def new_tags(sent: list[Doc] | None) -> list[Doc]:
     return [{"key": tag["key"], "value": tag.get("value", "")} for tag in sent]
 
 
-ENVIRONMENT_SALT: Final = 516
-CONTAINER_SALT: Final = 51
-VOLUMES_FROM_SALT: Final = 1
-#: Members of a task definition that are not answered just as they were sent. All others are, also those that AWS adds
-#: later, and only when they were sent.
-MADE: Final = (
-    "family", "containerDefinitions", "volumes", "placementConstraints", "requiresCompatibilities", "cpu", "memory",
-    "tags",
-)  # fmt: skip
-_UNIT: Final = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(vcpu|gb)?\s*", re.IGNORECASE)
+# -- what becomes of a request ----------------------------------------------------------------------------------------
 
 
 def units(value: str, what: str) -> str:
@@ -249,7 +249,7 @@ def units(value: str, what: str) -> str:
 
 
 def described(params: Doc) -> Doc:
-    """The request as it will be described; without what only the registration knows (ARN, revision, status, dates)."""
+    """The request as it will be described, without what the registration adds (ARN, revision, status, dates)."""
     doc: Doc = {
         "family": params["family"],
         "containerDefinitions": common.hash_order(
@@ -270,7 +270,7 @@ def described(params: Doc) -> Doc:
 
 
 def compatibilities(doc: Doc) -> list[str]:
-    """Where the task could run: computed by AWS, not the same as what it requires."""
+    """The launch types on which the task could run. AWS computes them; they are not requiresCompatibilities."""
     found = ["EC2"]
     if doc.get("networkMode", "bridge") != "awsvpc" and "FARGATE" not in doc.get("requiresCompatibilities", []):
         found.insert(0, "EXTERNAL")
@@ -322,13 +322,13 @@ def _container(sent: Doc, network_mode: str | None) -> Doc:
 
 
 def _environment(sent: list[Doc]) -> list[Doc]:
-    """Entries without a name or without a value are dropped; of two with one name the later is what takes effect."""
+    """Entries without a name or a value are dropped. Of two with the same name, the later one counts."""
     effective = {entry["name"]: entry for entry in sent if entry.get("name") and "value" in entry}
     return common.hash_order(list(effective.values()), ENVIRONMENT_SALT, _name)
 
 
 def _ports(sent: list[Doc], network_mode: str | None) -> list[Doc]:
-    """hostPort: 0 (any) in bridge mode, the container's own port where the host's network or an own one is used."""
+    """hostPort is 0 (any) in bridge mode, and the container's port in host and awsvpc mode."""
     ports = []
     for mapping in sent:
         port: Doc = {"protocol": "tcp"} | mapping
@@ -345,8 +345,8 @@ def _linux(sent: Doc) -> Doc:
 
 
 def _volume(sent: Doc) -> Doc:
-    """A volume of no particular kind is a bind mount; an EFS root is "/" unless an access point decides it."""
-    doc = {k: v for k, v in sent.items() if not _empty(v) or k == "host"}  # R1: an empty block is none
+    """A volume without a configuration is a bind mount. An EFS root is "/" unless there is an access point."""
+    doc = {k: v for k, v in sent.items() if not _empty(v) or k == "host"}  # R1: an empty block counts as absent
     if not any(key.endswith("Configuration") for key in doc) and not doc.get("configuredAtLaunch"):
         doc.setdefault("host", {})
     for name in ("efsVolumeConfiguration", "s3filesVolumeConfiguration"):
@@ -358,7 +358,7 @@ def _volume(sent: Doc) -> Doc:
 
 
 def _empty(value: Any) -> bool:
-    """Nothing but empty blocks and lists."""
+    """Does it hold only empty blocks and lists?"""
     if isinstance(value, dict):
         return all(_empty(item) for item in value.values())
     return isinstance(value, list) and all(_empty(item) for item in value)

@@ -1,4 +1,4 @@
-"""How rollouts and tasks go and end: the orders, newest first, then the rehearsal tags. How failed tasks look."""
+"""How rollouts and tasks end: by order, the newest first, else by the rehearsal tags. How tasks fail."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Final, TypeVar
 
 from ecsplan.sandbox.logs import LogLine
 
+T = TypeVar("T")
+
 COMPLETED: Final = "COMPLETED"
 FAILED: Final = "FAILED"
 ROLLED_BACK: Final = "ROLLED_BACK"
 NEVER: Final = "NEVER"
 ENDS: Final = (COMPLETED, FAILED, ROLLED_BACK, NEVER)
-#: Where a task can stay until somebody stops it.
+#: The statuses in which a task can stay until it is stopped.
 STAYS: Final = ("PROVISIONING", "PENDING", "RUNNING")
-#: What a Lambda function answers as the target of a lifecycle hook.
+#: The answers of a Lambda function that is the target of a lifecycle hook.
 ANSWERS: Final = ("SUCCEEDED", "FAILED")
 #: The stages that an alarm can be ordered for (botocore's model; PRE_PRODUCTION_TRAFFIC_SHIFT from its documentation).
 STAGES: Final = (
@@ -28,12 +30,27 @@ STAGES: Final = (
 FAIL_ROLLOUT: Final = "fail-rollout"
 FAIL_TASK: Final = "fail-task"
 
+#: The ways in which tasks fail.
+OUT_OF_MEMORY: Final = "OUT_OF_MEMORY"
+IMAGE_PULL: Final = "IMAGE_PULL"
+CONTAINER_HEALTH: Final = "CONTAINER_HEALTH"
+ELB_HEALTH: Final = "ELB_HEALTH"
+SECRETS: Final = "SECRETS"
+SPOT: Final = "SPOT"
+FAILURES: Final = (OUT_OF_MEMORY, IMAGE_PULL, CONTAINER_HEALTH, ELB_HEALTH, SECRETS, SPOT)
+
+EXITED: Final = "EssentialContainerExited"
+NOT_STARTED: Final = "TaskFailedToStart"
+BY_SCHEDULER: Final = "ServiceSchedulerInitiated"
+KILLED: Final = 137  # by SIGKILL
+TERMINATED: Final = 143  # by SIGTERM
+
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutRule:
-    """``ends`` None is the rehearsal tag: what becomes of failing tasks is up to the service's circuit breaker.
+    """``ends`` None is the rehearsal tag: tasks fail, and the service's circuit breaker decides what follows.
 
-    ``failures`` tasks fail before one that completes starts the rest; ``unplaced`` says why no task finds a place.
+    ``failures`` tasks fail before a rollout that completes. ``unplaced`` is the reason why no task is placed.
     """
 
     ends: str | None
@@ -78,9 +95,9 @@ class HookRule:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRule:
-    """The end of a task; ``exit_codes`` wins over ``exit_code`` for the containers that it names.
+    """The end of a task. ``exit_codes`` takes precedence over ``exit_code`` for the containers that it names.
 
-    ``failure`` is one of FAILURES; ``exit_code``, ``reason`` and the others given with it win over what it means.
+    ``failure`` is one of FAILURES. ``exit_code``, ``reason`` and the others take precedence over what it implies.
     ``stays`` is the status in which the task stays. Log lines can be read ``log_delay`` seconds after they are written.
     """
 
@@ -116,11 +133,11 @@ class TaskRule:
 
 
 class Outcomes:
-    """The rules of one sandbox, and what applies where a rule says nothing.
+    """The rules of one account, and the settings that apply without a rule.
 
     ``container_instances`` is how many EC2 instances each cluster has; any number of tasks of any size fits on them.
-    ``minute_seconds`` is how long the minutes of bake times and hooks' timeouts are; ``stop_seconds`` how long a
-    service deployment that is to be stopped goes on being STOP_REQUESTED or ROLLBACK_REQUESTED.
+    ``minute_seconds`` is how many seconds a minute of a bake time or a hook's timeout takes. ``stop_seconds`` is how
+    long a service deployment stays STOP_REQUESTED or ROLLBACK_REQUESTED.
     """
 
     def __init__(self) -> None:
@@ -180,7 +197,7 @@ class Outcomes:
         return RolloutRule(ends=None if _tagged(images, FAIL_ROLLOUT) else COMPLETED)
 
     def alarms(self, service: str, images: Sequence[str]) -> list[AlarmRule]:
-        """All that fit, in the order in which they were given: they do not exclude each other."""
+        """All fitting rules, in the order in which they were given."""
         return [rule for rule in self._alarms if rule.fits(service, images)]
 
     def hook(self, service: str, target: str, stage: str) -> HookRule:
@@ -191,20 +208,17 @@ class Outcomes:
         return rule or TaskRule(exit_code=1 if _tagged(images, FAIL_TASK) else 0)
 
     def ordered_task(self, family: str, images: Sequence[str], commands: Sequence[str]) -> TaskRule | None:
-        """The newest fitting rule that somebody gave, if any."""
+        """The newest fitting rule, None if there is none."""
         return next((rule for rule in reversed(self._tasks) if rule.fits(family, images, commands)), None)
 
 
-T = TypeVar("T")
-
-
 def _fits(*wanted: tuple[str | None, Sequence[str]]) -> bool:
-    """Whether each glob, where there is one, matches one of its values."""
+    """Does each glob that is given match one of its values?"""
     return all(glob is None or any(fnmatchcase(value, glob) for value in values) for glob, values in wanted)
 
 
 def _tagged(images: Sequence[str], text: str) -> bool:
-    """Whether an image's tag contains ``text``; a registry's port and a repository's name are not its tag."""
+    """Does an image's tag contain ``text``? The registry's port and the repository's name do not count."""
     names = (image.rsplit("/", 1)[-1].split("@", 1)[0] for image in images)
     return any(text in name.partition(":")[2] for name in names)
 
@@ -219,26 +233,14 @@ def _not_negative(seconds: float | None) -> None:
         raise ValueError("seconds must not be negative")
 
 
-OUT_OF_MEMORY: Final = "OUT_OF_MEMORY"
-IMAGE_PULL: Final = "IMAGE_PULL"
-CONTAINER_HEALTH: Final = "CONTAINER_HEALTH"
-ELB_HEALTH: Final = "ELB_HEALTH"
-SECRETS: Final = "SECRETS"
-SPOT: Final = "SPOT"
-FAILURES: Final = (OUT_OF_MEMORY, IMAGE_PULL, CONTAINER_HEALTH, ELB_HEALTH, SECRETS, SPOT)
-
-EXITED: Final = "EssentialContainerExited"
-NOT_STARTED: Final = "TaskFailedToStart"
-BY_SCHEDULER: Final = "ServiceSchedulerInitiated"
-KILLED: Final = 137  # by SIGKILL
-TERMINATED: Final = 143  # by SIGTERM
+# -- how tasks fail, in ECS's words -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """How a task looks that has failed: ``exit_code`` None where no container started.
+    """How a failed task is described. ``exit_code`` is None if no container started.
 
-    ``container_reason`` is that of the failing container; ``event`` what the service says of it after its own name.
+    ``container_reason`` is that of the failing container, ``event`` the text of the service's event.
     """
 
     stop_code: str
@@ -250,7 +252,7 @@ class End:
 
 
 def failed_end(kind: str, *, task: str, image: str, port: int, target_group: str) -> End:
-    """A task that fails as one of FAILURES; ``task`` is its id, ``image`` that of the container that fails."""
+    """The end of a task with one of FAILURES. ``task`` is its id, ``image`` that of the failing container."""
     if kind == OUT_OF_MEMORY:
         reason = "OutOfMemoryError: Container killed due to memory usage"
         text = "Essential container in task exited"

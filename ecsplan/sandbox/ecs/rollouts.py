@@ -1,12 +1,12 @@
 """What ECS does after UpdateService: deployments that roll out, fail, are rolled back or superseded.
 
-How a rollout goes is decided when it begins, by the rules given to the sandbox; from then on it is a list of entries in
-the region's agenda. Of ``seconds``, the time until it is decided (bake times and hooks come on top):
+The rules decide when a rollout begins how it ends. What follows are events on the region's agenda. ``seconds`` is the
+time until the end, without bake times and hooks:
 
-- COMPLETED: through the stages of its strategy (``stages``);
-- FAILED and ROLLED_BACK: as many tasks fail one after the other as the circuit breaker tolerates, the last at the end;
-  a rollback then takes ``rollout_seconds`` itself;
-- NEVER: a task fails after a third of it, then more and more rarely, as ECS throttles them.
+- COMPLETED: it goes through the stages of its strategy (``stages``);
+- FAILED and ROLLED_BACK: tasks fail one after the other, up to the circuit breaker's threshold, the last at the end;
+  a rollback then takes another ``rollout_seconds``;
+- NEVER: a task fails after a third of it, the next ones at growing intervals, as ECS throttles them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ STOPPED_BY_USER: Final = "Service deployment was stopped by the user."
 
 
 def begin(region: Region, service: Service, at: float) -> Deployment:
-    """A new PRIMARY deployment of the service as it is now set; whatever was PRIMARY is draining from here on."""
+    """Start a new PRIMARY deployment of the service with its present settings. It supersedes the others."""
     before = [deployment.revision for deployment in service.deployments]
     supersede(service, at)
     target = _revision(region, service, at)
@@ -73,7 +73,7 @@ def begin(region: Region, service: Service, at: float) -> Deployment:
 
 
 def _ends(rule: RolloutRule, service: Service) -> str:
-    """What a rehearsal tag comes to depends on the circuit breaker; without tasks nothing can fail."""
+    """How the rollout ends. With a rehearsal tag the circuit breaker decides; without tasks nothing fails."""
     if rule.ends is not None:
         return rule.ends
     breaker = service.doc["deploymentConfiguration"]["deploymentCircuitBreaker"]
@@ -85,7 +85,7 @@ def _ends(rule: RolloutRule, service: Service) -> str:
 
 
 def _seconds(region: Region, service: Service, deployment: Deployment, rule: RolloutRule) -> float:
-    """Without tasks there is nothing to wait for, unless it was ordered."""
+    """How long it takes: 0 without tasks, unless a rule has a time."""
     if rule.seconds is not None:
         return rule.seconds
     nothing = not service.desired and deployment.ends == outcomes.COMPLETED
@@ -93,7 +93,7 @@ def _seconds(region: Region, service: Service, deployment: Deployment, rule: Rol
 
 
 def _divide_traffic(service: Service, rollout: Rollout) -> None:
-    """All of the traffic to what is stable, where the strategy is one that shifts it."""
+    """Give all traffic to the stable revision, if the strategy shifts traffic."""
     if rollout.configuration["strategy"] != "ROLLING":
         rollout.production = {source.arn: 0.0 for source in rollout.sources} | {rollout.target.arn: 0.0}
         rollout.test = dict(rollout.production)
@@ -102,15 +102,15 @@ def _divide_traffic(service: Service, rollout: Rollout) -> None:
 
 
 def settled(region: Region, service: Service, at: float) -> None:
-    """As ``begin``, but already over and running: for services that were there before."""
+    """As ``begin``, but completed at once: for services that exist before the first request."""
     deployment = begin(region, service, at)
-    deployment.rollout.go_on(at)
+    deployment.rollout.start(at)
     service_tasks.launch(region, service, deployment, at, 0.0)
     _complete(region, service, deployment, at)
 
 
 def scale(region: Region, service: Service, at: float) -> None:
-    """Bring the number of running tasks of a deployment that has started them to what is desired."""
+    """Adjust the number of running tasks to the desired count, once the deployment has started its tasks."""
     deployment = service.primary
     if deployment is None:
         return
@@ -125,7 +125,7 @@ def scale(region: Region, service: Service, at: float) -> None:
 
 
 def fail(region: Region, service: Service, deployment: Deployment, failure: Failure, at: float) -> None:
-    """The deployment has failed; it is rolled back if ``failure`` says so, else it stays as it is."""
+    """The deployment fails. It is rolled back if ``failure.back``, else it stays as it is."""
     if not deployment.rolling:
         return
     deployment.state, deployment.updated_at = "FAILED", at
@@ -144,10 +144,10 @@ def fail(region: Region, service: Service, deployment: Deployment, failure: Fail
 
 
 def _roll_back(region: Region, service: Service, deployment: Deployment, stable: ServiceRevision, at: float) -> None:
-    """Go back to the last completed revision: a new PRIMARY of the same service deployment.
+    """Roll back to the last completed revision, with a new PRIMARY of the same service deployment.
 
-    The old tasks of a blue/green deployment still run, get all of the traffic again at once and go on; those of a
-    rolling one are replaced.
+    The old tasks of a blue/green deployment still run. They get all traffic back at once. Those of a rolling
+    deployment are replaced.
     """
     rollout = deployment.rollout
     rollout.status = "ROLLBACK_IN_PROGRESS"
@@ -171,7 +171,7 @@ def _roll_back(region: Region, service: Service, deployment: Deployment, stable:
 
 
 def stop_by_user(region: Region, service: Service, deployment: Deployment, at: float, *, back: bool) -> None:
-    """StopServiceDeployment: requested now, and done as soon as ``stop_seconds`` have passed."""
+    """StopServiceDeployment: it takes effect after ``stop_seconds``."""
     deployment.rollout.status = "ROLLBACK_REQUESTED" if back else "STOP_REQUESTED"
     deployment.rollout.updated_at = at
     if region.outcomes.stop_seconds:
@@ -187,7 +187,7 @@ def _stop(region: Region, service: Service, deployment: Deployment, at: float, *
 
 
 def supersede(service: Service, at: float) -> None:
-    """Whatever is rolling out will not end: what is on the agenda for it comes to nothing."""
+    """Stop all rollouts of the service. Their events on the agenda have no effect any more."""
     for deployment in service.deployments:
         deployment.status = "ACTIVE"
         if deployment.rollout.status in GOING_ON:
@@ -219,7 +219,7 @@ def _deployment(region: Region, service: Service, rollout: Rollout, target: Serv
 
 
 def happen(region: Region, event: Event, at: float) -> None:
-    """Carry out what is due: nothing, if the deployment is no longer rolling out."""
+    """Carry out an event. It has no effect if the deployment is no longer rolling out."""
     found = region.target(event)
     if found is None or not found[1].rolling:
         return
@@ -244,7 +244,7 @@ def happen(region: Region, event: Event, at: float) -> None:
 
 
 def _enter(region: Region, service: Service, deployment: Deployment, index: int, began: float, at: float) -> None:
-    """Begin a step of its stages; after the last one it is complete."""
+    """Enter a step of its stages. After the last one the deployment completes."""
     if not deployment.rolling:
         return
     steps = stages.steps(deployment)
@@ -264,7 +264,7 @@ def _enter(region: Region, service: Service, deployment: Deployment, index: int,
 
 
 def _act(region: Region, service: Service, deployment: Deployment, step: Step, at: float) -> None:
-    """What happens when a step is entered."""
+    """Carry out the action of a step that is entered."""
     match step.enter:
         case "launch":
             _launch(region, service, deployment, at)
@@ -281,7 +281,7 @@ def _act(region: Region, service: Service, deployment: Deployment, step: Step, a
 
 
 def _ask_hooks(region: Region, service: Service, deployment: Deployment, at: float) -> None:
-    """Ask the hooks of the stage one after the other, then enter the next one."""
+    """Ask the hooks of the stage one after the other, then enter the next step."""
     place = deployment.at_hooks
     if place is None or not deployment.rolling:
         return
@@ -289,7 +289,7 @@ def _ask_hooks(region: Region, service: Service, deployment: Deployment, at: flo
     left = stages.hooks_at(rollout, rollout.stage)[place.asked :]
     if not left:
         deployment.at_hooks = None
-        rollout.go_on(at)
+        rollout.start(at)
         _enter(region, service, deployment, place.index + 1, place.began + (at - place.since), at)
         return
     place.asked += 1
@@ -330,7 +330,7 @@ def ring_now(region: Region, rule: AlarmRule) -> None:
 
 def _launch(region: Region, service: Service, deployment: Deployment, at: float) -> None:
     """Start the tasks. Those ordered to fail before them take the first half of the time until the others run."""
-    deployment.rollout.go_on(at)
+    deployment.rollout.start(at)
     seconds = deployment.seconds * (1 - stages.LAUNCH_AT)
     if deployment.failures:
         series = Series(since=at, seconds=seconds / 4, times=deployment.failures)
@@ -340,7 +340,7 @@ def _launch(region: Region, service: Service, deployment: Deployment, at: float)
 
 
 def _fail_tasks(region: Region, service: Service, deployment: Deployment, at: float) -> None:
-    """Tasks that fail until the circuit breaker decides, or for ever."""
+    """Let tasks fail up to the circuit breaker's threshold, or for ever."""
     if deployment.ends == outcomes.NEVER:
         series = Series(since=at, seconds=max(deployment.seconds / 3, 0.1), times=None)
     else:
@@ -350,7 +350,7 @@ def _fail_tasks(region: Region, service: Service, deployment: Deployment, at: fl
 
 
 def _after_failure(region: Region, service: Service, deployment: Deployment, series: Series, at: float) -> None:
-    """The next task that fails, or what follows the last one."""
+    """Start the next task that fails, or what follows the last one."""
     if series.times is None:
         service_tasks.later(region, service, deployment, series, at)
     elif series.number < series.times:
@@ -363,7 +363,7 @@ def _after_failure(region: Region, service: Service, deployment: Deployment, ser
 
 
 def _trip(region: Region, service: Service, deployment: Deployment, at: float) -> None:
-    """The circuit breaker's decision."""
+    """The circuit breaker ends the rollout."""
     deployment.rollout.breaker = "TRIGGERED"
     back = deployment.ends == outcomes.ROLLED_BACK
     failure = Failure(

@@ -17,14 +17,16 @@ DEPLOYMENT_ONLY: Final = ("serviceConnectConfiguration", "volumeConfigurations",
 STARTS_DEPLOYMENT: Final = (
     "networkConfiguration", "platformVersion", "loadBalancers", "serviceRegistries", *DEPLOYMENT_ONLY,
 )  # fmt: skip
-#: What a service revision and a deployment remember of the service.
+#: The members of a service that its revisions and deployments keep.
 REMEMBERED: Final = (*STARTS_DEPLOYMENT, "launchType", "capacityProviderStrategy")
-#: Members that are taken over as they were sent.
+#: Members that are stored as they were sent.
 PLAIN: Final = (
     "platformVersion", "loadBalancers", "serviceRegistries", "placementConstraints", "healthCheckGracePeriodSeconds",
     "propagateTags", "enableECSManagedTags", "enableExecuteCommand", "availabilityZoneRebalancing",
     "deploymentController", "vpcLatticeConfigurations",
 )  # fmt: skip
+#: Stages at which AWS accepts hooks that invoke Lambda functions only. Source: BC, DeploymentLifecycleHook.
+NO_PAUSE: Final = ("TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT")
 _FEWEST_FAILURES: Final = 3
 _MOST_FAILURES: Final = 200
 _BREAKER: Final = ("resetOnHealthyTask", "thresholdConfiguration")
@@ -54,7 +56,7 @@ def created(params: Doc, cluster: Cluster, revision: Revision) -> Doc:
 
 
 def sent(params: Doc, current: Doc) -> Doc:
-    """The members that a request sets, as they will be described; what it leaves out is not among them."""
+    """Only the members that a request sets, as they will be described."""
     doc: Doc = {name: params[name] for name in PLAIN if name in params}
     if "networkConfiguration" in params:
         doc["networkConfiguration"] = network(params["networkConfiguration"])
@@ -85,7 +87,7 @@ def strategy(given: list[Doc]) -> list[Doc]:
 
 
 def configuration(current: Doc, given: Doc) -> Doc:
-    """A deploymentConfiguration laid over the present one: sub-fields merge, some blocks are reset (CDKD)."""
+    """A deploymentConfiguration merged into the current one. Some blocks are reset to their defaults (CDKD)."""
     doc = current | {k: v for k, v in given.items() if k not in _BLOCKS}
     for name, fill in _BLOCKS.items():
         if name in given:
@@ -108,7 +110,7 @@ def _first_configuration(*, daemon: bool) -> Doc:
 
 
 def _breaker(given: Doc, current: Doc) -> Doc:
-    """``enable`` and ``rollback`` are false unless sent; the newer members stay as they are."""
+    """``enable`` and ``rollback`` are false unless sent. The newer members keep their values."""
     kept = {k: v for k, v in current["deploymentCircuitBreaker"].items() if k in _BREAKER}
     return {"enable": False, "rollback": False} | kept | given
 
@@ -136,7 +138,7 @@ _BLOCKS: Final[dict[str, Any]] = {
 
 
 def _placement(entry: Doc) -> Doc:
-    """A spread over hosts is kept as one over instances."""
+    """A spread over ``host`` is stored as one over ``instanceId``."""
     return entry | {"field": "instanceId"} if entry.get("field") == "host" else entry
 
 
@@ -147,7 +149,7 @@ def _volume(entry: Doc) -> Doc:
 
 
 def _capacity(params: Doc, cluster: Cluster) -> Doc:
-    """A launch type or a strategy, never both; the cluster's default strategy is copied where neither is given."""
+    """A launch type or a strategy, never both. Without either, the cluster's default strategy is copied."""
     if params.get("launchType"):
         return {"launchType": params["launchType"]}
     given = params.get("capacityProviderStrategy") or cluster.default_strategy
@@ -174,14 +176,17 @@ def platform_family(revision: Revision) -> str:
 
 
 def threshold(configuration: Doc, desired: int) -> int:
-    """Failures that trip it. BOUNDED_PERCENT (50 unless said otherwise) of the desired count is rounded up and kept
-    within 3 and 200, UNBOUNDED_PERCENT is only rounded up, COUNT is the number itself. Source: BC, docs."""
+    """How many failed tasks trip the circuit breaker. BOUNDED_PERCENT (default 50) of the desired count is rounded up
+    and limited to 3 to 200. UNBOUNDED_PERCENT is only rounded up. COUNT is the number itself. Source: BC, docs."""
     given = configuration["deploymentCircuitBreaker"].get("thresholdConfiguration", {})
     kind, value = given.get("type", "BOUNDED_PERCENT"), int(given.get("value", 50))
     if kind == "COUNT":
         return max(1, value)
     share = -(-desired * value // 100)
     return max(1, share) if kind == "UNBOUNDED_PERCENT" else min(_MOST_FAILURES, max(_FEWEST_FAILURES, share))
+
+
+# -- what is refused --------------------------------------------------------------------------------------------------
 
 
 def check_capacity(params: Doc) -> None:
@@ -193,7 +198,7 @@ def check_capacity(params: Doc) -> None:
 
 
 def check_network(revision: Revision, configuration: Doc | None) -> None:
-    """An awsvpc task needs to know its subnets; any other must not be given some."""
+    """An awsvpc task needs subnets. Any other must not have them."""
     if revision.doc.get("networkMode") == "awsvpc":
         if not (configuration or {}).get("awsvpcConfiguration"):
             text = "Network Configuration must be provided when networkMode 'awsvpc' is specified."
@@ -210,7 +215,7 @@ def check_launch_type(revision: Revision, wanted: str) -> None:
 
 
 def check_fargate_placement(params: Doc, doc: Doc) -> None:
-    """Placement does not go with Fargate, not even an empty list of it."""
+    """Fargate accepts no placement, not even an empty list."""
     if doc.get("launchType") != "FARGATE":
         return
     for member, what in (("placementStrategy", "strategies"), ("placementConstraints", "constraints")):
@@ -219,7 +224,7 @@ def check_fargate_placement(params: Doc, doc: Doc) -> None:
 
 
 def check_ports(revision: Revision, doc: Doc) -> None:
-    """Load balancers and registries name a container, and a port of it, that the task definition must have."""
+    """The task definition must have the container and port that load balancers and registries name."""
     containers = {c["name"]: c for c in revision.doc["containerDefinitions"]}
     for entry in [*doc.get("loadBalancers", []), *doc.get("serviceRegistries", [])]:
         name, port = entry.get("containerName"), entry.get("containerPort")
@@ -237,10 +242,6 @@ def _maps(mapping: Doc, port: int | None) -> bool:
         low, _, high = mapping["containerPortRange"].partition("-")
         return port is not None and int(low) <= port <= int(high or low)
     return bool(mapping.get("containerPort") == port)
-
-
-#: Stages at which AWS accepts hooks that invoke Lambda functions only. Source: BC, DeploymentLifecycleHook.
-NO_PAUSE: Final = ("TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT")
 
 
 def check_hooks(configuration: Doc) -> None:

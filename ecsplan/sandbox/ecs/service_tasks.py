@@ -1,4 +1,4 @@
-"""The tasks of services: started, stopped, failing one after the other, and the service's events about that."""
+"""Starting, stopping and failing the tasks of services, and the service's events about that."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_SECONDS_BETWEEN_FAILURES: Final = 900.0
 
 
 def launch(region: Region, service: Service, deployment: Deployment, at: float, seconds: float) -> None:
-    """Start what is missing of the desired count; it runs after half of ``seconds``."""
+    """Start the tasks that are missing. They run after half of ``seconds``."""
     deployment.launched = True
     missing = deployment.desired - len(deployment.alive(at))
     tasks = [_make(region, service, deployment, seconds, at + seconds / 2) for _ in range(missing)]
@@ -60,17 +60,17 @@ def stop(region: Region, service: Service, tasks: list[Task], by: Deployment, at
 
 
 def fail(region: Region, service: Service, deployment: Deployment, series: Series, at: float) -> None:
-    """Start a task that fails; how, an order for tasks may say. Nothing happens if the rollout has ended."""
+    """Start a task that fails, in the way that a rule for tasks orders. No effect if the rollout has ended."""
     if not deployment.rolling:
         return
-    deployment.rollout.go_on(at)
+    deployment.rollout.start(at)
     until = series.until(at)
     text = _place(region, service, deployment, at, until)
     region.agenda.at(until, TaskFails(target=service.target(deployment), text=text, series=series))
 
 
 def failed(region: Region, service: Service, deployment: Deployment, text: str, at: float) -> None:
-    """One of its tasks has failed."""
+    """Count a failed task, and report it in an event."""
     deployment.failed_tasks += 1
     deployment.rollout.failures += 1
     deployment.updated_at = deployment.rollout.updated_at = at
@@ -79,7 +79,7 @@ def failed(region: Region, service: Service, deployment: Deployment, text: str, 
 
 
 def later(region: Region, service: Service, deployment: Deployment, series: Series, at: float) -> None:
-    """The next task of those that fail for ever: later and later, as ECS throttles them."""
+    """Start the next of endless failing tasks, at growing intervals, as ECS throttles them."""
     if deployment.failed_tasks % threshold(deployment.rollout.configuration, service.desired) == 0:
         add_event(region, service, "is unable to consistently start tasks successfully.", at)
     seconds = min(series.seconds * 2, _MOST_SECONDS_BETWEEN_FAILURES)
@@ -87,7 +87,7 @@ def later(region: Region, service: Service, deployment: Deployment, series: Seri
 
 
 def _place(region: Region, service: Service, deployment: Deployment, at: float, until: float) -> str:
-    """Start the task that fails, unless it finds no place; what the service's events will say of its end."""
+    """Start a failing task, unless it is not placed. Returns the text of the event for its end, "" for none."""
     if deployment.unplaced is not None:
         return f"was unable to place a task because {deployment.unplaced}"
     seconds = until - at
@@ -100,7 +100,7 @@ def _place(region: Region, service: Service, deployment: Deployment, at: float, 
 
 
 def _exits(rule: TaskRule | None) -> TaskRule:
-    """Exit code 1, with the log lines of a rule that says nothing of failing."""
+    """Exit code 1, with the log lines of a rule that orders no failure."""
     if rule is None:
         return TaskRule(exit_code=1)
     return TaskRule(
@@ -109,15 +109,18 @@ def _exits(rule: TaskRule | None) -> TaskRule:
 
 
 def recovered(deployment: Deployment) -> None:
-    """Its tasks are healthy: what failed before is forgotten, as far as the circuit breaker is set so."""
+    """Its tasks are healthy: reset the failure counts, if the circuit breaker is configured so."""
     deployment.failed_tasks = 0
     breaker = deployment.rollout.configuration["deploymentCircuitBreaker"]
     if breaker.get("resetOnHealthyTask", True) and deployment.ends == outcomes.COMPLETED:
         deployment.rollout.failures = 0
 
 
+# -- events, in ECS's words -------------------------------------------------------------------------------------------
+
+
 def add_event(region: Region, service: Service, text: str, at: float) -> None:
-    """``(service NAME) TEXT``; newest first, and ECS keeps the last hundred."""
+    """Add ``(service NAME) TEXT``. Events are newest first, and ECS keeps the last hundred."""
     event = {"id": region.ids.uuid(), "createdAt": at, "message": f"(service {service.name}) {text}"}
     service.events.insert(0, event)
     del service.events[KEPT_EVENTS:]
@@ -134,7 +137,7 @@ def _stopped(region: Region, service: Service, tasks: Sequence[Task], at: float)
 
 
 def _registered(region: Region, service: Service, verb: str, count: int, at: float) -> None:
-    """``registered`` or ``deregistered`` so many targets, in each of the service's target groups."""
+    """An event for each of the service's target groups; ``verb`` is registered or deregistered."""
     for balancer in service.doc["loadBalancers"] if count else ():
         if "targetGroupArn" in balancer:
             add_event(region, service, f"{verb} {count} targets in (target-group {balancer['targetGroupArn']})", at)

@@ -57,7 +57,7 @@ def create(region: Region, params: Doc) -> Doc:
 
 
 def _existing(region: Region, cluster: Cluster, params: Doc) -> Service | None:
-    """The service that the same request made before; any other of that name is in the way unless it is INACTIVE."""
+    """The service that the same request created before, if any. Raises if another one has that name and is ACTIVE."""
     key = (cluster.name, params["serviceName"])
     service = region.services.get(key)
     if service is None or service.status == "INACTIVE":
@@ -72,7 +72,7 @@ def controller(service: Service) -> str:
 
 
 def update(region: Region, params: Doc) -> Doc:
-    """Merge ``params`` into the service; a deployment begins only where something that it carries differs."""
+    """Merge ``params`` into the service. A deployment starts only if one of its own settings changes."""
     service = _active(region, region.cluster(params), params["service"])
     _by_controller(service, params)
     before, revision = service.task_definition, _wanted(region, service, params)
@@ -102,7 +102,7 @@ def _active(region: Region, cluster: Cluster, reference: str) -> Service:
 
 
 def _by_controller(service: Service, params: Doc) -> None:
-    """Who deploys the service decides what UpdateService may change."""
+    """Raise for what UpdateService may not change, given the deployment controller."""
     kind = controller(service)
     refused = [] if kind == "ECS" else sorted(params.keys() - CODE_DEPLOY)
     if not refused or (refused == ["forceNewDeployment"] and not params["forceNewDeployment"]):
@@ -172,7 +172,7 @@ def list_services(region: Region, params: Doc) -> Doc:
 
 
 def delete(region: Region, params: Doc) -> Doc:
-    """INACTIVE at once, since nothing has to drain here; still described, no longer listed."""
+    """The service is INACTIVE at once, since nothing has to drain. It is described, but no longer listed."""
     service = _active(region, region.cluster(params), params["service"])
     if service.desired and not params.get("force") and service.doc["schedulingStrategy"] == "REPLICA":
         raise common.invalid("The service cannot be stopped while it is scaled above 0.")
@@ -182,13 +182,16 @@ def delete(region: Region, params: Doc) -> Doc:
         for task in deployment.alive(region.now):
             why = {"stopCode": outcomes.BY_SCHEDULER, "stoppedReason": "Service was deleted."}
             task_docs.halt(task, region.now, region.now, why, 0)
-    rollouts.supersede(service, region.now)  # what is rolling out does not go on
+    rollouts.supersede(service, region.now)  # ends its rollout
     service.status, service.deployments = "INACTIVE", []
     return {"service": service_docs.describe(region, service)}
 
 
+# -- service deployments and revisions --------------------------------------------------------------------------------
+
+
 def list_deployments(region: Region, params: Doc) -> Doc:
-    """Newest first; ``createdAt`` has ``after`` and ``before``, both exclusive."""
+    """Newest first. ``createdAt`` has ``after`` and ``before``, both exclusive."""
     service = region.service(region.cluster(params), params["service"])
     if service is None:
         raise common.service_not_found()
@@ -226,9 +229,9 @@ def describe_revisions(region: Region, params: Doc) -> Doc:
 
 
 def stop_deployment(region: Region, params: Doc) -> Doc:
-    """Roll a deployment back that is still going on, or leave it as it is (ABORT).
+    """StopServiceDeployment: roll back a deployment in progress, or leave it as it is (ABORT).
 
-    The circuit breaker need not be configured for either.
+    Neither needs a circuit breaker.
     """
     arn = params["serviceDeploymentArn"]
     service, rollout = next(((s, r) for s, r in _rollouts(region) if r.arn == arn), (None, None))
@@ -243,7 +246,7 @@ def stop_deployment(region: Region, params: Doc) -> Doc:
 
 
 def continue_deployment(region: Region, params: Doc) -> Doc:
-    """ContinueServiceDeployment: let a deployment go on that waits at a PAUSE hook, or send it back."""
+    """ContinueServiceDeployment: continue or roll back a deployment that waits at a PAUSE hook."""
     arn = params["serviceDeploymentArn"]
     service, rollout = next(((s, r) for s, r in _rollouts(region) if r.arn == arn), (None, None))
     if service is None or rollout is None:

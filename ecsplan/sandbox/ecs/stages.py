@@ -24,14 +24,15 @@ from .state import AlarmRings, Deployment, Doc, Failure, HookAnswers, HookExpire
 LAUNCH_AT: Final = 0.2
 SCALED_AT: Final = 0.6
 DRAIN_AT: Final = 0.8
+_ALARM: Final = "alarm detected."
 Action = Literal["", "launch", "fail tasks", "recover", "drain", "shift test traffic", "shift traffic"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A stage, or a part of one. ``enter`` happens first. The step is over when ``share`` of the deployment's seconds
-    and ``minutes`` of bake times have passed since the beginning; then its hooks are asked. The ``last`` one ends only
-    by what ``enter`` has started. ``percent`` is the share of the traffic that it shifts.
+    """A stage, or a part of one. ``enter`` is carried out first. The step is over when ``share`` of the deployment's
+    seconds and ``minutes`` of bake times have passed since the beginning; then its hooks are asked. A ``last`` step
+    ends only by what ``enter`` has started. ``percent`` is the share of the traffic that it shifts.
     """
 
     stage: str
@@ -43,7 +44,7 @@ class Step:
 
 
 def steps(deployment: Deployment) -> list[Step]:
-    """The way of a deployment; always the same for the same one."""
+    """The steps of a deployment, always the same for the same deployment."""
     if deployment.rollout.rollback is not None:
         return [
             Step(stage="SCALE_UP", share=LAUNCH_AT),
@@ -55,7 +56,7 @@ def steps(deployment: Deployment) -> list[Step]:
 
 def _forward(deployment: Deployment) -> Iterator[Step]:
     rollout = deployment.rollout
-    begin = LAUNCH_AT if deployment.ends == outcomes.COMPLETED else 0.0  # those that fail do so from the beginning
+    begin = LAUNCH_AT if deployment.ends == outcomes.COMPLETED else 0.0  # failing tasks start at once
     if len(rollout.sources) > 1:
         yield Step(stage="RECONCILE_SERVICE", share=begin / 2)
     yield Step(stage="PRE_SCALE_UP", share=begin)
@@ -78,7 +79,7 @@ def _forward(deployment: Deployment) -> Iterator[Step]:
 
 
 def _shifts(configuration: Doc) -> Iterator[Step]:
-    """The traffic, from the old service revision to the new one."""
+    """The steps that shift the traffic from the old service revision to the new one."""
     yield Step(stage="TEST_TRAFFIC_SHIFT", share=0.68, enter="shift test traffic", percent=100.0)
     yield Step(stage="POST_TEST_TRAFFIC_SHIFT", share=0.72)
     percents, pause = shares_of(configuration)
@@ -93,7 +94,7 @@ def _shifts(configuration: Doc) -> Iterator[Step]:
 
 
 def shares_of(configuration: Doc) -> tuple[list[float], float]:
-    """The shares of production traffic in percent, one after the other, and the minutes between them (BC)."""
+    """The shares of production traffic in percent, in order, and the minutes between them (BC)."""
     if configuration["strategy"] == "CANARY":
         canary = configuration.get("canaryConfiguration", {})
         first = float(canary.get("canaryPercent", 5.0))
@@ -113,12 +114,15 @@ def _shifting_minutes(configuration: Doc) -> float:
 
 
 def shift(deployment: Deployment, percent: float) -> None:
-    """So much production traffic for the new service revision, the rest for the one that has it now."""
+    """Give ``percent`` of the production traffic to the new service revision, the rest to the one that has it now."""
     weights, target = deployment.rollout.production, deployment.rollout.target.arn
     weights[target] = percent
     for arn, weight in weights.items():
         if arn != target and weight:
             weights[arn] = round(100.0 - percent, 1)
+
+
+# -- lifecycle hooks --------------------------------------------------------------------------------------------------
 
 
 def hooks_at(rollout: Rollout, stage: str) -> list[Doc]:
@@ -132,7 +136,7 @@ def hooks_at(rollout: Rollout, stage: str) -> list[Doc]:
 def ask_hook(
     region: Region, service: Service, deployment: Deployment, hook: Doc, stage: str, at: float
 ) -> HookAnswers | None:
-    """Start a hook: its answer if it is given at once, else None, and its end is on the agenda."""
+    """Start a hook. Returns its answer if it is given at once, else None: its end is on the agenda."""
     rollout, timeout = deployment.rollout, hook["timeoutConfiguration"]
     expires = at + region.outcomes.minute_seconds * timeout["timeoutInMinutes"]
     target, number = service.target(deployment), region.ids.uuid()
@@ -142,7 +146,7 @@ def ask_hook(
         "expiresAt": expires,
         "timeoutAction": timeout["action"],
     }
-    rollout.go_on(at)
+    rollout.start(at)
     rollout.updated_at = at
     rollout.hooks.append(detail)
     region.agenda.at(expires, HookExpires(target=target, hook=number))
@@ -159,7 +163,7 @@ def ask_hook(
 
 
 def waiting_hook(rollout: Rollout, hook_id: str, *statuses: str) -> Doc | None:
-    """The detail of the hook, if it has one of ``statuses``."""
+    """The detail of the hook if it has one of ``statuses``, else None."""
     found = (detail for detail in rollout.hooks if detail["hookId"] == hook_id)
     return next((detail for detail in found if detail["status"] in statuses), None)
 
@@ -182,7 +186,7 @@ def hook_expired(rollout: Rollout, detail: Doc) -> Failure | None:
 
 
 def continue_hook(rollout: Rollout, hook_id: str, action: str) -> Failure | None:
-    """ContinueServiceDeployment; raises InvalidParameterException unless that hook is waiting."""
+    """ContinueServiceDeployment. Raises InvalidParameterException unless that hook is waiting."""
     detail = waiting_hook(rollout, hook_id, "AWAITING_ACTION")
     if detail is None or rollout.status != "IN_PROGRESS":
         raise common.invalid("The lifecycle hook is not waiting for an action.")
@@ -198,11 +202,11 @@ def _failure(reason: str) -> Failure:
     return Failure(state_reason=reason, event=reason, reason=reason, back=True)
 
 
-_ALARM = "alarm detected."
+# -- CloudWatch alarms ------------------------------------------------------------------------------------------------
 
 
 def plan_alarms(region: Region, service: Service, deployment: Deployment, at: float) -> None:
-    """Put the alarms on the agenda that were ordered for a time after the beginning."""
+    """Put the alarms with a time on the agenda."""
     for rule in deployment.alarms:
         if rule.seconds is not None:
             event = AlarmRings(target=service.target(deployment), name=rule.name)
@@ -210,13 +214,13 @@ def plan_alarms(region: Region, service: Service, deployment: Deployment, at: fl
 
 
 def alarm_fits(region: Region, service: Service, deployment: Deployment, rule: AlarmRule) -> bool:
-    """Whether ``rule`` is for this service and the images of the deployment."""
+    """Is ``rule`` for this service and the images of the deployment?"""
     revision = task_definitions.known(region, deployment.revision.task_definition)
     return rule.fits(service.name, revision.images if revision else [])
 
 
 def ring_alarm(deployment: Deployment, name: str) -> Failure | None:
-    """The alarm goes off: how the deployment fails, None if it does not watch the alarm or is not rolling out."""
+    """The alarm goes off. None if the deployment does not watch the alarm or is not rolling out."""
     rollout = deployment.rollout
     watched = rollout.configuration.get("alarms", {})
     if not watched.get("enable") or name not in watched["alarmNames"]:

@@ -1,7 +1,7 @@
-"""What one region of the embedded AWS knows: clusters, task definitions, services, deployments and tasks.
+"""The state of ECS in one region: clusters, task definitions, services, deployments, tasks, and the events to come.
 
-Plain records. The modules beside this one change them, always under the sandbox's lock. Documents (``Doc``) are shaped
-like AWS's answers.
+Plain records. The modules of this package change them, always under the sandbox's lock. Documents (``Doc``) have the
+shape of AWS's answers.
 
 Nothing runs in the background. Each operation first lets everything happen that is due by the clock, in order of time
 and with that time as its timestamp. So the answers depend on the requests and on the clock alone, not on how often or
@@ -23,13 +23,15 @@ from .outcomes import AlarmRule, Outcomes
 Doc = dict[str, Any]
 
 
+# -- what is going to happen ------------------------------------------------------------------------------------------
+
 #: The deployment that an event is about: cluster, service, id of the deployment.
 Target = tuple[str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that happens to a deployment, unless that is no longer rolling out when it is due."""
+    """Something that happens to a deployment. It has no effect if the deployment is no longer rolling out by then."""
 
     target: Target
 
@@ -94,7 +96,7 @@ class HookExpires(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StopTakesEffect(Event):
-    """What StopServiceDeployment requested is done; ``back``: it is rolled back."""
+    """StopServiceDeployment takes effect. ``back``: the deployment is rolled back."""
 
     back: bool
 
@@ -111,10 +113,13 @@ class Agenda:
         self._added += 1
 
     def settle(self, now: float, happen: Callable[[Event, float], None]) -> None:
-        """Call ``happen(event, when)`` for each event due at ``now`` or before, also for those that it adds."""
+        """Call ``happen(event, when)`` for each event due at ``now`` or before, including those that it adds."""
         while self._due and self._due[0][0] <= now:
             when, _, event = heapq.heappop(self._due)
             happen(event, when)
+
+
+# -- what there is ----------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -130,7 +135,7 @@ class Cluster:
 
 @dataclass
 class Revision:
-    """A revision of a task definition; ``doc`` is the taskDefinition as described, with its status."""
+    """A revision of a task definition. ``doc`` is the taskDefinition as described, with its status."""
 
     arn: str
     family: str
@@ -149,7 +154,7 @@ class Revision:
 
 @dataclass
 class ServiceRevision:
-    """What a deployment deploys; ``settings`` are the members of the service that it carries."""
+    """What a deployment deploys. ``settings`` are the members of the service that it keeps."""
 
     arn: str
     task_definition: str
@@ -159,8 +164,10 @@ class ServiceRevision:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why a deployment fails: in its rolloutStateReason, after "deployment failed: " in an event, as statusReason of
-    the service deployment; and whether it is rolled back."""
+    """Why a deployment fails, and whether it is rolled back (``back``).
+
+    ``state_reason`` is its rolloutStateReason, ``reason`` the statusReason of the service deployment, ``event`` the
+    text after "deployment failed: " in the service's event, "" for no event."""
 
     state_reason: str
     event: str
@@ -170,7 +177,7 @@ class Failure:
 
 @dataclass
 class Rollout:
-    """A service deployment, as ListServiceDeployments knows it; a rollback belongs to the one that it undoes.
+    """A service deployment, as ListServiceDeployments lists it. A rollback belongs to the one that it undoes.
 
     ``production`` and ``test`` are the shares of the traffic in percent, by ARN of the service revision; empty where
     the strategy shifts no traffic.
@@ -196,16 +203,16 @@ class Rollout:
     production: dict[str, float] = field(default_factory=dict)
     test: dict[str, float] = field(default_factory=dict)
 
-    def go_on(self, at: float) -> None:
-        """It is no longer PENDING."""
+    def start(self, at: float) -> None:
+        """A PENDING service deployment is IN_PROGRESS from now on."""
         if self.status == "PENDING":
             self.status, self.started_at = "IN_PROGRESS", at
 
 
 @dataclass
 class AtHooks:
-    """Where a deployment is that has asked hooks: the stage's ``index`` among its steps, when the first step ``began``,
-    ``since`` when it has been at the hooks of this stage, and how many of them it has ``asked``."""
+    """A deployment that is at the hooks of a stage: the ``index`` of its step, when the first step ``began``, ``since``
+    when it has been at these hooks, and how many of them it has ``asked``."""
 
     index: int
     began: float
@@ -217,7 +224,7 @@ class AtHooks:
 class Deployment:
     """An entry of a service's ``deployments``.
 
-    ``ends``, ``seconds``, ``failures``, ``unplaced`` and ``alarms`` are its outcome, fixed by rules when it began.
+    ``ends``, ``seconds``, ``failures``, ``unplaced`` and ``alarms`` are its outcome. Rules fix them when it begins.
     """
 
     id: str
@@ -250,7 +257,7 @@ class Deployment:
 
 @dataclass
 class Task:
-    """A task; its status at a moment follows from its times (epoch seconds), of which later ones may be unknown yet."""
+    """A task. Its status follows from its times (epoch seconds). None is a time that is not known yet."""
 
     arn: str
     cluster: str
@@ -277,7 +284,7 @@ class Task:
         return self.running_at is not None and now >= self.running_at
 
     def has_exited(self, now: float) -> bool:
-        """Its containers have ended, even where the task is still being cleaned up."""
+        """Have its containers ended? The task itself may still be DEPROVISIONING."""
         ended = self.stopped_at if self.deprovisioning_at is None else self.deprovisioning_at
         return ended is not None and now >= ended
 
@@ -293,16 +300,16 @@ class Task:
         return "PENDING" if now >= self.pending_at else "PROVISIONING"
 
     def wanted(self, now: float) -> str:
-        """The desired status: STOPPED as soon as ECS has decided that it is to stop."""
+        """The desired status: STOPPED as soon as it is to stop."""
         ending = self.stopping_at if self.stopping_at is not None else self.stopped_at
         return "STOPPED" if ending is not None and now >= ending else "RUNNING"
 
 
 @dataclass
 class Service:
-    """A service; ``doc`` holds what was set, with defaults, the rest of its description is computed when asked.
+    """A service. ``doc`` holds its settings with defaults; the rest of its description is computed.
 
-    ``stable`` is the revision of its last completed deployment: what a rollback goes back to.
+    ``stable`` is the revision of its last completed deployment, to which a rollback returns.
     """
 
     arn: str
@@ -324,13 +331,13 @@ class Service:
         return next((d for d in self.deployments if d.status == "PRIMARY"), None)
 
     def target(self, deployment: Deployment) -> Target:
-        """One of its deployments, as events name it."""
+        """One of its deployments, as events refer to it."""
         return (self.cluster, self.name, deployment.id)
 
 
 @dataclass
 class Region:
-    """One region's state, with what its operations need from outside: the moment, ids, outcomes, a place for logs."""
+    """One region's state, and what all regions share: ids, outcomes, logs. ``now`` is the time of the current event."""
 
     name: str
     ids: common.Ids
@@ -350,7 +357,7 @@ class Region:
         return common.arn("ecs", self.name, resource)
 
     def cluster(self, params: Mapping[str, Any], key: str = "cluster") -> Cluster:
-        """The ACTIVE cluster that ``params`` names, ``default`` if none; raises ClusterNotFoundException."""
+        """The ACTIVE cluster that ``params`` names, else ``default``. Raises ClusterNotFoundException."""
         given = str(params.get(key) or "default")
         cluster = self.clusters.get(common.short(given))
         if cluster is None or cluster.status != "ACTIVE" or (given.startswith("arn:") and given != cluster.arn):

@@ -15,7 +15,7 @@ from .state import Doc, Region, Revision
 
 
 def register(region: Region, params: Doc) -> Doc:
-    """Always a new revision, however equal to the one before; numbers are never used twice."""
+    """Always makes a new revision, even if nothing differs. Numbers are never used twice."""
     definition_inputs.check(params)
     doc = definition_inputs.described(params)
     labels = definition_inputs.new_tags(params.get("tags"))
@@ -31,7 +31,7 @@ def register(region: Region, params: Doc) -> Doc:
 
 
 def find(region: Region, reference: str) -> Revision:
-    """The revision that ``family``, ``family:revision`` or an ARN names; a bare family means its newest ACTIVE one."""
+    """The revision of ``family:revision``, an ARN or ``family`` (its newest ACTIVE one). Raises ClientException."""
     family, number = _split(region, reference)
     if any(r.number == number and r.status == "DELETE_IN_PROGRESS" for r in region.families.get(family, [])):
         drop_deleted(region)
@@ -45,13 +45,13 @@ def find(region: Region, reference: str) -> Revision:
 
 
 def known(region: Region, arn: str) -> Revision | None:
-    """The revision of that ARN, or None when it was deleted."""
+    """The revision of that ARN, None if it was deleted."""
     family, number = _split(region, arn)
     return next((r for r in region.families.get(family, []) if r.number == number), None)
 
 
 def usable(region: Region, reference: str, refuse: Callable[[str], Exception]) -> Revision:
-    """As ``find``, for what is to run: a revision that is not ACTIVE is refused, with ``refuse``'s kind of error."""
+    """As ``find``, for a revision that is to run. Raises ``refuse(message)`` unless it is ACTIVE."""
     revision = find(region, reference)
     if revision.status != "ACTIVE":
         raise refuse("TaskDefinition is inactive")
@@ -67,7 +67,7 @@ def describe(region: Region, params: Doc) -> Doc:
 
 
 def list_revisions(region: Region, params: Doc) -> Doc:
-    """``familyPrefix`` is the whole name of a family, in spite of its name."""
+    """``familyPrefix`` is the whole name of a family, despite its name."""
     status, family = params.get("status", "ACTIVE"), params.get("familyPrefix")
     found = [
         r for f in sorted(region.families) if family in (None, f) for r in region.families[f] if r.status == status
@@ -80,7 +80,7 @@ def list_revisions(region: Region, params: Doc) -> Doc:
 
 
 def list_families(region: Region, params: Doc) -> Doc:
-    """Families by prefix; ACTIVE have an ACTIVE revision, INACTIVE have none."""
+    """Families by prefix. ACTIVE families have an ACTIVE revision, INACTIVE ones have none."""
     status, prefix = params.get("status", "ALL"), params.get("familyPrefix", "")
     found = [
         family
@@ -98,7 +98,7 @@ def _family_status(revisions: list[Revision], wanted: str) -> bool:
 
 
 def deregister(region: Region, params: Doc) -> Doc:
-    """INACTIVE from now on: what runs on it goes on, nothing new may use it."""
+    """The revision is INACTIVE from now on. What runs on it continues; nothing new may use it."""
     reference = params["taskDefinition"]
     if _split(region, reference)[1] is None:
         raise common.client(f"Missing revision: taskDefinition '{reference}' must be family:revision or an ARN.")
@@ -112,7 +112,7 @@ def deregister(region: Region, params: Doc) -> Doc:
 
 
 def delete(region: Region, params: Doc) -> Doc:
-    """Only what is INACTIVE; it stays DELETE_IN_PROGRESS while a service or a task uses it."""
+    """Only INACTIVE revisions. A revision stays DELETE_IN_PROGRESS while a service or a task uses it."""
     if not 1 <= len(params["taskDefinitions"]) <= 10:
         raise common.invalid("task definitions can have at most 10 items.")
     deleted, failures = [], []
@@ -135,7 +135,7 @@ def delete(region: Region, params: Doc) -> Doc:
 
 
 def drop_deleted(region: Region) -> None:
-    """Forget the revisions to be deleted that nothing uses any more."""
+    """Remove the revisions in DELETE_IN_PROGRESS that nothing uses any more."""
     doomed = {r.arn for revisions in region.families.values() for r in revisions if r.status == "DELETE_IN_PROGRESS"}
     if not doomed:
         return

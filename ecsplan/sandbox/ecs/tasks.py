@@ -1,4 +1,4 @@
-"""One-off tasks: running, stopping, listing, describing. What a task is made of is in ``task_docs``."""
+"""The operations on tasks: running, stopping, listing, describing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEVER_REPLAYED: Final = "Unable to reuse clientToken: the parameters differ fro
 
 
 def run(region: Region, params: Doc, unplaced: Doc | None = None, unplaced_count: int = 1) -> Doc:
-    """Start ``count`` tasks; with ``unplaced`` (an ordered failure) so many are not placed, each answered as that."""
+    """Start ``count`` tasks. ``unplaced_count`` of them are not placed if there is ``unplaced``, an ordered failure."""
     cluster = region.cluster(params)
     token = (cluster.name, params.get("clientToken", ""))
     if token[1] and token in region.run_tokens:
@@ -29,7 +29,7 @@ def run(region: Region, params: Doc, unplaced: Doc | None = None, unplaced_count
     count = params.get("count", 1)
     refused = [{"arn": cluster.arn} | unplaced] * min(count, unplaced_count) if unplaced else []
     tasks = [_start(region, params, cluster, revision) for _ in range(count - len(refused))]
-    if token[1] and tasks:  # where nothing was started there is nothing to be replayed
+    if token[1] and tasks:  # without a task there is nothing to replay
         region.run_tokens[token] = (params, [task.arn for task in tasks])
     return {"tasks": [task_docs.describe(task, region.now) for task in tasks], "failures": refused}
 
@@ -72,7 +72,7 @@ def _launch_type(params: Doc, cluster: Cluster) -> str | None:
 
 
 def _start(region: Region, params: Doc, cluster: Cluster, revision: Revision) -> Task:
-    """A task with its whole future: how it ends was decided when it began."""
+    """A task with its whole future: the rules decide now how it ends."""
     strategy = params.get("capacityProviderStrategy") or cluster.default_strategy
     capacity = {"launchType": _launch_type(params, cluster) or "FARGATE"}
     if strategy and not params.get("launchType"):
@@ -98,7 +98,7 @@ def _start(region: Region, params: Doc, cluster: Cluster, revision: Revision) ->
 
 
 def stop(region: Region, params: Doc) -> Doc:
-    """SIGTERM, then SIGKILL; the service of a task starts another one in its place."""
+    """SIGTERM, then SIGKILL. If the task belongs to a service, the service starts another one."""
     task = _find(region, region.cluster(params), params["task"])
     if task is None:
         raise common.invalid("The referenced task was not found.")
@@ -164,7 +164,7 @@ def _find(region: Region, cluster: Cluster, reference: str) -> Task | None:
 
 
 def _forgotten(task: Task, now: float) -> bool:
-    """Stopped tasks can be described for an hour."""
+    """Is it no longer described? ECS shows stopped tasks for an hour."""
     return task.stopped_at is not None and task.stopped_at < now - KEPT_SECONDS
 
 
