@@ -22,8 +22,8 @@ from ecsplan.core.normalize import normal
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Outcome
 from ecsplan.sandbox import Sandbox
-from ecsplan.sandbox.exchange import Incoming
 from ecsplan.sandbox.rates import rate_of
+from ecsplan.sandbox.wire import Incoming
 from tests.support import toml
 from tests.support.direct import Direct, site
 from tests.support.fleet import CLUSTERS, SERVICES, fleet

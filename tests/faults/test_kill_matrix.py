@@ -23,7 +23,7 @@ from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc, Identity, Plan
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Deployment, Journal, Outcome, open_store, unfinished
-from ecsplan.sandbox.outcomes import Outcomes, RolloutRule, TaskRule
+from ecsplan.sandbox.ecs.outcomes import Outcomes, RolloutRule, TaskRule
 from tests.faults.conftest import Points
 from tests.support.cloud import TROUBLES, Cloud, Killed, Point, Wire
 from tests.support.paths import EXAMPLES

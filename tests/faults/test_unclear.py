@@ -16,7 +16,7 @@ from ecsplan.cli.options import Given
 from ecsplan.core.errors import AwsError, Exit
 from ecsplan.core.model import Call
 from ecsplan.journal import Deployment, Outcome
-from ecsplan.sandbox.outcomes import TaskRule
+from ecsplan.sandbox.ecs.outcomes import TaskRule
 from tests.faults.test_kill_matrix import Stage, Story, nothing, staged
 from tests.support.cloud import Killed, Wire
 

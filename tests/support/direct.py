@@ -17,7 +17,7 @@ from ecsplan.core.model import Call, Doc, Identity, to_data
 from ecsplan.core.ports import Answer
 from ecsplan.journal import Origin, open_store
 from ecsplan.sandbox import Sandbox
-from ecsplan.sandbox.exchange import Incoming
+from ecsplan.sandbox.wire import Incoming
 from tests.support.world import ACCOUNT, REGION, Clock
 
 PREFIX = {"ecs": "AmazonEC2ContainerServiceV20141113", "events": "AWSEvents"}

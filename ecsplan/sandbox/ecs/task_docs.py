@@ -1,4 +1,4 @@
-"""What a task is made of and how it is described, for one-off tasks and those of services alike."""
+"""Making, ending and describing tasks, both one-off tasks and those of services."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from . import failures
-from .failures import End
-from .outcomes import TaskRule
-from .service_defaults import platform_family
+from . import outcomes
+from .outcomes import End, TaskRule
+from .service_inputs import platform_family
 from .state import Cluster, Doc, Region, Revision, Task
 
-#: When, of the time that a task has, it is pending and running.
+#: The shares of a task's time after which it is pending and running.
 PENDING_AT: Final = 0.1
 RUNNING_AT: Final = 0.3
-#: How much of its time a task that ends by itself is being cleaned up in, at the end of it.
+#: The share of its time, at the end, in which a task that ends by itself is DEPROVISIONING.
 DEPROVISIONING: Final = 0.05
 PLATFORM_VERSION: Final = "1.4.0"
-#: Named by tasks that fail the health checks of a load balancer which their service does not have.
+#: For tasks that fail the health checks of a load balancer although their service has none.
 NO_TARGET_GROUP: Final = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/sandbox/0000000000000000"
 
 
@@ -32,7 +31,7 @@ def make(
     seconds: float,
     running_at: float | None = None,
 ) -> Task:
-    """A new task; it starts within ``seconds`` from now, or at ``running_at``, and never ends by itself."""
+    """A new task. It starts within ``seconds`` from now, or at ``running_at``, and does not end by itself."""
     arn = region.arn(f"task/{cluster.name}/{region.ids.hex()}")
     task = Task(
         arn=arn,
@@ -54,7 +53,7 @@ def make(
 
 
 def stay(region: Region, task: Task, rule: TaskRule) -> None:
-    """Have ``task`` stay in the status that the rule names, until somebody stops it."""
+    """Let ``task`` stay in the status of ``rule.stays`` until it is stopped."""
     if rule.stays == "RUNNING":
         _write(task, rule, region.now + region.outcomes.task_seconds)
         return
@@ -66,7 +65,7 @@ def stay(region: Region, task: Task, rule: TaskRule) -> None:
 
 
 def end(task: Task, rule: TaskRule, when: float, balancers: Sequence[Doc] = ()) -> End:
-    """Have ``task`` stop at ``when`` as ``rule`` says, its log lines written by then; what it will look like.
+    """Let ``task`` stop at ``when`` as ``rule`` orders, with its log lines written by then. Returns its end.
 
     ``balancers`` are the loadBalancers of its service.
     """
@@ -75,7 +74,7 @@ def end(task: Task, rule: TaskRule, when: float, balancers: Sequence[Doc] = ()) 
     task.stopping_at = task.deprovisioning_at = exited
     task.stopped_at, task.health = when, last.health
     task.stop = {"stopCode": last.stop_code, "stoppedReason": rule.stopped_reason or last.stopped_reason}
-    if last.stop_code == failures.NOT_STARTED:
+    if last.stop_code == outcomes.NOT_STARTED:
         task.running_at = None
         reason = rule.reason or last.container_reason
         task.exits = {name: {"reason": reason} if reason else {} for name in task.exits}
@@ -101,10 +100,10 @@ def end(task: Task, rule: TaskRule, when: float, balancers: Sequence[Doc] = ()) 
 def _end(task: Task, rule: TaskRule, balancers: Sequence[Doc]) -> End:
     first = next((b for b in balancers if "targetGroupArn" in b), {})
     images = {c["name"]: c["image"] for c in _containers(task.revision)}
-    kind = rule.failure or (None if rule.started else failures.IMAGE_PULL)
+    kind = rule.failure or (None if rule.started else outcomes.IMAGE_PULL)
     if kind is None:
-        return End(stop_code=failures.EXITED, stopped_reason="Essential container in task exited")
-    return failures.end(
+        return End(stop_code=outcomes.EXITED, stopped_reason="Essential container in task exited")
+    return outcomes.failed_end(
         kind,
         task=task.id,
         image=images[failing_container(task.revision, rule)],
@@ -114,14 +113,14 @@ def _end(task: Task, rule: TaskRule, balancers: Sequence[Doc]) -> End:
 
 
 def failing_container(revision: Revision, rule: TaskRule) -> str:
-    """The container that an ordered failure is about: the first one named in exit_codes, else the first essential."""
+    """The container that an ordered failure is about: the first in exit_codes, else the first essential one."""
     named = [name for name, code in rule.exit_codes.items() if code]
     essential = [c["name"] for c in _containers(revision) if c["essential"]]
     return str((named or essential)[0])
 
 
 def _write(task: Task, rule: TaskRule, until: float) -> None:
-    """The rule's lines, to the streams of the essential containers, or of those that exit_codes names."""
+    """Write the rule's lines to the streams of the essential containers, or of those in exit_codes."""
     for container in _containers(task.revision):
         name = container["name"]
         if name in task.streams and (name in rule.exit_codes or (container["essential"] and not rule.exit_codes)):
@@ -129,7 +128,7 @@ def _write(task: Task, rule: TaskRule, until: float) -> None:
 
 
 def halt(task: Task, at: float, stopped_at: float, stop: Doc, exit_code: int) -> None:
-    """Stop ``task`` at ``at``, before it ends by itself; containers that had not started have no exit code."""
+    """Stop ``task`` at ``at``, before it ends by itself. Containers that had not started have no exit code."""
     task.stopping_at, task.deprovisioning_at, task.stopped_at = at, None, stopped_at
     task.stop, task.health = stop, "UNKNOWN"
     started = task.has_started(at)
@@ -141,14 +140,14 @@ def halt(task: Task, at: float, stopped_at: float, stop: Doc, exit_code: int) ->
 
 
 def commands(revision: Revision, overrides: Doc) -> list[str]:
-    """Each container's command as one string, overridden where the task overrides it."""
+    """Each container's command as one string, with the task's overrides."""
     over = {o.get("name"): o["command"] for o in overrides.get("containerOverrides", []) if "command" in o}
     containers = revision.doc["containerDefinitions"]
     return [" ".join(over.get(c["name"], c.get("command", []))) for c in containers]
 
 
 def _static(arn: str, cluster: Cluster, revision: Revision, doc: Doc, overrides: Doc) -> Doc:
-    """The members that do not change while the task lives."""
+    """The members that never change."""
     given = {o["name"]: o for o in overrides.get("containerOverrides", [])}
     listed = [given.get(c["name"], {"name": c["name"]}) for c in revision.doc["containerDefinitions"]]
     answer: Doc = {

@@ -7,16 +7,18 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from . import defaults, errors, validation
-from .paging import page
+from ecsplan.sandbox import common
+from ecsplan.sandbox.common import page
+
+from . import definition_inputs
 from .state import Doc, Region, Revision
 
 
 def register(region: Region, params: Doc) -> Doc:
-    """Always a new revision, however equal to the one before; numbers are never used twice."""
-    validation.task_definition(params)
-    doc = defaults.task_definition(params)
-    labels = validation.tags(params.get("tags"))
+    """Always makes a new revision, even if nothing differs. Numbers are never used twice."""
+    definition_inputs.check(params)
+    doc = definition_inputs.described(params)
+    labels = definition_inputs.new_tags(params.get("tags"))
     family = doc["family"]
     number = region.last_revision.get(family, 0) + 1
     region.last_revision[family] = number
@@ -29,7 +31,7 @@ def register(region: Region, params: Doc) -> Doc:
 
 
 def find(region: Region, reference: str) -> Revision:
-    """The revision that ``family``, ``family:revision`` or an ARN names; a bare family means its newest ACTIVE one."""
+    """The revision of ``family:revision``, an ARN or ``family`` (its newest ACTIVE one). Raises ClientException."""
     family, number = _split(region, reference)
     if any(r.number == number and r.status == "DELETE_IN_PROGRESS" for r in region.families.get(family, [])):
         drop_deleted(region)
@@ -38,18 +40,18 @@ def find(region: Region, reference: str) -> Revision:
         revisions = [r for r in revisions if r.status == "ACTIVE"][-1:]
     found = [r for r in revisions if number is None or r.number == number]
     if not found:
-        raise errors.client("Unable to describe task definition.")
+        raise common.client("Unable to describe task definition.")
     return found[0]
 
 
 def known(region: Region, arn: str) -> Revision | None:
-    """The revision of that ARN, or None when it was deleted."""
+    """The revision of that ARN, None if it was deleted."""
     family, number = _split(region, arn)
     return next((r for r in region.families.get(family, []) if r.number == number), None)
 
 
 def usable(region: Region, reference: str, refuse: Callable[[str], Exception]) -> Revision:
-    """As ``find``, for what is to run: a revision that is not ACTIVE is refused, with ``refuse``'s kind of error."""
+    """As ``find``, for a revision that is to run. Raises ``refuse(message)`` unless it is ACTIVE."""
     revision = find(region, reference)
     if revision.status != "ACTIVE":
         raise refuse("TaskDefinition is inactive")
@@ -65,7 +67,7 @@ def describe(region: Region, params: Doc) -> Doc:
 
 
 def list_revisions(region: Region, params: Doc) -> Doc:
-    """``familyPrefix`` is the whole name of a family, in spite of its name."""
+    """``familyPrefix`` is the whole name of a family, despite its name."""
     status, family = params.get("status", "ACTIVE"), params.get("familyPrefix")
     found = [
         r for f in sorted(region.families) if family in (None, f) for r in region.families[f] if r.status == status
@@ -78,7 +80,7 @@ def list_revisions(region: Region, params: Doc) -> Doc:
 
 
 def list_families(region: Region, params: Doc) -> Doc:
-    """Families by prefix; ACTIVE have an ACTIVE revision, INACTIVE have none."""
+    """Families by prefix. ACTIVE families have an ACTIVE revision, INACTIVE ones have none."""
     status, prefix = params.get("status", "ALL"), params.get("familyPrefix", "")
     found = [
         family
@@ -96,28 +98,28 @@ def _family_status(revisions: list[Revision], wanted: str) -> bool:
 
 
 def deregister(region: Region, params: Doc) -> Doc:
-    """INACTIVE from now on: what runs on it goes on, nothing new may use it."""
+    """The revision is INACTIVE from now on. What runs on it continues; nothing new may use it."""
     reference = params["taskDefinition"]
     if _split(region, reference)[1] is None:
-        raise errors.client(f"Missing revision: taskDefinition '{reference}' must be family:revision or an ARN.")
+        raise common.client(f"Missing revision: taskDefinition '{reference}' must be family:revision or an ARN.")
     try:
         revision = find(region, reference)
-    except errors.AwsError:
-        raise errors.client("The specified task definition does not exist.") from None
+    except common.AwsError:
+        raise common.client("The specified task definition does not exist.") from None
     if revision.status != "DELETE_IN_PROGRESS":
         revision.doc = revision.doc | {"status": "INACTIVE", "deregisteredAt": region.now}
     return {"taskDefinition": revision.doc}
 
 
 def delete(region: Region, params: Doc) -> Doc:
-    """Only what is INACTIVE; it stays DELETE_IN_PROGRESS while a service or a task uses it."""
+    """Only INACTIVE revisions. A revision stays DELETE_IN_PROGRESS while a service or a task uses it."""
     if not 1 <= len(params["taskDefinitions"]) <= 10:
-        raise errors.invalid("task definitions can have at most 10 items.")
+        raise common.invalid("task definitions can have at most 10 items.")
     deleted, failures = [], []
     for reference in params["taskDefinitions"]:
         try:
             revision = find(region, reference)
-        except errors.AwsError:
+        except common.AwsError:
             failures.append({"arn": reference, "reason": "The specified task definition does not exist."})
             continue
         if revision.status == "ACTIVE":
@@ -133,7 +135,7 @@ def delete(region: Region, params: Doc) -> Doc:
 
 
 def drop_deleted(region: Region) -> None:
-    """Forget the revisions to be deleted that nothing uses any more."""
+    """Remove the revisions in DELETE_IN_PROGRESS that nothing uses any more."""
     doomed = {r.arn for revisions in region.families.values() for r in revisions if r.status == "DELETE_IN_PROGRESS"}
     if not doomed:
         return
@@ -148,7 +150,7 @@ def _split(region: Region, reference: str) -> tuple[str, int | None]:
     name = reference.removeprefix(prefix) if reference.startswith("arn:") else reference
     found = re.fullmatch(r"([A-Za-z0-9_-]{1,255})(?::(\d+))?", name)
     if not found:
-        raise errors.client("Unable to describe task definition.")
+        raise common.client("Unable to describe task definition.")
     return found[1], int(found[2]) if found[2] else None
 
 

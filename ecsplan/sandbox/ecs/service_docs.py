@@ -1,19 +1,18 @@
-"""How services, their deployments, service deployments and service revisions are described at a moment."""
+"""How services, their deployments, service deployments and service revisions are described at a given time."""
 
 from __future__ import annotations
 
 import hashlib
 
 from . import task_definitions, task_docs
-from .circuit_breaker import threshold
-from .service_defaults import DEPLOYMENT_ONLY, platform_family
+from .service_inputs import DEPLOYMENT_ONLY, platform_family, threshold
 from .state import Deployment, Doc, Region, Rollout, Service, ServiceRevision
 
 _ON_DEPLOYMENT = ("networkConfiguration", "launchType", "capacityProviderStrategy", *DEPLOYMENT_ONLY)
 
 
 def describe(region: Region, service: Service) -> Doc:
-    """The service as DescribeServices answers it; without tags, which are asked for separately."""
+    """The service as DescribeServices answers it, without tags."""
     rolling = _has_rollout_state(service)
     deployments = [_deployment(region, d, rolling=rolling) for d in service.deployments]
     doc = {k: v for k, v in service.doc.items() if k not in DEPLOYMENT_ONLY}
@@ -41,7 +40,7 @@ def describe(region: Region, service: Service) -> Doc:
 
 
 def _has_rollout_state(service: Service) -> bool:
-    """Only rolling updates that are not behind a Classic Load Balancer have one (BC)."""
+    """Only rolling updates without a Classic Load Balancer have a rolloutState (BC)."""
     classic = any("loadBalancerName" in balancer for balancer in service.doc["loadBalancers"])
     return service.doc["deploymentConfiguration"]["strategy"] == "ROLLING" and not classic
 
@@ -65,7 +64,7 @@ def _deployment(region: Region, deployment: Deployment, *, rolling: bool) -> Doc
 
 
 def _carried(region: Region, revision: ServiceRevision) -> Doc:
-    """What a deployment shows of its service revision; the platform version as a number, even where it is LATEST."""
+    """What a deployment shows of its service revision. The platform version is a number, even for LATEST."""
     doc = {name: revision.settings[name] for name in _ON_DEPLOYMENT if name in revision.settings}
     if doc.get("launchType") == "FARGATE":
         version = revision.settings.get("platformVersion", "LATEST")
@@ -85,7 +84,7 @@ def _counts(arn: str, shown: Doc) -> Doc:
 
 
 def _summary(rollout: Rollout, arn: str, shown: Doc) -> Doc:
-    """A service revision's tasks, and its share of the traffic where the strategy shifts it."""
+    """A service revision's tasks, and its share of the traffic if the strategy shifts traffic."""
     doc = _counts(arn, shown)
     if rollout.production:
         doc["requestedTestTrafficWeight"] = rollout.test.get(arn, 0.0)
@@ -148,7 +147,7 @@ def brief(region: Region, service: Service, rollout: Rollout) -> Doc:
 
 
 def revision(region: Region, service: Service, revision: ServiceRevision) -> Doc:
-    """A service revision as DescribeServiceRevisions answers it, images with the digest that they had."""
+    """A service revision as DescribeServiceRevisions answers it, with the digests of its images."""
     definition = task_definitions.known(region, revision.task_definition)
     images = [
         {"containerName": c["name"], "image": c["image"], "imageDigest": digest(c["image"])}
@@ -168,6 +167,6 @@ def revision(region: Region, service: Service, revision: ServiceRevision) -> Doc
 
 
 def digest(image: str) -> str:
-    """The digest in the image's name, else one that follows from the name."""
+    """The digest in the image's name, else one computed from the name."""
     pinned = image.partition("@")[2]
     return pinned or f"sha256:{hashlib.sha256(image.encode()).hexdigest()}"

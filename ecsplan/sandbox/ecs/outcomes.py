@@ -1,4 +1,4 @@
-"""How rollouts and one-off tasks go and end: rules given by the user, newest first, then the rehearsal tags."""
+"""How rollouts and tasks end: by order, the newest first, else by the rehearsal tags. How tasks fail."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final, TypeVar
 
-from . import failures
+from ecsplan.sandbox.logs import LogLine
+
+T = TypeVar("T")
 
 COMPLETED: Final = "COMPLETED"
 FAILED: Final = "FAILED"
 ROLLED_BACK: Final = "ROLLED_BACK"
 NEVER: Final = "NEVER"
 ENDS: Final = (COMPLETED, FAILED, ROLLED_BACK, NEVER)
-#: Where a task can stay until somebody stops it.
+#: The statuses in which a task can stay until it is stopped.
 STAYS: Final = ("PROVISIONING", "PENDING", "RUNNING")
-#: What a Lambda function answers as the target of a lifecycle hook.
+#: The answers of a Lambda function that is the target of a lifecycle hook.
 ANSWERS: Final = ("SUCCEEDED", "FAILED")
 #: The stages that an alarm can be ordered for (botocore's model; PRE_PRODUCTION_TRAFFIC_SHIFT from its documentation).
 STAGES: Final = (
@@ -28,12 +30,27 @@ STAGES: Final = (
 FAIL_ROLLOUT: Final = "fail-rollout"
 FAIL_TASK: Final = "fail-task"
 
+#: The ways in which tasks fail.
+OUT_OF_MEMORY: Final = "OUT_OF_MEMORY"
+IMAGE_PULL: Final = "IMAGE_PULL"
+CONTAINER_HEALTH: Final = "CONTAINER_HEALTH"
+ELB_HEALTH: Final = "ELB_HEALTH"
+SECRETS: Final = "SECRETS"
+SPOT: Final = "SPOT"
+FAILURES: Final = (OUT_OF_MEMORY, IMAGE_PULL, CONTAINER_HEALTH, ELB_HEALTH, SECRETS, SPOT)
+
+EXITED: Final = "EssentialContainerExited"
+NOT_STARTED: Final = "TaskFailedToStart"
+BY_SCHEDULER: Final = "ServiceSchedulerInitiated"
+KILLED: Final = 137  # by SIGKILL
+TERMINATED: Final = 143  # by SIGTERM
+
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutRule:
-    """``ends`` None is the rehearsal tag: what becomes of failing tasks is up to the service's circuit breaker.
+    """``ends`` None is the rehearsal tag: tasks fail, and the service's circuit breaker decides what follows.
 
-    ``failures`` tasks fail before one that completes starts the rest; ``unplaced`` says why no task finds a place.
+    ``failures`` tasks fail before a rollout that completes. ``unplaced`` is the reason why no task is placed.
     """
 
     ends: str | None
@@ -77,18 +94,10 @@ class HookRule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogLine:
-    """A line of a container; ``seconds`` after its start, None where the lines share the time that it runs."""
-
-    text: str
-    seconds: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class TaskRule:
-    """The end of a task; ``exit_codes`` wins over ``exit_code`` for the containers that it names.
+    """The end of a task. ``exit_codes`` takes precedence over ``exit_code`` for the containers that it names.
 
-    ``failure`` is one of failures.KINDS; ``exit_code``, ``reason`` and the others given with it win over what it means.
+    ``failure`` is one of FAILURES. ``exit_code``, ``reason`` and the others take precedence over what it implies.
     ``stays`` is the status in which the task stays. Log lines can be read ``log_delay`` seconds after they are written.
     """
 
@@ -124,11 +133,11 @@ class TaskRule:
 
 
 class Outcomes:
-    """The rules of one sandbox, and what applies where a rule says nothing.
+    """The rules of one account, and the settings that apply without a rule.
 
     ``container_instances`` is how many EC2 instances each cluster has; any number of tasks of any size fits on them.
-    ``minute_seconds`` is how long the minutes of bake times and hooks' timeouts are; ``stop_seconds`` how long a
-    service deployment that is to be stopped goes on being STOP_REQUESTED or ROLLBACK_REQUESTED.
+    ``minute_seconds`` is how many seconds a minute of a bake time or a hook's timeout takes. ``stop_seconds`` is how
+    long a service deployment stays STOP_REQUESTED or ROLLBACK_REQUESTED.
     """
 
     def __init__(self) -> None:
@@ -157,7 +166,7 @@ class Outcomes:
     def add_task(self, rule: TaskRule) -> None:
         _not_negative(rule.seconds)
         if rule.failure is not None:
-            _one_of("failure of a task", rule.failure, failures.KINDS)
+            _one_of("failure of a task", rule.failure, FAILURES)
         if rule.stays is not None:
             _one_of("status to stay in", rule.stays, STAYS)
             if rule.fails:
@@ -188,7 +197,7 @@ class Outcomes:
         return RolloutRule(ends=None if _tagged(images, FAIL_ROLLOUT) else COMPLETED)
 
     def alarms(self, service: str, images: Sequence[str]) -> list[AlarmRule]:
-        """All that fit, in the order in which they were given: they do not exclude each other."""
+        """All fitting rules, in the order in which they were given."""
         return [rule for rule in self._alarms if rule.fits(service, images)]
 
     def hook(self, service: str, target: str, stage: str) -> HookRule:
@@ -199,20 +208,17 @@ class Outcomes:
         return rule or TaskRule(exit_code=1 if _tagged(images, FAIL_TASK) else 0)
 
     def ordered_task(self, family: str, images: Sequence[str], commands: Sequence[str]) -> TaskRule | None:
-        """The newest fitting rule that somebody gave, if any."""
+        """The newest fitting rule, None if there is none."""
         return next((rule for rule in reversed(self._tasks) if rule.fits(family, images, commands)), None)
 
 
-T = TypeVar("T")
-
-
 def _fits(*wanted: tuple[str | None, Sequence[str]]) -> bool:
-    """Whether each glob, where there is one, matches one of its values."""
+    """Does each glob that is given match one of its values?"""
     return all(glob is None or any(fnmatchcase(value, glob) for value in values) for glob, values in wanted)
 
 
 def _tagged(images: Sequence[str], text: str) -> bool:
-    """Whether an image's tag contains ``text``; a registry's port and a repository's name are not its tag."""
+    """Does an image's tag contain ``text``? The registry's port and the repository's name do not count."""
     names = (image.rsplit("/", 1)[-1].split("@", 1)[0] for image in images)
     return any(text in name.partition(":")[2] for name in names)
 
@@ -225,3 +231,52 @@ def _one_of(what: str, value: T, allowed: Sequence[T]) -> None:
 def _not_negative(seconds: float | None) -> None:
     if seconds is not None and seconds < 0:
         raise ValueError("seconds must not be negative")
+
+
+# -- how tasks fail, in ECS's words -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """How a failed task is described. ``exit_code`` is None if no container started.
+
+    ``container_reason`` is that of the failing container, ``event`` the text of the service's event.
+    """
+
+    stop_code: str
+    stopped_reason: str
+    exit_code: int | None = None
+    container_reason: str | None = None
+    health: str = "UNKNOWN"
+    event: str = ""
+
+
+def failed_end(kind: str, *, task: str, image: str, port: int, target_group: str) -> End:
+    """The end of a task with one of FAILURES. ``task`` is its id, ``image`` that of the failing container."""
+    if kind == OUT_OF_MEMORY:
+        reason = "OutOfMemoryError: Container killed due to memory usage"
+        text = "Essential container in task exited"
+        return End(stop_code=EXITED, stopped_reason=text, exit_code=KILLED, container_reason=reason)
+    if kind == IMAGE_PULL:
+        text = f"pull image manifest has been retried 1 time(s): failed to resolve ref {image}"
+        reason = f"CannotPullContainerError: {text}"
+        return End(stop_code=NOT_STARTED, stopped_reason=reason, container_reason=reason)
+    if kind == SPOT:
+        text = "Your Spot Task was interrupted."
+        return End(stop_code="SpotInterruption", stopped_reason=text, exit_code=TERMINATED)
+    if kind == CONTAINER_HEALTH:
+        text = "Task failed container health checks"
+        event = f"(task {task}) failed container health checks."
+        return End(
+            stop_code=BY_SCHEDULER, stopped_reason=text, exit_code=KILLED, health="UNHEALTHY", event=event
+        )  # fmt: skip
+    if kind == ELB_HEALTH:
+        text = f"Task failed ELB health checks in (target-group {target_group})"
+        why = "due to (reason Health checks failed with these codes: [503])."
+        event = f"(task {task}) (port {port}) is unhealthy in (target-group {target_group}) {why}"
+        return End(stop_code=BY_SCHEDULER, stopped_reason=text, exit_code=KILLED, event=event)
+    reason = (
+        "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
+        "unable to retrieve secret from asm: service call has been retried 1 time(s): AccessDeniedException"
+    )
+    return End(stop_code=NOT_STARTED, stopped_reason=reason)

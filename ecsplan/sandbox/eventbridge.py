@@ -1,4 +1,4 @@
-"""EventBridge: rules and their targets (aws-semantics section 5). Nothing is ever triggered by them."""
+"""EventBridge: rules and their targets (aws-semantics section 5). They never trigger anything."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from . import errors, names
-from .defaults import hash_order
+from . import common
+from .common import hash_order, page
 from .inputs import Inputs
-from .paging import page
 
 Doc = dict[str, Any]
 TARGETS_PER_RULE: Final = 5
@@ -32,10 +31,10 @@ class Buses:
     rules: dict[str, dict[str, Rule]] = field(default_factory=lambda: {"default": {}})
 
     def bus(self, params: Doc) -> str:
-        """The name of the bus that ``params`` names or gives the ARN of; raises ResourceNotFoundException."""
-        name = names.short(params.get("EventBusName", "default"))
+        """The name of the bus in ``params``, which may be an ARN. Raises ResourceNotFoundException."""
+        name = common.short(params.get("EventBusName", "default"))
         if name not in self.rules:
-            raise errors.AwsError("ResourceNotFoundException", f"Event bus {name} does not exist.")
+            raise common.AwsError("ResourceNotFoundException", f"Event bus {name} does not exist.")
         return name
 
     def rule(self, params: Doc, key: str) -> Rule:
@@ -43,12 +42,12 @@ class Buses:
         rule = self.rules[bus].get(params[key])
         if rule is None:
             text = f"Rule {params[key]} does not exist on EventBus {bus}."
-            raise errors.AwsError("ResourceNotFoundException", text)
+            raise common.AwsError("ResourceNotFoundException", text)
         return rule
 
 
 class Events:
-    """The EventBridge of one region; the sandbox calls it under its lock."""
+    """The EventBridge of one region. Not thread-safe: the sandbox calls it under its lock."""
 
     def __init__(self, region: str, inputs: Inputs) -> None:
         self._buses = Buses(region)
@@ -58,11 +57,11 @@ class Events:
         self._buses.rules.setdefault(name, {})
 
     def call(self, operation: str, params: object, failed: Doc | None = None) -> Doc:
-        """The answer of ``operation``; raises AwsError. ``failed`` is an ordered failure of the first entry of
+        """The answer of ``operation``. Raises AwsError. ``failed`` is an ordered failure of the first entry of
         PutTargets or RemoveTargets."""
         handler = _OPERATIONS.get(operation)
         if handler is None:
-            raise errors.AwsError("UnknownOperationException", f"The sandbox does not simulate events:{operation}.")
+            raise common.AwsError("UnknownOperationException", f"The sandbox does not simulate events:{operation}.")
         checked = self._inputs.check(operation, params)
         if failed and operation == "PutTargets":
             return put_targets(self._buses, checked, failed)
@@ -72,14 +71,14 @@ class Events:
 
 
 def put_rule(buses: Buses, params: Doc) -> Doc:
-    """Replaces an existing rule: what is omitted is gone. Its targets stay."""
+    """Replaces an existing rule as a whole, but keeps its targets."""
     if not params.get("ScheduleExpression") and not params.get("EventPattern"):
-        raise errors.validation("Parameter(s) EventPattern or ScheduleExpression must be specified.")
+        raise common.validation("Parameter(s) EventPattern or ScheduleExpression must be specified.")
     bus, name = buses.bus(params), params["Name"]
     if params.get("ScheduleExpression") and bus != "default":
-        raise errors.validation("ScheduleExpression is supported only on the default event bus.")
+        raise common.validation("ScheduleExpression is supported only on the default event bus.")
     path = name if bus == "default" else f"{bus}/{name}"
-    arn = names.arn("events", buses.region, f"rule/{path}")
+    arn = common.arn("events", buses.region, f"rule/{path}")
     kept = ("EventPattern", "ScheduleExpression", "Description", "RoleArn")
     doc = {"Name": name, "Arn": arn, "State": params.get("State", "ENABLED"), "EventBusName": bus}
     doc |= {key: params[key] for key in kept if params.get(key)}
@@ -89,7 +88,7 @@ def put_rule(buses: Buses, params: Doc) -> Doc:
 
 
 def describe_rule(buses: Buses, params: Doc) -> Doc:
-    return buses.rule(params, "Name").doc | {"CreatedBy": names.ACCOUNT}
+    return buses.rule(params, "Name").doc | {"CreatedBy": common.ACCOUNT}
 
 
 def list_rules(buses: Buses, params: Doc) -> Doc:
@@ -99,30 +98,30 @@ def list_rules(buses: Buses, params: Doc) -> Doc:
 
 
 def delete_rule(buses: Buses, params: Doc) -> Doc:
-    """A rule that is not there is deleted already; one with targets is not deleted."""
+    """Succeeds for a rule that does not exist. Refuses a rule that has targets."""
     rules = buses.rules[buses.bus(params)]
     rule = rules.get(params["Name"])
     if rule is not None and rule.targets:
-        raise errors.validation("Rule can't be deleted since it has targets.")
+        raise common.validation("Rule can't be deleted since it has targets.")
     rules.pop(params["Name"], None)
     return {}
 
 
 def put_targets(buses: Buses, params: Doc, failed: Doc | None = None) -> Doc:
-    """Each target replaces the one of its Id as a whole."""
+    """Each target replaces the one with its Id as a whole."""
     rule, entries = buses.rule(params, "Rule"), params["Targets"]
     if len(entries) > ENTRIES_PER_CALL:
-        raise errors.validation(
+        raise common.validation(
             f"1 validation error detected: Value '{len(entries)} targets' at 'targets' failed to satisfy constraint: "
             f"Member must have length less than or equal to {ENTRIES_PER_CALL}"
         )
     ids = [entry["Id"] for entry in entries]
     if len(set(ids)) < len(ids):
-        raise errors.validation("Duplicate target Ids in one request.")
+        raise common.validation("Duplicate target Ids in one request.")
     for entry in entries:
         _check(entry)
     if len(rule.targets.keys() | set(ids)) > TARGETS_PER_RULE:
-        raise errors.AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
+        raise common.AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
     failures = [failed | {"TargetId": ids[0]}] if failed else []
     for entry in entries[len(failures) :]:
         rule.targets[entry["Id"]] = _stored(entry)
@@ -132,21 +131,21 @@ def put_targets(buses: Buses, params: Doc, failed: Doc | None = None) -> Doc:
 def _check(target: Doc) -> None:
     name = target["Id"]
     if "EcsParameters" in target and ":cluster/" not in target["Arn"]:
-        raise errors.validation(f"Parameter EcsParameters not valid for the target {name}.")
+        raise common.validation(f"Parameter EcsParameters not valid for the target {name}.")
     if ":cluster/" in target["Arn"]:
         if "EcsParameters" not in target:
-            raise errors.validation(f"Parameter EcsParameters is required for the ECS target {name}.")
+            raise common.validation(f"Parameter EcsParameters is required for the ECS target {name}.")
         if not target.get("RoleArn"):
-            raise errors.validation(f"RoleArn is required for target {target['Arn']}.")
+            raise common.validation(f"RoleArn is required for target {target['Arn']}.")
         if target["EcsParameters"].get("LaunchType") and target["EcsParameters"].get("CapacityProviderStrategy"):
-            raise errors.validation(f"LaunchType and CapacityProviderStrategy exclude each other in target {name}.")
+            raise common.validation(f"LaunchType and CapacityProviderStrategy exclude each other in target {name}.")
     given = [key for key in ("Input", "InputPath", "InputTransformer") if key in target]
     if len(given) > 1:
-        raise errors.validation(f"Only one of Input, InputPath and InputTransformer can be given for target {name}.")
+        raise common.validation(f"Only one of Input, InputPath and InputTransformer can be given for target {name}.")
 
 
 def _stored(target: Doc) -> Doc:
-    """TaskCount is 1 and the two booleans are false where they are not sent; nothing else is filled in."""
+    """TaskCount defaults to 1, the two booleans default to false. Nothing else is filled in."""
     if "EcsParameters" not in target:
         return target
     defaults = {"TaskCount": 1, "EnableECSManagedTags": False, "EnableExecuteCommand": False}

@@ -1,8 +1,13 @@
-"""What CreateService and UpdateService make of a request before DescribeServices shows it (aws-semantics 2.2 and 3)."""
+"""What CreateService, UpdateService and RunTask refuse, and what they make of a request before it is described.
+
+Sources: aws-semantics 2.2 and 3.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
+
+from ecsplan.sandbox import common
 
 from .state import Cluster, Doc, Revision
 
@@ -12,14 +17,18 @@ DEPLOYMENT_ONLY: Final = ("serviceConnectConfiguration", "volumeConfigurations",
 STARTS_DEPLOYMENT: Final = (
     "networkConfiguration", "platformVersion", "loadBalancers", "serviceRegistries", *DEPLOYMENT_ONLY,
 )  # fmt: skip
-#: What a service revision and a deployment remember of the service.
+#: The members of a service that its revisions and deployments keep.
 REMEMBERED: Final = (*STARTS_DEPLOYMENT, "launchType", "capacityProviderStrategy")
-#: Members that are taken over as they were sent.
+#: Members that are stored as they were sent.
 PLAIN: Final = (
     "platformVersion", "loadBalancers", "serviceRegistries", "placementConstraints", "healthCheckGracePeriodSeconds",
     "propagateTags", "enableECSManagedTags", "enableExecuteCommand", "availabilityZoneRebalancing",
     "deploymentController", "vpcLatticeConfigurations",
 )  # fmt: skip
+#: Stages at which AWS accepts hooks that invoke Lambda functions only. Source: BC, DeploymentLifecycleHook.
+NO_PAUSE: Final = ("TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT")
+_FEWEST_FAILURES: Final = 3
+_MOST_FAILURES: Final = 200
 _BREAKER: Final = ("resetOnHealthyTask", "thresholdConfiguration")
 
 
@@ -47,7 +56,7 @@ def created(params: Doc, cluster: Cluster, revision: Revision) -> Doc:
 
 
 def sent(params: Doc, current: Doc) -> Doc:
-    """The members that a request sets, as they will be described; what it leaves out is not among them."""
+    """Only the members that a request sets, as they will be described."""
     doc: Doc = {name: params[name] for name in PLAIN if name in params}
     if "networkConfiguration" in params:
         doc["networkConfiguration"] = network(params["networkConfiguration"])
@@ -78,7 +87,7 @@ def strategy(given: list[Doc]) -> list[Doc]:
 
 
 def configuration(current: Doc, given: Doc) -> Doc:
-    """A deploymentConfiguration laid over the present one: sub-fields merge, some blocks are reset (CDKD)."""
+    """A deploymentConfiguration merged into the current one. Some blocks are reset to their defaults (CDKD)."""
     doc = current | {k: v for k, v in given.items() if k not in _BLOCKS}
     for name, fill in _BLOCKS.items():
         if name in given:
@@ -101,7 +110,7 @@ def _first_configuration(*, daemon: bool) -> Doc:
 
 
 def _breaker(given: Doc, current: Doc) -> Doc:
-    """``enable`` and ``rollback`` are false unless sent; the newer members stay as they are."""
+    """``enable`` and ``rollback`` are false unless sent. The newer members keep their values."""
     kept = {k: v for k, v in current["deploymentCircuitBreaker"].items() if k in _BREAKER}
     return {"enable": False, "rollback": False} | kept | given
 
@@ -129,7 +138,7 @@ _BLOCKS: Final[dict[str, Any]] = {
 
 
 def _placement(entry: Doc) -> Doc:
-    """A spread over hosts is kept as one over instances."""
+    """A spread over ``host`` is stored as one over ``instanceId``."""
     return entry | {"field": "instanceId"} if entry.get("field") == "host" else entry
 
 
@@ -140,7 +149,7 @@ def _volume(entry: Doc) -> Doc:
 
 
 def _capacity(params: Doc, cluster: Cluster) -> Doc:
-    """A launch type or a strategy, never both; the cluster's default strategy is copied where neither is given."""
+    """A launch type or a strategy, never both. Without either, the cluster's default strategy is copied."""
     if params.get("launchType"):
         return {"launchType": params["launchType"]}
     given = params.get("capacityProviderStrategy") or cluster.default_strategy
@@ -164,3 +173,80 @@ def _rebalances(doc: Doc) -> bool:
 def platform_family(revision: Revision) -> str:
     system = revision.doc.get("runtimePlatform", {}).get("operatingSystemFamily", "LINUX")
     return "Linux" if system == "LINUX" else "Windows"
+
+
+def threshold(configuration: Doc, desired: int) -> int:
+    """How many failed tasks trip the circuit breaker. BOUNDED_PERCENT (default 50) of the desired count is rounded up
+    and limited to 3 to 200. UNBOUNDED_PERCENT is only rounded up. COUNT is the number itself. Source: BC, docs."""
+    given = configuration["deploymentCircuitBreaker"].get("thresholdConfiguration", {})
+    kind, value = given.get("type", "BOUNDED_PERCENT"), int(given.get("value", 50))
+    if kind == "COUNT":
+        return max(1, value)
+    share = -(-desired * value // 100)
+    return max(1, share) if kind == "UNBOUNDED_PERCENT" else min(_MOST_FAILURES, max(_FEWEST_FAILURES, share))
+
+
+# -- what is refused --------------------------------------------------------------------------------------------------
+
+
+def check_capacity(params: Doc) -> None:
+    if params.get("launchType") and params.get("capacityProviderStrategy"):
+        text = (
+            "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again."
+        )
+        raise common.invalid(text)
+
+
+def check_network(revision: Revision, configuration: Doc | None) -> None:
+    """An awsvpc task needs subnets. Any other must not have them."""
+    if revision.doc.get("networkMode") == "awsvpc":
+        if not (configuration or {}).get("awsvpcConfiguration"):
+            text = "Network Configuration must be provided when networkMode 'awsvpc' is specified."
+            raise common.invalid(text)
+        if not (configuration or {})["awsvpcConfiguration"].get("subnets"):
+            raise common.invalid("subnets can not be empty.")
+    elif configuration and configuration.get("awsvpcConfiguration"):
+        raise common.invalid("Network Configuration is not valid for the given networkMode of this task definition.")
+
+
+def check_launch_type(revision: Revision, wanted: str) -> None:
+    if wanted not in revision.doc["compatibilities"]:
+        raise common.invalid(f"Task definition does not support launch_type {wanted}.")
+
+
+def check_fargate_placement(params: Doc, doc: Doc) -> None:
+    """Fargate accepts no placement, not even an empty list."""
+    if doc.get("launchType") != "FARGATE":
+        return
+    for member, what in (("placementStrategy", "strategies"), ("placementConstraints", "constraints")):
+        if member in params:
+            raise common.invalid(f"Placement {what} are not supported with FARGATE launch type.")
+
+
+def check_ports(revision: Revision, doc: Doc) -> None:
+    """The task definition must have the container and port that load balancers and registries name."""
+    containers = {c["name"]: c for c in revision.doc["containerDefinitions"]}
+    for entry in [*doc.get("loadBalancers", []), *doc.get("serviceRegistries", [])]:
+        name, port = entry.get("containerName"), entry.get("containerPort")
+        if name is None:
+            continue
+        if name not in containers:
+            raise common.invalid(f"The container {name} does not exist in the task definition.")
+        mapped = any(_maps(mapping, port) for mapping in containers[name]["portMappings"])
+        if port is not None and not mapped:
+            raise common.invalid(f"The container {name} did not have a container port {port} defined.")
+
+
+def _maps(mapping: Doc, port: int | None) -> bool:
+    if "containerPortRange" in mapping:
+        low, _, high = mapping["containerPortRange"].partition("-")
+        return port is not None and int(low) <= port <= int(high or low)
+    return bool(mapping.get("containerPort") == port)
+
+
+def check_hooks(configuration: Doc) -> None:
+    """Raise what AWS refuses: PAUSE hooks at the stages in which the traffic shifts."""
+    for hook in configuration.get("lifecycleHooks", []):
+        for stage in hook.get("lifecycleStages", []) if hook["targetType"] == "PAUSE" else ():
+            if stage in NO_PAUSE:
+                raise common.invalid(f"PAUSE hooks cannot be configured at the {stage} lifecycle stage.")

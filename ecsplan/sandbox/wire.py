@@ -1,4 +1,4 @@
-"""A request as it arrived and the answer that goes out, with what can be read off it: service, operation, region."""
+"""HTTP requests and answers in AWS's protocols: service, operation, region, parameters, errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape
 
-from .errors import AwsError
+from .common import AwsError
 
 Doc = dict[str, Any]
 _SCOPE: Final = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
@@ -22,8 +22,8 @@ _PREFIXES: Final = {"AmazonEC2ContainerServiceV20141113": "ecs", "AWSEvents": "e
 class Request:
     """A finished request.
 
-    ``status`` is 0 where the connection was closed without an answer; ``error`` is AWS's code, "" for none; ``began``
-    and ``ended`` are from ``time.monotonic``.
+    ``status`` is 0 if the connection was closed without an answer. ``error`` is AWS's code, "" for none. ``began`` and
+    ``ended`` are from ``time.monotonic``.
     """
 
     number: int
@@ -46,7 +46,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Incoming:
-    """An HTTP request; ``service``, ``region`` and ``operation`` as its signature and headers say."""
+    """An HTTP request. Its signature and headers name the service, the region and the operation."""
 
     method: str
     path: str
@@ -73,7 +73,7 @@ class Incoming:
         return _PREFIXES.get(prefix, self._scope[2])
 
     def read(self) -> tuple[str, Doc | object]:
-        """The operation's name and its parameters, as far as the protocol tells them."""
+        """The operation's name and its parameters, as far as the protocol names them."""
         target = self.headers.get("x-amz-target", "")
         if target:
             return target.rpartition(".")[2], _json(self.body)
@@ -91,7 +91,7 @@ def _json(body: bytes) -> object:
 
 
 def _rest(method: str, path: str, service: str) -> tuple[str, Doc]:
-    """Names for what S3's clients ask most; the method and the path for everything else."""
+    """Operation names for the usual requests to S3, else the method and the path."""
     parts = urlsplit(path)
     bucket, _, key = parts.path.lstrip("/").partition("/")
     if service != "s3":
@@ -108,7 +108,7 @@ def success(document: Doc) -> Answer:
 
 
 def refusal(incoming: Incoming, error: AwsError) -> Answer:
-    """An error in the protocol that the request was made in: JSON, the query protocol's XML, or that of S3."""
+    """An error in the protocol of the request: JSON, the query protocol's XML, or that of S3."""
     form = "x-www-form-urlencoded" in incoming.headers.get("content-type", "")
     if not form and incoming.service != "s3":
         return _json_answer(error.status, {"__type": error.code, "message": error.message}, error.code)

@@ -1,4 +1,4 @@
-"""Clusters."""
+"""Clusters, and the tags of everything that can carry them."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from . import errors, names, service_defaults, validation
-from .paging import page
+from ecsplan.sandbox import common
+from ecsplan.sandbox.common import page
+
+from . import definition_inputs, service_inputs, task_definitions
 from .state import Cluster, Doc, Region
 
 
 def create(region: Region, params: Doc) -> Doc:
-    """A cluster that is already there is answered as it is."""
+    """Returns an existing cluster unchanged."""
     name = params.get("clusterName", "default")
     if not (cluster := region.clusters.get(name)) or cluster.status != "ACTIVE":
         cluster = Cluster(
             name=name,
             arn=region.arn(f"cluster/{name}"),
-            tags=validation.tags(params.get("tags")),
+            tags=definition_inputs.new_tags(params.get("tags")),
             settings=params.get("settings", [{"name": "containerInsights", "value": "disabled"}]),
             capacity_providers=params.get("capacityProviders", []),
-            default_strategy=service_defaults.strategy(params.get("defaultCapacityProviderStrategy", [])),
+            default_strategy=service_inputs.strategy(params.get("defaultCapacityProviderStrategy", [])),
         )
         region.clusters[name] = cluster
     return {"cluster": _describe(region, cluster) | {"tags": cluster.tags}}
@@ -31,12 +33,12 @@ def create(region: Region, params: Doc) -> Doc:
 def describe(region: Region, params: Doc) -> Doc:
     references = params.get("clusters") or ["default"]
     if len(references) > 100:
-        raise errors.invalid("cluster names can have at most 100 items.")
+        raise common.invalid("cluster names can have at most 100 items.")
     found, failures = [], []
     for reference in references:
-        cluster = region.clusters.get(names.short(reference))
+        cluster = region.clusters.get(common.short(reference))
         if cluster is None or (reference.startswith("arn:") and reference != cluster.arn):
-            failures.append({"arn": region.arn(f"cluster/{names.short(reference)}"), "reason": "MISSING"})
+            failures.append({"arn": region.arn(f"cluster/{common.short(reference)}"), "reason": "MISSING"})
         else:
             doc = _describe(region, cluster)
             found.append(doc | {"tags": cluster.tags} if "TAGS" in params.get("include", []) else doc)
@@ -52,11 +54,11 @@ def list_clusters(region: Region, params: Doc) -> Doc:
 def delete(region: Region, params: Doc) -> Doc:
     cluster = region.cluster(params)
     if any(s.cluster == cluster.name and s.status == "ACTIVE" for s in region.services.values()):
-        raise errors.AwsError(
+        raise common.AwsError(
             "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
         )
     if any(t.cluster == cluster.name and t.status(region.now) != "STOPPED" for t in region.tasks.values()):
-        raise errors.AwsError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
+        raise common.AwsError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
     cluster.status = "INACTIVE"
     return {"cluster": _describe(region, cluster)}
 
@@ -80,9 +82,48 @@ def _describe(region: Region, cluster: Cluster) -> Doc:
     }
 
 
+# -- tags -------------------------------------------------------------------------------------------------------------
+
+
+def tag(region: Region, params: Doc) -> Doc:
+    new = definition_inputs.new_tags(params["tags"])
+    tagged = _tags_of(region, params["resourceArn"])
+    tagged[:] = [t for t in tagged if t["key"] not in {n["key"] for n in new}] + new
+    return {}
+
+
+def untag(region: Region, params: Doc) -> Doc:
+    tagged = _tags_of(region, params["resourceArn"])
+    tagged[:] = [t for t in tagged if t["key"] not in params["tagKeys"]]
+    return {}
+
+
+def list_tags(region: Region, params: Doc) -> Doc:
+    return {"tags": list(_tags_of(region, params["resourceArn"]))}
+
+
+def _tags_of(region: Region, arn: str) -> list[Doc]:
+    """The resource's own list of tags, to be changed in place."""
+    kind, _, rest = arn.removeprefix(region.arn("")).partition("/")
+    if kind == "task-definition":
+        return task_definitions.find(region, arn).tags
+    if kind == "cluster" and rest in region.clusters:
+        return region.clusters[rest].tags
+    if kind == "service":
+        cluster, _, name = rest.partition("/")
+        if (cluster, name) in region.services:
+            return region.services[cluster, name].tags
+    if kind == "task" and arn in region.tasks:
+        return region.tasks[arn].tags
+    raise common.invalid(f"The specified {kind or 'resource'} is not found: {common.short(arn)}")
+
+
 OPERATIONS: Final[Mapping[str, Callable[[Region, Doc], Doc]]] = MappingProxyType({
     "CreateCluster": create,
     "DescribeClusters": describe,
     "ListClusters": list_clusters,
     "DeleteCluster": delete,
+    "TagResource": tag,
+    "UntagResource": untag,
+    "ListTagsForResource": list_tags,
 })  # fmt: skip

@@ -1,29 +1,32 @@
-"""ECS as one function of an operation and its parameters: which module carries which operation out."""
+"""ECS as one function of an operation and its parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from types import MappingProxyType
+from typing import Final, Protocol
 
-from . import clusters, service_deployments, services, tags, task_definitions, tasks
-from .errors import AwsError
-from .inputs import Inputs
-from .state import Doc, Region
+from ecsplan.sandbox.common import AwsError
+from ecsplan.sandbox.inputs import Inputs
+
+from . import clusters, rollouts, services, task_definitions, tasks
+from .state import Doc, Event, Region
 
 
 class Clock(Protocol):
-    """Where the moment comes from."""
+    """Provides the time."""
 
     def now(self) -> float:
-        """Seconds since the epoch; never less than before."""
+        """Seconds since the epoch. Never goes backwards."""
 
 
 Handler = Callable[[Region, Doc], Doc]
 
 
-def operations() -> Mapping[str, Handler]:
-    modules = (clusters, task_definitions, services, service_deployments, tasks, tags)
-    return {name: handler for module in modules for name, handler in module.OPERATIONS.items()}
+_MODULES: Final = (clusters, task_definitions, services, tasks)
+OPERATIONS: Final[Mapping[str, Handler]] = MappingProxyType(
+    {name: handler for module in _MODULES for name, handler in module.OPERATIONS.items()}
+)
 
 
 class Ecs:
@@ -33,20 +36,19 @@ class Ecs:
         self._region = region
         self._clock = clock
         self._inputs = inputs
-        self._operations = operations()
 
     @property
     def region(self) -> Region:
-        """The state itself, for tests and for seeding."""
+        """The state, for tests and for seeding."""
         return self._region
 
     def call(self, operation: str, params: object, unplaced: Doc | None = None, unplaced_count: int = 1) -> Doc:
         """The answer of ``operation`` as AWS's JSON, with times in epoch seconds. Raises AwsError.
 
-        ``unplaced`` is an ordered failure, ``{"reason": ..., "detail": ...}``, of so many of RunTask's tasks, or of the
-        first of what DescribeTasks or DescribeServices would have shown.
+        ``unplaced`` is an ordered failure, ``{"reason": ..., "detail": ...}``: for ``unplaced_count`` of RunTask's
+        tasks, or for the first task or service that DescribeTasks or DescribeServices would have shown.
         """
-        handler = self._operations.get(operation)
+        handler = OPERATIONS.get(operation)
         if handler is None:
             raise AwsError("UnknownOperationException", f"The sandbox does not simulate ecs:{operation}.")
         checked = self._inputs.check(operation, params)
@@ -60,15 +62,16 @@ class Ecs:
         """Let everything happen that is due by the clock."""
         now = self._clock.now()
 
-        def happen(when: float) -> None:
+        def happen(event: Event, when: float) -> None:
             self._region.now = when
+            rollouts.happen(self._region, event, when)
 
         self._region.agenda.settle(now, happen)
         self._region.now = now
 
 
 def _without_first(answer: Doc, failure: Doc) -> Doc:
-    """The same, as if the first thing in it could not be found."""
+    """The answer with its first task or service in ``failures``."""
     kind, arn = ("tasks", "taskArn") if "tasks" in answer else ("services", "serviceArn")
     found = answer[kind]
     failures = [*answer["failures"], *({"arn": one[arn]} | failure for one in found[:1])]
