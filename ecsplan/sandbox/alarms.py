@@ -1,59 +1,46 @@
-"""CloudWatch alarms that a deployment watches: one that goes off makes it fail.
+"""CloudWatch alarms: an alarm that goes off fails the deployments that watch it.
 
-An alarm does so only where the service's deploymentConfiguration has it among its alarms, and these are enabled.
+A deployment watches an alarm if the service's deploymentConfiguration enables alarms and names it.
 """
 
 from __future__ import annotations
 
-from functools import partial
-
 from . import task_definitions
+from .agenda import AlarmRings
 from .outcomes import AlarmRule
-from .state import Deployment, Failure, Region
+from .state import Deployment, Failure, Region, Service
 
 REASON = "alarm detected."
 
 
-def plan(region: Region, deployment: Deployment, at: float) -> None:
-    """Have the alarms go off that were ordered for so long after the beginning."""
+def plan(region: Region, service: Service, deployment: Deployment, at: float) -> None:
+    """Put the alarms on the agenda that were ordered for a time after the beginning."""
     for rule in deployment.alarms:
         if rule.seconds is not None:
-            region.agenda.at(at + rule.seconds, partial(ring, deployment, rule.name))
+            event = AlarmRings(target=service.target(deployment), name=rule.name)
+            region.agenda.at(at + rule.seconds, event)
 
 
-def at_stage(deployment: Deployment, stage: str, at: float) -> None:
-    """Those ordered for the stage that has been entered."""
-    for rule in deployment.alarms:
-        if rule.stage == stage:
-            ring(deployment, rule.name, at)
+def fits(region: Region, service: Service, deployment: Deployment, rule: AlarmRule) -> bool:
+    """Whether ``rule`` is for this service and the images of the deployment."""
+    revision = task_definitions.known(region, deployment.revision.task_definition)
+    return rule.fits(service.name, revision.images if revision else [])
 
 
-def ring_now(region: Region, rule: AlarmRule) -> None:
-    """The alarm goes off for the rollouts that are under way and fit the rule."""
-    for service in region.services.values():
-        deployment = service.primary
-        if deployment is None:
-            continue
-        revision = task_definitions.known(region, deployment.revision.task_definition)
-        if rule.fits(service.name, revision.images if revision else []):
-            ring(deployment, rule.name, region.now)
-
-
-def ring(deployment: Deployment, name: str, at: float) -> None:
-    """The alarm goes off: nothing follows unless the deployment is going on and watches it."""
+def ring(deployment: Deployment, name: str) -> Failure | None:
+    """The alarm goes off: how the deployment fails, None if it does not watch the alarm or is not rolling out."""
     rollout = deployment.rollout
     watched = rollout.configuration.get("alarms", {})
     if not watched.get("enable") or name not in watched["alarmNames"]:
-        return
-    if not deployment.rolling or rollout.rollback is not None or rollout.fail is None:
-        return
+        return None
+    if not deployment.rolling or rollout.rollback is not None:
+        return None
     rollout.alarmed.append(name)
     back = bool(watched["rollback"])
     done = "rolled back" if back else "stopped"
-    failure = Failure(
+    return Failure(
         state_reason=f"ECS deployment failed: {REASON}",
         event=REASON,
         reason=f"Service deployment {done} because an alarm was detected: {name}.",
         back=back,
     )
-    rollout.fail(failure, at)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from types import MappingProxyType
+from typing import Final, Protocol
 
-from . import clusters, service_deployments, services, tags, task_definitions, tasks
+from . import clusters, rollouts, service_deployments, services, tags, task_definitions, tasks
+from .agenda import Event
 from .errors import AwsError
 from .inputs import Inputs
 from .state import Doc, Region
@@ -21,9 +23,10 @@ class Clock(Protocol):
 Handler = Callable[[Region, Doc], Doc]
 
 
-def operations() -> Mapping[str, Handler]:
-    modules = (clusters, task_definitions, services, service_deployments, tasks, tags)
-    return {name: handler for module in modules for name, handler in module.OPERATIONS.items()}
+_MODULES: Final = (clusters, task_definitions, services, service_deployments, tasks, tags)
+OPERATIONS: Final[Mapping[str, Handler]] = MappingProxyType(
+    {name: handler for module in _MODULES for name, handler in module.OPERATIONS.items()}
+)
 
 
 class Ecs:
@@ -33,7 +36,6 @@ class Ecs:
         self._region = region
         self._clock = clock
         self._inputs = inputs
-        self._operations = operations()
 
     @property
     def region(self) -> Region:
@@ -46,7 +48,7 @@ class Ecs:
         ``unplaced`` is an ordered failure, ``{"reason": ..., "detail": ...}``, of so many of RunTask's tasks, or of the
         first of what DescribeTasks or DescribeServices would have shown.
         """
-        handler = self._operations.get(operation)
+        handler = OPERATIONS.get(operation)
         if handler is None:
             raise AwsError("UnknownOperationException", f"The sandbox does not simulate ecs:{operation}.")
         checked = self._inputs.check(operation, params)
@@ -60,8 +62,9 @@ class Ecs:
         """Let everything happen that is due by the clock."""
         now = self._clock.now()
 
-        def happen(when: float) -> None:
+        def happen(event: Event, when: float) -> None:
             self._region.now = when
+            rollouts.happen(self._region, event, when)
 
         self._region.agenda.settle(now, happen)
         self._region.now = now

@@ -7,8 +7,10 @@ pattern is what the service calls it.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.loaders import Loader
@@ -30,26 +32,29 @@ _TOKENS: dict[type, str] = {
 _FILLED_IN = frozenset((("DeploymentCircuitBreaker", "enable"), ("DeploymentCircuitBreaker", "rollback")))
 
 
-class Inputs:
-    """The input shapes of one service. Loading the model takes about 10 ms, so it is done at the first request."""
+@functools.cache
+def _model(service: str) -> ServiceModel:
+    """Loading takes about 10 ms, so it is done once, at the first request."""
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
-    def __init__(self, service: str) -> None:
-        self._service = service
-        self._model: ServiceModel | None = None
+
+@dataclass(frozen=True)
+class Inputs:
+    """The input shapes of one service."""
+
+    service: str
 
     def check(self, operation: str, params: object) -> Doc:
         """``params`` with what AWS ignores left out; raises AwsError for what AWS refuses."""
-        if self._model is None:
-            self._model = ServiceModel(Loader().load_service_model(self._service, "service-2"), self._service)
         try:
-            shape = self._model.operation_model(operation).input_shape
+            shape = _model(self.service).operation_model(operation).input_shape
         except OperationNotFoundError:
             raise AwsError("UnknownOperationException", "") from None
         if not isinstance(params, dict):
             raise serialization("Start of structure or map found where not expected.")
         if not isinstance(shape, StructureShape):
             return {}
-        return _structure(shape, params, "", _Refusals(self._service, operation))
+        return _structure(shape, params, "", _Refusals(self.service, operation))
 
 
 class _Refusals:

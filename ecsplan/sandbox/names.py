@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from typing import Final
 
 ACCOUNT: Final = "123456789012"
@@ -29,17 +28,21 @@ class Ids:
     """Ids from a counter, hashed so that nobody relies on their order: AWS's look random as well."""
 
     def __init__(self) -> None:
-        self._count = itertools.count(1)
+        self._count = 0
 
     def hex(self) -> str:
         """32 hexadecimal digits, as in a task's ARN."""
-        return hashlib.sha256(f"id {next(self._count)}".encode()).hexdigest()[:32]
+        return self._next().hex()[:32]
 
     def digits(self) -> str:
         """19 decimal digits, as in ``ecs-svc/1234567890123456789``."""
-        number = int.from_bytes(hashlib.sha256(f"id {next(self._count)}".encode()).digest()[:8], "big")
+        number = int.from_bytes(self._next()[:8], "big")
         return str(10**18 + number % (9 * 10**18))
 
     def uuid(self) -> str:
         h = self.hex()
         return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
+
+    def _next(self) -> bytes:
+        self._count += 1
+        return hashlib.sha256(f"id {self._count}".encode()).digest()

@@ -11,13 +11,16 @@ the region's agenda. Of ``seconds``, the time until it is decided (bake times an
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from . import alarms, outcomes, service_events, service_tasks, stages, task_definitions
+from . import alarms, hooks, outcomes, service_events, service_tasks, stages, task_definitions
+from .agenda import AlarmRings, Event, HookAnswers, HookExpires, Series, StageEnds, StopTakesEffect, TaskFails
 from .circuit_breaker import threshold
-from .outcomes import RolloutRule
+from .outcomes import AlarmRule, RolloutRule
 from .service_defaults import REMEMBERED
-from .state import Deployment, Doc, Failure, Region, Rollout, Service, ServiceRevision
+from .stages import Step
+from .state import AtHooks, Deployment, Doc, Failure, Region, Rollout, Service, ServiceRevision
 
 FAILED_TO_START: Final = "tasks failed to start."
 GOING_ON: Final = ("PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
@@ -49,9 +52,8 @@ def begin(region: Region, service: Service, at: float) -> Deployment:
     deployment.seconds = _seconds(region, service, deployment, rule)
     deployment.failure_reason, deployment.failures, deployment.unplaced = rule.reason, rule.failures, rule.unplaced
     deployment.alarms = region.outcomes.alarms(service.name, images)
-    rollout.fail = lambda failure, when: fail(region, service, deployment, failure, when)
-    alarms.plan(region, deployment, at)
-    _run(region, service, deployment, at)
+    alarms.plan(region, service, deployment, at)
+    _enter(region, service, deployment, 0, at, at)
     return deployment
 
 
@@ -114,7 +116,7 @@ def fail(region: Region, service: Service, deployment: Deployment, failure: Fail
     deployment.state, deployment.updated_at = "FAILED", at
     deployment.state_reason = deployment.failure_reason or failure.state_reason
     rollout = deployment.rollout
-    rollout.reason, rollout.resume, rollout.updated_at = deployment.failure_reason or failure.reason, None, at
+    rollout.reason, rollout.updated_at = deployment.failure_reason or failure.reason, at
     if failure.event:
         service_events.add(region, service, f"(deployment {deployment.id}) deployment failed: {failure.event}", at)
     if not failure.back:
@@ -150,20 +152,23 @@ def _roll_back(region: Region, service: Service, deployment: Deployment, stable:
             if old.revision.arn == stable.arn:
                 back.tasks, old.tasks = back.tasks + old.tasks, []
                 old.desired = 0
-    _run(region, service, back, at)
+    _enter(region, service, back, 0, at, at)
 
 
 def stop_by_user(region: Region, service: Service, deployment: Deployment, at: float, *, back: bool) -> None:
     """StopServiceDeployment: requested now, and done as soon as ``stop_seconds`` have passed."""
     deployment.rollout.status = "ROLLBACK_REQUESTED" if back else "STOP_REQUESTED"
     deployment.rollout.updated_at = at
-    failure = Failure(state_reason=STOPPED_BY_USER, event="", reason=STOPPED_BY_USER, back=back)
     if region.outcomes.stop_seconds:
-        region.agenda.at(
-            at + region.outcomes.stop_seconds, lambda when: fail(region, service, deployment, failure, when)
-        )
+        event = StopTakesEffect(target=service.target(deployment), back=back)
+        region.agenda.at(at + region.outcomes.stop_seconds, event)
     else:
-        fail(region, service, deployment, failure, at)
+        _stop(region, service, deployment, at, back=back)
+
+
+def _stop(region: Region, service: Service, deployment: Deployment, at: float, *, back: bool) -> None:
+    failure = Failure(state_reason=STOPPED_BY_USER, event="", reason=STOPPED_BY_USER, back=back)
+    fail(region, service, deployment, failure, at)
 
 
 def supersede(service: Service, at: float) -> None:
@@ -171,7 +176,7 @@ def supersede(service: Service, at: float) -> None:
     for deployment in service.deployments:
         deployment.status = "ACTIVE"
         if deployment.rollout.status in GOING_ON:
-            deployment.rollout.status, deployment.rollout.resume = "STOPPED", None
+            deployment.rollout.status = "STOPPED"
             deployment.rollout.reason = "Service deployment was superseded by a newer one."
             deployment.rollout.stopped_at = deployment.rollout.finished_at = deployment.rollout.updated_at = at
 
@@ -198,32 +203,148 @@ def _deployment(region: Region, service: Service, rollout: Rollout, target: Serv
     return deployment
 
 
-def _run(region: Region, service: Service, deployment: Deployment, at: float) -> None:
-    stages.run(
-        region,
-        service,
-        deployment,
-        at,
-        finish=lambda when: _complete(region, service, deployment, when),
-        failing=lambda when: _fail_tasks(region, service, deployment, when),
-    )
+def happen(region: Region, event: Event, at: float) -> None:
+    """Carry out what is due: nothing, if the deployment is no longer rolling out."""
+    found = region.target(event)
+    if found is None or not found[1].rolling:
+        return
+    service, deployment = found
+    match event:
+        case StageEnds(index=index, began=began):
+            deployment.at_hooks = AtHooks(index, began, since=at)
+            _ask_hooks(region, service, deployment, at)
+        case TaskFails(text=text, series=series):
+            service_tasks.failed(region, service, deployment, text, at)
+            _after_failure(region, service, deployment, series, at)
+        case AlarmRings(name=name):
+            ring(region, service, deployment, name, at)
+        case HookAnswers(hook=hook, answer=answer):
+            if detail := hooks.waiting(deployment.rollout, hook, "IN_PROGRESS"):
+                _leave_hook(region, service, deployment, hooks.answered(deployment.rollout, detail, answer), at)
+        case HookExpires(hook=hook):
+            if detail := hooks.waiting(deployment.rollout, hook, "IN_PROGRESS", "AWAITING_ACTION"):
+                _leave_hook(region, service, deployment, hooks.expired(deployment.rollout, detail), at)
+        case StopTakesEffect(back=back):
+            _stop(region, service, deployment, at, back=back)
+
+
+def _enter(region: Region, service: Service, deployment: Deployment, index: int, began: float, at: float) -> None:
+    """Begin a step of its stages; after the last one it is complete."""
+    if not deployment.rolling:
+        return
+    steps = stages.steps(deployment)
+    if index == len(steps):
+        _complete(region, service, deployment, at)
+        return
+    step = steps[index]
+    deployment.rollout.stage, deployment.rollout.updated_at = step.stage, at
+    _act(region, service, deployment, step, at)
+    for rule in deployment.alarms:
+        if rule.stage == step.stage:
+            ring(region, service, deployment, rule.name, at)
+    if not step.last:
+        due = began + step.share * deployment.seconds + step.minutes * region.outcomes.minute_seconds
+        event = StageEnds(target=service.target(deployment), index=index, began=began)
+        region.agenda.at(max(due, at), event)
+
+
+def _act(region: Region, service: Service, deployment: Deployment, step: Step, at: float) -> None:
+    """What happens when a step is entered."""
+    match step.enter:
+        case "launch":
+            _launch(region, service, deployment, at)
+        case "fail tasks":
+            _fail_tasks(region, service, deployment, at)
+        case "recover":
+            service_tasks.recovered(deployment)
+        case "drain":
+            service_tasks.drain(region, service, deployment, at)
+        case "shift test traffic":
+            deployment.rollout.test[deployment.rollout.target.arn] = step.percent
+        case "shift traffic":
+            stages.shift(deployment, step.percent)
+
+
+def _ask_hooks(region: Region, service: Service, deployment: Deployment, at: float) -> None:
+    """Ask the hooks of the stage one after the other, then enter the next one."""
+    place = deployment.at_hooks
+    if place is None or not deployment.rolling:
+        return
+    rollout = deployment.rollout
+    left = hooks.at_stage(rollout, rollout.stage)[place.asked :]
+    if not left:
+        deployment.at_hooks = None
+        rollout.go_on(at)
+        _enter(region, service, deployment, place.index + 1, place.began + (at - place.since), at)
+        return
+    place.asked += 1
+    answer = hooks.ask(region, service, deployment, left[0], rollout.stage, at)
+    if answer is not None:
+        happen(region, answer, at)
+
+
+def _leave_hook(region: Region, service: Service, deployment: Deployment, failure: Failure | None, at: float) -> None:
+    if failure is None:
+        _ask_hooks(region, service, deployment, at)
+    else:
+        fail(region, service, deployment, failure, at)
+
+
+def continue_(region: Region, service: Service, rollout: Rollout, hook_id: str, action: str, at: float) -> None:
+    """ContinueServiceDeployment; raises InvalidParameterException unless that hook is waiting."""
+    failure = hooks.act(rollout, hook_id, action)
+    deployment = service.primary
+    if deployment is not None:
+        _leave_hook(region, service, deployment, failure, at)
+
+
+def ring(region: Region, service: Service, deployment: Deployment, name: str, at: float) -> None:
+    """An alarm goes off: the deployment fails if it watches the alarm and is rolling out."""
+    failure = alarms.ring(deployment, name)
+    if failure is not None:
+        fail(region, service, deployment, failure, at)
+
+
+def ring_now(region: Region, rule: AlarmRule) -> None:
+    """An alarm goes off now, for the rollouts in progress that fit the rule."""
+    for service in region.services.values():
+        deployment = service.primary
+        if deployment is not None and alarms.fits(region, service, deployment, rule):
+            ring(region, service, deployment, rule.name, region.now)
+
+
+def _launch(region: Region, service: Service, deployment: Deployment, at: float) -> None:
+    """Start the tasks. Those ordered to fail before them take the first half of the time until the others run."""
+    deployment.rollout.go_on(at)
+    seconds = deployment.seconds * (1 - stages.LAUNCH_AT)
+    if deployment.failures:
+        series = Series(since=at, seconds=seconds / 4, times=deployment.failures)
+        service_tasks.fail(region, service, deployment, series, at)
+    else:
+        service_tasks.launch(region, service, deployment, at, seconds)
 
 
 def _fail_tasks(region: Region, service: Service, deployment: Deployment, at: float) -> None:
     """Tasks that fail until the circuit breaker decides, or for ever."""
     if deployment.ends == outcomes.NEVER:
-        service_tasks.fail_for_ever(region, service, deployment, at, max(deployment.seconds / 3, 0.1))
-        return
-    times = threshold(deployment.rollout.configuration, service.desired)
-    service_tasks.fail(
-        region,
-        service,
-        deployment,
-        at,
-        deployment.seconds,
-        times,
-        lambda when: _trip(region, service, deployment, when),
-    )
+        series = Series(since=at, seconds=max(deployment.seconds / 3, 0.1), times=None)
+    else:
+        times = threshold(deployment.rollout.configuration, service.desired)
+        series = Series(since=at, seconds=deployment.seconds, times=times)
+    service_tasks.fail(region, service, deployment, series, at)
+
+
+def _after_failure(region: Region, service: Service, deployment: Deployment, series: Series, at: float) -> None:
+    """The next task that fails, or what follows the last one."""
+    if series.times is None:
+        service_tasks.later(region, service, deployment, series, at)
+    elif series.number < series.times:
+        service_tasks.fail(region, service, deployment, replace(series, number=series.number + 1), at)
+    elif deployment.ends == outcomes.COMPLETED:
+        seconds = deployment.seconds * (1 - stages.LAUNCH_AT)
+        service_tasks.launch(region, service, deployment, at, seconds - 2 * (at - series.since))
+    else:
+        _trip(region, service, deployment, at)
 
 
 def _trip(region: Region, service: Service, deployment: Deployment, at: float) -> None:

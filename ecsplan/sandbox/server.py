@@ -10,22 +10,19 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Final
 
-from . import alarms, names
+from . import rollouts
+from .account import Account
 from .control import Control
-from .ecs import Clock, Ecs
+from .ecs import Clock
 from .errors import AwsError
-from .events import Events
 from .exchange import Answer, Incoming, Request, refusal, success
 from .faults import Fault, Gate
 from .http import HttpServer
-from .inputs import Inputs
-from .logs import Logs
 from .orders import Orders
 from .others import Others, identity
 from .outcomes import AlarmRule
-from .rates import Buckets
 from .seed import Seeded, seed
-from .state import Doc, Region
+from .state import Doc
 
 #: The log keeps this many requests, the newest.
 KEPT_REQUESTS: Final = 10_000
@@ -53,7 +50,6 @@ class Sandbox(Orders):
         super().__init__()
         self.rates = self._rates_at_first = rates
         self._log_lock = threading.Lock()
-        self._inputs = {"ecs": Inputs("ecs"), "events": Inputs("events")}
         self._gate = Gate()
         self._others = Others()
         self._control = Control(self)
@@ -61,11 +57,7 @@ class Sandbox(Orders):
         self._forget()
 
     def _forget(self) -> None:
-        self._ids = names.Ids()
-        self._ecs: dict[str, Ecs] = {}
-        self._events: dict[str, Events] = {}
-        self._logs = Logs()
-        self._buckets = Buckets()
+        self._account = Account(self._clock, self._outcomes)
         self._requests: dict[int, Request] = {}
         self._numbers = itertools.count(1)
 
@@ -167,16 +159,15 @@ class Sandbox(Orders):
             self._order_alarm(rule)
             return
         with self._lock:
-            for ecs in self._ecs.values():
-                ecs.settle()
-                alarms.ring_now(ecs.region, rule)
+            for ecs in self._account.settle():
+                rollouts.ring_now(ecs.region, rule)
 
     # -- state -----------------------------------------------------------------------------------------------------
 
     def seed(self, requests: Mapping[str, Any], cluster: str = "default", topics: Iterable[str] = ()) -> Seeded:
         """Make what the compiled ``requests`` of a spec refer to, as it would have been before the first deployment."""
         with self._lock:
-            ecs, events = self._ecs_of(self._region), self._events_of(self._region)
+            ecs, events = self._account.ecs(self._region), self._account.events(self._region)
             made = seed(ecs, events, requests, cluster)
         for topic in topics:
             self._others.create_topic(topic)
@@ -185,15 +176,6 @@ class Sandbox(Orders):
     def ecs(self, region: str | None = None) -> EcsHandle:
         """The ECS of a region without HTTP, faults and log: ``call(operation, params) -> answer``."""
         return EcsHandle(self, region or self._region)
-
-    def _ecs_of(self, region: str) -> Ecs:
-        if region not in self._ecs:
-            state = Region(region, self._ids, self._outcomes, self._logs)
-            self._ecs[region] = Ecs(state, self._clock, self._inputs["ecs"])
-        return self._ecs[region]
-
-    def _events_of(self, region: str) -> Events:
-        return self._events.setdefault(region, Events(region, self._inputs["events"]))
 
     # -- answering -------------------------------------------------------------------------------------------------
 
@@ -245,7 +227,7 @@ class Sandbox(Orders):
 
     def _throttled(self, incoming: Incoming, operation: str) -> AwsError | None:
         with self._lock:
-            return self._buckets.take(incoming.service, operation, incoming.region, self._clock.now())
+            return self._account.buckets.take(incoming.service, operation, incoming.region, self._clock.now())
 
     def _carry_out(self, incoming: Incoming, operation: str, params: object, fault: Fault | None) -> Answer:
         partial = fault if fault and fault.kind in ("failures", "failed_entries") else None
@@ -255,7 +237,7 @@ class Sandbox(Orders):
                 unplaced = {"reason": partial.code or usual, "detail": partial.message} if partial else None
                 count = partial.count if partial else 1
                 with self._lock:
-                    return success(self._ecs_of(incoming.region).call(operation, params, unplaced, count))
+                    return success(self._account.ecs(incoming.region).call(operation, params, unplaced, count))
             if incoming.service == "events":
                 code = (
                     {"ErrorCode": partial.code or "InternalException", "ErrorMessage": partial.message}
@@ -263,7 +245,7 @@ class Sandbox(Orders):
                     else None
                 )
                 with self._lock:
-                    return success(self._events_of(incoming.region).call(operation, params, code))
+                    return success(self._account.events(incoming.region).call(operation, params, code))
             if incoming.service == "logs" and isinstance(params, dict):
                 answer = self._log_answer(incoming.region, operation, params)
                 if answer is not None:
@@ -278,10 +260,9 @@ class Sandbox(Orders):
     def _log_answer(self, region: str, operation: str, params: Doc) -> Doc | None:
         """What containers have written; None for what is moto's. Raises AwsError."""
         with self._lock:
-            for ecs in self._ecs.values():
-                ecs.settle()
-            if self._logs.holds(region, operation, params):
-                return self._logs.call(region, operation, params, self._clock.now())
+            self._account.settle()
+            if self._account.logs.holds(region, operation, params):
+                return self._account.logs.call(region, operation, params, self._clock.now())
         return None
 
 
@@ -295,4 +276,4 @@ class EcsHandle:
     def call(self, operation: str, params: Mapping[str, Any] | None = None) -> Doc:
         """The answer of an operation, such as ``call("DescribeServices", {"services": ["web"]})``. Raises AwsError."""
         with self._sandbox._lock:
-            return copy.deepcopy(self._sandbox._ecs_of(self._region).call(operation, dict(params or {})))
+            return copy.deepcopy(self._sandbox._account.ecs(self._region).call(operation, dict(params or {})))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from . import errors, hooks, rollouts, service_docs
+from . import errors, rollouts, service_docs
 from .paging import page
 from .state import Doc, Region, Rollout, Service, ServiceRevision
 
@@ -69,10 +69,10 @@ def stop(region: Region, params: Doc) -> Doc:
 def go_on(region: Region, params: Doc) -> Doc:
     """ContinueServiceDeployment: let a deployment go on that waits at a PAUSE hook, or send it back."""
     arn = params["serviceDeploymentArn"]
-    rollout = next((r for _, r in _rollouts(region) if r.arn == arn), None)
-    if rollout is None:
+    service, rollout = next(((s, r) for s, r in _rollouts(region) if r.arn == arn), (None, None))
+    if service is None or rollout is None:
         raise errors.AwsError("ServiceDeploymentNotFoundException", "Service deployment not found.")
-    hooks.act(rollout, params["hookId"], params.get("action", "CONTINUE"), region.now)
+    rollouts.continue_(region, service, rollout, params["hookId"], params.get("action", "CONTINUE"), region.now)
     return {"serviceDeploymentArn": arn}
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from . import failures, outcomes, service_events, task_definitions, task_docs
+from .agenda import Series, TaskFails
 from .circuit_breaker import threshold
 from .outcomes import TaskRule
 from .state import Deployment, Doc, Region, Service, Task
 
 _MOST_SECONDS_BETWEEN_FAILURES: Final = 900.0
-After = Callable[[float], None]
 
 
 def launch(region: Region, service: Service, deployment: Deployment, at: float, seconds: float) -> None:
@@ -58,56 +58,31 @@ def stop(region: Region, service: Service, tasks: list[Task], by: Deployment, at
     service_events.registered(region, service, "deregistered", len(tasks), at)
 
 
-def fail(
-    region: Region, service: Service, deployment: Deployment, at: float, seconds: float, times: int, done: After
-) -> None:
-    """Have ``times`` tasks fail one after the other in ``seconds``, then ``done(when)`` happen."""
-
-    def begin(number: int, when: float) -> None:
-        until = at + seconds * number / times
-        _start_failing(region, service, deployment, when, until, lambda late: after(number, late))
-
-    def after(number: int, when: float) -> None:
-        if number < times:
-            begin(number + 1, when)
-        else:
-            done(when)
-
-    begin(1, at)
-
-
-def fail_for_ever(region: Region, service: Service, deployment: Deployment, at: float, pause: float) -> None:
-    """A task that fails after ``pause`` seconds, and then another one, later and later, as ECS throttles them."""
-
-    def after(when: float) -> None:
-        if deployment.failed_tasks % threshold(deployment.rollout.configuration, service.desired) == 0:
-            service_events.add(region, service, "is unable to consistently start tasks successfully.", when)
-        fail_for_ever(region, service, deployment, when, min(pause * 2, _MOST_SECONDS_BETWEEN_FAILURES))
-
-    _start_failing(region, service, deployment, at, at + pause, after)
-
-
-def _start_failing(
-    region: Region, service: Service, deployment: Deployment, at: float, until: float, after: After
-) -> None:
-    """A task that is going to fail at ``until``; how, a fitting rule for tasks may say. Nothing follows a rollout
-    that has ended meanwhile."""
+def fail(region: Region, service: Service, deployment: Deployment, series: Series, at: float) -> None:
+    """Start a task that fails; how, an order for tasks may say. Nothing happens if the rollout has ended."""
     if not deployment.rolling:
         return
     deployment.rollout.go_on(at)
-    event = _place(region, service, deployment, at, until)
+    until = series.until(at)
+    text = _place(region, service, deployment, at, until)
+    region.agenda.at(until, TaskFails(target=service.target(deployment), text=text, series=series))
 
-    def failed(when: float) -> None:
-        if not deployment.rolling:
-            return
-        deployment.failed_tasks += 1
-        deployment.rollout.failures += 1
-        deployment.updated_at = deployment.rollout.updated_at = when
-        if event:
-            service_events.add(region, service, event, when)
-        after(when)
 
-    region.agenda.at(until, failed)
+def failed(region: Region, service: Service, deployment: Deployment, text: str, at: float) -> None:
+    """One of its tasks has failed."""
+    deployment.failed_tasks += 1
+    deployment.rollout.failures += 1
+    deployment.updated_at = deployment.rollout.updated_at = at
+    if text:
+        service_events.add(region, service, text, at)
+
+
+def later(region: Region, service: Service, deployment: Deployment, series: Series, at: float) -> None:
+    """The next task of those that fail for ever: later and later, as ECS throttles them."""
+    if deployment.failed_tasks % threshold(deployment.rollout.configuration, service.desired) == 0:
+        service_events.add(region, service, "is unable to consistently start tasks successfully.", at)
+    seconds = min(series.seconds * 2, _MOST_SECONDS_BETWEEN_FAILURES)
+    fail(region, service, deployment, replace(series, seconds=seconds, number=series.number + 1), at)
 
 
 def _place(region: Region, service: Service, deployment: Deployment, at: float, until: float) -> str:

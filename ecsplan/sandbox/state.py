@@ -6,12 +6,12 @@ like AWS's answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import errors, names
-from .agenda import Agenda
+from .agenda import Agenda, Event, Target
 from .logs import Logs, Stream
 from .outcomes import AlarmRule, Outcomes
 
@@ -73,8 +73,8 @@ class Failure:
 class Rollout:
     """A service deployment, as ListServiceDeployments knows it; a rollback belongs to the one that it undoes.
 
-    ``resume`` goes on from the PAUSE hook at which it waits, ``fail(failure, at)`` ends it. The weights are the shares
-    of the traffic in percent, by ARN of the service revision; none where the strategy shifts no traffic.
+    ``production`` and ``test`` are the shares of the traffic in percent, by ARN of the service revision; empty where
+    the strategy shifts no traffic.
     """
 
     arn: str
@@ -96,13 +96,22 @@ class Rollout:
     alarmed: list[str] = field(default_factory=list)
     production: dict[str, float] = field(default_factory=dict)
     test: dict[str, float] = field(default_factory=dict)
-    resume: Callable[[float], None] | None = None
-    fail: Callable[[Failure, float], object] | None = None
 
     def go_on(self, at: float) -> None:
         """It is no longer PENDING."""
         if self.status == "PENDING":
             self.status, self.started_at = "IN_PROGRESS", at
+
+
+@dataclass
+class AtHooks:
+    """Where a deployment is that has asked hooks: the stage's ``index`` among its steps, when the first step ``began``,
+    ``since`` when it has been at the hooks of this stage, and how many of them it has ``asked``."""
+
+    index: int
+    began: float
+    since: float
+    asked: int = 0
 
 
 @dataclass
@@ -129,6 +138,7 @@ class Deployment:
     state_reason: str = ""
     failed_tasks: int = 0
     launched: bool = False
+    at_hooks: AtHooks | None = None
     tasks: list[Task] = field(default_factory=list)
 
     @property
@@ -214,6 +224,10 @@ class Service:
     def primary(self) -> Deployment | None:
         return next((d for d in self.deployments if d.status == "PRIMARY"), None)
 
+    def target(self, deployment: Deployment) -> Target:
+        """One of its deployments, as events name it."""
+        return (self.cluster, self.name, deployment.id)
+
 
 @dataclass
 class Region:
@@ -249,3 +263,11 @@ class Region:
         if service and name_or_arn.startswith("arn:") and name_or_arn != service.arn:
             return None
         return service
+
+    def target(self, event: Event) -> tuple[Service, Deployment] | None:
+        """The deployment that an event is about, None if it is gone."""
+        cluster, name, number = event.target
+        service = self.services.get((cluster, name))
+        found = (deployment for deployment in service.deployments if deployment.id == number) if service else iter(())
+        deployment = next(found, None)
+        return (service, deployment) if service and deployment else None
