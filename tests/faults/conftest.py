@@ -33,6 +33,14 @@ def points(record_property: Callable[[str, object], None]) -> Iterator[Points]:
 
 
 @pytest.fixture
+def resumed(record_property: Callable[[str, object], None]) -> Iterator[Points]:
+    """Those after which account and journal were as after no other point before, and which were finished."""
+    counted = Points()
+    yield counted
+    record_property("points of the kill matrix that left something of their own", counted.tried)
+
+
+@pytest.fixture
 def paused(world: World) -> Iterator[list[float]]:
     """The pauses that botocore makes before it sends a request again, in seconds; none of them is waited for."""
     pauses: list[float] = []

@@ -34,7 +34,8 @@ def in_process(aws: Sandbox) -> Iterator[None]:
         if answer is None:
             raise ConnectionClosedError(error="dropped", endpoint_url=request.url, request=request)
         raw: Any = SimpleNamespace(stream=lambda **_: iter((answer.body,)))
-        return AWSResponse(request.url, answer.status, HeadersDict(answer.headers), raw)
+        headers: Any = HeadersDict(answer.headers)
+        return AWSResponse(request.url, answer.status, headers, raw)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(URLLib3Session, "send", send)
@@ -53,7 +54,8 @@ def incoming(request: AWSPreparedRequest) -> Incoming:
     url = urlsplit(request.url)
     path = f"{url.path}?{url.query}" if url.query else url.path
     headers = {name.lower(): _text(value) for name, value in request.headers.items()}
-    return Incoming(method=request.method, path=path, headers=headers, body=_bytes(request.body), default_region=REGION)
+    body: Any = request.body
+    return Incoming(method=request.method, path=path, headers=headers, body=_bytes(body), default_region=REGION)
 
 
 def _text(value: str | bytes) -> str:
