@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING
 
 from ecsplan.core import events
 from ecsplan.core.errors import JournalError, StaleError, UnfinishedError, UsageError
-from ecsplan.core.model import Identity, Notify, Plan, Resource
+from ecsplan.core.model import Identity, Notify, Plan
+from ecsplan.core.spec import Spec
 from ecsplan.journal import Damaged, Deployment, Journal, Outcome, unfinished
 from ecsplan.journal.writer import Writer
+from ecsplan.kinds.contract import Resource
 from ecsplan.site import Site, connect, journal_root
-from ecsplan.spec.load import Spec
 from ecsplan.spec.load import load as _load
 
 if TYPE_CHECKING:
@@ -331,15 +332,16 @@ def _left(left: Deployment) -> str:
 def _check_fresh(site: Site, plan: Plan) -> list[str]:
     """Read the same things again: if one has moved, nothing of the plan is carried out. What a person should know all
     the same, a sentence each."""
+    from ecsplan.kinds import resource_of
     from ecsplan.plan.read import read
     from ecsplan.plan.stale import stale
     from ecsplan.plan.steps import rolling
 
-    resources = [change.resource for change in plan.changes]
+    resources = [resource_of(change) for change in plan.changes]
     lives = read(site.gateway.reader(), resources)
     if error := stale(plan, resources, lives):
         raise error
-    return rolling(plan.steps, lives)
+    return rolling(plan.steps, resources, lives)
 
 
 # --- looking ---

@@ -21,11 +21,11 @@ from typing import Any
 from ecsplan.aws.gateway import NO_CONNECTION, ONCE, READS
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc, Identity
+from ecsplan.core.spec import Spec
 from ecsplan.plan.compile import requests
 from ecsplan.sandbox import errors
 from ecsplan.sandbox.account import Account
 from ecsplan.sandbox.seed import seed
-from ecsplan.spec.load import Spec
 from tests.support.direct import Ports, answered, failed
 from tests.support.world import ACCOUNT, REGION, Clock, short
 

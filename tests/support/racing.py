@@ -14,14 +14,10 @@ from pathlib import Path
 from tests.support.processes import PATIENCE, environment
 
 PARENT = """
-import functools, json, os, sys, time
-import boto3, botocore.loaders, botocore.session, deepdiff
-from ecsplan import cli, compiler, executor, live, planner, pipeline, redact, rollback
-from ecsplan.render import json as _json, progress, text
-botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
-loader = botocore.session.create_loader()
-for service in ("ecs", "events", "sts"):
-    loader.load_service_model(service, "service-2")
+import json, os, sys, time
+from ecsplan import cli
+from tests.support.forking import prepare
+prepare()
 
 def begin(order):
     time.sleep(order["after"])

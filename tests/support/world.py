@@ -14,8 +14,8 @@ from typing import Any
 
 from ecsplan import cli, pipeline, rehearsal
 from ecsplan.core.clock import Clock as AnyClock
+from ecsplan.core.spec import Spec
 from ecsplan.sandbox import Sandbox
-from ecsplan.spec.load import Spec
 from tests.support import toml
 from tests.support.toml import Doc
 
