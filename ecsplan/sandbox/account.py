@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from .common import Ids
 from .ecs import Clock, Ecs
-from .events import Events
+from .ecs.outcomes import Outcomes
+from .ecs.state import Region
+from .eventbridge import Events
 from .inputs import Inputs
 from .logs import Logs
-from .names import Ids
-from .outcomes import Outcomes
 from .rates import Buckets
-from .state import Region
 
 
 class Account:
@@ -27,7 +27,7 @@ class Account:
         self._events: dict[str, Events] = {}
 
     def ecs(self, region: str) -> Ecs:
-        """The ECS of a region; empty at first."""
+        """The ECS of a region. It is empty at first."""
         if region not in self._ecs:
             state = Region(region, self.ids, self.outcomes, self.logs)
             self._ecs[region] = Ecs(state, self.clock, Inputs("ecs"))
@@ -38,7 +38,7 @@ class Account:
         return self._events.setdefault(region, Events(region, Inputs("events")))
 
     def settle(self) -> tuple[Ecs, ...]:
-        """Let everything happen that is due by the clock; the ECS of each region in use."""
+        """Let everything happen that is due by the clock. Returns the ECS of each region in use."""
         for ecs in self._ecs.values():
             ecs.settle()
         return tuple(self._ecs.values())

@@ -11,10 +11,10 @@ from ecsplan.core.model import Address, Call, Doc
 from ecsplan.core.ports import Answer
 from ecsplan.kinds.contract import Delta, Kind, Live, Resource
 from ecsplan.plan.diff import diff
-from ecsplan.sandbox import errors
+from ecsplan.sandbox import common
 from ecsplan.sandbox.account import Account
 from ecsplan.sandbox.ecs import Ecs
-from ecsplan.sandbox.events import Events
+from ecsplan.sandbox.eventbridge import Events
 from tests.sandbox.helpers import Clock
 from tests.unit.fakes_kinds import compare, kind
 
@@ -47,7 +47,7 @@ class Embedded:
     def _answer(self, call: Call) -> Answer:
         try:
             return Answer(call=call, data=self.seen(_name(call), self.do(call)))
-        except errors.AwsError as error:
+        except common.AwsError as error:
             return Answer(call=call, error=AwsError(error.message, code=error.code))
 
     def do(self, call: Call) -> Doc:

@@ -9,7 +9,8 @@ from typing import Any, Final
 import pytest
 
 from ecsplan.sandbox.account import Account
-from ecsplan.sandbox.outcomes import AlarmRule, HookRule, LogLine, RolloutRule, TaskRule
+from ecsplan.sandbox.ecs.outcomes import AlarmRule, HookRule, RolloutRule, TaskRule
+from ecsplan.sandbox.logs import LogLine
 from tests.sandbox.helpers import BREAKER, EPOCH, Clock, Doc, container, task_definition
 
 END: Final = 180  # seconds after the beginning; everything has ended by then

@@ -18,12 +18,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from ecsplan.aws.gateway import NO_CONNECTION, ONCE, READS
+from ecsplan.aws.errors import NO_CONNECTION
+from ecsplan.aws.gateway import ONCE, READS
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc, Identity
 from ecsplan.core.spec import Spec
 from ecsplan.plan.compile import requests
-from ecsplan.sandbox import errors
+from ecsplan.sandbox import common
 from ecsplan.sandbox.account import Account
 from ecsplan.sandbox.seed import seed
 from tests.support.direct import Ports, answered, failed
@@ -83,7 +84,7 @@ class Cloud:
                 return copy.deepcopy(self.events.call(operation, call.params))
             if call.service == "logs":
                 return self.ecs.region.logs.call(REGION, operation, call.params, self.clock.now())
-        except errors.AwsError as error:
+        except common.AwsError as error:
             raise AwsError(f"{call}: {error.code}: {error.message}", code=error.code) from error
         if call.service == "sns":
             self.published.append(_about(call.params))

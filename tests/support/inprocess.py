@@ -18,7 +18,7 @@ from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
 from ecsplan.sandbox import Sandbox
-from ecsplan.sandbox.exchange import Incoming
+from ecsplan.sandbox.wire import Incoming
 from tests.support.world import REGION
 
 
