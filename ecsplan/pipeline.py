@@ -16,29 +16,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from ecsplan.apply import engine as executor
+from ecsplan.apply import resume as continuing
+from ecsplan.apply.engine import Options, Result
+from ecsplan.apply.notify import announcer, notifier
+from ecsplan.apply.send import Ports, timestamp
+from ecsplan.aws.gateway import is_throttled
 from ecsplan.core import events
-from ecsplan.core.errors import JournalError, StaleError, UnfinishedError, UsageError
-from ecsplan.core.model import Identity, Notify, Plan, Resource
-from ecsplan.journal import Damaged, Deployment, Journal, Outcome, unfinished
+from ecsplan.core.errors import StaleError, UnfinishedError, UsageError
+from ecsplan.core.model import Notify, Plan, Resource
+from ecsplan.journal import Deployment, Journal, Outcome, unfinished
+from ecsplan.journal.find import history, journals, show
 from ecsplan.journal.writer import Writer
+from ecsplan.kinds.contract import Delta
+from ecsplan.plan import rollback
+from ecsplan.plan.compile import compile_spec, notifications, warnings_of
+from ecsplan.plan.diff import diff, possible
+from ecsplan.plan.explain import Explanation, explain
+from ecsplan.plan.read import observed, read, seen
+from ecsplan.plan.rollback import Back, known_definitions
+from ecsplan.plan.stale import stale
+from ecsplan.plan.steps import cautions, plan_of, rolling
+from ecsplan.redact import cleaned, hiding, mask_plan, scrub, secrets_in, secrets_of
+from ecsplan.render.text import plan_text
 from ecsplan.site import Site, connect, journal_root
 from ecsplan.spec.load import Spec
 from ecsplan.spec.load import load as _load
 
-if TYPE_CHECKING:
-    from ecsplan.apply.engine import Options, Result
-    from ecsplan.apply.send import Ports
-    from ecsplan.kinds.contract import Delta
-    from ecsplan.plan.explain import Explanation
-    from ecsplan.plan.rollback import Back
-
 __all__ = [
-    "Site", "connect", "explained_plan", "go_on", "history", "journal_root", "load", "make_plan", "run_plan", "show",
-    "text", "undo",
+    "Site", "connect", "explained_plan", "go_on", "history", "journal_root", "journals", "load", "make_plan",
+    "run_plan", "show", "text", "undo",
 ]  # fmt: skip
 
 
@@ -65,17 +76,12 @@ def explained_plan(
 ) -> tuple[Plan, tuple[Explanation, ...]]:
     """The same plan, and why it shows what it shows: every field that differs, that is equal only by a rule, or that is
     left alone. Secrets in the explanations are masked."""
-    from ecsplan.plan.explain import explain
-
     site.gateway.listen(emit)
     plan, deltas = _planned(site, spec, tag, redeploy=redeploy)
     return plan, explain(deltas)
 
 
 def _planned(site: Site, spec: Spec, tag: str, *, redeploy: bool) -> tuple[Plan, tuple[Delta, ...]]:
-    from ecsplan.plan.compile import compile_spec, notifications, warnings_of
-    from ecsplan.redact import hiding, secrets_in
-
     resources = compile_spec(spec, tag, redeploy=redeploy)
     with hiding(secrets_in(resources)):
         return _plan(site, resources, tag=tag, warnings=warnings_of(spec, tag), notify=notifications(spec))
@@ -90,20 +96,11 @@ def _plan(
     notify: Mapping[str, Notify],
     undoes: Sequence[int] = (),
 ) -> tuple[Plan, tuple[Delta, ...]]:
-    from concurrent.futures import ThreadPoolExecutor
-
-    from ecsplan.plan.read import observed, read, seen
-
     site.gateway.identity()  # asked for at the same time as everything else
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan")
     try:
         reading = pool.submit(read, site.gateway.reader(), resources)
         identity = site.identity()  # the wrong account explains whatever else went wrong, so it is told first
-        # Meanwhile the answers of everything else are on their way.
-        from ecsplan.plan.diff import diff, possible
-        from ecsplan.plan.rollback import known_definitions
-        from ecsplan.plan.steps import cautions, plan_of
-
         lives = reading.result()
     finally:
         pool.shutdown(wait=False)  # whoever interrupts this does not wait for AWS's pace
@@ -139,8 +136,6 @@ def undo(
     """The way back: to deployment `to` (a number), to a revision (`FAMILY:REV`), or, without `to`, to before the newest
     deployment that changed something. Without a journal it goes by ECS's own revision history, for which the spec is
     needed."""
-    from ecsplan.plan import rollback
-
     if to is not None and not re.fullmatch(r"[0-9]{1,9}|[A-Za-z0-9_-]+:[0-9]{1,9}", to):
         raise UsageError(f"--to takes a deployment's number or FAMILY:REV, not {to!r}")
     site.gateway.listen(emit)
@@ -151,19 +146,12 @@ def undo(
         back = _by_history(site, spec, to, keep=keep)
     else:
         back = rollback.to_deployment(deployments, int(to), keep=keep)
-    from ecsplan.plan.compile import notifications
-    from ecsplan.redact import hiding, secrets_in
-
     notify = (notifications(spec) if spec else None) or back.notify or {}
     with hiding(secrets_in(back.resources)):
         return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, undoes=back.undoes)[0]
 
 
 def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> Back:
-    from ecsplan.plan import rollback
-    from ecsplan.plan.compile import compile_spec
-    from ecsplan.plan.read import read
-
     if spec is not None and not spec.tasks:
         spec = load(spec.file)  # only its top was read so far
     if spec is None:
@@ -181,8 +169,6 @@ def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) ->
 
 def check_free(site: Site, plan: Plan) -> None:
     """Raises what `run_plan` would raise because of other deployments, for whoever asks a person first."""
-    from ecsplan.apply.send import timestamp
-
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
         _check_history(journal, plan)
@@ -201,10 +187,6 @@ def run_plan(
     deployment runs, UnfinishedError while an earlier one was left part-way; then nothing was changed. How the
     deployment itself went is in the result.
     """
-    from ecsplan.apply import engine as executor
-    from ecsplan.apply.send import timestamp
-    from ecsplan.redact import hiding, secrets_of
-
     site.gateway.listen(emit)
     identity = site.identity()
     if identity != plan.identity:
@@ -238,8 +220,6 @@ def resume(
     Steps that were done are not done again; of one that was begun and has no end, AWS is asked whether it was carried
     out. A deployment that was putting things back goes on with that. Raises LockedError while a deployment runs.
     """
-    from ecsplan.apply import engine as executor
-
     return _taken_up(site, executor.resume, options, emit)
 
 
@@ -248,8 +228,6 @@ def go_on(
 ) -> Result | None:
     """Let the rollouts of the unfinished deployment go on that are paused at lifecycle hooks, then finish it as
     `resume` does. None where no deployment was left part-way. Raises LockedError while a deployment runs."""
-    from ecsplan.apply import resume as continuing
-
     return _taken_up(site, continuing.go_on, options, emit)
 
 
@@ -259,10 +237,6 @@ def _taken_up(
     options: Options | None,
     emit: Callable[[events.Event], None],
 ) -> Result | None:
-    from ecsplan.apply.engine import Options
-    from ecsplan.apply.send import timestamp
-    from ecsplan.redact import hiding, secrets_of
-
     site.gateway.listen(emit)
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
@@ -278,11 +252,6 @@ def _taken_up(
 
 
 def _ports(site: Site, plan: Plan, journal: Journal, writer: Writer, emit: Callable[[events.Event], None]) -> Ports:
-    from ecsplan.apply.notify import announcer, notifier
-    from ecsplan.apply.send import Ports
-    from ecsplan.aws.gateway import is_throttled
-    from ecsplan.redact import cleaned, scrub, secrets_of
-
     clean = partial(scrub, secrets=secrets_of(plan))
     listener = cleaned(emit, clean)
     return Ports(
@@ -331,10 +300,6 @@ def _left(left: Deployment) -> str:
 def _check_fresh(site: Site, plan: Plan) -> list[str]:
     """Read the same things again: if one has moved, nothing of the plan is carried out. What a person should know all
     the same, a sentence each."""
-    from ecsplan.plan.read import read
-    from ecsplan.plan.stale import stale
-    from ecsplan.plan.steps import rolling
-
     resources = [change.resource for change in plan.changes]
     lives = read(site.gateway.reader(), resources)
     if error := stale(plan, resources, lives):
@@ -342,40 +307,9 @@ def _check_fresh(site: Site, plan: Plan) -> list[str]:
     return rolling(plan.steps, lives)
 
 
-# --- looking ---
-
-
-def journals(root: Path, app: str, *, account: str | None = None, region: str | None = None) -> list[Journal]:
-    """The journals of an app, a folder per account and region; nothing is sent to find them."""
-    try:
-        names = sorted(path.name for path in (root / app).iterdir() if path.is_dir())
-    except FileNotFoundError:
-        names = []
-    except OSError as error:
-        raise JournalError(f"the journal {root / app} cannot be read: {error.strerror}") from error
-    found = [name.partition("-") for name in names if name.partition("-")[2]]
-    return [
-        Journal(root, app, Identity(account=number, region=place))
-        for number, _, place in found
-        if account in (None, number) and region in (None, place)
-    ]
-
-
-def history(journal: Journal) -> list[Deployment | Damaged]:
-    """Every deployment, oldest first; what cannot be read takes its place and hides no other."""
-    return journal.all()
-
-
-def show(journal: Journal, number: int) -> Deployment:
-    """One deployment; raises UsageError if there is none of that number."""
-    if number not in journal.numbers():
-        raise UsageError(f"there is no deployment {number} in {journal.folder}")
-    return journal.read(number)
+# --- reading ---
 
 
 def text(plan: Plan) -> str:
     """The plan for people, secrets masked."""
-    from ecsplan.redact import mask_plan
-    from ecsplan.render.text import plan_text
-
     return plan_text(mask_plan(plan))

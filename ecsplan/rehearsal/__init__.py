@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ecsplan.core.errors import UsageError
+from ecsplan.plan.compile import requests
 from ecsplan.spec.load import Spec
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ def open_sandbox(spec: Spec | None, *, port: int = 0, region: str | None = None)
 
 def seed(aws: Sandbox, spec: Spec) -> Any:
     """Make what the spec names: clusters, services on a bootstrap revision, rules with their targets, topics."""
-    from ecsplan.plan.compile import requests
-
     topics = sorted({task.notify.topic_arn for task in spec.tasks if task.notify})
     return aws.seed(requests(spec, "sandbox"), cluster=spec.cluster or "default", topics=tuple(topics))
 

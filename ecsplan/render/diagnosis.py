@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ecsplan.core.diagnosis import ContainerEnd, Diagnosis, LogTail, ServiceEvent, StoppedTasks, together
 from ecsplan.core.model import Address
-from ecsplan.render.words import WIDTH, Paint, plain, printable
+from ecsplan.render.paint import WIDTH, Paint, plain, printable
 
 WHOLE = 4  # failures that are told whole; further ones get a line each
 LINES = 10  # for those further ones

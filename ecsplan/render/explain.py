@@ -9,7 +9,8 @@ from itertools import groupby
 from ecsplan.core.model import FieldChange
 from ecsplan.core.text import value_text
 from ecsplan.plan.explain import Explanation, Verdict
-from ecsplan.render.words import WIDTH, Paint, field_lines, plain
+from ecsplan.render.paint import WIDTH, Paint, plain
+from ecsplan.render.words import field_lines
 
 NOTHING = "Nothing differs, nothing is equal only by a rule, and nothing is left alone."
 

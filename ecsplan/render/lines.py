@@ -7,15 +7,13 @@ from collections.abc import Callable
 from ecsplan.core import events
 from ecsplan.core.model import Address, Phase, Step
 from ecsplan.journal import Outcome
+from ecsplan.render.paint import SIGNS, Paint, plain
 from ecsplan.render.words import (
-    SIGNS,
-    Paint,
     continued_text,
     is_routine,
     lines_of,
     one_line,
     paced_text,
-    plain,
     stage_words,
     without_service,
 )

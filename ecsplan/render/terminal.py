@@ -161,7 +161,7 @@ def lasting(event: events.Event) -> list[Text]:
             return []
 
 
-class Live:
+class TerminalTable:
     """The table on a terminal, from `start` to `close`. `now` gives seconds; `size` columns and lines."""
 
     def __init__(

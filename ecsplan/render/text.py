@@ -10,7 +10,8 @@ from ecsplan.core.model import Action, Change, Phase, Plan, Step, filled
 from ecsplan.journal import Damaged, Deployment
 from ecsplan.journal.facts import revisions, when, who
 from ecsplan.render.diagnosis import diagnoses_text
-from ecsplan.render.words import SIGNS, WIDTH, Paint, field_lines, plain
+from ecsplan.render.paint import SIGNS, WIDTH, Paint, plain
+from ecsplan.render.words import field_lines
 
 NO_CHANGES = "No changes. What is live is already as it should be."
 SUMMARY = {

@@ -3,35 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TypeAlias
 
 from ecsplan.core.events import Continued, Paced
 from ecsplan.core.model import FieldChange
 from ecsplan.core.text import CHANGED, value_text
-
-Paint: TypeAlias = Callable[[str, str], str]
-"""(text, name of a colour) -> text"""
-
-WIDTH = 80
-COLORS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36, "bold": 1, "dim": 2}
-SIGNS = {"+": "green", "-": "red", "~": "yellow", ">": "cyan", "=": "dim"}
-
-# Colours, movements of the cursor, titles, and every other character that a terminal would act on.
-_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00-\x1f\x7f-\x9f]")
-
-
-def plain(text: str, color: str) -> str:
-    return text
-
-
-def ansi(text: str, color: str) -> str:
-    return f"\033[{COLORS[color]}m{text}\033[0m" if text else text
-
-
-def printable(text: str) -> str:
-    """Text from elsewhere as it may go to a terminal."""
-    return _CONTROL.sub("", text.expandtabs(4))
+from ecsplan.render.paint import SIGNS, WIDTH, Paint, printable
 
 
 def field_lines(change: FieldChange, indent: int, paint: Paint) -> list[str]:
@@ -53,32 +29,6 @@ def field_lines(change: FieldChange, indent: int, paint: Paint) -> list[str]:
     if indent + 4 + len(before) + 4 + len(after) <= WIDTH:
         return [head, f"{pad}    {before} -> {after}"]
     return [head, f"{pad}    {before}", f"{pad} -> {after}"]
-
-
-# --- lines on a terminal ---
-
-_HEAD = re.compile(r"^ *(?:\d+ )?(?:[-+~>=!.] )?")
-
-
-def fitted(text: str, columns: int) -> str:
-    """Text for a terminal: lines that are too long are broken between words, and what follows is indented. A word that
-    is too long, such as an ARN, stays whole."""
-    return "\n".join(row for line in text.splitlines() for row in _broken(line, columns))
-
-
-def _broken(line: str, columns: int) -> list[str]:
-    seen = printable(line)
-    if len(seen) <= columns:
-        return [line]
-    head = len(seen) - len(_HEAD.sub("", seen, count=1))
-    hang = head + 2 if head else 0
-    rows = [""]
-    for word in re.findall(r" *(?:-> +)?[^ ]+", line):
-        if len(printable(rows[-1])) > head and len(printable(rows[-1] + word)) > columns:
-            rows.append(" " * hang + word.lstrip(" "))
-        else:
-            rows[-1] += word
-    return rows
 
 
 # --- what comes from elsewhere, on one line ---

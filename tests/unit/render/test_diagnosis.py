@@ -23,8 +23,8 @@ from ecsplan.core.model import Address, to_data, to_json
 from ecsplan.journal import Closed, Outcome
 from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.json import deployment_json
+from ecsplan.render.paint import ansi, printable
 from ecsplan.render.text import deployment_text
-from ecsplan.render.words import ansi, printable
 from tests.support.paths import DOCS
 from tests.unit.builders import AT, deployment, plan
 

@@ -16,7 +16,7 @@ from ecsplan.core.diagnosis import Pause, Tally
 from ecsplan.core.model import Phase, Step
 from ecsplan.journal import Outcome
 from ecsplan.render.table import Board, State
-from ecsplan.render.terminal import FALLBACK, LOOKS, Live, printed, size_of, table
+from ecsplan.render.terminal import FALLBACK, LOOKS, TerminalTable, printed, size_of, table
 from tests.conftest import Golden
 from tests.support.world import Clock
 from tests.unit.builders import plan, register, retire, run, targets, task_definition_arn, update
@@ -378,9 +378,9 @@ class Screen(io.StringIO):
         return [line.rstrip() for line in self.screen.display]
 
 
-def told(live: Live, told_events: Iterable[events.Event]) -> None:
+def told(terminal: TerminalTable, told_events: Iterable[events.Event]) -> None:
     for event in told_events:
-        live(event)
+        terminal(event)
 
 
 def started(number: int = 1) -> events.DeploymentStarted:
@@ -402,16 +402,16 @@ def logged(line: str) -> events.Logged:
 
 def test_lines_scroll_above_the_table_and_the_table_stays() -> None:
     screen = Screen(40, 8)
-    live = Live(screen, Clock().now, colored=True, size=screen.size)
-    live.start()
-    live(started())
+    terminal = TerminalTable(screen, Clock().now, colored=True, size=screen.size)
+    terminal.start()
+    terminal(started())
     screen.drawn.acquire()
     for number in range(20):
-        live(logged(f"line {number}"))
-    live(events.Warned(message="mind"))
-    live.say("stopping")
-    live(ENDED)
-    live.close()
+        terminal(logged(f"line {number}"))
+    terminal(events.Warned(message="mind"))
+    terminal.say("stopping")
+    terminal(ENDED)
+    terminal.close()
     assert screen.shown == [
         "web/migrate | line 19", "! mind", "stopping",
         "", "deployment 7: shop v42  0s", "· web-0  not begun", "", "",
@@ -421,33 +421,33 @@ def test_lines_scroll_above_the_table_and_the_table_stays() -> None:
 
 def test_a_wait_for_the_pace_of_aws_is_told_above_the_table() -> None:
     screen = Screen(60, 6)
-    live = Live(screen, Clock().now, colored=True, size=screen.size)
-    live.start()
-    live(started())
-    live(events.Paced(call="ecs:update_service", per_second=5.0, waiting=12))
-    live(ENDED)
-    live.close()
+    terminal = TerminalTable(screen, Clock().now, colored=True, size=screen.size)
+    terminal.start()
+    terminal(started())
+    terminal(events.Paced(call="ecs:update_service", per_second=5.0, waiting=12))
+    terminal(ENDED)
+    terminal.close()
     assert screen.shown[0] == "ecs:update_service at AWS's pace: 5/s, 12 waiting"
 
 
 def test_a_hook_that_was_let_go_on_is_told_above_the_table() -> None:
     screen = Screen(60, 6)
-    live = Live(screen, Clock().now, colored=False, size=screen.size)
-    live.start()
-    live(started())
-    live(events.Continued(address=update().address, hook="h1", stage="BAKE_TIME"))
-    live(ENDED)
-    live.close()
+    terminal = TerminalTable(screen, Clock().now, colored=False, size=screen.size)
+    terminal.start()
+    terminal(started())
+    terminal(events.Continued(address=update().address, hook="h1", stage="BAKE_TIME"))
+    terminal(ENDED)
+    terminal.close()
     assert screen.shown[0] == "service.prod/web  goes on past BAKE_TIME (hook h1)"
 
 
 def test_no_line_above_the_table_is_lost_or_told_twice() -> None:
     screen = Screen(40, 8)
-    live = Live(screen, Clock().now, colored=False, size=screen.size)
-    live.start()
-    live(started())
-    told(live, (logged(f"line {number}") for number in range(2000)))
-    live.close()
+    terminal = TerminalTable(screen, Clock().now, colored=False, size=screen.size)
+    terminal.start()
+    terminal(started())
+    told(terminal, (logged(f"line {number}") for number in range(2000)))
+    terminal.close()
     lines = [line for write in screen.writes for line in write.splitlines() if "line" in line]
     assert [line.rpartition("web/migrate | ")[2].removesuffix("\033[K") for line in lines] == [
         f"line {n}" for n in range(2000)
@@ -457,22 +457,22 @@ def test_no_line_above_the_table_is_lost_or_told_twice() -> None:
 def test_a_terminal_that_becomes_narrower_is_left_clean() -> None:
     """It breaks lines that were too long for it, so more of them have to go than were drawn."""
     screen = Screen(80, 24)
-    live = Live(screen, Clock().now, colored=False, size=screen.size)
-    live.start()
-    live(started())
+    terminal = TerminalTable(screen, Clock().now, colored=False, size=screen.size)
+    terminal.start()
+    terminal(started())
     screen.drawn.acquire()
     screen.columns = 20
     screen.drawn.acquire()  # without anything new to tell
-    live.close()
+    terminal.close()
     assert screen.writes[1].startswith("\033[4A\r\033[K\n")  # the title's 26 letters are on two lines
 
 
 def test_nothing_is_drawn_before_a_deployment_begins() -> None:
     screen = Screen(80, 24)
-    live = Live(screen, Clock().now, colored=False, size=screen.size)
-    live.start()
-    live.close()
-    live.close()
+    terminal = TerminalTable(screen, Clock().now, colored=False, size=screen.size)
+    terminal.start()
+    terminal.close()
+    terminal.close()
     assert screen.writes == []
 
 
@@ -483,12 +483,12 @@ def test_a_terminal_that_has_gone_stops_nothing() -> None:
             raise OSError(5, "Input/output error")
 
     screen = Gone(80, 24)
-    live = Live(screen, Clock().now, colored=False, size=screen.size)
-    live.start()
-    live(started())
+    terminal = TerminalTable(screen, Clock().now, colored=False, size=screen.size)
+    terminal.start()
+    terminal(started())
     screen.drawn.acquire()
-    live(ENDED)
-    live.close()
+    terminal(ENDED)
+    terminal.close()
     assert len(screen.writes) == 1
 
 
