@@ -35,10 +35,10 @@ from ecsplan.journal.writer import Writer
 from ecsplan.kinds.contract import Delta
 from ecsplan.plan import rollback
 from ecsplan.plan.compile import compile_spec, notifications, warnings_of
-from ecsplan.plan.diff import diff, possible
+from ecsplan.plan.diff import diff, without_impossible
 from ecsplan.plan.explain import Explanation, explain
-from ecsplan.plan.read import observed, read, seen
-from ecsplan.plan.rollback import Back, known_definitions
+from ecsplan.plan.read import fingerprints, read, seen
+from ecsplan.plan.rollback import RollbackState, known_definitions
 from ecsplan.plan.stale import stale
 from ecsplan.plan.steps import cautions, plan_of, rolling
 from ecsplan.redact import cleaned, hiding, mask_plan, scrub, secrets_in, secrets_of
@@ -108,14 +108,14 @@ def _plan(
     deployments = journal.deployments()
     left = unfinished(deployments)
     open_ones = [_left(left)] if left and not undoes else []
-    resources, left_out = possible(resources, lives)
+    resources, left_out = without_impossible(resources, lives)
     deltas = diff(resources, lives, known_definitions(deployments))
     plan = plan_of(
         deltas,
         app=site.app,
         tag=tag,
         identity=identity,
-        observed=observed(resources, lives),
+        observed=fingerprints(resources, lives),
         seen=seen(resources, lives),
         base=(journal.numbers() or [0])[-1],
         warnings=(*warnings, *open_ones, *left_out, *cautions(deltas)),
@@ -151,7 +151,7 @@ def undo(
         return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, undoes=back.undoes)[0]
 
 
-def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> Back:
+def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> RollbackState:
     if spec is not None and not spec.tasks:
         spec = load(spec.file)  # only its top was read so far
     if spec is None:

@@ -20,7 +20,7 @@ from msgspec import Struct
 from ecsplan.core import events
 from ecsplan.core.model import Address, Call, Change, Doc, FieldChange, Plan, Resource, Step
 from ecsplan.core.normalize import Keyed, Rule, Secret
-from ecsplan.core.ports import Answer, Ask
+from ecsplan.core.ports import Answer, Reader
 from ecsplan.core.text import CHANGED, SENSITIVE
 from ecsplan.kinds import kind_of
 
@@ -54,11 +54,11 @@ def _says_secret(text: str) -> bool:
 
 def mask_doc(address: Address, doc: Any) -> Any:
     """A copy of a request or document of this address's kind, with secret values as `(sensitive)`."""
-    return _masked(doc, _maps(kind_of(address).rules))
+    return _masked(doc, secret_maps(kind_of(address).rules))
 
 
 @lru_cache(maxsize=16)
-def _maps(rules: tuple[Rule, ...]) -> frozenset[str]:
+def secret_maps(rules: tuple[Rule, ...]) -> frozenset[str]:
     return frozenset(rule.path.rpartition(".")[2] for rule in rules if isinstance(rule, Secret))
 
 
@@ -143,15 +143,15 @@ def scrub(text: str, secrets: frozenset[str]) -> str:
     return text
 
 
-class Overhearing:
-    """An `Ask` that remembers the secrets in the documents that AWS answers through it: a container that failed may
+class SecretCollectingReader:
+    """An `Reader` that remembers the secrets in the documents that AWS answers through it: a container that failed may
     have told what it was given, also by a revision that the plan only names."""
 
-    def __init__(self, ask: Ask) -> None:
-        self._ask, self._found = ask, set[str]()
+    def __init__(self, reader: Reader) -> None:
+        self._reader, self._found = reader, set[str]()
 
-    def many(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
-        answers = self._ask.many(calls)
+    def fetch(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+        answers = self._reader.fetch(calls)
         for answer in answers:
             if answer.call.operation in ("describe_task_definition", "describe_tasks"):
                 _collect(answer.data, _masked(answer.data), self._found)

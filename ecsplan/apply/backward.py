@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ecsplan.apply.send import StepError
-from ecsplan.apply.state import UnseenError, look_up
-from ecsplan.apply.wait import LostError, look
+from ecsplan.apply.state import UnknownState, look_up
+from ecsplan.apply.wait import WaitFailed, poll
 from ecsplan.core.errors import AwsError, RefusedError
 from ecsplan.core.model import Call, Irreversible, Phase, Step, refs_in
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.contract import Progress, Waiting
+from ecsplan.kinds.contract import Progress, Tracked
 
 if TYPE_CHECKING:
     from ecsplan.apply.engine import Run
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 ROUNDS = 4
 
 
-def see_who_took_over(run: Run) -> None:
+def find_superseded(run: Run) -> None:
     """What somebody else has deployed since is not to be put back; raises UnseenError where that cannot be seen."""
     done = [step for step in run.done if step.index in run.made and kind_of(step.address).watch]
     waiting = [run.carry_out(step) for step in done if isinstance(step.undo, Call)]
     try:
-        seen = look(waiting, run.ports.ask, run.ports.emit)
+        seen = poll(waiting, run.ports.ask, run.ports.emit)
         taken = {one.address for one in waiting if one.step.index in seen and seen[one.step.index].progress.taken}
         ours = {one.address for one in waiting if one.address in taken and _is_our_own(run, one.step)}
     except AwsError as error:
-        raise UnseenError(f"who changed what since could not be seen: {error.message}", hint=error.hint) from error
+        raise UnknownState(f"who changed what since could not be seen: {error.message}", hint=error.hint) from error
     if unseen := [one.address for one in waiting if one.step.index not in seen]:
-        raise UnseenError(f"whether somebody else has changed {', '.join(unseen)} since could not be seen")
+        raise UnknownState(f"whether somebody else has changed {', '.join(unseen)} since could not be seen")
     run.taken |= taken - ours
 
 
@@ -51,7 +51,7 @@ def undo(run: Run) -> None:
     hinders nothing else from being put back; raises StepError with all of it at the end."""
     failures: list[str] = []
     for phase in reversed(Phase):
-        waiting = put_back_before(run, phase)
+        waiting = earlier_undos(run, phase)
         if phase is Phase.REGISTER and failures:
             break
         for step in reversed([step for step in run.done if step.phase is phase]):
@@ -60,13 +60,13 @@ def undo(run: Run) -> None:
                 continue
             try:
                 waiting += _put_back(run, step)
-            except (AwsError, RefusedError, UnseenError) as error:
+            except (AwsError, RefusedError, UnknownState) as error:
                 failures.append(error.message)
         while waiting:
             try:
-                wait_back(run, waiting, undo=True)
+                wait_reverting(run, waiting, undo=True)
                 waiting = []
-            except LostError as lost:
+            except WaitFailed as lost:
                 for one, progress in lost.failed:
                     run.sender.fail(one.step, StepError(progress.note), undo=True)
                 failures.append(lost.notes)
@@ -79,22 +79,22 @@ def undo(run: Run) -> None:
         raise StepError("; ".join(failures))
 
 
-def _put_back(run: Run, step: Step) -> list[Waiting]:
+def _put_back(run: Run, step: Step) -> list[Tracked]:
     if step.index not in run.made and kind_of(step.address).versioned:  # its answer was lost: what did it make?
         found = look_up(step, run.call_of(step), run.ports.clock.now(), run.sender)
         run.outputs[step.address] = run.made[step.index] = found or {}
     if (call := _undo_call(run, step)) is None:
         return []
     made = run.made.get(step.index, {})
-    done = Waiting(address=step.address, step=step, call=run.call_of(step), outputs=made)
+    done = Tracked(address=step.address, step=step, call=run.call_of(step), outputs=made)
     return take_back(run, done, call, undo=True)
 
 
-def put_back_before(run: Run, phase: Phase) -> list[Waiting]:
+def earlier_undos(run: Run, phase: Phase) -> list[Tracked]:
     """Rollouts that undos had started before the deployment was resumed: waited for again."""
     undone, before = run.memory.undone, run.memory.before
     return [
-        Waiting(
+        Tracked(
             address=step.address,
             step=step,
             call=run.with_outputs(step.undo),
@@ -118,7 +118,7 @@ def _undo_call(run: Run, step: Step) -> Call | None:
 # --- what is still under way ---
 
 
-def take_back(run: Run, one: Waiting, call: Call, *, undo: bool, again: bool = False) -> list[Waiting]:
+def take_back(run: Run, one: Tracked, call: Call, *, undo: bool, again: bool = False) -> list[Tracked]:
     """Take back what is waited for, by `call` or by what AWS itself can do; what to wait for then. `again`: it has been
     taken back already, and only what is left is to be."""
     kind, step = kind_of(one.address), one.step
@@ -133,7 +133,7 @@ def take_back(run: Run, one: Waiting, call: Call, *, undo: bool, again: bool = F
         outputs = _sent(run, step, way.call, call, undo=undo)
     if not undo:
         run.remember(step, outputs)
-    return [Waiting(address=one.address, step=step, call=call, outputs=outputs, before=one.outputs)]
+    return [Tracked(address=one.address, step=step, call=call, outputs=outputs, before=one.outputs)]
 
 
 def _sent(run: Run, step: Step, way: Call, call: Call, *, undo: bool) -> dict[str, str]:
@@ -147,7 +147,7 @@ def _sent(run: Run, step: Step, way: Call, call: Call, *, undo: bool) -> dict[st
         return run.send(step, call, undo=undo)
 
 
-def wait_back(run: Run, waiting: Sequence[Waiting], *, undo: bool, to_the_end: bool = False) -> None:
+def wait_reverting(run: Run, waiting: Sequence[Tracked], *, undo: bool, to_the_end: bool = False) -> None:
     """Until the effects of all these are there; raises LostError for those that failed. What AWS has taken back by
     itself, or failed to, is looked at again, and what is left is put back."""
     for _ in range(ROUNDS):
@@ -155,9 +155,9 @@ def wait_back(run: Run, waiting: Sequence[Waiting], *, undo: bool, to_the_end: b
         try:
             run.until(waiting, to_the_end=to_the_end)
             again = [one for one in waiting if kind_of(one.address).goes_back(one.outputs)]
-        except LostError as lost:
+        except WaitFailed as lost:
             if final := [pair for pair in lost.failed if not _may_go_on(*pair)]:
-                raise LostError(final, lost.late) from lost
+                raise WaitFailed(final, lost.late) from lost
             again = [one for one, _ in lost.failed]
             rest = [one for one in waiting if one.step.index not in {other.step.index for other in again}]
         left = [dataclasses.replace(one, outputs=one.before) for one in again]
@@ -166,5 +166,5 @@ def wait_back(run: Run, waiting: Sequence[Waiting], *, undo: bool, to_the_end: b
             return
 
 
-def _may_go_on(one: Waiting, progress: Progress) -> bool:
+def _may_go_on(one: Tracked, progress: Progress) -> bool:
     return kind_of(one.address).goes_back(one.outputs) and not progress.taken

@@ -10,13 +10,13 @@ from ecsplan.core import events
 from ecsplan.core.diagnosis import Diagnosis, joined, shortened
 from ecsplan.core.model import Address
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.contract import Progress, Waiting
-from ecsplan.redact import Overhearing, clean_all, scrub
+from ecsplan.kinds.contract import Progress, Tracked
+from ecsplan.redact import SecretCollectingReader, clean_all, scrub
 
 CONCURRENT = 8
 
 
-def diagnosed(failed: Sequence[tuple[Waiting, Progress]], ports: Ports) -> Iterator[tuple[Address, Diagnosis]]:
+def diagnosed(failed: Sequence[tuple[Tracked, Progress]], ports: Ports) -> Iterator[tuple[Address, Diagnosis]]:
     """One diagnosis by address, where there is any, secrets masked, in this order; each is told as well. Raises
     nothing: whatever comes of looking, the deployment goes on, and back."""
     with ThreadPoolExecutor(max_workers=CONCURRENT, thread_name_prefix="why") as pool:
@@ -34,8 +34,8 @@ def diagnosed(failed: Sequence[tuple[Waiting, Progress]], ports: Ports) -> Itera
         yield address, diagnosis
 
 
-def _found(ports: Ports, one: Waiting, progress: Progress) -> Diagnosis | None:
-    ask = Overhearing(ports.ask)
+def _found(ports: Ports, one: Tracked, progress: Progress) -> Diagnosis | None:
+    ask = SecretCollectingReader(ports.ask)
     found = kind_of(one.address).diagnose(ask, one, progress)
     if found is None:
         return None

@@ -16,20 +16,20 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from ecsplan.apply.backward import see_who_took_over, take_back, undo, wait_back
+from ecsplan.apply.backward import find_superseded, take_back, undo, wait_reverting
 from ecsplan.apply.diagnose import diagnosed
 from ecsplan.apply.forward import run_tasks
 from ecsplan.apply.logs import Follower
 from ecsplan.apply.send import Ports, Sender, Sent, StepError, timestamp, worst
-from ecsplan.apply.state import DECIDE, ForgottenError, Memory, UnseenError, look_up, remember
-from ecsplan.apply.wait import GO_ON, LateError, LostError, PausedError, Seen, wait_for
+from ecsplan.apply.state import DECIDE, EvidenceExpired, Memory, UnknownState, look_up, remember
+from ecsplan.apply.wait import GO_ON, Observation, Paused, WaitFailed, WaitTimedOut, wait_for
 from ecsplan.core import events
 from ecsplan.core.diagnosis import Diagnosis
-from ecsplan.core.errors import AwsError, EcsplanError, JournalError, RefusedError, StoppingError
+from ecsplan.core.errors import AwsError, EcsplanError, Interrupted, JournalError, RefusedError
 from ecsplan.core.model import Address, Call, Irreversible, Phase, Plan, Step, filled
 from ecsplan.journal import Closed, Deployment, Outcome
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.contract import Waiting
+from ecsplan.kinds.contract import Tracked
 
 CONCURRENT = 25  # as many as `aws.THREADS`
 
@@ -113,7 +113,7 @@ class Run:
             step.address: self.made[step.index] for step in plan.steps if step.index in self.made
         }
         self.taken: set[Address] = set()
-        self.under_way: tuple[Waiting, ...] = ()
+        self.under_way: tuple[Tracked, ...] = ()
         self.leaving: set[str] = set()
         self.answered: set[str] = set()  # hooks that were told to let it go on
         self.paused: set[Address] = set()
@@ -130,7 +130,7 @@ class Run:
         for step in [step for step in self.plan.steps if step.index in self.memory.open]:
             try:
                 found = look_up(step, self.call_of(step), self.memory.open[step.index], self.sender)
-            except UnseenError as error:
+            except UnknownState as error:
                 if (found := self.decided(step, error, back=back)) is None and back:
                     continue
             if found is not None:
@@ -138,7 +138,7 @@ class Run:
             elif not back:
                 self.done.remove(step)
 
-    def decided(self, step: Step, error: UnseenError, *, back: bool = False) -> dict[str, str] | None:
+    def decided(self, step: Step, error: UnknownState, *, back: bool = False) -> dict[str, str] | None:
         """What a person has said of a one-off task that nobody can tell of; without that, the error stands. To what is
         put back it makes no difference."""
         if error.hint != DECIDE or not (self.options.unclear or back):
@@ -157,11 +157,11 @@ class Run:
             for phase in Phase:
                 self._phase(phase, [step for step in self.plan.steps if step.phase is phase])
                 self.under_way = ()
-        except StoppingError:
+        except Interrupted:
             return self.result(Outcome.INTERRUPTED, "it was interrupted", self._interrupted())
-        except (LateError, PausedError) as late:
+        except (WaitTimedOut, Paused) as late:
             return self.result(Outcome.UNFINISHED, late.message, late)
-        except (JournalError, UnseenError) as error:
+        except (JournalError, UnknownState) as error:
             # Nothing is sent that could not be journaled, so nothing can be put back either; and what could not be
             # seen has not failed.
             return self.result(Outcome.STOPPED, error.message, error)
@@ -179,7 +179,7 @@ class Run:
         else:
             self.wait(self._together(steps))
 
-    def _together(self, steps: Sequence[Step]) -> list[Waiting]:
+    def _together(self, steps: Sequence[Step]) -> list[Tracked]:
         """Steps that do not depend on each other, at once; those of one address in order. All end before one fails."""
         lanes: dict[Address, list[Step]] = {}
         for step in steps:
@@ -191,13 +191,13 @@ class Run:
             raise worst(failures)
         return [waiting for future in futures for waiting in future.result()]
 
-    def _in_order(self, steps: Sequence[Step]) -> list[Waiting]:
+    def _in_order(self, steps: Sequence[Step]) -> list[Tracked]:
         return [self.carry_out(step) for step in steps]
 
-    def carry_out(self, step: Step) -> Waiting:
+    def carry_out(self, step: Step) -> Tracked:
         """Send the step's call, unless it was sent before this deployment was resumed."""
         call, earlier = self.call_of(step), kind_of(step.address).reverts(step.expect)
-        one = Waiting(address=step.address, step=step, call=call, outputs=earlier or {})
+        one = Tracked(address=step.address, step=step, call=call, outputs=earlier or {})
         if step.index in self.made:
             return dataclasses.replace(one, outputs=self.made[step.index], before=earlier or {}, old=True)
         if earlier is not None:
@@ -227,7 +227,7 @@ class Run:
                 continue
             try:
                 self.carry_out(step)
-            except StoppingError:
+            except Interrupted:
                 self.sender.warn("the clean-up was interrupted; the next deployment goes on with it")
                 return
             except (AwsError, RefusedError) as error:
@@ -238,7 +238,7 @@ class Run:
     def send(self, step: Step, call: Call, *, undo: bool = False) -> dict[str, str]:
         """Send a call, and remember the step as done unless AWS has said no, and only that."""
         if self.ports.stop.is_set():
-            raise StoppingError
+            raise Interrupted
         if undo:
             return self.sender.send(step, call, Sent(), undo=True)
         sent = Sent()
@@ -255,7 +255,7 @@ class Run:
 
     # --- waiting ---
 
-    def wait(self, waiting: Sequence[Waiting], *, to_the_end: bool = False) -> None:
+    def wait(self, waiting: Sequence[Tracked], *, to_the_end: bool = False) -> None:
         """Until the effects of these steps are there; raises StepError for those that failed, ForgottenError where
         nobody can tell. `to_the_end` waits for the others when one has failed."""
         waiting = [one for one in waiting if not self._was_awaited(one.step)]
@@ -265,17 +265,17 @@ class Run:
             str(one.step.expect["previous"]) for one in waiting if one not in wanted and "previous" in one.step.expect
         }
         try:
-            wait_back(self, wanted, undo=False, to_the_end=to_the_end)
-        except LateError as late:
+            wait_reverting(self, wanted, undo=False, to_the_end=to_the_end)
+        except WaitTimedOut as late:
             self.diagnoses |= diagnosed(late.late, self.ports)
             raise
         except AwsError as error:
             if not self.resumed:
                 raise
-            raise UnseenError(f"how it goes could not be seen: {error.message}", hint=error.hint) from error
-        except LostError as lost:
+            raise UnknownState(f"how it goes could not be seen: {error.message}", hint=error.hint) from error
+        except WaitFailed as lost:
             if all(progress.forgotten and one.step.index not in self.memory.failed for one, progress in lost.failed):
-                raise ForgottenError(lost.notes, [one.step for one, _ in lost.failed]) from lost
+                raise EvidenceExpired(lost.notes, [one.step for one, _ in lost.failed]) from lost
             self.diagnoses |= diagnosed(lost.failed, self.ports)
             for one, progress in lost.failed:
                 self.sender.fail(one.step, StepError(progress.note), undo=False)
@@ -293,27 +293,27 @@ class Run:
             return False
         return step.phase is Phase.RUN and last.index > step.index and last.address != step.address
 
-    def until(self, waiting: Sequence[Waiting], *, to_the_end: bool = False) -> None:
+    def until(self, waiting: Sequence[Tracked], *, to_the_end: bool = False) -> None:
         ports, self.under_way, hooks, limit = self.ports, tuple(waiting), self.answered, self.options.timeout
-        look, clock, emit = ports.ask, ports.clock, ports.emit
+        poll, clock, emit = ports.ask, ports.clock, ports.emit
         try:
-            wait_for(waiting, look, clock, emit, ports.stop, limit, self._heard, hooks, to_the_end=to_the_end)
-        except LostError:
+            wait_for(waiting, poll, clock, emit, ports.stop, limit, self._heard, hooks, to_the_end=to_the_end)
+        except WaitFailed:
             self.follower.finish()
             raise
         self.follower.finish()
         if ports.stop.is_set():
-            raise StoppingError
+            raise Interrupted
         self.under_way = ()
 
-    def _heard(self, seen: Seen) -> None:
+    def _heard(self, seen: Observation) -> None:
         self.follower.heard(seen)
         one, progress = seen.one, seen.progress
         (self.paused.add if progress.pause else self.paused.discard)(one.address)
         if progress.done:
             self.under_way = tuple(other for other in self.under_way if other.step.index != one.step.index)
 
-    def abandon(self, one: Waiting, why: str) -> None:
+    def abandon(self, one: Tracked, why: str) -> None:
         """Stop what has failed and still runs; journaled as the step's undo, which it is as far as there can be one."""
         refused: dict[str, None] = {}
         for call in kind_of(one.address).abandon(one, why):
@@ -335,17 +335,17 @@ class Run:
     def go_back(self) -> Result:
         try:
             self._recall(back=True)
-            see_who_took_over(self)
-        except (JournalError, UnseenError) as error:
+            find_superseded(self)
+        except (JournalError, UnknownState) as error:
             return self.result(Outcome.STOPPED, error.message, error)
         return self._back(StepError("it had failed and was being put back"))
 
     def _back(self, error: EcsplanError) -> Result:
         try:
             undo(self)
-        except StoppingError:
+        except Interrupted:
             return self.result(Outcome.INTERRUPTED, f"{error.message}; interrupted while putting things back", error)
-        except PausedError as paused:
+        except Paused as paused:
             reason = f"{error.message}; and putting it back waits for somebody: {paused.message}"
             return self.result(Outcome.UNFINISHED, reason, paused)
         except EcsplanError as second:

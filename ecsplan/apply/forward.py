@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ecsplan.apply.send import StepError
-from ecsplan.apply.state import ForgottenError, UnseenError
-from ecsplan.apply.wait import look
+from ecsplan.apply.state import EvidenceExpired, UnknownState
+from ecsplan.apply.wait import poll
 from ecsplan.core.errors import AwsError, RefusedError
 from ecsplan.core.model import Address, Step
-from ecsplan.kinds.contract import Waiting
+from ecsplan.kinds.contract import Tracked
 
 if TYPE_CHECKING:
     from ecsplan.apply.engine import Run
@@ -36,7 +36,7 @@ def _run(run: Run, group: Sequence[Step]) -> None:
         waiting = _started(run, group)
         try:
             run.wait(waiting, to_the_end=True)
-        except ForgottenError as error:
+        except EvidenceExpired as error:
             for step in error.steps:
                 if (found := run.decided(step, error)) is not None:
                     run.made[step.index] = found
@@ -47,9 +47,9 @@ def _run(run: Run, group: Sequence[Step]) -> None:
             return
 
 
-def _started(run: Run, group: Sequence[Step]) -> list[Waiting]:
+def _started(run: Run, group: Sequence[Step]) -> list[Tracked]:
     """All of the group, or none: what did start is stopped when something could not be."""
-    started: list[Waiting] = []
+    started: list[Tracked] = []
     for step in group:
         try:
             started.append(run.carry_out(step))
@@ -58,7 +58,7 @@ def _started(run: Run, group: Sequence[Step]) -> list[Waiting]:
                 run.sender.fail(one.step, StepError(STOPPED), undo=False)
             if isinstance(error, RefusedError) and error.outputs:
                 run.made[step.index] = error.outputs
-                started.append(Waiting(address=step.address, step=step, call=run.call_of(step), outputs=error.outputs))
+                started.append(Tracked(address=step.address, step=step, call=run.call_of(step), outputs=error.outputs))
             for one in started:
                 run.abandon(one, f"not all tasks of {one.address} could be started")
             raise
@@ -70,13 +70,13 @@ def _fail_again(run: Run, group: Sequence[Step]) -> None:
     waiting = [run.carry_out(step) for step in group if step.index in run.made]
     failed = [(step, run.memory.failed[step.index]) for step in group if step.index in run.memory.failed]
     try:
-        seen = look(waiting, run.ports.ask, run.ports.emit)
+        seen = poll(waiting, run.ports.ask, run.ports.emit)
     except AwsError as error:
-        raise UnseenError(f"how it goes could not be seen: {error.message}", hint=error.hint) from error
+        raise UnknownState(f"how it goes could not be seen: {error.message}", hint=error.hint) from error
     for one in waiting:
         if one.step.index not in seen or not seen[one.step.index].progress.done:
             run.abandon(one, f"{one.address} has failed")
-    with contextlib.suppress(ForgottenError, StepError):  # what it was is known
+    with contextlib.suppress(EvidenceExpired, StepError):  # what it was is known
         run.wait(waiting, to_the_end=True)
     said = [why if why.startswith(step.address) else f"{step.address}: {why}" for step, why in failed]
     raise StepError("; ".join(dict.fromkeys(said)))

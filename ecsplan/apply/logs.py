@@ -12,14 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ecsplan.apply.wait import Seen
+from ecsplan.apply.wait import Observation
 from ecsplan.core import events
 from ecsplan.core.clock import Clock
 from ecsplan.core.errors import AwsError, EcsplanError
 from ecsplan.core.model import Address, Call, Doc
-from ecsplan.core.ports import Answer, Ask
+from ecsplan.core.ports import Answer, Reader
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.contract import Stream, Waiting
+from ecsplan.kinds.contract import Stream, Tracked
 
 # GetLogEvents has 25 requests a second for everybody in an account and region (CloudWatch Logs quotas).
 PER_SECOND, BURST = 10.0, 20.0
@@ -65,14 +65,14 @@ class Followed:
 class Follower:
     """Follows the streams of all that one deployment waits for."""
 
-    def __init__(self, ask: Ask, clock: Clock, emit: events.Listener, stop: threading.Event, region: str) -> None:
-        self._ask, self._clock, self._emit, self._stop, self._region = ask, clock, emit, stop, region
+    def __init__(self, ask: Reader, clock: Clock, emit: events.Listener, stop: threading.Event, region: str) -> None:
+        self._reader, self._clock, self._emit, self._stop, self._region = ask, clock, emit, stop, region
         self._open: dict[tuple[str, str], Followed] = {}
         self._told: set[str] = set()
         self._allowed, self._at = BURST, clock.now()
         self._began = clock.now()
 
-    def heard(self, seen: Seen) -> None:
+    def heard(self, seen: Observation) -> None:
         """After a look at one of those waited for: what is new in its streams, by one request each, more where pages
         are full."""
         for stream in kind_of(seen.one.address).streams(seen.one, seen.documents):
@@ -103,7 +103,7 @@ class Follower:
 
     # --- which streams ---
 
-    def _learn(self, waiting: Waiting, stream: Stream) -> None:
+    def _learn(self, waiting: Tracked, stream: Stream) -> None:
         address = waiting.address
         known = self._open.get((stream.group, stream.name))
         if known is not None:
@@ -171,7 +171,7 @@ class Follower:
     def _answers(self, chosen: Sequence[Followed]) -> Iterable[Answer]:
         calls = [_call(one) for one in chosen]
         try:
-            return self._ask.many(calls) if calls else ()
+            return self._reader.fetch(calls) if calls else ()
         except EcsplanError as error:
             failure = error if isinstance(error, AwsError) else AwsError(error.message)
             return [Answer(call=call, error=failure) for call in calls]

@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from ecsplan.apply.backward import put_back_before
+from ecsplan.apply.backward import earlier_undos
 from ecsplan.apply.engine import Options, Result, Run, told
 from ecsplan.apply.send import Ports
-from ecsplan.apply.state import UnseenError, remember
-from ecsplan.apply.wait import look
+from ecsplan.apply.state import UnknownState, remember
+from ecsplan.apply.wait import poll
 from ecsplan.core import events
 from ecsplan.core.diagnosis import Pause
-from ecsplan.core.errors import AwsError, JournalError, StoppingError
+from ecsplan.core.errors import AwsError, Interrupted, JournalError
 from ecsplan.core.model import Phase, Step
 from ecsplan.journal import Deployment, Outcome
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.contract import Waiting
+from ecsplan.kinds.contract import Tracked
 
 # Which service deployment is ours may take a look to learn, and another to find.
 LOOKS = 3
@@ -30,9 +30,9 @@ def go_on(deployment: Deployment, ports: Ports, options: Options) -> Result:
     def work(run: Run) -> Result:
         try:
             _answer(run, _paused(run))
-        except StoppingError:
+        except Interrupted:
             return run.result(Outcome.INTERRUPTED, "it was interrupted")
-        except (JournalError, UnseenError) as error:
+        except (JournalError, UnknownState) as error:
             return run.result(Outcome.STOPPED, error.message, error)
         return run.go_back() if deployment.going_back else run.apply()
 
@@ -41,17 +41,17 @@ def go_on(deployment: Deployment, ports: Ports, options: Options) -> Result:
 
 def _paused(run: Run) -> list[tuple[Step, Pause]]:
     """What waits for somebody: rollouts of the steps, and of those that put them back."""
-    waiting: Sequence[Waiting] = [
+    waiting: Sequence[Tracked] = [
         *(run.carry_out(step) for step in run.plan.steps if step.index in run.made and kind_of(step.address).resolve),
-        *(one for phase in Phase for one in put_back_before(run, phase) if kind_of(one.address).resolve),
+        *(one for phase in Phase for one in earlier_undos(run, phase) if kind_of(one.address).resolve),
     ]
     for _ in range(LOOKS):
         try:
-            seen = look(waiting, run.ports.ask, run.ports.emit)
+            seen = poll(waiting, run.ports.ask, run.ports.emit)
         except AwsError as error:
-            raise UnseenError(f"what waits could not be seen: {error.message}", hint=error.hint) from error
+            raise UnknownState(f"what waits could not be seen: {error.message}", hint=error.hint) from error
         if unseen := [one.address for one in waiting if one.step.index not in seen]:
-            raise UnseenError(f"whether {', '.join(unseen)} waits could not be seen")
+            raise UnknownState(f"whether {', '.join(unseen)} waits could not be seen")
         shown = [seen[one.step.index] for one in waiting]
         if found := [(one.one.step, one.progress.pause) for one in shown if one.progress.pause]:
             return found
@@ -71,7 +71,7 @@ def _answer(run: Run, paused: Sequence[tuple[Step, Pause]]) -> None:
         run.sender.warn(NOBODY)
     for step, pause in paused:
         if run.ports.stop.is_set():
-            raise StoppingError
+            raise Interrupted
         resolve = kind_of(step.address).resolve
         assert resolve is not None
         try:

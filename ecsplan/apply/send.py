@@ -10,9 +10,9 @@ from typing import Protocol
 
 from ecsplan.core import events
 from ecsplan.core.clock import Clock
-from ecsplan.core.errors import AwsError, EcsplanError, JournalError, RefusedError, StoppingError
+from ecsplan.core.errors import AwsError, EcsplanError, Interrupted, JournalError, RefusedError
 from ecsplan.core.model import Call, Doc, Step
-from ecsplan.core.ports import Ask
+from ecsplan.core.ports import Reader
 from ecsplan.journal import Began, Done, Entry, Failed, Outcome
 from ecsplan.kinds import kind_of
 from ecsplan.redact import mask_step
@@ -35,7 +35,7 @@ class Ports:
     once of how a deployment that may have changed something has ended, and why; `later` tells refusals that mean "not
     now"; `clean` takes secrets out of what AWS said."""
 
-    ask: Ask
+    ask: Reader
     do: Callable[[Call], Doc]
     log: Log
     clock: Clock
@@ -133,7 +133,7 @@ class Sender:
                 self.warn(f"{step.address}: trying again: {self.ports.clean(error.message)}")
             self.ports.clock.sleep(min(2.0**attempt, 20) * (0.5 + self.ports.clock.random() / 2))
             if self.ports.stop.is_set():
-                raise StoppingError
+                raise Interrupted
             # Looked up after the pause, so that AWS has had time to show what it did.
             if again and again.unclear and (found := self._found(step, call, again)) is not None:
                 return {}, dict(found)
@@ -174,7 +174,7 @@ def worst(failures: Sequence[BaseException]) -> BaseException:
     """Of several failures at once, the one to act on: a surprise, then a journal that cannot be written (nothing
     more may be sent), then a known error with what the others said, then an interruption."""
     for failure in failures:
-        if not isinstance(failure, EcsplanError | StoppingError):
+        if not isinstance(failure, EcsplanError | Interrupted):
             return failure
     known = [failure for failure in failures if isinstance(failure, EcsplanError)]
     if not known:

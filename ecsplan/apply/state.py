@@ -24,14 +24,14 @@ DECIDE = (
 )
 
 
-class UnseenError(EcsplanError):
+class UnknownState(EcsplanError):
     """Whether a step was carried out, or how it ended, cannot be seen: nothing may be concluded from that, and the
     deployment stays as it is."""
 
     exit_code = Exit.STOPPED
 
 
-class ForgottenError(UnseenError):
+class EvidenceExpired(UnknownState):
     """These steps have ended, and AWS no longer tells how."""
 
     def __init__(self, message: str, steps: Sequence[Step]) -> None:
@@ -100,20 +100,20 @@ def look_up(step: Step, call: Call, begun: float, sender: Sender) -> dict[str, s
     try:
         found = kind.reconcile(ports.ask, step, call)
     except AwsError as error:
-        raise UnseenError(
+        raise UnknownState(
             f"whether {step.address} was carried out could not be looked up: {error.message}",
             state=ASK_AGAIN,
             hint=error.hint,
         ) from error
     except RefusedError as error:
-        raise UnseenError(f"{error.message}, before the deployment was cut off", hint=DECIDE) from error
+        raise UnknownState(f"{error.message}, before the deployment was cut off", hint=DECIDE) from error
     if found is not None:
         sender.done(step, dict(found))
         ports.told(step, call, {})
         return dict(found)
     age = ports.clock.now() - begun
     if kind.kept is not None and not -SKEW <= age <= kind.kept:
-        raise UnseenError(
+        raise UnknownState(
             f"{step.address} was begun {_ago(age)} and nobody saw its end; AWS shows nothing of it, "
             f"but after {kind.kept // 60} minutes that does not prove that it never ran",
             state="It was not run again.",

@@ -10,33 +10,33 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from ecsplan.aws.pacing import between_looks
+from ecsplan.aws.pacing import poll_interval
 from ecsplan.core import events
 from ecsplan.core.clock import Clock
 from ecsplan.core.diagnosis import Verdict
 from ecsplan.core.errors import AwsError, EcsplanError
 from ecsplan.core.model import Call, Doc
-from ecsplan.core.ports import Ask
+from ecsplan.core.ports import Reader
 from ecsplan.kinds import by_kind, kind_of
-from ecsplan.kinds.contract import Progress, Waiting
+from ecsplan.kinds.contract import Progress, Tracked
 
 GO_ON = "Let it go on with `ecsplan continue`, or go back with `ecsplan rollback`."
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 5.0, 1.5  # seconds between two looks
 SOME = 3  # names, or notes, that are said in one line
 
 
-class LateError(EcsplanError):
+class WaitTimedOut(EcsplanError):
     """The time is over and something is still under way: `late`, each with how it was at the last look."""
 
-    def __init__(self, message: str, late: Sequence[tuple[Waiting, Progress]] = (), *, hint: str = "") -> None:
+    def __init__(self, message: str, late: Sequence[tuple[Tracked, Progress]] = (), *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.late = tuple(late)
 
 
-class PausedError(EcsplanError):
+class Paused(EcsplanError):
     """All that is still under way waits at lifecycle hooks, each as the last look has shown it."""
 
-    def __init__(self, paused: Sequence[tuple[Waiting, Progress]]) -> None:
+    def __init__(self, paused: Sequence[tuple[Tracked, Progress]]) -> None:
         super().__init__(
             "; ".join(f"{one.address}: {progress.note}" for one, progress in paused),
             hint=GO_ON,
@@ -44,10 +44,10 @@ class PausedError(EcsplanError):
         self.paused = tuple(paused)
 
 
-class LostError(Exception):
+class WaitFailed(Exception):
     """Something that was waited for has failed, each with how; `late` are those of them that are still under way."""
 
-    def __init__(self, failed: Sequence[tuple[Waiting, Progress]], late: Sequence[Waiting] = ()) -> None:
+    def __init__(self, failed: Sequence[tuple[Tracked, Progress]], late: Sequence[Tracked] = ()) -> None:
         super().__init__("; ".join(progress.note for _, progress in failed))
         self.failed, self.late = tuple(failed), tuple(late)
 
@@ -72,20 +72,20 @@ def _some(names: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class Observation:
     """What one look has shown of one of those waited for: AWS's answers, and what they mean."""
 
-    one: Waiting
+    one: Tracked
     progress: Progress
     documents: tuple[Doc, ...]
 
 
-Heard: TypeAlias = Callable[[Seen], None]
+Heard: TypeAlias = Callable[[Observation], None]
 
 
 def wait_for(
-    waiting: Sequence[Waiting],
-    ask: Ask,
+    waiting: Sequence[Tracked],
+    ask: Reader,
     clock: Clock,
     emit: events.Listener,
     stop: threading.Event,
@@ -103,10 +103,10 @@ def wait_for(
     """
     started, pause = clock.now(), FIRST_PAUSE
     pending = {one.step.index: one for one in waiting if kind_of(one.address).watch is not None}
-    failed: list[tuple[Waiting, Progress]] = []
+    failed: list[tuple[Tracked, Progress]] = []
     while pending and not stop.is_set():
         elapsed = clock.now() - started
-        seen = look(list(pending.values()), ask, emit)
+        seen = poll(list(pending.values()), ask, emit)
         for index, shown in seen.items():
             # That it runs comes before what it says, and all that it has said before that it has ended.
             told = partial(emit, _progressed(shown.one, shown.progress, elapsed))
@@ -118,26 +118,26 @@ def wait_for(
                 if not shown.progress.ok:
                     failed.append((one, shown.progress))
         if failed and not (to_the_end and pending):
-            raise LostError(failed)
+            raise WaitFailed(failed)
         last = {index: seen[index].progress if index in seen else Progress(done=False) for index in pending}
         late = [(one, last[index]) for index, one in pending.items() if elapsed >= _limit(one, timeout)]
         if late:
             hint = GO_ON if any(one.pause for one in last.values()) else "ECS goes on with the rollout."
             _give_up(late, failed, _limit(late[0][0], timeout), emit, elapsed, hint)
         if pending and all(one.pause and one.pause.hook not in answered for one in last.values()):
-            raise PausedError([(one, last[index]) for index, one in pending.items()])
+            raise Paused([(one, last[index]) for index, one in pending.items()])
         if pending:
-            clock.sleep(between_looks(_looks(pending.values()), pause))
+            clock.sleep(poll_interval(_looks(pending.values()), pause))
             pause = min(pause * GROWTH, LONGEST_PAUSE)
 
 
-def _looks(waiting: Iterable[Waiting]) -> list[Call]:
+def _looks(waiting: Iterable[Tracked]) -> list[Call]:
     """What one look at all of them asks for."""
     groups = by_kind(list(waiting), lambda one: one.address)
-    return [look.call for kind, group in groups if kind.watch for look in kind.watch(group)]
+    return [poll.call for kind, group in groups if kind.watch for poll in kind.watch(group)]
 
 
-def _progressed(one: Waiting, progress: Progress, elapsed: float) -> events.Progressed:
+def _progressed(one: Tracked, progress: Progress, elapsed: float) -> events.Progressed:
     return events.Progressed(
         address=one.address,
         note=progress.note,
@@ -154,33 +154,33 @@ def _progressed(one: Waiting, progress: Progress, elapsed: float) -> events.Prog
     )
 
 
-def _with_learned(shown: Seen) -> Waiting:
+def _with_learned(shown: Observation) -> Tracked:
     if not shown.progress.learned:
         return shown.one
     return dataclasses.replace(shown.one, outputs={**shown.one.outputs, **shown.progress.learned})
 
 
-def look(waiting: Sequence[Waiting], ask: Ask, emit: events.Listener) -> dict[int, Seen]:
+def poll(waiting: Sequence[Tracked], ask: Reader, emit: events.Listener) -> dict[int, Observation]:
     """By the step's index, each that could be seen."""
-    result: dict[int, Seen] = {}
+    result: dict[int, Observation] = {}
     for kind, group in by_kind(waiting, lambda one: one.address):
         looks = kind.watch(group) if kind.watch else ()
         try:
-            answers = ask.many([look.call for look in looks])
+            answers = ask.fetch([poll.call for poll in looks])
         except AwsError as error:
             if error.locked_out:
                 raise
             emit(events.Warned(message=f"could not look, will try again: {error.message}"))
             continue
         seen: dict[int, list[Doc] | None] = {one.step.index: [] for one in group}
-        for look, answer in zip(looks, answers, strict=True):
-            if answer.error is not None and look.optional:
+        for poll, answer in zip(looks, answers, strict=True):
+            if answer.error is not None and poll.optional:
                 continue
             if answer.error is not None:
                 if "AccessDenied" in answer.error.code:
                     raise answer.error
                 emit(events.Warned(message=f"could not look, will try again: {answer.error.message}"))
-            for index in look.steps:
+            for index in poll.steps:
                 documents = seen[index]
                 if answer.error is not None:
                     seen[index] = None
@@ -190,11 +190,11 @@ def look(waiting: Sequence[Waiting], ask: Ask, emit: events.Listener) -> dict[in
             documents = seen[one.step.index]
             if documents is not None:
                 progress = kind.progress(one, documents)
-                result[one.step.index] = Seen(one=one, progress=progress, documents=tuple(documents))
+                result[one.step.index] = Observation(one=one, progress=progress, documents=tuple(documents))
     return result
 
 
-def _limit(one: Waiting, timeout: int | None) -> int:
+def _limit(one: Tracked, timeout: int | None) -> int:
     if timeout is not None:
         return timeout
     declared = one.step.settings.timeout
@@ -202,8 +202,8 @@ def _limit(one: Waiting, timeout: int | None) -> int:
 
 
 def _give_up(
-    late: Sequence[tuple[Waiting, Progress]],
-    before: Sequence[tuple[Waiting, Progress]],
+    late: Sequence[tuple[Tracked, Progress]],
+    before: Sequence[tuple[Tracked, Progress]],
     limit: int,
     emit: events.Listener,
     elapsed: float,
@@ -219,9 +219,9 @@ def _give_up(
         emit(_progressed(one, progress, elapsed))
     failed = [(one, progress) for one, progress in over if kind_of(one.address).late_is_failure]
     if failed:
-        raise LostError([*before, *failed], [one for one, _ in failed])
+        raise WaitFailed([*before, *failed], [one for one, _ in failed])
     message = "; ".join(f"{one.address}: {progress.note}" for one, progress in over)
-    raise LateError(message, over, hint=hint)
+    raise WaitTimedOut(message, over, hint=hint)
 
 
 def _lateness(limit: int, last: Progress) -> str:

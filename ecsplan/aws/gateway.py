@@ -1,7 +1,7 @@
 """The way to AWS: one session, clients made once and shared, concurrent reads, errors translated (the only importer
 of boto3).
 
-Two ports come out of it and no more. A `Reader` refuses every operation that does not read; `do` is handed to the
+Two ports come out of it and no more. A `AwsReader` refuses every operation that does not read; `do` is handed to the
 executor alone, so nothing else can write.
 """
 
@@ -100,13 +100,13 @@ class Gateway:
                 self._identity = self._pool.submit(self._get_identity)
             return self._identity
 
-    def reader(self) -> Reader:
-        """An `Ask` that remembers its answers: for one look at the world."""
-        return Reader(self, remember=True)
+    def reader(self) -> AwsReader:
+        """An `Reader` that remembers its answers: for one look at the world."""
+        return AwsReader(self, remember=True)
 
-    def poller(self) -> Reader:
-        """An `Ask` that asks anew each time: for waiting."""
-        return Reader(self, remember=False)
+    def poller(self) -> AwsReader:
+        """An `Reader` that asks anew each time: for waiting."""
+        return AwsReader(self, remember=False)
 
     def listen(self, told: events.Listener) -> None:
         """Have somebody told of long waits for AWS's pace."""
@@ -280,15 +280,15 @@ def _pass_on(answer: Future[Answer], done: Future[Answer]) -> None:
         answer.set_result(done.result())
 
 
-class Reader:
-    """The `Ask` port: all calls at once through the gateway's threads."""
+class AwsReader:
+    """The `Reader` port: all calls at once through the gateway's threads."""
 
     def __init__(self, gateway: Gateway, *, remember: bool) -> None:
         self._gateway, self._remember = gateway, remember
         self._answers: dict[str, Future[Answer]] = {}
         self._lock = threading.Lock()
 
-    def many(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+    def fetch(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
         futures = [self._submit(call) for call in calls]
         return tuple(future.result() for future in futures)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ecsplan.core import events
-from ecsplan.core.errors import StoppingError
+from ecsplan.core.errors import Interrupted
 from ecsplan.core.model import Call
 
 SLOWEST = 1 / 16  # of the documented rate, however often AWS throttles
@@ -63,7 +63,7 @@ def rate_of(call: Call) -> Rate | None:
     return _ROWS.get(str(call)) or _ROWS.get(f"{call.service}:*")
 
 
-def between_looks(calls: Iterable[Call], usual: float) -> float:
+def poll_interval(calls: Iterable[Call], usual: float) -> float:
     """Seconds until the same calls may be sent again without taking more than their share of what AWS allows."""
     counts = Counter(rate for call in calls if (rate := rate_of(call)))
     return max([usual, *(count / (rate.per_second * LOOKS) for rate, count in counts.items())])
@@ -223,7 +223,7 @@ class Pace:
                         return line.meter.sent()
                 waited = True
                 if self._stopped():
-                    raise StoppingError
+                    raise Interrupted
                 self._tell(call, line)
                 self._sleep(min(seconds, SLICE))
         finally:

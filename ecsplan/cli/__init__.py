@@ -20,7 +20,7 @@ from ecsplan import __version__
 from ecsplan.cli.exit import discard, leave
 from ecsplan.cli.lazy import LazyGroup, Place
 from ecsplan.cli.streams import fit
-from ecsplan.core.errors import EcsplanError, Exit, StoppingError
+from ecsplan.core.errors import EcsplanError, Exit, Interrupted
 
 if TYPE_CHECKING:
     from ecsplan.core.clock import Clock
@@ -72,7 +72,7 @@ def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -
     except click.ClickException as error:
         error.show()
         return Exit.USAGE
-    except (click.Abort, KeyboardInterrupt, StoppingError):
+    except (click.Abort, KeyboardInterrupt, Interrupted):
         # After the ^C that a terminal shows, or after a question.
         click.echo(("\n" if sys.stderr.isatty() else "") + "interrupted; nothing was changed", err=True)
         return Exit.INTERRUPTED

@@ -159,5 +159,5 @@ class PlanningError(EcsplanError):
         )
 
 
-class StoppingError(Exception):
+class Interrupted(Exception):
     """Somebody asked to stop; nothing new is begun."""

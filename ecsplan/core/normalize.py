@@ -114,7 +114,7 @@ def normal(doc: Doc, rules: Sequence[Rule]) -> Doc:
     return pruned(result) or {}
 
 
-class Form:
+class Normalized:
     """A document of a kind with its normal form, which is made when it is first asked for and then kept. As all
     documents, neither is edited."""
 

@@ -24,9 +24,9 @@ class Answer(Value, frozen=True, kw_only=True):
         return self.data
 
 
-class Ask(Protocol):
+class Reader(Protocol):
     """The read side of AWS."""
 
-    def many(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+    def fetch(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
         """All calls at once, answers in their order. An equal call is sent once. Raises only what concerns all calls
         alike (no credentials, no way to the endpoint); what AWS refuses is in the answer."""

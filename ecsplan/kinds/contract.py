@@ -1,7 +1,7 @@
 """The contract of a kind: a sort of thing that ecsplan handles, as one frozen value in one file of this folder.
 
-A kind never imports botocore. It is given `ask`, which refuses every operation that does not read, and it answers with
-data: documents, differences, calls. Only the executor is given the means to write.
+A kind never imports botocore. It is given `reader`, which refuses every operation that does not read, and it answers
+with data: documents, differences, calls. Only the executor is given the means to write.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from ecsplan.core.model import (
     Undo,
     Value,
 )
-from ecsplan.core.normalize import Form, Rule, is_empty
-from ecsplan.core.ports import Ask
+from ecsplan.core.normalize import Normalized, Rule, is_empty
+from ecsplan.core.ports import Reader
 from ecsplan.spec.load import Task
 
-NOTHING = Form({}, ())
+NOTHING = Normalized({}, ())
 
 
-class Scope(Value, frozen=True, kw_only=True):
+class CompileScope(Value, frozen=True, kw_only=True):
     """What a spec is compiled with, beside itself: the image tag, and whether services are to be redeployed without a
     difference."""
 
@@ -54,8 +54,8 @@ class Delta(Value, frozen=True, kw_only=True):
     live: Live
     found: Candidate | None
     desired: Doc
-    before: Form = NOTHING
-    after: Form = NOTHING
+    before: Normalized = NOTHING
+    after: Normalized = NOTHING
     doubts: tuple[str, ...] = ()
     """why what was found may not be quite what is declared although it is kept, a sentence each"""
 
@@ -64,7 +64,7 @@ class Delta(Value, frozen=True, kw_only=True):
         return self.after.doc
 
 
-class Draft(Value, frozen=True, kw_only=True):
+class StepDraft(Value, frozen=True, kw_only=True):
     """A step before the planner numbers it."""
 
     phase: Phase
@@ -79,7 +79,7 @@ class Draft(Value, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Waiting:
+class Tracked:
     """A step whose call was accepted and whose effect takes time. `call` is what was sent, `before` the outputs that
     the address had until then, where this deployment made them."""
 
@@ -92,7 +92,7 @@ class Waiting:
     """sent before the deployment was resumed, perhaps long ago"""
 
 
-class Look(Value, frozen=True, kw_only=True):
+class Poll(Value, frozen=True, kw_only=True):
     """One request that tells how some of those waited for are doing. One that is `optional` tells more, where AWS
     answers it: without it the others tell enough."""
 
@@ -135,7 +135,7 @@ class Progress:
         return Verdict.SUCCEEDED if self.ok else Verdict.FORGOTTEN if self.forgotten else Verdict.FAILED
 
 
-class WayBack(Value, frozen=True, kw_only=True):
+class Reverting(Value, frozen=True, kw_only=True):
     """How to put back a step whose effect may still be under way. Without a `call` nothing is to be sent: it is on its
     way back by itself, or there already, and `outputs` are what it is waited for with."""
 
@@ -157,11 +157,11 @@ class Stream(Value, frozen=True, kw_only=True):
     ended: float | None = None
 
 
-def _nothing_read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
+def _nothing_read(reader: Reader, resources: Sequence[Resource]) -> tuple[Live, ...]:
     return tuple(Live(address=resource.address) for resource in resources)
 
 
-def _nothing_more(ask: Ask, lives: Sequence[Live], used: Mapping[Address, Sequence[str]]) -> tuple[Live, ...]:
+def _nothing_more(reader: Reader, lives: Sequence[Live], used: Mapping[Address, Sequence[str]]) -> tuple[Live, ...]:
     return tuple(lives)
 
 
@@ -173,7 +173,10 @@ def layered(newer: Any, older: Any, maps: Collection[str] = ()) -> Any:
     """Two documents that put things back, as one: the older one's values win, also where it says that there was
     none."""
     if isinstance(newer, Mapping) and isinstance(older, Mapping):
-        return {**newer, **{k: v if k in maps else layered(newer.get(k), v, maps) for k, v in older.items()}}
+        return {
+            **newer,
+            **{k: v if k in maps else layered(newer.get(k), v, maps) for k, v in older.items()},
+        }
     return older
 
 
@@ -182,7 +185,7 @@ def _older(newer: Doc, older: Doc) -> Doc:
     return merged
 
 
-def _whole(found: Form, wanted: Form, declared: Doc) -> Doc:
+def _whole(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
     return found.doc
 
 
@@ -202,32 +205,32 @@ def _no_conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, .
     return ()
 
 
-def _no_retirement(delta: Delta, used: frozenset[str]) -> tuple[Draft, ...]:
+def _no_retirement(delta: Delta, used: frozenset[str]) -> tuple[StepDraft, ...]:
     return ()
 
 
-def _at_once(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
+def _at_once(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
     return Progress(done=True)
 
 
-def _no_streams(waiting: Waiting, answers: Sequence[Doc]) -> tuple[Stream, ...]:
+def _no_streams(waiting: Tracked, answers: Sequence[Doc]) -> tuple[Stream, ...]:
     return ()
 
 
-def _no_diagnosis(ask: Ask, waiting: Waiting, progress: Progress) -> Diagnosis | None:
+def _no_diagnosis(reader: Reader, waiting: Tracked, progress: Progress) -> Diagnosis | None:
     return None
 
 
-def _as_planned(ask: Ask, waiting: Waiting, undo: Call) -> WayBack:
-    return WayBack(call=undo)
+def _as_planned(reader: Reader, waiting: Tracked, undo: Call) -> Reverting:
+    return Reverting(call=undo)
 
 
-def _not_known(ask: Ask, step: Step, call: Call) -> Mapping[str, str] | None:
+def _not_known(reader: Reader, step: Step, call: Call) -> Mapping[str, str] | None:
     return None
 
 
 class Kind(Value, frozen=True, kw_only=True):
-    """A sort of thing that ecsplan handles. All functions are pure but for `ask`.
+    """A sort of thing that ecsplan handles. All functions are pure but for `reader`.
 
     name            the first part of its addresses
     rank            where its things stand in reference order: whoever is referred to comes first
@@ -235,7 +238,7 @@ class Kind(Value, frozen=True, kw_only=True):
     writes          every `service:operation` that its steps and undos may name; a plan file with another is refused
     shape           the `service:operation` whose request its documents have the form of
     required        places that its documents always have (`Targets[].Id`)
-    expects         the types of what its steps expect and its resources tell (`Draft.expect`, `Resource.facts`)
+    expects         the types of what its steps expect and its resources tell (`StepDraft.expect`, `Resource.facts`)
     compile         the declared resources of a task of the spec
     read            what is live, for ALL its resources at once, so that it can batch
     read_used       a second look, once all kinds have read: which outputs of its addresses others hold live
@@ -282,16 +285,16 @@ class Kind(Value, frozen=True, kw_only=True):
     rank: int
     rules: tuple[Rule, ...]
     writes: frozenset[str]
-    compile: Callable[[Task, Scope], tuple[Resource, ...]]
-    steps: Callable[[Delta], tuple[Draft, ...]]
+    compile: Callable[[Task, CompileScope], tuple[Resource, ...]]
+    steps: Callable[[Delta], tuple[StepDraft, ...]]
     accept: Callable[[Step, Call, Doc], dict[str, str]]
     shape: str = ""
     required: frozenset[str] = frozenset()
     expects: Mapping[str, type] = {}
-    read: Callable[[Ask, Sequence[Resource]], tuple[Live, ...]] = _nothing_read
-    read_used: Callable[[Ask, Sequence[Live], Mapping[Address, Sequence[str]]], tuple[Live, ...]] = _nothing_more
+    read: Callable[[Reader, Sequence[Resource]], tuple[Live, ...]] = _nothing_read
+    read_used: Callable[[Reader, Sequence[Live], Mapping[Address, Sequence[str]]], tuple[Live, ...]] = _nothing_more
     merge: Callable[[Doc, Doc], Doc] = _as_declared
-    before: Callable[[Form, Form, Doc], Doc] = _whole
+    before: Callable[[Normalized, Normalized, Doc], Doc] = _whole
     older: Callable[[Doc, Doc], Doc] = _older
     doubtful: Callable[[Doc, Doc, Doc], tuple[Doc, tuple[str, ...]]] = _no_doubts
     names: Callable[[Doc], Doc] | None = None
@@ -299,23 +302,23 @@ class Kind(Value, frozen=True, kw_only=True):
     plan_faults: Callable[[Resource, Live], tuple[str, ...]] = _no_faults
     complete: Callable[[Resource, Doc, Mapping[Address, Delta]], tuple[Doc, str]] = _complete_already
     conflicts: Callable[[Delta, Mapping[Address, Delta]], tuple[str, ...]] = _no_conflicts
-    retire: Callable[[Delta, frozenset[str]], tuple[Draft, ...]] = _no_retirement
-    watch: Callable[[Sequence[Waiting]], tuple[Look, ...]] | None = None
-    progress: Callable[[Waiting, Sequence[Doc]], Progress] = _at_once
-    streams: Callable[[Waiting, Sequence[Doc]], tuple[Stream, ...]] = _no_streams
-    diagnose: Callable[[Ask, Waiting, Progress], Diagnosis | None] = _no_diagnosis
-    way_back: Callable[[Ask, Waiting, Call], WayBack] = _as_planned
+    retire: Callable[[Delta, frozenset[str]], tuple[StepDraft, ...]] = _no_retirement
+    watch: Callable[[Sequence[Tracked]], tuple[Poll, ...]] | None = None
+    progress: Callable[[Tracked, Sequence[Doc]], Progress] = _at_once
+    streams: Callable[[Tracked, Sequence[Doc]], tuple[Stream, ...]] = _no_streams
+    diagnose: Callable[[Reader, Tracked, Progress], Diagnosis | None] = _no_diagnosis
+    way_back: Callable[[Reader, Tracked, Call], Reverting] = _as_planned
     goes_back: Callable[[Mapping[str, str]], bool] = lambda _outputs: False
     reverts: Callable[[Doc], Mapping[str, str] | None] = lambda _expect: None
     resolve: Callable[[Pause, bool], Call] | None = None
-    reconcile: Callable[[Ask, Step, Call], Mapping[str, str] | None] = _not_known
+    reconcile: Callable[[Reader, Step, Call], Mapping[str, str] | None] = _not_known
     versioned: bool = False
     ephemeral: bool = False
     token: str = ""
     mark: str = ""
     kept: int | None = None
     late_is_failure: bool = False
-    abandon: Callable[[Waiting, str], tuple[Call, ...]] = lambda _waiting, _why: ()
+    abandon: Callable[[Tracked, str], tuple[Call, ...]] = lambda _waiting, _why: ()
     concerns: Callable[[Call], str] = lambda _call: ""
     join: Callable[[Doc, Doc], Doc] | None = None
     timeout: int = 900

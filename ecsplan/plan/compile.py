@@ -12,7 +12,7 @@ from ecsplan.aws.api import dotted, quoted
 from ecsplan.core.errors import UsageError
 from ecsplan.core.model import UNKNOWN, Address, Doc, Notify, Ref, Resource, mapped
 from ecsplan.kinds import kind_of, kinds
-from ecsplan.kinds.contract import Scope
+from ecsplan.kinds.contract import CompileScope
 from ecsplan.redact import says_secret
 from ecsplan.spec import lint
 from ecsplan.spec.checks import DEFINITION, RUN
@@ -48,7 +48,7 @@ def compile_spec(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resou
 
 
 def _parts(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resource, ...]:
-    scope = Scope(tag=check_tag(tag), redeploy=redeploy)
+    scope = CompileScope(tag=check_tag(tag), redeploy=redeploy)
     return tuple(resource for kind in kinds() for task in spec.tasks for resource in kind.compile(task, scope))
 
 

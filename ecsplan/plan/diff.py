@@ -22,13 +22,13 @@ from ecsplan.core.model import (
     filled,
     mapped,
 )
-from ecsplan.core.normalize import Form, pruned, view
+from ecsplan.core.normalize import Normalized, pruned, view
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Delta, Kind
-from ecsplan.plan.read import held
+from ecsplan.plan.read import referenced_values
 
 
-def possible(
+def without_impossible(
     resources: Sequence[Resource], lives: Mapping[Address, Live]
 ) -> tuple[tuple[Resource, ...], tuple[str, ...]]:
     """The resources without what cannot be carried out and is optional, and why that is left out. Of what is there
@@ -57,7 +57,7 @@ def diff(
     faults = [
         fault
         for resource in resources
-        if not resource.optional  # `possible` has judged those
+        if not resource.optional  # `without_impossible` has judged those
         for fault in kind_of(resource.address).plan_faults(resource, lives[resource.address])
     ]
     if faults:
@@ -104,11 +104,11 @@ def _delta(
     if found is None and not desired:  # nothing there, and nothing asked for
         return Delta(change=_change(resource, Action.KEEP), resource=resource, live=live, found=None, desired={})
     if found is None:
-        wanted = Form(kind.merge({}, desired), kind.rules)
+        wanted = Normalized(kind.merge({}, desired), kind.rules)
         fields = tuple(FieldChange(path=p, after=v) for p, v in _leaves(_declared_view(kind, wanted.doc)))
         change = _change(resource, Action.CREATE, after=resource.doc, fields=fields)
         return Delta(change=change, resource=resource, live=live, found=None, desired=desired, after=wanted)
-    pairs = [_Pair.of(kind, candidate, desired) for candidate in live.candidates]
+    pairs = [Comparison.of(kind, candidate, desired) for candidate in live.candidates]
     equal, doubts = _equal(kind, live, pairs, sent)
     if equal is not None:
         return _kept(kind, resource, live, pairs[0], equal, desired, doubts)
@@ -117,7 +117,7 @@ def _delta(
     shown, doubts = base.before, ()
     if not kind.versioned:
         assumed, doubts = kind.doubtful(base.before.doc, base.after.doc, {})
-        shown = Form(assumed, kind.rules) if doubts else shown
+        shown = Normalized(assumed, kind.rules) if doubts else shown
     change = _change(
         resource,
         Action.CREATE if kind.versioned else Action.UPDATE,
@@ -129,24 +129,24 @@ def _delta(
     return _delta_of(change, resource, live, base, desired, doubts)
 
 
-class _Pair(Value, frozen=True, kw_only=True):
+class Comparison(Value, frozen=True, kw_only=True):
     """Something live, and what would be live instead: each brought to its normal form once at most."""
 
     found: Candidate
-    before: Form
-    after: Form
+    before: Normalized
+    after: Normalized
 
     @classmethod
-    def of(cls, kind: Kind, found: Candidate, desired: Doc) -> _Pair:
+    def of(cls, kind: Kind, found: Candidate, desired: Doc) -> Comparison:
         return cls(
             found=found,
-            before=Form(found.doc, kind.rules, found.normal),
-            after=Form(kind.merge(found.doc, desired), kind.rules),
+            before=Normalized(found.doc, kind.rules, found.normal),
+            after=Normalized(kind.merge(found.doc, desired), kind.rules),
         )
 
 
 def _delta_of(
-    change: Change, resource: Resource, live: Live, pair: _Pair, desired: Doc, doubts: tuple[str, ...]
+    change: Change, resource: Resource, live: Live, pair: Comparison, desired: Doc, doubts: tuple[str, ...]
 ) -> Delta:
     return Delta(
         change=change,
@@ -161,8 +161,8 @@ def _delta_of(
 
 
 def _equal(
-    kind: Kind, live: Live, pairs: Sequence[_Pair], sent: Mapping[str, Doc]
-) -> tuple[_Pair | None, tuple[str, ...]]:
+    kind: Kind, live: Live, pairs: Sequence[Comparison], sent: Mapping[str, Doc]
+) -> tuple[Comparison | None, tuple[str, ...]]:
     """The candidate that is as declared. Without one, what is in use counts as equal where it is so but for what AWS
     may have dropped; never another candidate, so that nothing is moved to what is in doubt."""
     for pair in pairs:
@@ -172,13 +172,19 @@ def _equal(
     if first.found.reusable and live.wanted is None:
         registered = sent.get(first.found.outputs.get("arn", ""), {})
         assumed, doubts = kind.doubtful(first.found.doc, first.after.doc, registered)
-        if doubts and first.after.normal == Form(assumed, kind.rules).normal:
+        if doubts and first.after.normal == Normalized(assumed, kind.rules).normal:
             return first, doubts
     return None, ()
 
 
 def _kept(
-    kind: Kind, resource: Resource, live: Live, base: _Pair, equal: _Pair, desired: Doc, doubts: tuple[str, ...]
+    kind: Kind,
+    resource: Resource,
+    live: Live,
+    base: Comparison,
+    equal: Comparison,
+    desired: Doc,
+    doubts: tuple[str, ...],
 ) -> Delta:
     """Equal: kept. Where the equal one is not what is in use, the differences between those two are told."""
     fields = _fields(kind, base.before, equal.before) if equal is not base else ()
@@ -206,7 +212,7 @@ def _run(
     runs = resource.settings.when == "always" or resource.task in switched
     desired, note = kind_of(resource.address).complete(resource, filled(resource.doc, outputs), others)
     change = _change(resource, Action.RUN if runs else Action.KEEP, after=resource.doc, note=note)
-    wanted = Form(desired, kind_of(resource.address).rules)
+    wanted = Normalized(desired, kind_of(resource.address).rules)
     return Delta(change=change, resource=resource, live=live, found=None, desired=desired, after=wanted)
 
 
@@ -232,7 +238,7 @@ def _switches(delta: Delta, outputs: Mapping[Address, Mapping[str, str]]) -> set
         return set()
     if kind.versioned or delta.found is None:
         return {delta.change.address}
-    pairs = held(kind, delta.resource.doc, delta.found.doc)
+    pairs = referenced_values(kind, delta.resource.doc, delta.found.doc)
     return {ref.address for ref, value in pairs if value != filled(ref, outputs)}
 
 
@@ -244,7 +250,7 @@ def _declared_view(kind: Kind, doc: Doc) -> Doc:
     return view(pruned(doc) or {}, kind.rules)
 
 
-def _fields(kind: Kind, before: Form, after: Form) -> tuple[FieldChange, ...]:
+def _fields(kind: Kind, before: Normalized, after: Normalized) -> tuple[FieldChange, ...]:
     """Only the members that are apart are named and looked through."""
     old, new = before.normal, after.normal
     apart = [name for name in {**old, **new} if not _same(old.get(name), new.get(name))]

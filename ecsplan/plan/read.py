@@ -8,35 +8,35 @@ from typing import Any
 
 from ecsplan.core.model import Address, Doc, Live, Ref, Resource, digest_of, refs_in
 from ecsplan.core.normalize import view
-from ecsplan.core.ports import Ask
+from ecsplan.core.ports import Reader
 from ecsplan.kinds import by_kind, kind_of
 from ecsplan.kinds.contract import Kind
 
 
-def read(ask: Ask, resources: Sequence[Resource]) -> dict[Address, Live]:
+def read(reader: Reader, resources: Sequence[Resource]) -> dict[Address, Live]:
     """What is live at each address. Two dependent round trips at most, however many resources (more only for further
     pages); raises AwsError for what AWS refuses."""
     groups = by_kind(resources, lambda resource: resource.address)
     pool = ThreadPoolExecutor(max_workers=max(1, len(groups)), thread_name_prefix="read")
     try:
-        reads = [pool.submit(kind.read, ask, group) for kind, group in groups]
+        reads = [pool.submit(kind.read, reader, group) for kind, group in groups]
         lives = {live.address: live for read in reads for live in read.result()}
     finally:
         pool.shutdown(wait=False)  # whoever interrupts this does not wait for AWS's pace
     used = _used(resources, lives)
     for kind, group in groups:
-        more = kind.read_used(ask, [lives[resource.address] for resource in group], used)
+        more = kind.read_used(reader, [lives[resource.address] for resource in group], used)
         lives |= {live.address: live for live in more}
     return lives
 
 
-def observed(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[Address, str]:
+def fingerprints(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[Address, str]:
     """A digest per address of what must not move between plan and apply."""
     return {address: digest_of(value) for address, value in seen(resources, lives).items()}
 
 
 def seen(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[Address, Any]:
-    """What `observed` gives the digests of."""
+    """What `fingerprints` gives the digests of."""
     return {
         resource.address: lives[resource.address].observed
         for resource in resources
@@ -50,24 +50,24 @@ def _used(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[
     for resource in resources:
         live = lives[resource.address]
         if live.candidates:
-            for ref, value in held(kind_of(resource.address), resource.doc, live.candidates[0].doc):
+            for ref, value in referenced_values(kind_of(resource.address), resource.doc, live.candidates[0].doc):
                 if isinstance(value, str):
                     used.setdefault(ref.address, []).append(value)
     return used
 
 
-def held(kind: Kind, declared: Doc, found: Doc) -> Iterator[tuple[Ref, Any]]:
+def referenced_values(kind: Kind, declared: Doc, found: Doc) -> Iterator[tuple[Ref, Any]]:
     """Each reference of what would be live with a document declared, and what stands in its place in the live one
     (None where nothing does). Items of lists are told by their identity, which no rule changes."""
     wanted = {name: value for name, value in kind.merge(found, declared).items() if any(refs_in(value))}
     theirs = {name: found[name] for name in wanted if name in found}
-    return ref_places(view(wanted, kind.rules), view(theirs, kind.rules))
+    return pair_refs(view(wanted, kind.rules), view(theirs, kind.rules))
 
 
-def ref_places(wanted: Any, found: Any) -> Iterator[tuple[Ref, Any]]:
+def pair_refs(wanted: Any, found: Any) -> Iterator[tuple[Ref, Any]]:
     """Each reference of one view, with what stands in its place in the other."""
     if isinstance(wanted, Ref):
         yield wanted, found
     elif isinstance(wanted, Mapping):
         for name, value in wanted.items():
-            yield from ref_places(value, found.get(name) if isinstance(found, Mapping) else None)
+            yield from pair_refs(value, found.get(name) if isinstance(found, Mapping) else None)

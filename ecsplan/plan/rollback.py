@@ -39,7 +39,7 @@ PINNED = re.compile(r"arn:[^:]+:ecs:[^:]*:[^:]*:task-definition/[A-Za-z0-9_-]+:\
 
 
 @dataclass(frozen=True, kw_only=True)
-class Back:
+class RollbackState:
     """Where a rollback goes: desired resources, the tag that ran there, the deployments it undoes, and what to tell."""
 
     resources: tuple[Resource, ...]
@@ -71,7 +71,7 @@ def _is_open(deployment: Deployment) -> bool:
     return not deployment.outcome.ended and bool(deployment.touched())
 
 
-def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool) -> Back:
+def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool) -> RollbackState:
     """Every address that the deployments after `number` touched, as it was before the first of them. 0 is before
     all."""
     known = {deployment.number: deployment for deployment in deployments}
@@ -82,22 +82,22 @@ def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool)
     befores: dict[Address, Doc] = {}
     last: dict[Address, Change] = {}
     for deployment in reversed(later):
-        for change in _moved(deployment):
+        for change in _reversible(deployment):
             kind, newer = kind_of(change.address), befores.get(change.address)
             assert change.before is not None
             befores[change.address] = kind.older(newer, change.before) if newer else change.before
             last.setdefault(change.address, change)
     tasks = {change.address: change.task for d in later for change in d.plan.changes}
-    return Back(
+    return RollbackState(
         resources=_resources(
             befores,
             last,
-            _bystanders(later, befores),
+            _kept_users(later, befores),
             _made(later),
             known_definitions(deployments),
             tasks,
             keep,
-            _under_way(later),
+            _still_rolling(later),
         ),
         tag=_tag(deployments, number),
         undoes=tuple(deployment.number for deployment in later if deployment.touched()),
@@ -122,7 +122,7 @@ def _tag(deployments: Sequence[Deployment], number: int) -> str:
     return tags[-1] if tags else ""
 
 
-def _moved(deployment: Deployment) -> Iterator[Change]:
+def _reversible(deployment: Deployment) -> Iterator[Change]:
     """The changes of a deployment that were begun and can be put back. Whether they were carried out, live state
     tells."""
     begun = {step.address for step in deployment.plan.steps if step.index in deployment.touched()}
@@ -132,7 +132,7 @@ def _moved(deployment: Deployment) -> Iterator[Change]:
             yield change
 
 
-def _bystanders(later: Sequence[Deployment], befores: Mapping[Address, Doc]) -> dict[Address, Change]:
+def _kept_users(later: Sequence[Deployment], befores: Mapping[Address, Doc]) -> dict[Address, Change]:
     """What those deployments looked at and left alone: read again, so that no revision that it uses is deregistered."""
     return {
         change.address: change
@@ -153,7 +153,7 @@ def _made(later: Sequence[Deployment]) -> list[str]:
     ]
 
 
-def _under_way(later: Sequence[Deployment]) -> dict[Address, Doc]:
+def _still_rolling(later: Sequence[Deployment]) -> dict[Address, Doc]:
     """What the newest of those deployments made, where that may still be under way: its outputs, and the revision from
     before."""
     if not later or later[-1].plan.undoes:
@@ -247,7 +247,9 @@ def _referring(doc: Doc, pins: Mapping[str, Address]) -> Any:
 # --- without a journal ---
 
 
-def to_revision(declared: Sequence[Resource], lives: Mapping[Address, Live], wanted: str | None, *, keep: bool) -> Back:
+def to_revision(
+    declared: Sequence[Resource], lives: Mapping[Address, Live], wanted: str | None, *, keep: bool
+) -> RollbackState:
     """By ECS's own history: `FAMILY:REV`, or for each family the ACTIVE revision before the one in use.
 
     `declared` are the spec's resources, `lives` what is live at their addresses. Only the revision is moved.
@@ -269,7 +271,7 @@ def to_revision(declared: Sequence[Resource], lives: Mapping[Address, Live], wan
     moved = frozenset(resource.address for resource in result)
     result += [_on(other, moved) for other in declared if _moves(other, moved)]
     ordered = sorted(result, key=lambda resource: kind_of(resource.address).rank)
-    return Back(resources=tuple(ordered), tag="", notes=tuple(notes))
+    return RollbackState(resources=tuple(ordered), tag="", notes=tuple(notes))
 
 
 def _previous(resource: Resource, in_use: str, active: Sequence[str]) -> str:

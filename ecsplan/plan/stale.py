@@ -11,7 +11,7 @@ from ecsplan.core.normalize import view
 from ecsplan.core.text import value_text
 from ecsplan.kinds import kind_of
 from ecsplan.plan.diff import field_changes
-from ecsplan.plan.read import observed, seen
+from ecsplan.plan.read import fingerprints, seen
 from ecsplan.redact import mask_field, scrub, secrets_of
 
 LONGEST = 60  # characters of a value; the rest does not help to see what has moved
@@ -21,7 +21,7 @@ MOST = 20  # lines
 def stale(plan: Plan, resources: Sequence[Resource], lives: Mapping[Address, Live]) -> StaleError | None:
     """The refusal, where what is live differs from what the plan was made for. The digests decide; the fields are told
     as far as the plan holds what it had seen (one made by an older ecsplan does not)."""
-    digests = observed(resources, lives)
+    digests = fingerprints(resources, lives)
     moved = sorted(address for address in plan.observed | digests if plan.observed.get(address) != digests.get(address))
     if not moved:
         return None

@@ -9,7 +9,7 @@ import msgspec
 
 from ecsplan.core.model import Action, Address, Identity, Live, Notify, Phase, Plan, Step, digest_of, texts_in, to_data
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.contract import Delta, Draft
+from ecsplan.kinds.contract import Delta, StepDraft
 from ecsplan.plan.diff import conflicts
 
 STILL_ROLLING = "{} is still rolling out an earlier deployment"
@@ -98,7 +98,7 @@ def rolling(steps: Iterable[Step], lives: Mapping[Address, Live]) -> list[str]:
     ]
 
 
-def _step(number: int, delta: Delta, draft: Draft) -> Step:
+def _step(number: int, delta: Delta, draft: StepDraft) -> Step:
     address = delta.change.address
     return Step(
         index=number,

@@ -12,14 +12,14 @@ from .state import Doc, Region
 
 def tag(region: Region, params: Doc) -> Doc:
     new = validation.tags(params["tags"])
-    held = _held(region, params["resourceArn"])
-    held[:] = [t for t in held if t["key"] not in {n["key"] for n in new}] + new
+    referenced_values = _held(region, params["resourceArn"])
+    referenced_values[:] = [t for t in referenced_values if t["key"] not in {n["key"] for n in new}] + new
     return {}
 
 
 def untag(region: Region, params: Doc) -> Doc:
-    held = _held(region, params["resourceArn"])
-    held[:] = [t for t in held if t["key"] not in params["tagKeys"]]
+    referenced_values = _held(region, params["resourceArn"])
+    referenced_values[:] = [t for t in referenced_values if t["key"] not in params["tagKeys"]]
     return {}
 
 

@@ -22,7 +22,7 @@ class Limit:
     at_most: float
 
     @property
-    def held(self) -> bool:
+    def referenced_values(self) -> bool:
         return self.ratio <= self.at_most
 
 
@@ -92,7 +92,7 @@ def text(results: Results, facts: Mapping[str, str], *, command: str) -> str:
         _table(
             ("ratio", "measured", "at most", ""),
             [
-                (one.what, f"{one.ratio:.2f}", f"{one.at_most:g}", "" if one.held else "**not held**")
+                (one.what, f"{one.ratio:.2f}", f"{one.at_most:g}", "" if one.referenced_values else "**not held**")
                 for one in limits(results)
             ],
         ),

@@ -13,8 +13,8 @@ from ecsplan.core.errors import AwsError, PlanningError
 from ecsplan.core.model import Call, Identity, Plan, from_data, to_data
 from ecsplan.core.ports import Answer
 from ecsplan.plan.compile import compile_spec, notifications, warnings_of
-from ecsplan.plan.diff import diff, possible
-from ecsplan.plan.read import observed, read
+from ecsplan.plan.diff import diff, without_impossible
+from ecsplan.plan.read import fingerprints, read
 from ecsplan.plan.steps import cautions, plan_of
 from ecsplan.redact import mask_plan
 from ecsplan.render.json import plan_json
@@ -34,7 +34,7 @@ class Recorded:
         self._entries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
         self._asked: set[int] = set()
 
-    def many(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+    def fetch(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
         return tuple(self._answer(call) for call in calls)
 
     def _answer(self, call: Call) -> Answer:
@@ -59,14 +59,14 @@ def planned(folder: Path) -> tuple[Plan, Recorded]:
     spec = loads((folder / "spec.toml").read_text(encoding="utf-8"), "ecsplan.toml")
     resources, ask = compile_spec(spec, tag), Recorded(folder / "live.json")
     lives = read(ask, resources)
-    resources, left_out = possible(resources, lives)
+    resources, left_out = without_impossible(resources, lives)
     deltas = diff(resources, lives)
     plan = plan_of(
         deltas,
         app=spec.app,
         tag=tag,
         identity=Identity(account="123456789012", region="eu-west-1"),
-        observed=observed(resources, lives),
+        observed=fingerprints(resources, lives),
         warnings=(*warnings_of(spec, tag), *left_out, *cautions(deltas)),
         notify=notifications(spec),
     )

@@ -51,15 +51,15 @@ def test_a_plan_of_50_services_and_10_rules(large: World) -> None:
 def while_held(world: World, do: Callable[[], object]) -> Iterator[Callable[[int], None]]:
     """Every request is held; `let(n)` waits until n are on their way at the same time, and lets those go on."""
     world.aws.fault("*", "hold", times=1000)
-    held = 0
+    referenced_values = 0
 
     def let(number: int) -> None:
-        nonlocal held
-        held += number
+        nonlocal referenced_values
+        referenced_values += number
         until(lambda: world.aws.holding == number or doing.done(), f"{number} requests at once")
         assert world.aws.holding == number
         world.aws.release()
-        until(lambda: len(world.aws.requests) == held, f"{held} requests are answered")
+        until(lambda: len(world.aws.requests) == referenced_values, f"{referenced_values} requests are answered")
 
     with ThreadPoolExecutor(1) as pool:
         world.forget()
@@ -67,7 +67,7 @@ def while_held(world: World, do: Callable[[], object]) -> Iterator[Callable[[int
         try:
             yield let
             doing.result()
-            assert len(world.aws.requests) == held
+            assert len(world.aws.requests) == referenced_values
         finally:
             world.aws.clear_faults()
             world.aws.release()

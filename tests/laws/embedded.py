@@ -46,7 +46,7 @@ class Embedded:
         }
         self.seen: Callable[[str, Doc], Doc] = lambda _, answer: answer
 
-    def many(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+    def fetch(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
         return tuple(self._answer(call) for call in calls)
 
     def _answer(self, call: Call) -> Answer:

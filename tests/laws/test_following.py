@@ -8,11 +8,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ecsplan.apply.logs import SETTLING, Follower
-from ecsplan.apply.wait import Seen
+from ecsplan.apply.wait import Observation
 from ecsplan.core import events
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Action, Doc
-from ecsplan.kinds.contract import Progress, Waiting
+from ecsplan.kinds.contract import Progress, Tracked
 from tests.support.streams import Streams
 from tests.support.world import EPOCH, Clock
 from tests.unit.fakes_kinds import ECS, call, step_of
@@ -60,8 +60,8 @@ def test_exactly_the_lines_in_order_once(
         step = step_of(
             "run_task.web/many", call("run_task"), action=Action.RUN, expect={"logs": {"web": ["/a", "", "ecs"]}}
         )
-        one = Waiting(address=step.address, step=step, call=step.call, outputs={})
-        follower.heard(Seen(one=one, progress=Progress(done=False), documents=({"tasks": tasks},)))
+        one = Tracked(address=step.address, step=step, call=step.call, outputs={})
+        follower.heard(Observation(one=one, progress=Progress(done=False), documents=({"tasks": tasks},)))
 
     look()
     for pause in pauses:

@@ -26,7 +26,7 @@ from ecsplan.core.model import (
 from ecsplan.kinds import kind_of
 from ecsplan.plan.compile import compile_spec
 from ecsplan.plan.diff import diff
-from ecsplan.plan.read import observed
+from ecsplan.plan.read import fingerprints
 from ecsplan.plan.steps import plan_of
 from ecsplan.redact import mask_doc, mask_plan, scrub, secrets_of
 from ecsplan.render.json import plan_json
@@ -116,7 +116,7 @@ def plans(draw: st.DrawFn) -> Plan:
     }
     identity = Identity(account="123456789012", region="eu-west-1")
     return plan_of(
-        diff(resources, lives), app="shop", tag="v42", identity=identity, observed=observed(resources, lives)
+        diff(resources, lives), app="shop", tag="v42", identity=identity, observed=fingerprints(resources, lives)
     )
 
 

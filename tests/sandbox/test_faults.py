@@ -96,11 +96,11 @@ def test_holding(ecs: Any, aws: Sandbox, clock: Clock) -> None:
     clock.tick()
     aws.fault("UpdateService", "hold")
     with ThreadPoolExecutor(1) as pool:
-        held = pool.submit(update, ecs, forceNewDeployment=True)
+        referenced_values = pool.submit(update, ecs, forceNewDeployment=True)
         eventually(lambda: aws.holding == 1)
         assert len(service_of(ecs)["deployments"]) == 1  # not carried out yet, and nobody else has to wait
         aws.release()
-        assert primary(held.result(5))["rolloutState"] == "IN_PROGRESS"
+        assert primary(referenced_values.result(5))["rolloutState"] == "IN_PROGRESS"
     assert aws.holding == 0
     assert len(service_of(ecs)["deployments"]) == 2
 
@@ -111,22 +111,22 @@ def test_what_is_held_can_be_dropped_and_is_then_not_carried_out(ecs: Any, aws: 
     clock.tick()
     aws.fault("UpdateService", "hold")
     with ThreadPoolExecutor(1) as pool:
-        held = pool.submit(update, ecs, forceNewDeployment=True)
+        referenced_values = pool.submit(update, ecs, forceNewDeployment=True)
         eventually(lambda: aws.holding == 1)
         aws.release(drop=True)
         with pytest.raises(HTTPClientError):
-            held.result(5)
+            referenced_values.result(5)
     assert len(service_of(ecs)["deployments"]) == 1
 
 
 def test_a_reset_drops_what_is_held(ecs: Any, aws: Sandbox) -> None:
     aws.fault("ListClusters", "hold")
     with ThreadPoolExecutor(1) as pool:
-        held = pool.submit(ecs.list_clusters)
+        referenced_values = pool.submit(ecs.list_clusters)
         eventually(lambda: aws.holding == 1)
         aws.reset()
         with pytest.raises(HTTPClientError):
-            held.result(5)
+            referenced_values.result(5)
     eventually(lambda: aws.holding == 0)
     assert aws.requests == ()
 

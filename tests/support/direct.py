@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ecsplan import pipeline
-from ecsplan.aws.gateway import ATTEMPTS, EXPIRED, ONCE, Reader
+from ecsplan.aws.gateway import ATTEMPTS, EXPIRED, ONCE, AwsReader
 from ecsplan.core import events
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc, Identity, to_data
@@ -38,11 +38,11 @@ class Direct:
     def identity(self) -> Future[Identity]:
         return answered(Identity(account=ACCOUNT, region=REGION))
 
-    def reader(self) -> Reader:
-        return Reader(self, remember=True)  # type: ignore[arg-type]
+    def reader(self) -> AwsReader:
+        return AwsReader(self, remember=True)  # type: ignore[arg-type]
 
-    def poller(self) -> Reader:
-        return Reader(self, remember=False)  # type: ignore[arg-type]
+    def poller(self) -> AwsReader:
+        return AwsReader(self, remember=False)  # type: ignore[arg-type]
 
     def submit(self, call: Call) -> Future[Answer]:
         try:

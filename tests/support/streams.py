@@ -13,8 +13,8 @@ from tests.support.world import Clock
 
 @dataclass
 class Streams:
-    """The `Ask` port with nothing but streams behind it. `written` holds, by stream, lines with the time from which on
-    each can be read, in order; a stream without lines is there once it is named."""
+    """The `Reader` port with nothing but streams behind it. `written` holds, by stream, lines with the time from which
+    on each can be read, in order; a stream without lines is there once it is named."""
 
     clock: Clock
     written: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Streams:
         at = self.clock.time if seen is None else seen
         self.written.setdefault(stream, []).extend((at, line) for line in lines)
 
-    def many(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+    def fetch(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
         self.rounds.append(len(calls))
         return tuple(self._answer(call) for call in calls)
 

@@ -66,7 +66,7 @@ class Fault:
 
 
 class FakeAws:
-    """Both ports, `do` and `many`, on one small world. By default everything succeeds at the first look."""
+    """Both ports, `do` and `fetch`, on one small world. By default everything succeeds at the first look."""
 
     def __init__(self) -> None:
         self.sent: list[Call] = []
@@ -135,7 +135,7 @@ class FakeAws:
             raise copy.copy(fault.error)
         return answer
 
-    def many(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+    def fetch(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
         with self._lock:
             self.asked.append(tuple(calls))
             self.trace += [call.operation for call in calls]
@@ -392,7 +392,7 @@ class FakeClient:
             call = Call(service=self._service, operation=operation, params=params)
             try:
                 if operation.startswith(READS):
-                    return dict(self._aws.many([call])[0].value())
+                    return dict(self._aws.fetch([call])[0].value())
                 return dict(self._aws.do(call))
             except AwsError as error:
                 if error.unclear:

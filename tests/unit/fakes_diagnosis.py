@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Action, Call, Doc
 from ecsplan.core.ports import Answer
-from ecsplan.kinds.contract import Waiting
+from ecsplan.kinds.contract import Tracked
 from tests.unit.fakes_kinds import ECS, call, revision, step_of
 
 BEGAN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -33,7 +33,7 @@ class FakeAws:
         self.rounds: list[list[str]] = []
         self.calls: list[Call] = []
 
-    def many(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+    def fetch(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
         self.rounds.append([one.operation for one in calls])
         self.calls += calls
         return tuple(self._answer(one) for one in calls)
@@ -50,19 +50,19 @@ def denied(asked: str = "it") -> AwsError:
     return AwsError(f"{asked}: AccessDeniedException: no", code="AccessDeniedException")
 
 
-def rollout(**outputs: str) -> Waiting:
+def rollout(**outputs: str) -> Tracked:
     """An UpdateService that waits for its rollout."""
     sent = call("update_service", cluster="prod", service="web", taskDefinition=NEW)
     expect = {"deployment": THEIRS, "previous": OLD}
     step = step_of("service.prod/web", sent, action=Action.UPDATE, expect=expect)
-    return Waiting(address=step.address, step=step, call=sent, outputs={"deployment": OURS, **outputs})
+    return Tracked(address=step.address, step=step, call=sent, outputs={"deployment": OURS, **outputs})
 
 
-def one_off(*ids: str) -> Waiting:
+def one_off(*ids: str) -> Tracked:
     sent = call("run_task", cluster="prod", taskDefinition=NEW)
     step = step_of("run_task.web/migrate", sent, action=Action.RUN, expect={"essential": ["web"]})
     arns = " ".join(f"{ECS}task/prod/{one}" for one in ids)
-    return Waiting(address=step.address, step=step, call=sent, outputs={"tasks": arns})
+    return Tracked(address=step.address, step=step, call=sent, outputs={"tasks": arns})
 
 
 def task(name: str, *containers: Doc, seconds: float = 10, **members: Any) -> Doc:

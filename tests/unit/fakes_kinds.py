@@ -7,7 +7,7 @@ from typing import Any
 
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Address, Call, Candidate, Doc, FieldChange, Live, Phase, Resource, Step
-from ecsplan.core.normalize import Form, normal, view
+from ecsplan.core.normalize import Normalized, normal, view
 from ecsplan.core.ports import Answer
 from ecsplan.kinds import kinds
 from ecsplan.kinds.contract import Delta, Kind
@@ -56,7 +56,7 @@ class FakeAsk:
     def calls(self) -> list[Call]:
         return [one for asked in self.rounds for one in asked]
 
-    def many(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+    def fetch(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
         self.rounds.append(tuple(calls))
         return tuple(self._answer(one) for one in calls)
 
@@ -133,7 +133,7 @@ def delta_of(declared: Resource, live: Live) -> Delta:
 
 def before(of: Kind, live: Doc, wanted: Doc, declared: Doc) -> Doc:
     """What going from one document to the other replaces."""
-    return of.before(Form(live, of.rules), Form(wanted, of.rules), declared)
+    return of.before(Normalized(live, of.rules), Normalized(wanted, of.rules), declared)
 
 
 def same(of: Kind, live: Doc, declared: Doc) -> bool:

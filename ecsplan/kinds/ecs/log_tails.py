@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ecsplan.core.diagnosis import LogTail
 from ecsplan.core.model import Call, Doc
 from ecsplan.kinds.contract import short_arn
-from ecsplan.kinds.ecs.lookup import Looking
+from ecsplan.kinds.ecs.lookup import Lookup
 
 LINES = 20
 TASKS = 3  # that are asked for the lines of one container: those of the newest one may still be on their way
@@ -25,7 +25,7 @@ class Source:
 
 
 def sources(
-    looking: Looking, definition: Doc, wanted: Iterable[tuple[str, Sequence[Doc]]], most: int
+    lookup: Lookup, definition: Doc, wanted: Iterable[tuple[str, Sequence[Doc]]], most: int
 ) -> tuple[Source, ...]:
     """Of these containers, each with its tasks, those whose lines can be looked up; of the others it is said why
     not."""
@@ -38,9 +38,9 @@ def sources(
         options = logging.get("options") or {}
         if logging.get("logDriver") != "awslogs" or not options.get("awslogs-group"):
             driver = f"logs with {logging['logDriver']}" if logging.get("logDriver") else "has no logConfiguration"
-            looking.miss(f"the last log lines of container {name}: it {driver}; only awslogs can be read")
+            lookup.note(f"the last log lines of container {name}: it {driver}; only awslogs can be read")
         elif (region := options.get("awslogs-region")) and tasks and region not in _regions(tasks):
-            looking.miss(f"the last log lines of container {name}: they are in {region}")
+            lookup.note(f"the last log lines of container {name}: they are in {region}")
         else:
             found[name] = Source(container=name, tasks=tuple(tasks[:TASKS]), options=options)
     return tuple(found.values())
@@ -50,13 +50,13 @@ def _regions(tasks: Sequence[Doc]) -> set[str]:
     return {str(task.get("taskArn", "")).split(":")[3] for task in tasks if str(task.get("taskArn")).count(":") > 3}
 
 
-def tails(looking: Looking, wanted: Sequence[Source]) -> tuple[LogTail, ...]:
+def tails(lookup: Lookup, wanted: Sequence[Source]) -> tuple[LogTail, ...]:
     """All at once; of each container the lines of its newest task that has any."""
     places = [(source, task, stream) for source in wanted for task in source.tasks if (stream := _stream(source, task))]
     asked = [("the last log lines", _call(source, stream)) for source, _, stream in places]
-    told = len(looking.unseen)
-    answers = looking.up(*asked, quietly=(ABSENT,))
-    refused = len(looking.unseen) > told
+    told = len(lookup.missing)
+    answers = lookup.fetch(*asked, quietly=(ABSENT,))
+    refused = len(lookup.missing) > told
     found: dict[str, LogTail] = {}
     for (source, task, stream), answer in zip(places, answers, strict=True):
         if answer and (source.container not in found or not found[source.container].lines):
@@ -66,7 +66,7 @@ def tails(looking: Looking, wanted: Sequence[Source]) -> tuple[LogTail, ...]:
         if source.container not in found and not refused:
             streams = [stream for one, _, stream in places if one is source]
             why = f"there is no log stream {streams[0]}" if streams else "it has no awslogs-stream-prefix"
-            looking.miss(f"the last log lines of container {source.container}: {why}")
+            lookup.note(f"the last log lines of container {source.container}: {why}")
     return tuple(found.values())
 
 

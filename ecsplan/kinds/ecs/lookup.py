@@ -6,28 +6,28 @@ from collections.abc import Collection
 
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc
-from ecsplan.core.ports import Ask
+from ecsplan.core.ports import Reader
 
 
-class Looking:
-    """Asks, and remembers in `unseen` what was not answered: a sentence each, none twice."""
+class Lookup:
+    """Asks, and remembers in `missing` what was not answered: a sentence each, none twice."""
 
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
-        self.unseen: list[str] = []
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.missing: list[str] = []
 
-    def up(self, *asked: tuple[str, Call], quietly: Collection[str] = ()) -> list[Doc]:
+    def fetch(self, *asked: tuple[str, Call], quietly: Collection[str] = ()) -> list[Doc]:
         """All at once, each with what it is to tell; {} for what AWS refuses, which is told unless its code is one of
         `quietly`. Raises only what concerns all calls alike."""
-        answers = self._ask.many([call for _, call in asked]) if asked else ()
+        answers = self._reader.fetch([call for _, call in asked]) if asked else ()
         for (what, call), answer in zip(asked, answers, strict=True):
             if answer.error is not None and answer.error.code not in quietly:
-                self.miss(refused(what, call, answer.error))
+                self.note(refused(what, call, answer.error))
         return [answer.data or {} for answer in answers]
 
-    def miss(self, sentence: str) -> None:
-        if sentence not in self.unseen:
-            self.unseen.append(sentence)
+    def note(self, sentence: str) -> None:
+        if sentence not in self.missing:
+            self.missing.append(sentence)
 
 
 def refused(what: str, call: Call, error: AwsError) -> str:

@@ -22,12 +22,12 @@ def _fields(service: str, operation: str) -> tuple[frozenset[str], frozenset[str
 
 
 @cache
-def free_form(service: str, operation: str) -> frozenset[str]:
+def map_fields(service: str, operation: str) -> frozenset[str]:
     """The names of members that are maps with names of their own: compared, and replaced, as a whole."""
     return frozenset(field.pattern.rpartition(".")[2] for field in walk(service, operation) if field.type == "map")
 
 
-def beyond(service: str, operation: str, declared: Doc) -> frozenset[str]:
+def unknown_fields(service: str, operation: str, declared: Doc) -> frozenset[str]:
     """The patterns of what is declared and not in the model: of an older deployment, made with a newer botocore."""
     fields, parents = _fields(service, operation)
     return frozenset(at for at in _places(declared, "", fields, parents) if at not in fields)

@@ -10,7 +10,7 @@ import msgspec
 from ecsplan.core.diagnosis import ContainerEnd, LogTail, StoppedTasks, alike
 from ecsplan.core.model import Doc
 from ecsplan.kinds.contract import short_arn
-from ecsplan.kinds.ecs.reasons import Words, explain
+from ecsplan.kinds.ecs.reasons import Reason, explain
 from ecsplan.kinds.ecs.times import epoch
 
 # DELETED is what DescribeTasks may say of a task that has just stopped ("Task lifecycle" in the ECS developer guide).
@@ -26,7 +26,7 @@ class Group:
 
     told: StoppedTasks
     tasks: tuple[Doc, ...]
-    words: Words | None
+    words: Reason | None
 
 
 def has_stopped(task: Doc) -> bool:
@@ -84,7 +84,7 @@ def _end(container: Doc, essential: Collection[str] | None) -> ContainerEnd:
     )
 
 
-def _meaning(words: Words | None) -> str:
+def _meaning(words: Reason | None) -> str:
     return words.meaning if words else ""
 
 

@@ -7,32 +7,32 @@ from collections.abc import Collection, Sequence
 from ecsplan.core.diagnosis import Diagnosis
 from ecsplan.core.errors import EcsplanError
 from ecsplan.core.model import Call, Doc
-from ecsplan.core.ports import Ask
-from ecsplan.kinds.contract import Progress, Waiting
+from ecsplan.core.ports import Reader
+from ecsplan.kinds.contract import Progress, Tracked
 from ecsplan.kinds.ecs.log_tails import sources, tails
-from ecsplan.kinds.ecs.lookup import Looking
+from ecsplan.kinds.ecs.lookup import Lookup
 from ecsplan.kinds.ecs.stopped_tasks import BATCH, failed_containers, grouped, has_stopped, summed_up
 
 GROUPS = 5  # that are told of
 CONTAINERS = 3  # whose lines are looked up
 
 
-def diagnose(ask: Ask, waiting: Waiting, progress: Progress) -> Diagnosis:
+def diagnose(reader: Reader, waiting: Tracked, progress: Progress) -> Diagnosis:
     """Two round trips: the tasks and their revision, then the log lines. Raises nothing."""
-    looking = Looking(ask)
+    lookup = Lookup(reader)
     try:
-        return _diagnosis(looking, waiting, progress)
+        return _diagnosis(lookup, waiting, progress)
     except EcsplanError as error:  # it concerns every request alike
         return Diagnosis(reason=progress.note, unseen=(f"nothing could be looked up: {error.message}",))
 
 
-def _diagnosis(looking: Looking, waiting: Waiting, progress: Progress) -> Diagnosis:
+def _diagnosis(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosis:
     params = waiting.call.params
     arns = waiting.outputs.get("tasks", "").split()
     if not arns:
         return Diagnosis(reason=progress.note)
     cluster: Doc = {"cluster": params["cluster"]} if params.get("cluster") else {}
-    definition, *answers = looking.up(
+    definition, *answers = lookup.fetch(
         ("the task definition", definition_of(params.get("taskDefinition"))),
         *(
             ("its tasks", Call(service="ecs", operation="describe_tasks", params={**cluster, "tasks": some}))
@@ -50,7 +50,7 @@ def _diagnosis(looking: Looking, waiting: Waiting, progress: Progress) -> Diagno
     going = [task for task in tasks if task.get("lastStatus") == "RUNNING"] if not groups else []
     if going:  # it is late: what does it do?
         wanted = [(name, going) for name in sorted(essential or ())]
-    logs = tails(looking, sources(looking, described, wanted, CONTAINERS) if described else ())
+    logs = tails(lookup, sources(lookup, described, wanted, CONTAINERS) if described else ())
     meaning, advice = summed_up(groups[0], logs) if groups else _late(tasks)
     return Diagnosis(
         reason=progress.note,
@@ -58,7 +58,7 @@ def _diagnosis(looking: Looking, waiting: Waiting, progress: Progress) -> Diagno
         advice=advice,
         tasks=tuple(group.told for group in groups[:GROUPS]),
         logs=logs,
-        unseen=tuple(looking.unseen),
+        unseen=tuple(lookup.missing),
     )
 
 

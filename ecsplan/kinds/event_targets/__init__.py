@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecsplan.core.model import Address, Doc, Live, Ref, Resource, copied
-from ecsplan.core.normalize import Form, is_empty
-from ecsplan.kinds.contract import Kind, Scope, layered, overlay, replaced
-from ecsplan.kinds.ecs.request_fields import free_form
+from ecsplan.core.normalize import Normalized, is_empty
+from ecsplan.kinds.contract import CompileScope, Kind, layered, overlay, replaced
+from ecsplan.kinds.ecs.request_fields import map_fields
 from ecsplan.kinds.event_targets.change import ABSENT, accept, reconcile, refused, steps
 from ecsplan.kinds.event_targets.read import by_id, names_of, read
 from ecsplan.kinds.event_targets.rules import RULES
@@ -18,7 +18,7 @@ from ecsplan.spec.load import Task
 NAME = "event_targets"
 
 
-def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
+def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
     """One resource per rule: the declared part of its targets, each on the revision unless it declares its own."""
     return tuple(
         Resource(
@@ -60,34 +60,36 @@ def merge(live: Doc, declared: Doc) -> Doc:
     gone = set(declared.get(ABSENT, ()))
     targets = {target["Id"]: target for target in live.get("Targets", ()) if target["Id"] not in gone}
     for target in declared["Targets"]:
-        targets[target["Id"]] = overlay(targets.get(target["Id"], {}), _instead(target), _maps())
+        targets[target["Id"]] = overlay(targets.get(target["Id"], {}), with_exclusions(target), _map_members())
     return {**names_of(declared), "Targets": list(targets.values())}
 
 
-def _instead(declared: Doc) -> Doc:
+def with_exclusions(declared: Doc) -> Doc:
     """What is declared of a target, with None for every member that it excludes."""
-    result = _only_one(declared, INPUTS)
+    result = keep_one(declared, INPUTS)
     if isinstance(parameters := result.get("EcsParameters"), Mapping):
-        result["EcsParameters"] = _only_one(parameters, CAPACITY)
+        result["EcsParameters"] = keep_one(parameters, CAPACITY)
     return result
 
 
-def _only_one(declared: Mapping[str, Any], group: frozenset[str]) -> Doc:
+def keep_one(declared: Mapping[str, Any], group: frozenset[str]) -> Doc:
     given = {name for name in group if not is_empty(declared.get(name))}
     return {**dict.fromkeys(group if given else ()), **declared}
 
 
-def _maps() -> frozenset[str]:
-    return free_form("events", "put_targets")
+def _map_members() -> frozenset[str]:
+    return map_fields("events", "put_targets")
 
 
-def before(found: Form, wanted: Form, declared: Doc) -> Doc:
+def before(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
     """The declared members of changed targets at their live values, and the Ids of targets that are not there yet."""
     old, new, raw = by_id(found.normal), by_id(wanted.normal), by_id(found.doc)
     targets = []
     for target in declared["Targets"]:
         name = target["Id"]
-        if name in old and (values := replaced(old[name], new[name], _instead(target), raw[name], _maps())):
+        if name in old and (
+            values := replaced(old[name], new[name], with_exclusions(target), raw[name], _map_members())
+        ):
             targets.append({"Id": name, **values})
     targets += [raw[name] for name in declared.get(ABSENT, ()) if name in raw]
     created = [target["Id"] for target in declared["Targets"] if target["Id"] not in old]
@@ -98,7 +100,7 @@ def older(newer: Doc, older: Doc) -> Doc:
     """Of two documents that put targets back, both: the older one wins, also on whether a target was there at all."""
     targets = by_id(newer)
     for target in older["Targets"]:
-        targets[target["Id"]] = layered(targets.get(target["Id"], {}), target, _maps())
+        targets[target["Id"]] = layered(targets.get(target["Id"], {}), target, _map_members())
     gone = set(older.get(ABSENT, ()))
     gone |= {name for name in newer.get(ABSENT, ()) if name not in by_id(older)}
     kept = [target for name, target in targets.items() if name not in gone]

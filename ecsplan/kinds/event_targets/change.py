@@ -8,8 +8,8 @@ from typing import Any
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Action, Address, Call, Doc, FieldChange, Phase, Step
 from ecsplan.core.normalize import normal
-from ecsplan.core.ports import Ask
-from ecsplan.kinds.contract import Delta, Draft
+from ecsplan.core.ports import Reader
+from ecsplan.kinds.contract import Delta, StepDraft
 from ecsplan.kinds.ecs.required_fields import missing
 from ecsplan.kinds.event_targets.read import all_pages, by_id, listing, names_of
 from ecsplan.kinds.event_targets.rules import RULES
@@ -18,7 +18,7 @@ BATCH = 10  # entries per PutTargets or RemoveTargets call (EventBridge quotas)
 ABSENT = "absent"  # in a rollback's document: Ids of targets that were not there before
 
 
-def steps(delta: Delta) -> tuple[Draft, ...]:
+def steps(delta: Delta) -> tuple[StepDraft, ...]:
     """PutTargets for targets that change and for new ones, RemoveTargets for those to go; others are not sent."""
     assert delta.found is not None
     old, new = by_id(delta.before.normal), by_id(delta.after.normal)
@@ -66,8 +66,8 @@ def _batches(ids: Sequence[str]) -> list[Sequence[str]]:
     return [ids[i : i + BATCH] for i in range(0, len(ids), BATCH)]
 
 
-def _draft(delta: Delta, action: Action, ids: Sequence[str], do: Call, undo: Call) -> Draft:
-    return Draft(
+def _draft(delta: Delta, action: Action, ids: Sequence[str], do: Call, undo: Call) -> StepDraft:
+    return StepDraft(
         phase=Phase.TARGETS,
         action=action,
         call=do,
@@ -100,12 +100,12 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     )
 
 
-def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
+def reconcile(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     """Are all targets of a PutTargets live as it would leave them, or all of a RemoveTargets gone?"""
-    (first,) = ask.many([listing(call.params)])
+    (first,) = reader.fetch([listing(call.params)])
     if first.error and first.error.code == "ResourceNotFoundException":
         return None  # the rule itself is gone
-    live = by_id({"Targets": all_pages(ask, first)})
+    live = by_id({"Targets": all_pages(reader, first)})
     if "Targets" not in call.params:
         return None if live.keys() & set(call.params["Ids"]) else {}
     put = by_id(normal({"Targets": call.params["Targets"]}, RULES))

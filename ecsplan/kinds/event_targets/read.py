@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from ecsplan.core.model import Call, Candidate, Doc, Live, Resource
 from ecsplan.core.normalize import normal
-from ecsplan.core.ports import Answer, Ask
-from ecsplan.kinds.ecs.request_fields import beyond, known
+from ecsplan.core.ports import Answer, Reader
+from ecsplan.kinds.ecs.request_fields import known, unknown_fields
 from ecsplan.kinds.event_targets.rules import RULES
 
 
-def read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
+def read(reader: Reader, resources: Sequence[Resource]) -> tuple[Live, ...]:
     """All targets of all rules at once; a rule that two tasks declare is asked for once."""
-    answers = ask.many([listing(resource.doc) for resource in resources])
-    return tuple(_live(ask, resource, answer) for resource, answer in zip(resources, answers, strict=True))
+    answers = reader.fetch([listing(resource.doc) for resource in resources])
+    return tuple(_live(reader, resource, answer) for resource, answer in zip(resources, answers, strict=True))
 
 
 def names_of(doc: Doc) -> Doc:
@@ -25,18 +25,18 @@ def listing(doc: Doc) -> Call:
     return Call(service="events", operation="list_targets_by_rule", params=names_of(doc))
 
 
-def _live(ask: Ask, resource: Resource, first: Answer) -> Live:
+def _live(reader: Reader, resource: Resource, first: Answer) -> Live:
     if first.error and first.error.code == "ResourceNotFoundException":
         return Live(address=resource.address, observed="missing")
-    targets = all_pages(ask, first)
+    targets = all_pages(reader, first)
     request = ("events", "put_targets")
-    doc = known(*request, {**names_of(resource.doc), "Targets": targets}, beyond(*request, resource.doc))
+    doc = known(*request, {**names_of(resource.doc), "Targets": targets}, unknown_fields(*request, resource.doc))
     observed = normal(doc, RULES)
     found = Candidate(doc=doc, outputs={}, normal=observed)
     return Live(address=resource.address, candidates=(found,), observed=observed)
 
 
-def all_pages(ask: Ask, answer: Answer) -> list[Doc]:
+def all_pages(reader: Reader, answer: Answer) -> list[Doc]:
     data = answer.value()
     targets, seen = list(data.get("Targets", ())), set[str]()
     # A page that names itself as the next one would never end.
@@ -47,7 +47,7 @@ def all_pages(ask: Ask, answer: Answer) -> list[Doc]:
             operation="list_targets_by_rule",
             params={**answer.call.params, "NextToken": token},
         )
-        (following,) = ask.many([call])
+        (following,) = reader.fetch([call])
         data = following.value()
         targets.extend(data.get("Targets", ()))
     return list({target["Id"]: target for target in targets if "Id" in target}.values())

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Resource, copied
 from ecsplan.core.normalize import Rule, Secret, is_empty
-from ecsplan.kinds.contract import Delta, Draft, Kind, Scope, Waiting, short_arn
+from ecsplan.kinds.contract import CompileScope, Delta, Kind, StepDraft, Tracked, short_arn
 from ecsplan.kinds.ecs.task_diagnosis import diagnose
 from ecsplan.kinds.run_task.calls import MARK, accept, reconcile
 from ecsplan.kinds.run_task.streams import logs_of, streams
@@ -30,7 +30,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
+def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
     """One resource per entry, in file order: RunTask's parameters as declared, and the revision."""
     resources = []
     for entry in task.run_tasks:
@@ -96,7 +96,7 @@ def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
     )
 
 
-def steps(delta: Delta) -> tuple[Draft, ...]:
+def steps(delta: Delta) -> tuple[StepDraft, ...]:
     """One RunTask for each ten tasks, which is the most that it starts at once."""
     count = delta.desired.get("count", 1)
     said = [_command(delta.desired), delta.change.note]
@@ -110,8 +110,8 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     return tuple(drafts)
 
 
-def _draft(delta: Delta, params: Doc, said: Sequence[str], expect: Doc) -> Draft:
-    return Draft(
+def _draft(delta: Delta, params: Doc, said: Sequence[str], expect: Doc) -> StepDraft:
+    return StepDraft(
         phase=Phase.RUN,
         action=Action.RUN,
         call=Call(service="ecs", operation="run_task", params=params),
@@ -129,7 +129,7 @@ def _command(doc: Doc) -> str:
     return "; ".join(parts) or "the containers' own commands"
 
 
-def abandon(waiting: Waiting, why: str) -> tuple[Call, ...]:
+def abandon(waiting: Tracked, why: str) -> tuple[Call, ...]:
     """The tasks are stopped: what is put back would not be, with them still at work."""
     cluster = waiting.call.params.get("cluster")
     return tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Call, Doc, Step
-from ecsplan.core.ports import Ask
+from ecsplan.core.ports import Reader
 from ecsplan.kinds.contract import short_arn
 from ecsplan.kinds.run_task.track import BATCH
 from ecsplan.kinds.task_definition.read import family_of
@@ -53,7 +53,7 @@ def _failure(failure: Doc) -> str:
     return f"{f'{words} ({reason})' if words else reason}{f': {detail}' if detail else ''}"
 
 
-def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
+def reconcile(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     """The tasks that carry this step's mark, running or stopped, if all of them are there.
 
     They are listed by family and compared here: ListTasks takes `startedBy` as its only filter, and without
@@ -64,21 +64,21 @@ def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
     if MARK in step.call.params or MARK not in call.params:
         return None
     cluster = {field: call.params[field] for field in ("cluster",) if field in call.params}
-    arns = _listed(ask, {**cluster, "family": family_of(str(call.params["taskDefinition"]))})
+    arns = _listed(reader, {**cluster, "family": family_of(str(call.params["taskDefinition"]))})
     batches = [arns[i : i + BATCH] for i in range(0, len(arns), BATCH)]
     calls = [Call(service="ecs", operation="describe_tasks", params={**cluster, "tasks": some}) for some in batches]
-    found = [task for answer in (ask.many(calls) if calls else ()) for task in answer.value().get("tasks", ())]
+    found = [task for answer in (reader.fetch(calls) if calls else ()) for task in answer.value().get("tasks", ())]
     mine = sorted(str(task["taskArn"]) for task in found if task.get("taskArn") and task.get(MARK) == call.params[MARK])
     return {"tasks": " ".join(mine)} if len(mine) >= step.expect.get("count", 1) else None
 
 
-def _listed(ask: Ask, params: Doc) -> list[str]:
+def _listed(reader: Reader, params: Doc) -> list[str]:
     """The ARNs of a family's tasks, those that run and those that have stopped; both listings page by page."""
     arns: dict[str, None] = {}
     pending: list[Doc] = [{**params, "desiredStatus": status} for status in ("RUNNING", "STOPPED")]
     seen = set[str]()
     while pending:
-        answers = ask.many([Call(service="ecs", operation="list_tasks", params=one) for one in pending])
+        answers = reader.fetch([Call(service="ecs", operation="list_tasks", params=one) for one in pending])
         pending = []
         for answer in answers:
             data = answer.value()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from ecsplan.core.model import Doc
-from ecsplan.kinds.contract import Stream, Waiting, short_arn
+from ecsplan.kinds.contract import Stream, Tracked, short_arn
 from ecsplan.kinds.ecs.stopped_tasks import STOPPED, has_stopped
 from ecsplan.kinds.ecs.times import epoch
 
@@ -26,7 +26,7 @@ def logs_of(task_definition: Doc) -> dict[str, list[str]]:
     return found
 
 
-def streams(waiting: Waiting, answers: Sequence[Doc]) -> tuple[Stream, ...]:
+def streams(waiting: Tracked, answers: Sequence[Doc]) -> tuple[Stream, ...]:
     """`<prefix>/<container>/<task id>` of each container that has started (awslogs in the ECS developer guide). Without
     a prefix a stream is named after the container's id at its host, which nobody outside learns."""
     logs = _places(waiting)
@@ -49,7 +49,7 @@ def streams(waiting: Waiting, answers: Sequence[Doc]) -> tuple[Stream, ...]:
     )
 
 
-def _places(waiting: Waiting) -> dict[str, list[str]]:
+def _places(waiting: Tracked) -> dict[str, list[str]]:
     """What `logs_of` has told, in as far as a plan file still says it in that form."""
     logs = waiting.step.expect.get("logs") or {}
     return {
@@ -59,7 +59,7 @@ def _places(waiting: Waiting) -> dict[str, list[str]]:
     }
 
 
-def _source(waiting: Waiting, task_id: str, container: str) -> str:
+def _source(waiting: Tracked, task_id: str, container: str) -> str:
     expect = waiting.step.expect
     parts = [waiting.address.name.rpartition("/")[2]]
     if len(_places(waiting)) > 1:

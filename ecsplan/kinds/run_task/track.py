@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ecsplan.core.diagnosis import Tally, Verdict
 from ecsplan.core.model import Call, Doc
-from ecsplan.kinds.contract import Look, Progress, Waiting
+from ecsplan.kinds.contract import Poll, Progress, Tracked
 from ecsplan.kinds.ecs.stopped_tasks import has_stopped
 
 BATCH = 100  # tasks per DescribeTasks (ECS API reference)
@@ -22,7 +22,7 @@ CUT_SHORT = {
 }
 
 
-def watch(waiting: Sequence[Waiting]) -> tuple[Look, ...]:
+def watch(waiting: Sequence[Tracked]) -> tuple[Poll, ...]:
     looks = []
     for one in waiting:
         arns = one.outputs["tasks"].split()
@@ -32,7 +32,7 @@ def watch(waiting: Sequence[Waiting]) -> tuple[Look, ...]:
             call = Call(
                 service="ecs", operation="describe_tasks", params={"cluster": cluster, **params} if cluster else params
             )
-            looks.append(Look(call=call, steps=(one.step.index,)))
+            looks.append(Poll(call=call, steps=(one.step.index,)))
     return tuple(looks)
 
 
@@ -44,13 +44,13 @@ def which(expect: Doc) -> str:
     return f"tasks {first} to {first + count - 1} of {of}" if count > 1 else f"task {first} of {of}"
 
 
-def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
+def progress(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
     """Done when every task has stopped; ok when every essential container ended with exit code 0."""
     found, part = _progress(waiting, answers), which(waiting.step.expect)
     return dataclasses.replace(found, note=f"{part}: {found.note}") if part else found
 
 
-def _progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
+def _progress(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
     tasks = [task for data in answers for task in data.get("tasks", ())]
     wanted = len(waiting.outputs["tasks"].split())
     if not wanted:

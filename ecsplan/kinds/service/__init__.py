@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from ecsplan.core.model import Address, Doc, Resource, copied
-from ecsplan.core.normalize import Form
-from ecsplan.kinds.contract import Kind, Scope, layered, overlay, replaced, short_arn, without_none
+from ecsplan.core.normalize import Normalized
+from ecsplan.kinds.contract import CompileScope, Kind, layered, overlay, replaced, short_arn, without_none
 from ecsplan.kinds.service.answers import names
-from ecsplan.kinds.service.change import maps, refused, steps
+from ecsplan.kinds.service.change import map_members, refused, steps
 from ecsplan.kinds.service.diagnosis import diagnose
 from ecsplan.kinds.service.fit import plan_faults
 from ecsplan.kinds.service.observe import goes_back
@@ -27,7 +27,7 @@ NAME = "service"
 CHOSEN = ("encrypted", "iops", "kmsKeyId", "throughput", "volumeType")  # of a volume, by AWS, where they are left out
 
 
-def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
+def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
     """One service per entry: UpdateService's parameters as declared, and the revision."""
     return tuple(
         Resource(
@@ -52,7 +52,7 @@ def address(params: Mapping[str, Any]) -> Address:
 
 def merge(live: Doc, declared: Doc) -> Doc:
     """UpdateService is a merge: what is not declared stays."""
-    merged: Doc = overlay(live, declared, maps())
+    merged: Doc = overlay(live, declared, map_members())
     if volumes := declared.get("volumeConfigurations"):
         old = {volume["name"]: volume for volume in live.get("volumeConfigurations", ())}
         merged["volumeConfigurations"] = [_volume(volume, old.get(volume["name"], {})) for volume in volumes]
@@ -83,7 +83,7 @@ def _with_names(merged: Doc, declared: Doc, live: Doc) -> None:
 
 def older(newer: Doc, older: Doc) -> Doc:
     """Of two documents that put a service back, both: the older one wins."""
-    merged: Doc = layered(newer, older, maps())
+    merged: Doc = layered(newer, older, map_members())
     return merged
 
 
@@ -102,9 +102,9 @@ def _volume(declared: Doc, live: Doc) -> Doc:
     return volume
 
 
-def before(found: Form, wanted: Form, declared: Doc) -> Doc:
+def before(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
     """UpdateService's parameters that put back what differs, each field that AWS can reset at its reset value."""
-    old = replaced(found.normal, wanted.normal, _without_names(declared), found.doc, maps())
+    old = replaced(found.normal, wanted.normal, _without_names(declared), found.doc, map_members())
     pinned = found.doc.get("platformVersion")
     if declared.get("platformVersion") == "LATEST" and pinned and pinned != "LATEST":
         old["platformVersion"] = pinned  # LATEST goes along with an update, and may move it

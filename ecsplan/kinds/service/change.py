@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecsplan.core.model import Action, Address, Call, Doc, Phase
-from ecsplan.core.normalize import Form, normal
-from ecsplan.kinds.contract import Delta, Draft, overlay, without_none
-from ecsplan.kinds.ecs.request_fields import free_form
+from ecsplan.core.normalize import Normalized, normal
+from ecsplan.kinds.contract import Delta, StepDraft, overlay, without_none
+from ecsplan.kinds.ecs.request_fields import map_fields
 from ecsplan.kinds.ecs.required_fields import missing
 from ecsplan.kinds.service.fit import conflicts
 from ecsplan.kinds.service.revert import stopped_by
@@ -21,19 +21,21 @@ WHOLE = KEPT | {"volumeConfigurations"}
 NOT_ON_FARGATE = ("placementConstraints", "placementStrategy")
 
 
-def maps() -> frozenset[str]:
+def map_members() -> frozenset[str]:
     """Members of the request whose names are the user's own."""
-    return free_form("ecs", "update_service")
+    return map_fields("ecs", "update_service")
 
 
-def steps(delta: Delta) -> tuple[Draft, ...]:
+def steps(delta: Delta) -> tuple[StepDraft, ...]:
     """One UpdateService with everything that is declared; of a block whose omitted members AWS would reset, those that
     are not declared are sent as they are live."""
     found = delta.found
     assert found is not None
     restore = delta.change.before or {}
     params = _params(delta)
-    undo = {f: overlay(found.doc.get(f, {}), value, maps()) if f in KEPT else value for f, value in restore.items()}
+    undo = {
+        f: overlay(found.doc.get(f, {}), value, map_members()) if f in KEPT else value for f, value in restore.items()
+    }
     undo = _complete(without_none(undo))
     if delta.resource.settings.force:
         params["forceNewDeployment"] = True
@@ -47,7 +49,7 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     if rollout := delta.live.facts.get("rollout"):
         expect["rollout"] = rollout
     return (
-        Draft(
+        StepDraft(
             phase=Phase.UPDATE,
             action=Action.UPDATE,
             call=Call(service="ecs", operation="update_service", params=params),
@@ -63,7 +65,7 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
 def _params(delta: Delta) -> Doc:
     live = delta.found.doc if delta.found else {}
     params = {
-        field: _whole(field, value, delta.after)
+        field: send_whole(field, value, delta.after)
         for field, value in delta.desired.items()
         if value or live.get(field) or field not in NOT_ON_FARGATE
     }
@@ -72,7 +74,7 @@ def _params(delta: Delta) -> Doc:
     return _complete(params)
 
 
-def _whole(field: str, declared: Any, wanted: Form) -> Any:
+def send_whole(field: str, declared: Any, wanted: Normalized) -> Any:
     """The declared value as it stands, unless leaving out the rest of its block would change something. How to deploy
     is sent whole in any case: of that block ECS resets some members that are left out, and keeps others."""
     if field not in WHOLE or field not in wanted.doc:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from ecsplan.core.diagnosis import Diagnosis, LogTail, Verdict
 from ecsplan.core.errors import EcsplanError
 from ecsplan.core.model import Doc
-from ecsplan.core.ports import Ask
-from ecsplan.kinds.contract import Progress, Waiting, short_arn
+from ecsplan.core.ports import Reader
+from ecsplan.kinds.contract import Progress, Tracked, short_arn
 from ecsplan.kinds.ecs.log_tails import sources, tails
-from ecsplan.kinds.ecs.lookup import Looking
-from ecsplan.kinds.ecs.reasons import Words
+from ecsplan.kinds.ecs.lookup import Lookup
+from ecsplan.kinds.ecs.reasons import Reason
 from ecsplan.kinds.ecs.stopped_tasks import Group, failed_containers, grouped, summed_up
 from ecsplan.kinds.ecs.task_diagnosis import essentials
 from ecsplan.kinds.ecs.times import epoch
@@ -24,41 +24,41 @@ CONTAINERS = 2  # whose lines are looked up
 BY_SCALING = "Scaling activity initiated by"  # no failure: ECS stops what a deployment no longer needs
 
 
-def diagnose(ask: Ask, waiting: Waiting, progress: Progress) -> Diagnosis:
+def diagnose(reader: Reader, waiting: Tracked, progress: Progress) -> Diagnosis:
     """Three round trips at most, whatever AWS refuses. Raises nothing."""
-    looking = Looking(ask)
+    lookup = Lookup(reader)
     try:
         if progress.taken or progress.judged is Verdict.SUPERSEDED:
-            return _superseded(looking, waiting, progress)
-        return _failed(looking, waiting, progress)
+            return _superseded(lookup, waiting, progress)
+        return _failed(lookup, waiting, progress)
     except EcsplanError as error:  # it concerns every request alike
         return Diagnosis(reason=progress.note, unseen=(f"nothing could be looked up: {error.message}",))
 
 
-def _superseded(looking: Looking, waiting: Waiting, progress: Progress) -> Diagnosis:
+def _superseded(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosis:
     """Which deployment took over; what it does is somebody else's."""
-    service = service_of(waiting, looking.up(about_service(waiting))[0])
+    service = service_of(waiting, lookup.fetch(about_service(waiting))[0])
     primary = primary_of(service)
     if not primary.get("id") or primary["id"] == waiting.outputs.get("deployment"):
-        return Diagnosis(reason=progress.note, unseen=tuple(looking.unseen))
+        return Diagnosis(reason=progress.note, unseen=tuple(lookup.missing))
     on = short_arn(primary.get("taskDefinition", "an unknown revision"))
     return Diagnosis(
         reason=progress.note,
         meaning=f"deployment {primary['id']} has put the service on {on}",
         advice="See who deploys it beside you, and deploy again if it should be yours.",
-        unseen=tuple(looking.unseen),
+        unseen=tuple(lookup.missing),
     )
 
 
-def _failed(looking: Looking, waiting: Waiting, progress: Progress) -> Diagnosis:
-    facts = facts_of(looking, waiting, late=progress.judged is Verdict.TIMED_OUT)
+def _failed(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosis:
+    facts = facts_of(lookup, waiting, late=progress.judged is Verdict.TIMED_OUT)
     groups = grouped([task for task in facts.stopped if not _by_scaling(task)], essentials(facts.definition))
     began = epoch(facts.deployment.get("createdAt")) or epoch(facts.rollout.get("createdAt"))
     events = events_since(facts.service.get("events", ()), began)
     breaker = facts.rollout.get("deploymentCircuitBreaker") or {}
     on = breaker.get("status", "DISABLED") != "DISABLED"
     alarms = tuple(str(name) for name in (facts.rollout.get("alarms") or {}).get("triggeredAlarmNames") or ())
-    logs = _logs(looking, groups, facts)
+    logs = _logs(lookup, groups, facts)
     meaning, advice = _summed_up(groups, logs, alarms, explained(facts.service.get("events", ()), began))
     return Diagnosis(
         reason=_reason(progress, facts),
@@ -70,7 +70,7 @@ def _failed(looking: Looking, waiting: Waiting, progress: Progress) -> Diagnosis
         events=events,
         tasks=tuple(group.told for group in groups[:GROUPS]),
         logs=logs,
-        unseen=tuple(looking.unseen),
+        unseen=tuple(lookup.missing),
     )
 
 
@@ -95,7 +95,7 @@ def _reason(progress: Progress, facts: Facts) -> str:
 
 
 def _summed_up(
-    groups: Sequence[Group], logs: Sequence[LogTail], alarms: Sequence[str], words: Words | None
+    groups: Sequence[Group], logs: Sequence[LogTail], alarms: Sequence[str], words: Reason | None
 ) -> tuple[str, str]:
     if alarms:
         which = f"alarm {alarms[0]}" if len(alarms) == 1 else f"alarms {', '.join(alarms)}"
@@ -110,7 +110,7 @@ def _ended(group: Group) -> bool:
     return any(end.exit_code == 0 for end in failed_containers(group))
 
 
-def _logs(looking: Looking, groups: Sequence[Group], facts: Facts) -> tuple[LogTail, ...]:
+def _logs(lookup: Lookup, groups: Sequence[Group], facts: Facts) -> tuple[LogTail, ...]:
     wanted: list[tuple[str, Sequence[Doc]]] = [
         (end.name, group.tasks) for group in groups for end in failed_containers(group)
     ]
@@ -118,4 +118,4 @@ def _logs(looking: Looking, groups: Sequence[Group], facts: Facts) -> tuple[LogT
         wanted = [(name, facts.running) for name in sorted(essentials(facts.definition) or ())]
     if not wanted or not facts.definition:
         return ()
-    return tails(looking, sources(looking, facts.definition, wanted, CONTAINERS))
+    return tails(lookup, sources(lookup, facts.definition, wanted, CONTAINERS))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ecsplan.core.diagnosis import ServiceEvent, alike
 from ecsplan.core.model import Doc
-from ecsplan.kinds.ecs.reasons import Words, explain
+from ecsplan.kinds.ecs.reasons import Reason, explain
 from ecsplan.kinds.ecs.times import epoch, iso
 
 MOST = 8  # that are told of
@@ -33,7 +33,7 @@ def events_since(events: Sequence[Doc], began: float | None) -> tuple[ServiceEve
     )
 
 
-def explained(events: Sequence[Doc], began: float | None) -> Words | None:
+def explained(events: Sequence[Doc], began: float | None) -> Reason | None:
     """What the newest event that has words for it means."""
     return next((words for event in _since(events, began) if (words := explain(_text(event)))), None)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ecsplan.core.model import Call, Doc
-from ecsplan.kinds.contract import Waiting, short_arn
-from ecsplan.kinds.ecs.lookup import Looking
+from ecsplan.kinds.contract import Tracked, short_arn
+from ecsplan.kinds.ecs.lookup import Lookup
 from ecsplan.kinds.ecs.stopped_tasks import BATCH
 from ecsplan.kinds.ecs.task_diagnosis import definition_of
 from ecsplan.kinds.ecs.times import epoch
@@ -28,7 +28,7 @@ class Facts:
     definition: Doc
 
 
-def facts_of(looking: Looking, waiting: Waiting, *, late: bool) -> Facts:
+def facts_of(lookup: Lookup, waiting: Tracked, *, late: bool) -> Facts:
     """Two round trips. Of one that is late the tasks that run tell something, too."""
     params, known = waiting.call.params, waiting.outputs.get("rollout", "")
     revision = params.get("taskDefinition")
@@ -39,7 +39,7 @@ def facts_of(looking: Looking, waiting: Waiting, *, late: bool) -> Facts:
         **({"definition": _about_definition(revision)} if revision else {}),
         "rollout": _about_rollout(known) if known else _about_rollouts(params),
     }
-    answers = dict(zip(first, looking.up(*first.values()), strict=True))
+    answers = dict(zip(first, lookup.fetch(*first.values()), strict=True))
     service = service_of(waiting, answers["service"])
     deployment = _ours(waiting, service)
     revision = deployment.get("taskDefinition") or revision
@@ -54,8 +54,8 @@ def facts_of(looking: Looking, waiting: Waiting, *, late: bool) -> Facts:
     if "definition" not in first and revision:
         second["definition"] = _about_definition(revision)
     if answers["stopped"].get("nextToken"):
-        looking.miss(f"the stopped tasks: there are more than the {len(answers['stopped']['taskArns'])} looked at")
-    more = dict(zip(second, looking.up(*second.values()), strict=True))
+        lookup.note(f"the stopped tasks: there are more than the {len(answers['stopped']['taskArns'])} looked at")
+    more = dict(zip(second, lookup.fetch(*second.values()), strict=True))
     rollouts = more.get("rollout", answers["rollout"]).get("serviceDeployments", ()) if known or arn else ()
     return Facts(
         service=service,
@@ -71,7 +71,7 @@ def _cluster(params: Doc) -> Doc:
     return {"cluster": params["cluster"]} if params.get("cluster") else {}
 
 
-def about_service(waiting: Waiting) -> tuple[str, Call]:
+def about_service(waiting: Tracked) -> tuple[str, Call]:
     params = waiting.call.params
     return "the service's events", describe(params.get("cluster"), [params["service"]])
 
@@ -99,11 +99,11 @@ def _about_rollout(arn: str) -> tuple[str, Call]:
     return "circuit breaker and alarms", Call(service="ecs", operation="describe_service_deployments", params=given)
 
 
-def service_of(waiting: Waiting, answer: Doc) -> Doc:
+def service_of(waiting: Tracked, answer: Doc) -> Doc:
     return by_name(answer).get(short_arn(waiting.call.params["service"]), {})
 
 
-def _ours(waiting: Waiting, service: Doc) -> Doc:
+def _ours(waiting: Tracked, service: Doc) -> Doc:
     """Our deployment as the service shows it; {} once it has drained away."""
     ours, before = waiting.outputs.get("deployment"), waiting.step.expect.get("deployment")
     revision = short_arn(waiting.call.params.get("taskDefinition", ""))
@@ -132,7 +132,7 @@ def _began(rollout: Doc) -> float:
     return epoch(rollout.get("createdAt")) or epoch(rollout.get("startedAt")) or 0.0
 
 
-def _of_ours(answer: Doc, waiting: Waiting, deployment: Doc, revision: object) -> list[Doc]:
+def _of_ours(answer: Doc, waiting: Tracked, deployment: Doc, revision: object) -> list[Doc]:
     """Tasks that our deployment has started; where that is not told, those of its revision since it began."""
     ours = waiting.outputs.get("deployment") or deployment.get("id")
     began = epoch(deployment.get("createdAt")) or 0.0

@@ -10,7 +10,7 @@ from typing import Any
 
 from ecsplan.core.diagnosis import Tally
 from ecsplan.core.model import Call, Doc
-from ecsplan.kinds.contract import Progress, Waiting, short_arn
+from ecsplan.kinds.contract import Progress, Tracked, short_arn
 from ecsplan.kinds.ecs.times import epoch
 from ecsplan.kinds.service.answers import by_name, primary_of
 
@@ -26,10 +26,10 @@ ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class ServiceObservation:
     """`listed` are the service deployments that were described or listed, by ARN."""
 
-    waiting: Waiting
+    waiting: Tracked
     service: Doc
     listed: dict[str, Doc]
     answered: bool
@@ -126,7 +126,7 @@ class Shown:
         return not listed and int(outputs.get("listing", "0")) <= TRIES
 
 
-def shown_of(waiting: Waiting, answers: Sequence[Doc]) -> Shown | None:
+def observe(waiting: Tracked, answers: Sequence[Doc]) -> ServiceObservation | None:
     """None where the answers do not show the service."""
     services = {name: service for data in answers for name, service in by_name(data).items()}
     service = services.get(short_arn(waiting.call.params["service"]))
@@ -134,7 +134,7 @@ def shown_of(waiting: Waiting, answers: Sequence[Doc]) -> Shown | None:
     listed = {str(one.get("serviceDeploymentArn")): one for found in lists for one in found}
     if service is None:
         return None
-    return Shown(waiting=waiting, service=service, listed=listed, answered=bool(lists))
+    return ServiceObservation(waiting=waiting, service=service, listed=listed, answered=bool(lists))
 
 
 def on_revision(deployment: Doc, call: Call) -> bool:
@@ -163,7 +163,7 @@ def followed(service: Doc) -> bool:
 # --- what a look is told with ---
 
 
-def told(shown: Shown, progress: Progress) -> Progress:
+def told(shown: ServiceObservation, progress: Progress) -> Progress:
     """With the facts that it shows beside the judgement, and what the next look needs to know. On the way back the
     stages are those of the way there, and say nothing."""
     rollout, about = shown.rollout, shown.mine or (shown.primary if not shown.ours else {})
@@ -178,7 +178,7 @@ def told(shown: Shown, progress: Progress) -> Progress:
     )
 
 
-def learned(shown: Shown) -> dict[str, str]:
+def learned(shown: ServiceObservation) -> dict[str, str]:
     """The id of our deployment, and the ARN of our service deployment where that has to be followed."""
     outputs, result = shown.waiting.outputs, {}
     if goes_back(outputs):
@@ -197,7 +197,7 @@ def learned(shown: Shown) -> dict[str, str]:
     return result | unheard(shown)
 
 
-def unheard(shown: Shown) -> dict[str, str]:
+def unheard(shown: ServiceObservation) -> dict[str, str]:
     """How many looks in a row have told nothing of our service deployment: one that is throttled says nothing."""
     outputs = shown.waiting.outputs
     before = outputs.get("unheard", "0")

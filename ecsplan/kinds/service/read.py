@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from ecsplan.core.model import Address, Candidate, Doc, Live, Resource
 from ecsplan.core.normalize import normal
-from ecsplan.core.ports import Answer, Ask
+from ecsplan.core.ports import Answer, Reader
 from ecsplan.kinds.contract import short_arn
-from ecsplan.kinds.ecs.request_fields import beyond, known
+from ecsplan.kinds.ecs.request_fields import known, unknown_fields
 from ecsplan.kinds.service.answers import batches, by_name, describe, names, primary_of
 from ecsplan.kinds.service.rules import RULES
 
@@ -39,10 +39,10 @@ READ_ONLY = frozenset(
 )
 
 
-def read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
+def read(reader: Reader, resources: Sequence[Resource]) -> tuple[Live, ...]:
     """Ten services per request, all requests at once."""
     groups = batches([(resource.doc.get("cluster"), resource) for resource in resources])
-    answers = ask.many([describe(cluster, [r.doc["service"] for r in group]) for cluster, group in groups])
+    answers = reader.fetch([describe(cluster, [r.doc["service"] for r in group]) for cluster, group in groups])
     found: dict[Address, Live] = {}
     for (_, group), answer in zip(groups, answers, strict=True):
         services = by_name(_data(answer))
@@ -64,7 +64,7 @@ def _live(resource: Resource, service: Doc | None) -> Live:
     primary, state = primary_of(service), primary_of(service).get("rolloutState")
     doc |= {field: primary[field] for field in ON_DEPLOYMENT if field in primary}
     request = ("ecs", "update_service")
-    doc = known(*request, doc, beyond(*request, resource.doc), top=False) | names(resource.doc)
+    doc = known(*request, doc, unknown_fields(*request, resource.doc), top=False) | names(resource.doc)
     form = normal(doc, RULES)
     observed = {"status": service.get("status"), **form}
     if "desiredCount" not in resource.doc:

@@ -6,8 +6,8 @@ from ecsplan.core.diagnosis import Verdict
 from ecsplan.core.errors import AwsError, RefusedError
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.normalize import normal
-from ecsplan.core.ports import Ask
-from ecsplan.kinds.contract import Delta, Waiting, WayBack, overlay, short_arn
+from ecsplan.core.ports import Reader
+from ecsplan.kinds.contract import Delta, Reverting, Tracked, overlay, short_arn
 from ecsplan.kinds.ecs.times import epoch
 from ecsplan.kinds.service import service_deployment as deployments
 from ecsplan.kinds.service.answers import by_name, describe, names, primary_of
@@ -32,60 +32,62 @@ def reverts(expect: Doc) -> dict[str, str] | None:
     return {"deployment": str(expect["stops"])} if expect.get("stops") else None
 
 
-def way_back(ask: Ask, waiting: Waiting, undo: Call) -> WayBack:
+def way_back(reader: Reader, waiting: Tracked, undo: Call) -> Reverting:
     """Where ECS is taking the update back, or has done so, only what is left: nothing, or an update of what is no part
     of a rollout. Where it is still rolling out, ECS is told to take it back. Else the undo, as also where AWS does not
     say how it stands."""
     try:
-        (answer,) = ask.many([describe(undo.params.get("cluster"), [undo.params["service"]])])
+        (answer,) = reader.fetch([describe(undo.params.get("cluster"), [undo.params["service"]])])
         service = by_name(answer.value()).get(short_arn(undo.params["service"]), {})
         update, primary = waiting.outputs.get("deployment"), primary_of(service)
         if not update or not primary.get("id"):
-            return WayBack(call=undo)
-        return (_stopped if primary["id"] == update else _rest)(ask, waiting, service, undo)
+            return Reverting(call=undo)
+        return (_stopped if primary["id"] == update else revert_rest)(reader, waiting, service, undo)
     except AwsError:
-        return WayBack(call=undo)
+        return Reverting(call=undo)
 
 
-def _stopped(ask: Ask, waiting: Waiting, service: Doc, undo: Call) -> WayBack:
+def _stopped(reader: Reader, waiting: Tracked, service: Doc, undo: Call) -> Reverting:
     """Our deployment is PRIMARY, and may still be rolling out."""
     primary = primary_of(service)
     if primary.get("rolloutState") in ("COMPLETED", "FAILED") and not followed(service):
-        return WayBack(call=undo)
-    rollout = _service_deployment(ask, waiting, service)
+        return Reverting(call=undo)
+    rollout = _service_deployment(reader, waiting, service)
     arn, status = str(rollout.get("serviceDeploymentArn") or ""), rollout.get("status")
     if status in deployments.GOING_BACK:
-        return WayBack(outputs={"deployment": "", "rollout": arn, BACK: "by itself"})
+        return Reverting(outputs={"deployment": "", "rollout": arn, BACK: "by itself"})
     first = "sourceServiceRevisions" in rollout and not rollout["sourceServiceRevisions"]
     if status not in deployments.ROLLING or first:
-        return WayBack(call=undo)
+        return Reverting(call=undo)
     pause = deployments.paused(rollout)
-    return WayBack(call=deployments.resolve(pause, onwards=False) if pause else deployments.stopping(arn))
+    return Reverting(call=deployments.resolve(pause, onwards=False) if pause else deployments.stopping(arn))
 
 
-def _service_deployment(ask: Ask, waiting: Waiting, service: Doc) -> Doc:
+def _service_deployment(reader: Reader, waiting: Tracked, service: Doc) -> Doc:
     """The service deployment of the update that is PRIMARY; empty where AWS does not tell."""
     primary, step = primary_of(service), waiting.step
     mine = waiting.outputs.get("deployment")
     before = step.expect.get("rollout") if mine != step.expect.get("deployment") else None
     arn = waiting.outputs.get("rollout") or service.get("currentServiceDeployment")
     if not arn:
-        (answer,) = ask.many([deployments.listed(waiting.call)])
+        (answer,) = reader.fetch([deployments.listed(waiting.call)])
         listed: list[Doc] = answer.value().get("serviceDeployments") or [{}]
         arn = max(listed, key=lambda one: epoch(one.get("createdAt")) or 0.0).get("serviceDeploymentArn")
     if not arn or arn == before:
         return {}
-    (answer,) = ask.many([deployments.described([str(arn)])])
+    (answer,) = reader.fetch([deployments.described([str(arn)])])
     found = answer.value().get("serviceDeployments") or [{}]
     made, began = epoch(found[0].get("createdAt")), epoch(primary.get("createdAt"))
     stale = made is not None and began is not None and made < began - APART
     return {} if stale else dict(found[0])
 
 
-def _rest(ask: Ask, waiting: Waiting, service: Doc, undo: Call) -> WayBack:
+def revert_rest(reader: Reader, waiting: Tracked, service: Doc, undo: Call) -> Reverting:
     """Another deployment is PRIMARY than the update's: ECS's own way back, unless somebody else made it."""
     primary, arn = primary_of(service), waiting.outputs.get("rollout")
-    told = [answer.value() for answer in ask.many([deployments.described([arn])] if arn else ()) if not answer.error]
+    told = [
+        answer.value() for answer in reader.fetch([deployments.described([arn])] if arn else ()) if not answer.error
+    ]
     judged = progress(waiting, [{"services": [service]}, *told])
     wanted = undo.params.get("taskDefinition") or waiting.step.expect.get("previous", "")
     elsewhere = short_arn(primary.get("taskDefinition", "")) != short_arn(wanted)
@@ -93,11 +95,11 @@ def _rest(ask: Ask, waiting: Waiting, service: Doc, undo: Call) -> WayBack:
         raise RefusedError(f"{waiting.address} was changed by somebody else and is left to them")
     not_shown = primary["id"] == waiting.step.expect.get("deployment") and judged.judged is not Verdict.ROLLED_BACK
     if elsewhere or not_shown:
-        return WayBack(call=undo)
+        return Reverting(call=undo)
     if differs := _differing(service, undo):
-        return WayBack(call=Call(service="ecs", operation="update_service", params={**names(undo.params), **differs}))
+        return Reverting(call=Call(service="ecs", operation="update_service", params={**names(undo.params), **differs}))
     outputs = {"deployment": str(primary["id"]), BACK: "by itself"}
-    return WayBack(outputs={**outputs, "rollout": arn} if arn else outputs)
+    return Reverting(outputs={**outputs, "rollout": arn} if arn else outputs)
 
 
 def _differing(service: Doc, undo: Call) -> Doc:

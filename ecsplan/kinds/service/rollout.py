@@ -9,21 +9,21 @@ from ecsplan.core.diagnosis import Verdict
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Call, Doc, Step
 from ecsplan.core.normalize import normal
-from ecsplan.core.ports import Ask
-from ecsplan.kinds.contract import Look, Progress, Waiting, overlay, short_arn
+from ecsplan.core.ports import Reader
+from ecsplan.kinds.contract import Poll, Progress, Tracked, overlay, short_arn
 from ecsplan.kinds.service import service_deployment
 from ecsplan.kinds.service.answers import batches, by_name, describe, primary_of
 from ecsplan.kinds.service.observe import (
     BACK,
     TRIES,
     UNSEEN,
-    Shown,
+    ServiceObservation,
     counts,
     followed,
     goes_back,
     is_before,
+    observe,
     on_revision,
-    shown_of,
     told,
 )
 from ecsplan.kinds.service.rules import RULES
@@ -59,14 +59,14 @@ def _moves(step: Step) -> bool:
     return wanted is not None and short_arn(wanted) != short_arn(previous)
 
 
-def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
+def reconcile(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     """The deployment of an update whose answer was lost: PRIMARY, on the wanted revision, not the one from before, and
     with all that the call sets. ECS's own rollback has the revision of one that puts things back, and nothing else of
     it; an update that is sent once more where this is in doubt does no harm. Where ECS has gone back meanwhile: the
     deployment that it gave up."""
     if call.operation != "update_service":
-        return accept(step, call, {}) if service_deployment.was_told(ask, call) else None
-    (answer,) = ask.many([describe(call.params.get("cluster"), [call.params["service"]])])
+        return accept(step, call, {}) if service_deployment.was_told(reader, call) else None
+    (answer,) = reader.fetch([describe(call.params.get("cluster"), [call.params["service"]])])
     service = by_name(answer.value()).get(short_arn(call.params["service"]), {})
     primary = primary_of(service)
     before = step.expect.get("deployment")
@@ -94,12 +94,12 @@ def is_set(service: Doc, call: Call) -> bool:
     return bool(normal(overlay(found, sets), RULES) == found)
 
 
-def watch(waiting: Sequence[Waiting]) -> tuple[Look, ...]:
+def watch(waiting: Sequence[Tracked]) -> tuple[Poll, ...]:
     """One DescribeServices per ten services, however many are rolling out; one DescribeServiceDeployments per twenty
     of those that have to be followed by it."""
     groups = batches([(one.call.params.get("cluster"), one) for one in waiting])
     services = tuple(
-        Look(
+        Poll(
             call=describe(cluster, [one.call.params["service"] for one in group]),
             steps=tuple(one.step.index for one in group),
         )
@@ -111,9 +111,9 @@ def watch(waiting: Sequence[Waiting]) -> tuple[Look, ...]:
     return (*services, *service_deployment.looks(known), *map(service_deployment.listing, missing))
 
 
-def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
+def progress(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
     """Judged by our own deployment's id and revision, never by the service looking stable: it does after a rollback."""
-    shown = shown_of(waiting, answers)
+    shown = observe(waiting, answers)
     if shown is None:
         # A deleted service is shown as INACTIVE for long; of one that is not shown at all the next look will tell.
         return Progress(done=False, note="waiting for ECS to show the service")
@@ -124,7 +124,7 @@ def progress(waiting: Waiting, answers: Sequence[Doc]) -> Progress:
     return told(shown, service_deployment.judged(shown) or _by_deployments(shown))
 
 
-def _by_deployments(shown: Shown) -> Progress:
+def _by_deployments(shown: ServiceObservation) -> Progress:
     """What the service itself tells of its deployments."""
     primary = shown.primary
     if primary.get("id") == shown.before and not shown.mine and not _event(shown, shown.ours, "fail"):
@@ -152,7 +152,7 @@ def _failed(note: str) -> Progress:
     return Progress(done=True, ok=False, note=note, verdict=Verdict.FAILED)
 
 
-def _taken_over(shown: Shown) -> Progress:
+def _taken_over(shown: ServiceObservation) -> Progress:
     """Another deployment is PRIMARY: ECS went back to the previous revision, or somebody else deployed."""
     primary, mine = shown.primary, shown.mine
     # ECS goes back to the last revision that was rolled out to the end, which is not always the one from before.
@@ -172,12 +172,12 @@ def _taken_over(shown: Shown) -> Progress:
     return service_deployment.superseded(shown)
 
 
-def _event(shown: Shown, deployment: str, word: str) -> str:
+def _event(shown: ServiceObservation, deployment: str, word: str) -> str:
     """What the service's newest event with that word says about a deployment, which may have drained away itself."""
     return next(iter(_events(shown, deployment, word)), "")
 
 
-def _events(shown: Shown, deployment: str, word: str) -> Iterator[str]:
+def _events(shown: ServiceObservation, deployment: str, word: str) -> Iterator[str]:
     for event in shown.service.get("events", ()):
         text = str(event.get("message", ""))
         if deployment and word in text and service_deployment.names(text, deployment):

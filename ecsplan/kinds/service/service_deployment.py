@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 from ecsplan.core.diagnosis import Pause, Verdict
 from ecsplan.core.model import Call, Doc
-from ecsplan.core.ports import Ask
-from ecsplan.kinds.contract import Look, Progress, Waiting, short_arn
+from ecsplan.core.ports import Reader
+from ecsplan.kinds.contract import Poll, Progress, Tracked, short_arn
 from ecsplan.kinds.ecs.times import iso
 from ecsplan.kinds.service.answers import names as named
-from ecsplan.kinds.service.observe import Shown, counts, on_revision
+from ecsplan.kinds.service.observe import ServiceObservation, counts, on_revision
 
 BATCH = 20  # ARNs per DescribeServiceDeployments (ECS API reference)
 WAITS = "AWAITING_ACTION"  # the status of a PAUSE hook
@@ -23,11 +23,11 @@ ROLLING = ("PENDING", "IN_PROGRESS")
 GOING_BACK = ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL")
 
 
-def looks(known: Sequence[tuple[int, str]]) -> tuple[Look, ...]:
+def looks(known: Sequence[tuple[int, str]]) -> tuple[Poll, ...]:
     """Twenty per request; whoever is refused them goes by the services' deployments."""
     groups = [known[i : i + BATCH] for i in range(0, len(known), BATCH)]
     return tuple(
-        Look(call=described([arn for _, arn in group]), steps=tuple(index for index, _ in group), optional=True)
+        Poll(call=described([arn for _, arn in group]), steps=tuple(index for index, _ in group), optional=True)
         for group in groups
     )
 
@@ -38,9 +38,9 @@ def described(arns: Sequence[str]) -> Call:
     )
 
 
-def listing(one: Waiting) -> Look:
+def listing(one: Tracked) -> Poll:
     """For a service that does not say which service deployment is its current one."""
-    return Look(call=listed(one.call), steps=(one.step.index,), optional=True)
+    return Poll(call=listed(one.call), steps=(one.step.index,), optional=True)
 
 
 def listed(call: Call) -> Call:
@@ -51,7 +51,7 @@ def listed(call: Call) -> Call:
 # --- what they tell ---
 
 
-def judged(shown: Shown) -> Progress | None:
+def judged(shown: ServiceObservation) -> Progress | None:
     """What our service deployment says has become of the update; None where it is not known, or says nothing of it."""
     rollout, status = shown.rollout, str(shown.rollout.get("status") or "")
     said = reason({"rolloutStateReason": (rollout.get("rollback") or {}).get("reason") or rollout.get("statusReason")})
@@ -73,19 +73,19 @@ def judged(shown: Shown) -> Progress | None:
     return Progress(done=False, note=_under_way(shown, status))
 
 
-def _ended(shown: Shown) -> Progress | None:
+def _ended(shown: ServiceObservation) -> Progress | None:
     """It went to its end; another deployment that is PRIMARY by now is somebody else's, and no rollback of it."""
     if shown.is_primary:
         return rolled_out(shown)
     return superseded(shown) if _replaced(shown) else None
 
 
-def _replaced(shown: Shown) -> bool:
+def _replaced(shown: ServiceObservation) -> bool:
     """Is another deployment PRIMARY than ours and the one from before?"""
     return str(shown.primary.get("id") or "") not in ("", shown.before, shown.ours)
 
 
-def _under_way(shown: Shown, status: str) -> str:
+def _under_way(shown: ServiceObservation, status: str) -> str:
     """What ECS calls something that nobody here knows is said as it is."""
     target = shown.rollout.get("targetServiceRevision") or {}
     traffic = target.get("requestedProductionTrafficWeight")
@@ -115,7 +115,7 @@ def pause_note(pause: Pause) -> str:
     return f"paused at {pause.stage or 'a stage that ECS does not tell'}: hook {pause.hook} waits{until}{then}"
 
 
-def going_back(shown: Shown) -> Progress:
+def going_back(shown: ServiceObservation) -> Progress:
     """How a rollout is doing that ECS takes back: it has succeeded when the service is what it was before."""
     primary, status = shown.primary, shown.rollout.get("status")
     said = reason({"rolloutStateReason": shown.rollout.get("statusReason") or primary.get("rolloutStateReason")})
@@ -134,7 +134,7 @@ def going_back(shown: Shown) -> Progress:
     return Progress(done=False, note=f"going back, {counts(primary)}")
 
 
-def rolled_out(shown: Shown) -> Progress:
+def rolled_out(shown: ServiceObservation) -> Progress:
     """It has succeeded; where nothing runs, that is said."""
     primary, daemon = shown.primary, shown.service.get("schedulingStrategy") == "DAEMON"
     note = f"rolled out, {counts(primary)}"
@@ -146,7 +146,7 @@ def rolled_out(shown: Shown) -> Progress:
     return Progress(done=True, note=note, verdict=Verdict.SUCCEEDED)
 
 
-def rolled_back(shown: Shown, why: str) -> Progress:
+def rolled_back(shown: ServiceObservation, why: str) -> Progress:
     """ECS went back by itself, or is about to."""
     went = shown.primary.get("id") != shown.ours
     revision = shown.primary.get("taskDefinition") if went else shown.waiting.step.expect.get("previous")
@@ -157,7 +157,7 @@ def rolled_back(shown: Shown, why: str) -> Progress:
     )
 
 
-def superseded(shown: Shown) -> Progress:
+def superseded(shown: ServiceObservation) -> Progress:
     primary = shown.primary
     on = short_arn(primary.get("taskDefinition") or "an unknown revision")
     by = f" ({primary['id']})" if primary.get("id") else ""
@@ -201,9 +201,9 @@ def stopping(arn: str) -> Call:
     return Call(service="ecs", operation="stop_service_deployment", params=params)
 
 
-def was_told(ask: Ask, call: Call) -> bool:
+def was_told(reader: Reader, call: Call) -> bool:
     """Does the service deployment show what such a call asks for?"""
-    (answer,) = ask.many([described([call.params["serviceDeploymentArn"]])])
+    (answer,) = reader.fetch([described([call.params["serviceDeploymentArn"]])])
     found = answer.value().get("serviceDeployments") or [{}]
     if call.params.get("action") != "CONTINUE":
         return found[0].get("status") in (*GOING_BACK, "ROLLBACK_FAILED")

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Live, Phase, Ref, Resource, Step, copied
 from ecsplan.core.normalize import normal
-from ecsplan.core.ports import Ask
-from ecsplan.kinds.contract import Delta, Draft, Kind, Scope, short_arn
-from ecsplan.kinds.ecs.request_fields import beyond
+from ecsplan.core.ports import Reader
+from ecsplan.kinds.contract import CompileScope, Delta, Kind, StepDraft, short_arn
+from ecsplan.kinds.ecs.request_fields import unknown_fields
 from ecsplan.kinds.task_definition.read import (
     REQUEST,
     all_pages,
@@ -29,7 +29,7 @@ from ecsplan.spec.load import Task
 NAME = "task_definition"
 
 
-def compile_(task: Task, scope: Scope) -> tuple[Resource, ...]:
+def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
     """RegisterTaskDefinition's parameters with the tag in every image, and numbers where AWS wants text."""
     doc = copied(task.task_definition)
     for field in ("cpu", "memory"):
@@ -83,7 +83,7 @@ def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
     return ()
 
 
-def steps(delta: Delta) -> tuple[Draft, ...]:
+def steps(delta: Delta) -> tuple[StepDraft, ...]:
     """One registration; what is sent is what was declared."""
     own = Ref(address=delta.resource.address, output="arn")
     known = [*delta.live.facts.get("active", ()), *arns_of(delta.live)]
@@ -91,7 +91,7 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     in_use = delta.found.outputs["arn"] if delta.found else ""
     than = f", compared with {short_arn(in_use)}" if in_use and in_use != newest else ""
     return (
-        Draft(
+        StepDraft(
             phase=Phase.REGISTER,
             action=Action.CREATE,
             call=Call(service="ecs", operation="register_task_definition", params=delta.wanted),
@@ -103,7 +103,7 @@ def steps(delta: Delta) -> tuple[Draft, ...]:
     )
 
 
-def retire(delta: Delta, used: frozenset[str]) -> tuple[Draft, ...]:
+def retire(delta: Delta, used: frozenset[str]) -> tuple[StepDraft, ...]:
     """Deregister what is older than the newest `keep`, or what a rollback went back from, unless something uses it."""
     active: Sequence[str] = delta.live.facts.get("active", ())
     if delta.resource.pinned or delta.resource.retire:
@@ -120,8 +120,8 @@ def retire(delta: Delta, used: frozenset[str]) -> tuple[Draft, ...]:
     return tuple(_deregister(arn) for arn in sorted(old, key=revision_of) if arn not in used and arn != target)
 
 
-def _deregister(arn: str) -> Draft:
-    return Draft(
+def _deregister(arn: str) -> StepDraft:
+    return StepDraft(
         phase=Phase.RETIRE,
         action=Action.DELETE,
         call=Call(service="ecs", operation="deregister_task_definition", params={"taskDefinition": arn}),
@@ -138,21 +138,21 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     return {"arn": arn}
 
 
-def reconcile(ask: Ask, step: Step, call: Call) -> dict[str, str] | None:
+def reconcile(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     """A registration is looked for among revisions newer than the plan; a deregistration by the revision's status."""
     if call.operation == "deregister_task_definition":
         arn = str(call.params["taskDefinition"])
-        (answer,) = ask.many([describe(arn)])
+        (answer,) = reader.fetch([describe(arn)])
         found = candidate(answer)
         return {"arn": arn} if found is None or not found.reusable else None
-    (listed,) = all_pages(ask, ask.many([listing(call.params["family"])]))
+    (listed,) = all_pages(reader, reader.fetch([listing(call.params["family"])]))
     newer = [
         arn
         for arn in sorted(listed, key=revision_of)
         if same_family(arn, call.params["family"]) and revision_of(arn) > step.expect.get("newest", 0)
     ]
-    also = beyond(*REQUEST, call.params)
-    described = ask.many([describe(arn) for arn in newer]) if newer else ()
+    also = unknown_fields(*REQUEST, call.params)
+    described = reader.fetch([describe(arn) for arn in newer]) if newer else ()
     usable = [found for answer in described if (found := candidate(answer, also)) and found.reusable]
     # An exactly equal one first; else one that is equal but for variables that ECS may have dropped.
     for assume in (lambda doc, wanted: doc, lambda doc, wanted: blank_variables(doc, wanted, wanted)[0]):

@@ -6,20 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Address, Call, Candidate, Doc, Live, Resource
-from ecsplan.core.ports import Answer, Ask
+from ecsplan.core.ports import Answer, Reader
 from ecsplan.kinds.contract import short_arn
-from ecsplan.kinds.ecs.request_fields import beyond, known
+from ecsplan.kinds.ecs.request_fields import known, unknown_fields
 
 # Members of an answer that its request does not take are left out: the ARN, the status, and what AWS adds to answers.
 REQUEST = ("ecs", "register_task_definition")
 
 
-def read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
+def read(reader: Reader, resources: Sequence[Resource]) -> tuple[Live, ...]:
     """Per family the newest ACTIVE revision and the ARNs of all ACTIVE ones; and the pinned one, where there is one."""
     calls = [call for resource in resources for call in (describe(family(resource)), listing(family(resource)))]
     pins = [describe(resource.pinned) for resource in resources if resource.pinned]
-    answers = ask.many([*calls, *pins])
-    described, listed = answers[0 : len(calls) : 2], all_pages(ask, answers[1 : len(calls) : 2])
+    answers = reader.fetch([*calls, *pins])
+    described, listed = answers[0 : len(calls) : 2], all_pages(reader, answers[1 : len(calls) : 2])
     pinned = iter(answers[len(calls) :])
     return tuple(
         _live(resource, newest, arns, next(pinned) if resource.pinned else None)
@@ -27,7 +27,7 @@ def read(ask: Ask, resources: Sequence[Resource]) -> tuple[Live, ...]:
     )
 
 
-def read_used(ask: Ask, lives: Sequence[Live], used: Mapping[Address, Sequence[str]]) -> tuple[Live, ...]:
+def read_used(reader: Reader, lives: Sequence[Live], used: Mapping[Address, Sequence[str]]) -> tuple[Live, ...]:
     """The revisions in use come before the newest: an equal one in use means that nothing has to move."""
     wanted = {
         live.address: [
@@ -38,7 +38,7 @@ def read_used(ask: Ask, lives: Sequence[Live], used: Mapping[Address, Sequence[s
         for live in lives
     }
     calls = [describe(arn) for arns in wanted.values() for arn in arns]
-    answers = iter(ask.many(calls) if calls else ())
+    answers = iter(reader.fetch(calls) if calls else ())
     return tuple(
         _in_order(live, [next(answers) for _ in wanted[live.address]], set(used.get(live.address, ())))
         for live in lives
@@ -101,7 +101,7 @@ def listing(family: str) -> Call:
     )
 
 
-def all_pages(ask: Ask, first: Sequence[Answer]) -> list[list[str]]:
+def all_pages(reader: Reader, first: Sequence[Answer]) -> list[list[str]]:
     """The ARNs of each listing; further pages of all listings are asked for together."""
     arns: list[list[str]] = [list(answer.value().get("taskDefinitionArns", ())) for answer in first]
     open_pages = {i: answer for i, answer in enumerate(first) if answer.value().get("nextToken")}
@@ -117,7 +117,7 @@ def all_pages(ask: Ask, first: Sequence[Answer]) -> list[list[str]]:
                     operation="list_task_definitions",
                     params={**answer.call.params, "nextToken": token},
                 )
-        answers = dict(zip(calls, ask.many(list(calls.values())), strict=True)) if calls else {}
+        answers = dict(zip(calls, reader.fetch(list(calls.values())), strict=True)) if calls else {}
         for i, answer in answers.items():
             arns[i].extend(answer.value().get("taskDefinitionArns", ()))
         open_pages = {i: answer for i, answer in answers.items() if answer.value().get("nextToken")}
@@ -127,7 +127,7 @@ def all_pages(ask: Ask, first: Sequence[Answer]) -> list[list[str]]:
 def _live(resource: Resource, newest: Answer, listed: Iterable[str], pinned: Answer | None) -> Live:
     name = family(resource)
     active = sorted({arn for arn in listed if same_family(arn, name)}, key=revision_of, reverse=True)
-    also = beyond(*REQUEST, resource.doc)
+    also = unknown_fields(*REQUEST, resource.doc)
     found = candidate(newest, also)
     if found is None and active:
         newest.value()  # there are revisions, so the refusal means something else: no permission, for example

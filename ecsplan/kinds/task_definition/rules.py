@@ -93,7 +93,7 @@ def _blank_names(doc: Doc) -> set[tuple[str, str]]:
     }
 
 
-def _off(*fields: str) -> tuple[Rule, ...]:
+def off_by_default(*fields: str) -> tuple[Rule, ...]:
     return tuple(Default(path=f"{C}.{f}", value=False, reason="absent is off; false is echoed if sent") for f in fields)
 
 
@@ -192,7 +192,7 @@ RULES: tuple[Rule, ...] = (
     Drop(path=f"{C}.user", when=blank, reason='"" is the same as absent'),
     Drop(path=f"{C}.hostname", when=blank, reason='"" is the same as absent'),
     Drop(path=f"{C}.workingDirectory", when=blank, reason='"" is the same as absent'),
-    *_off("privileged", "readonlyRootFilesystem", "interactive", "pseudoTerminal", "disableNetworking"),
+    *off_by_default("privileged", "readonlyRootFilesystem", "interactive", "pseudoTerminal", "disableNetworking"),
     Unordered(path=f"{C}.resourceRequirements", reason="a set"),
     Unordered(path=f"{C}.credentialSpecs", reason="a set"),
 )

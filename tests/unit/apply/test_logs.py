@@ -7,11 +7,11 @@ import threading
 import pytest
 
 from ecsplan.apply.logs import BURST, FINAL, LONGEST, PER_SECOND, REFUSALS, SETTLING, Follower
-from ecsplan.apply.wait import Seen
+from ecsplan.apply.wait import Observation
 from ecsplan.core import events
 from ecsplan.core.errors import AwsError, UsageError
 from ecsplan.core.model import Action, Call, Doc
-from ecsplan.kinds.contract import Progress, Waiting
+from ecsplan.kinds.contract import Progress, Tracked
 from tests.support.streams import Streams
 from tests.support.world import EPOCH, Clock
 from tests.unit.fakes import refusal, throttled
@@ -31,11 +31,11 @@ class Following:
         self.stop = threading.Event()
         self.follower = Follower(self.streams, self.clock, self.said.append, self.stop, "eu-west-1")
 
-    def look(self, *tasks: Doc, logs: Doc | None = None, index: int = 1, done: bool = False, old: bool = False) -> None:
+    def poll(self, *tasks: Doc, logs: Doc | None = None, index: int = 1, done: bool = False, old: bool = False) -> None:
         expect = {"count": len(tasks), "logs": LOGS if logs is None else logs}
         step = step_of(NAME, call("run_task"), action=Action.RUN, expect=expect)
-        one = Waiting(address=step.address, step=step, call=step.call, outputs={"tasks": ""}, old=old)
-        self.follower.heard(Seen(one=one, progress=Progress(done=done), documents=({"tasks": list(tasks)},)))
+        one = Tracked(address=step.address, step=step, call=step.call, outputs={"tasks": ""}, old=old)
+        self.follower.heard(Observation(one=one, progress=Progress(done=done), documents=({"tasks": list(tasks)},)))
 
     @property
     def lines(self) -> list[str]:
@@ -59,17 +59,17 @@ def following() -> Following:
 
 def test_each_look_shows_what_is_new(following: Following) -> None:
     following.streams.write("ecs/web/1", "one", "two")
-    following.look(task())
+    following.poll(task())
     following.streams.write("ecs/web/1", "three")
-    following.look(task())
-    following.look(task())
+    following.poll(task())
+    following.poll(task())
     assert following.lines == ["one", "two", "three"]
     assert len(following.streams.asked) == 3
 
 
 def test_a_line_says_who_wrote_it_and_when(following: Following) -> None:
     following.streams.write("ecs/web/1", "hello")
-    following.look(task())
+    following.poll(task())
     assert following.said == [
         events.Logged(
             address=step_of(NAME, call("run_task"), action=Action.RUN).address,
@@ -92,13 +92,13 @@ def test_a_line_says_who_wrote_it_and_when(following: Following) -> None:
 def test_one_request_per_stream_and_look_and_all_at_once(following: Following) -> None:
     for name in ("1", "2", "3"):
         following.streams.write(f"ecs/web/{name}", "a", "b")
-    following.look(task("1"), task("2"), task("3"))
+    following.poll(task("1"), task("2"), task("3"))
     assert following.streams.rounds == [3]
 
 
 def test_full_pages_are_read_on_at_once(following: Following) -> None:
     following.streams.write("ecs/web/1", *map(str, range(25_000)))
-    following.look(task())
+    following.poll(task())
     assert following.lines == list(map(str, range(25_000)))
     assert len(following.streams.asked) == 3
 
@@ -106,14 +106,14 @@ def test_full_pages_are_read_on_at_once(following: Following) -> None:
 def test_so_are_pages_that_are_full_of_long_lines(following: Following) -> None:
     following.streams.page = 4
     following.streams.write("ecs/web/1", *["x" * 200_000] * 6)
-    following.look(task())
+    following.poll(task())
     assert len(following.lines) == 6
 
 
 def test_a_stream_that_is_not_there_yet_is_asked_for_again(following: Following) -> None:
-    following.look(task())
+    following.poll(task())
     following.streams.write("ecs/web/1", "late")
-    following.look(task())
+    following.poll(task())
     assert (following.lines, following.warnings) == (["late"], [])
 
 
@@ -122,19 +122,19 @@ def test_a_request_that_is_refused_is_made_again(following: Following, error: Aw
     following.streams.write("ecs/web/1", "a")
     following.streams.refusals = [error, error]
     for _ in range(3):
-        following.look(task())
+        following.poll(task())
     assert (following.lines, following.warnings) == (["a"], [])
 
 
 def test_what_keeps_any_request_from_being_sent_is_no_failure(following: Following) -> None:
     class Nowhere:
-        def many(self, calls: object) -> tuple[()]:
+        def fetch(self, calls: object) -> tuple[()]:
             raise UsageError("Invalid endpoint")
 
     clock, said = Clock(), list[events.Event]()
     follower = Follower(Nowhere(), clock, said.append, threading.Event(), "eu-west-1")
     following.follower = follower
-    following.look(task())
+    following.poll(task())
     follower.finish()
     assert [event.message for event in said if isinstance(event, events.Warned)] == [
         f"the log lines of {NAME} may not be complete: Invalid endpoint"
@@ -143,8 +143,8 @@ def test_what_keeps_any_request_from_being_sent_is_no_failure(following: Followi
 
 def test_no_permission_is_told_once_and_not_asked_again(following: Following) -> None:
     following.streams.refusals = [refusal("AccessDeniedException", "not authorized")] * 2
-    following.look(task("1"), task("2"))
-    following.look(task("1"), task("2"), task("3"))
+    following.poll(task("1"), task("2"))
+    following.poll(task("1"), task("2"), task("3"))
     following.follower.finish()
     assert following.warnings == [
         "log lines in /shop are not shown, because the role in use has no logs:GetLogEvents for it"
@@ -155,7 +155,7 @@ def test_no_permission_is_told_once_and_not_asked_again(following: Following) ->
 def test_what_cannot_be_followed_is_told_once(following: Following) -> None:
     logs = {"web": ["/shop", "eu-west-1", ""], "far": ["/far", "us-east-1", "ecs"]}
     for _ in range(2):
-        following.look(task(), logs=logs)
+        following.poll(task(), logs=logs)
     assert following.warnings == [
         f"the log lines of {NAME} are not shown: container web has no awslogs-stream-prefix, without which nobody "
         "knows the name of its stream",
@@ -170,7 +170,7 @@ def test_requests_stay_within_what_an_account_has(following: Following) -> None:
     for n in range(100):
         following.streams.write(f"ecs/web/{n}", f"line of {n}")
     for _ in range(30):
-        following.look(*tasks)
+        following.poll(*tasks)
         following.clock.sleep(0.5)
     assert len(following.streams.asked) <= BURST + 15 * PER_SECOND
     assert sorted(following.lines) == sorted(f"line of {n}" for n in range(100))
@@ -183,7 +183,7 @@ def test_the_last_lines_come_when_the_container_is_gone(following: Following) ->
     following.streams.write("ecs/web/1", "one")
     following.streams.write("ecs/web/1", "two", seen=EPOCH + 1.5)
     following.streams.write("ecs/web/1", "three", seen=EPOCH + 2.9)
-    following.look(task("1", ended=EPOCH), done=True)
+    following.poll(task("1", ended=EPOCH), done=True)
     following.follower.finish()
     assert following.lines == ["one", "two", "three"]
     assert sum(following.clock.slept) <= SETTLING + 1
@@ -192,7 +192,7 @@ def test_the_last_lines_come_when_the_container_is_gone(following: Following) ->
 def test_lines_are_waited_for_as_long_as_they_come(following: Following) -> None:
     for second in range(12):
         following.streams.write("ecs/web/1", str(second), seen=EPOCH + second)
-    following.look(task("1", ended=EPOCH), done=True)
+    following.poll(task("1", ended=EPOCH), done=True)
     following.follower.finish()
     assert len(following.lines) == 12
 
@@ -200,7 +200,7 @@ def test_lines_are_waited_for_as_long_as_they_come(following: Following) -> None
 def test_and_no_longer_than_for_half_a_minute(following: Following) -> None:
     for second in range(1000):
         following.streams.write("ecs/web/1", str(second), seen=EPOCH + second)
-    following.look(task("1", ended=EPOCH), done=True)
+    following.poll(task("1", ended=EPOCH), done=True)
     following.follower.finish()
     assert LONGEST <= sum(following.clock.slept) <= LONGEST + 1
 
@@ -208,7 +208,7 @@ def test_and_no_longer_than_for_half_a_minute(following: Following) -> None:
 def test_where_nobody_answers_for_logs_they_are_not_waited_for(following: Following) -> None:
     """An AWS, or a proxy before it, that does not know CloudWatch Logs at all."""
     following.streams.refusals = [refusal("UnknownOperationException", "what?")] * 100
-    following.look(task("1", ended=EPOCH), done=True)
+    following.poll(task("1", ended=EPOCH), done=True)
     following.follower.finish()
     assert len(following.streams.asked) == 1 + REFUSALS // FINAL
     assert sum(following.clock.slept) <= REFUSALS // FINAL
@@ -218,14 +218,14 @@ def test_where_nobody_answers_for_logs_they_are_not_waited_for(following: Follow
 def test_what_means_later_is_asked_for_more_often(following: Following) -> None:
     following.streams.write("ecs/web/1", "one")
     following.streams.refusals = [throttled()] * 12
-    following.look(task("1", ended=EPOCH), done=True)
+    following.poll(task("1", ended=EPOCH), done=True)
     following.follower.finish()
     assert (following.lines, following.warnings) == (["one"], [])
 
 
 def test_after_a_container_that_ended_long_ago_nothing_is_waited_for(following: Following) -> None:
     following.streams.write("ecs/web/1", "one")
-    following.look(task("1", ended=EPOCH - 60), done=True, old=True)
+    following.poll(task("1", ended=EPOCH - 60), done=True, old=True)
     following.follower.finish()
     assert following.lines == ["one"]
     assert following.clock.slept == []
@@ -234,19 +234,19 @@ def test_after_a_container_that_ended_long_ago_nothing_is_waited_for(following: 
 @pytest.mark.parametrize("apart", [-7200.0, 7200.0])
 def test_the_last_lines_are_waited_for_whatever_the_clock_of_aws_says(following: Following, apart: float) -> None:
     following.streams.write("ecs/web/1", "one")
-    following.look(task())
+    following.poll(task())
     following.clock.sleep(600)
     following.streams.write("ecs/web/1", "two", seen=EPOCH + 600 + 2.5)
-    following.look(task("1", ended=EPOCH + 600 + apart), done=True)
+    following.poll(task("1", ended=EPOCH + 600 + apart), done=True)
     following.streams.write("ecs/web/2", "three", seen=EPOCH + 600 + 2.5)
-    following.look(task("2", ended=EPOCH + 600 + apart), done=True)  # never seen running
+    following.poll(task("2", ended=EPOCH + 600 + apart), done=True)  # never seen running
     following.follower.finish()
     assert following.lines == ["one", "two", "three"]
 
 
 def test_a_task_that_ended_before_anybody_looked(following: Following) -> None:
     following.streams.write("ecs/web/1", *"abc")
-    following.look(task("1", ended=EPOCH - 0.1), done=True)
+    following.poll(task("1", ended=EPOCH - 0.1), done=True)
     following.follower.finish()
     assert following.lines == [*"abc"]
 
@@ -254,7 +254,7 @@ def test_a_task_that_ended_before_anybody_looked(following: Following) -> None:
 def test_every_page_of_what_has_ended_is_read_however_many(following: Following) -> None:
     following.streams.page, following.streams.empty = 10, 2
     following.streams.write("ecs/web/1", *map(str, range(3_000)))
-    following.look(task("1", ended=EPOCH - 60), done=True)
+    following.poll(task("1", ended=EPOCH - 60), done=True)
     following.follower.finish()
     assert following.lines == list(map(str, range(3_000)))
 
@@ -262,7 +262,7 @@ def test_every_page_of_what_has_ended_is_read_however_many(following: Following)
 def test_of_what_still_runs_all_that_is_there_is_read(following: Following) -> None:
     following.streams.page = 2
     following.streams.write("ecs/web/1", *"abcde")
-    following.look(task())
+    following.poll(task())
     following.follower.finish()
     assert following.lines == [*"abcde"]
     assert following.clock.slept == []
@@ -271,25 +271,25 @@ def test_of_what_still_runs_all_that_is_there_is_read(following: Following) -> N
 def test_a_throttled_end_is_tried_again_and_then_told(following: Following) -> None:
     following.streams.write("ecs/web/1", "a")
     following.streams.refusals = [throttled()] * 5
-    following.look(task("1", ended=EPOCH), done=True)
+    following.poll(task("1", ended=EPOCH), done=True)
     following.follower.finish()
     assert (following.lines, following.warnings) == (["a"], [])
     following.streams.refusals = [throttled()] * 1000
-    following.look(task("2", ended=EPOCH), done=True)
+    following.poll(task("2", ended=EPOCH), done=True)
     following.follower.finish()
     assert following.warnings == [f"the log lines of {NAME} may not be complete: Rate exceeded"]
 
 
 def test_credentials_that_are_no_longer_accepted_are_not_tried_again(following: Following) -> None:
     following.streams.refusals = [AwsError("expired", code="ExpiredToken", locked_out=True)] * 10
-    following.look(task("1", ended=EPOCH), done=True)
+    following.poll(task("1", ended=EPOCH), done=True)
     following.follower.finish()
     assert (len(following.streams.asked), following.clock.slept) == (2, [])
 
 
 def test_a_request_to_stop_ends_it(following: Following) -> None:
     following.streams.write("ecs/web/1", "a")
-    following.look(task("1", ended=EPOCH), done=True)
+    following.poll(task("1", ended=EPOCH), done=True)
     following.stop.set()
     following.follower.finish()
     assert (following.lines, following.clock.slept) == (["a"], [])
@@ -297,7 +297,7 @@ def test_a_request_to_stop_ends_it(following: Following) -> None:
 
 def test_what_is_over_is_not_read_again(following: Following) -> None:
     following.streams.write("ecs/web/1", "a")
-    following.look(task("1", ended=EPOCH - 60), done=True)
+    following.poll(task("1", ended=EPOCH - 60), done=True)
     following.follower.finish()
     asked = len(following.streams.asked)
     following.follower.finish()
@@ -307,7 +307,7 @@ def test_what_is_over_is_not_read_again(following: Following) -> None:
 def test_pages_that_are_empty_for_ever_are_an_end(following: Following) -> None:
     following.streams.empty = 10**9
     following.streams.write("ecs/web/1", "a")
-    following.look(task())
+    following.poll(task())
     following.follower.finish()
     assert len(following.streams.asked) < 20
 
@@ -320,8 +320,8 @@ def test_an_answer_without_a_token_is_read_from_the_start_and_told_once(followin
     bare = Bare(following.clock)
     following.follower = Follower(bare, following.clock, following.said.append, following.stop, "eu-west-1")
     bare.write("ecs/web/1", "a", "b")
-    following.look(task())
+    following.poll(task())
     bare.write("ecs/web/1", "c")
-    following.look(task())
+    following.poll(task())
     following.follower.finish()
     assert following.lines == ["a", "b", "c"]

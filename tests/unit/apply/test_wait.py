@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from ecsplan.apply.wait import LateError, LostError, said_together, wait_for
+from ecsplan.apply.wait import WaitFailed, WaitTimedOut, said_together, wait_for
 from ecsplan.core import events
 from ecsplan.core.diagnosis import Tally
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Settings, Step
-from ecsplan.kinds.contract import Waiting
+from ecsplan.kinds.contract import Tracked
 from tests.unit.builders import ecs, register, run, targets, task_definition_arn, update
 from tests.unit.fakes import FakeAws, FakeClock, refusal, service, stopped, throttled
 
@@ -30,21 +30,21 @@ class Looks:
         self.said: list[events.Event] = []
         self.index = count(1)
 
-    def service(self, name: str, *looks: dict[str, Any], settings: Settings = Settings()) -> Waiting:  # noqa: B008
+    def service(self, name: str, *looks: dict[str, Any], settings: Settings = Settings()) -> Tracked:  # noqa: B008
         """A service whose update was accepted."""
         self.aws.services[name] = service(name)
         self.aws.rollouts[name, 1] = list(looks)
         step = structs.replace(update(name, settings=settings), index=next(self.index))
         call = ecs("update_service", cluster="prod", service=name, taskDefinition=task_definition_arn("web", 42))
         self.aws.do(call)
-        return Waiting(address=step.address, step=step, call=call, outputs={"deployment": f"ecs-svc/{name}-1"})
+        return Tracked(address=step.address, step=step, call=call, outputs={"deployment": f"ecs-svc/{name}-1"})
 
-    def task(self, number: int, *looks: dict[str, Any], settings: Settings = Settings()) -> Waiting:  # noqa: B008
+    def task(self, number: int, *looks: dict[str, Any], settings: Settings = Settings()) -> Tracked:  # noqa: B008
         self.aws.tasks[number] = list(looks)
         step = structs.replace(run(f"run-{number}", settings=settings), index=next(self.index))
         return waiting(step, {"tasks": f"arn:aws:ecs:eu-west-1:1:task/prod/{number}"})
 
-    def wait(self, *those: Waiting, timeout: int | None = None) -> None:
+    def wait(self, *those: Tracked, timeout: int | None = None) -> None:
         wait_for(those, self.aws, self.clock, self.said.append, self.stop, timeout)
 
     @property
@@ -56,8 +56,8 @@ class Looks:
         return [call for calls in self.aws.asked for call in calls]
 
 
-def waiting(step: Step, outputs: dict[str, str]) -> Waiting:
-    return Waiting(address=step.address, step=step, call=step.call, outputs=outputs)
+def waiting(step: Step, outputs: dict[str, str]) -> Tracked:
+    return Tracked(address=step.address, step=step, call=step.call, outputs=outputs)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_services_and_tasks_are_looked_at_in_the_same_round(looks: Looks) -> Non
 
 def test_the_first_look_that_shows_a_failure_ends_it(looks: Looks) -> None:
     web = looks.service("web", ROLLING, FAILED)
-    with pytest.raises(LostError) as caught:
+    with pytest.raises(WaitFailed) as caught:
         looks.wait(web, looks.service("other", ROLLING))
     assert [(one, progress.note) for one, progress in caught.value.failed] == [
         (web, "the rollout failed: it crashed; 1/1 running")
@@ -131,7 +131,7 @@ def test_the_first_look_that_shows_a_failure_ends_it(looks: Looks) -> None:
 
 def test_failures_of_one_look_are_told_together(looks: Looks) -> None:
     first, second = looks.service("a", FAILED), looks.task(1, stopped(2))
-    with pytest.raises(LostError) as caught:
+    with pytest.raises(WaitFailed) as caught:
         looks.wait(first, second)
     assert [one for one, _ in caught.value.failed] == [first, second]
     assert [(event.done, event.ok) for event in looks.progress] == [(True, False), (True, False)]
@@ -151,7 +151,7 @@ def test_many_failures_are_told_in_a_line_that_can_be_read(notes: list[tuple[str
 
 
 def test_a_failed_task_is_told_with_its_exit_code(looks: Looks) -> None:
-    with pytest.raises(LostError, match=r"^container web ended with exit code 137: it ended$"):
+    with pytest.raises(WaitFailed, match=r"^container web ended with exit code 137: it ended$"):
         looks.wait(looks.task(1, {"lastStatus": "RUNNING"}, stopped(137)))
 
 
@@ -169,7 +169,7 @@ def test_a_rollout_that_takes_too_long_is_only_not_finished(
     looks: Looks, declared: int | None, given: int | None, limit: int
 ) -> None:
     web = looks.service("web", ROLLING, settings=Settings(timeout=declared))
-    with pytest.raises(LateError) as caught:
+    with pytest.raises(WaitTimedOut) as caught:
         looks.wait(web, timeout=given)
     assert limit <= elapsed(looks) <= limit + 5
     assert caught.value.message == f"service.prod/web: not finished after {limit} s: rolling out, 1/1 running"
@@ -181,7 +181,7 @@ def test_a_task_that_takes_too_long_has_failed(
     looks: Looks, declared: int | None, given: int | None, limit: int
 ) -> None:
     migrate = looks.task(1, {"lastStatus": "RUNNING"}, settings=Settings(timeout=declared))
-    with pytest.raises(LostError) as caught:
+    with pytest.raises(WaitFailed) as caught:
         looks.wait(migrate, timeout=given)
     assert limit <= elapsed(looks) <= limit + 5
     assert [(one, progress.note) for one, progress in caught.value.failed] == [
@@ -196,19 +196,19 @@ def test_what_ends_at_the_last_look_is_not_too_late(looks: Looks) -> None:
 
 
 def test_a_failure_counts_more_than_the_time(looks: Looks) -> None:
-    with pytest.raises(LostError, match="it crashed"):
+    with pytest.raises(WaitFailed, match="it crashed"):
         looks.wait(looks.service("a", ROLLING), looks.service("b", FAILED), timeout=0)
 
 
 def test_all_that_are_late_are_named(looks: Looks) -> None:
     late = r"^service\.prod/a: not finished after 0 s: [^;]*; service\.prod/c: not finished after 0 s: "
-    with pytest.raises(LateError, match=late):
+    with pytest.raises(WaitTimedOut, match=late):
         looks.wait(looks.service("a", ROLLING), looks.service("b", {}), looks.service("c", ROLLING), timeout=0)
 
 
 def test_only_what_is_late_is_named(looks: Looks) -> None:
     soon, later = Settings(timeout=10), Settings(timeout=100)
-    with pytest.raises(LateError, match=r"^service\.prod/a: not finished"):
+    with pytest.raises(WaitTimedOut, match=r"^service\.prod/a: not finished"):
         looks.wait(looks.service("a", ROLLING, settings=soon), looks.service("b", ROLLING, settings=later))
 
 
@@ -248,7 +248,7 @@ def test_credentials_that_have_expired_are_an_error(looks: Looks) -> None:
 
 def test_looks_that_fail_until_the_time_is_over_are_late(looks: Looks) -> None:
     looks.aws.fail("describe_services", refusal("NoConnection", "no way there"), for_all=True, times=1000)
-    with pytest.raises(LateError):
+    with pytest.raises(WaitTimedOut):
         looks.wait(looks.service("web", {}), timeout=60)
 
 
@@ -300,5 +300,5 @@ def test_a_request_to_stop_during_a_look_does_not_hide_its_failure(looks: Looks)
         looks.stop.set()
 
     looks.aws.on_ask = on_ask
-    with pytest.raises(LostError):
+    with pytest.raises(WaitFailed):
         looks.wait(looks.service("web", FAILED))

@@ -74,22 +74,22 @@ def test_answers_come_in_the_order_of_the_calls(gateway: Gateway) -> None:
     with Stubber(gateway._client("ecs", once=False)) as stub:
         stub.add_response("describe_services", {"services": [], "failures": []}, {"services": ["web"]})
         call = ecs("describe_services", services=["web"])
-        (answer,) = gateway.reader().many([call])
+        (answer,) = gateway.reader().fetch([call])
     assert answer.call == call
     assert answer.value() == {"services": [], "failures": []}
-    assert gateway.reader().many([]) == ()
+    assert gateway.reader().fetch([]) == ()
 
 
 def test_a_refusal_of_a_real_client_is_an_answer(gateway: Gateway) -> None:
     with Stubber(gateway._client("ecs", once=False)) as stub:
         stub.add_client_error("describe_services", "ClusterNotFoundException", "Cluster not found.", 400)
-        (answer,) = gateway.reader().many([ecs("describe_services", services=["web"])])
+        (answer,) = gateway.reader().fetch([ecs("describe_services", services=["web"])])
     assert answer.error is not None
     assert answer.error.message == "ecs:describe_services: ClusterNotFoundException: Cluster not found."
 
 
 def test_parameters_that_botocore_refuses_are_an_answer(gateway: Gateway) -> None:
-    (answer,) = gateway.reader().many([ecs("describe_services", services="web")])
+    (answer,) = gateway.reader().fetch([ecs("describe_services", services="web")])
     assert answer.error is not None
     assert answer.error.code == "BadParameters"
 
@@ -102,7 +102,7 @@ def test_a_reader_refuses_to_write(gateway: Gateway, operation: str) -> None:
     gateway._clients["ecs", False] = gateway._clients["ecs", True] = client
     for reader in (gateway.reader(), gateway.poller()):
         with pytest.raises(ValueError, match=f"^ecs:{operation} does not read; only the executor may write$"):
-            reader.many([ecs("list_services"), ecs(operation)])
+            reader.fetch([ecs("list_services"), ecs(operation)])
     assert operation not in [name for name, _ in client.sent]
 
 
@@ -110,24 +110,24 @@ def test_a_reader_sends_equal_calls_once(gateway: Gateway) -> None:
     client = gateway._clients["ecs", False] = Counting()
     reader = gateway.reader()
     calls = [ecs("list_services", a=1, b=2), ecs("list_services", b=2, a=1), ecs("list_services", a=2, b=2)]
-    first = reader.many(calls)
+    first = reader.fetch(calls)
     assert len(client.sent) == 2
     assert first[0].value() == first[1].value() == {"sent": {"a": 1, "b": 2}}
-    assert reader.many(calls[:1])[0].value() == first[0].value()
+    assert reader.fetch(calls[:1])[0].value() == first[0].value()
     assert len(client.sent) == 2
 
 
 def test_equal_calls_to_different_services_are_two(gateway: Gateway) -> None:
     one, other = Counting(), Counting()
     gateway._clients["ecs", False], gateway._clients["events", False] = one, other
-    gateway.reader().many([Call(service=name, operation="list_tags", params={}) for name in ("ecs", "events")])
+    gateway.reader().fetch([Call(service=name, operation="list_tags", params={}) for name in ("ecs", "events")])
     assert (len(one.sent), len(other.sent)) == (1, 1)
 
 
 def test_another_reader_asks_anew(gateway: Gateway) -> None:
     client = gateway._clients["ecs", False] = Counting()
     for _ in range(2):
-        gateway.reader().many([ecs("list_services")])
+        gateway.reader().fetch([ecs("list_services")])
     assert len(client.sent) == 2
 
 
@@ -135,7 +135,7 @@ def test_a_poller_asks_anew_each_time(gateway: Gateway) -> None:
     client = gateway._clients["ecs", False] = Counting()
     poller = gateway.poller()
     for _ in range(3):
-        poller.many([ecs("list_services")])
+        poller.fetch([ecs("list_services")])
     assert len(client.sent) == 3
 
 
@@ -143,7 +143,7 @@ def test_calls_are_sent_at_once(gateway: Gateway) -> None:
     """Each waits for all others: one after the other, none would ever be answered."""
     client = gateway._clients["ecs", False] = Counting()
     client.meet = threading.Barrier(THREADS, timeout=10)
-    assert len(gateway.reader().many([ecs("list_services", a=n) for n in range(THREADS)])) == THREADS
+    assert len(gateway.reader().fetch([ecs("list_services", a=n) for n in range(THREADS)])) == THREADS
 
 
 # --- clients ---

@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSResponse
 
 from ecsplan.aws.gateway import ATTEMPTS, ROUNDS, Gateway
 from ecsplan.core import events
-from ecsplan.core.errors import AwsError, StoppingError
+from ecsplan.core.errors import AwsError, Interrupted
 from ecsplan.core.model import Call
 from tests.unit.builders import REGION, ecs
 from tests.unit.fakes import FakeClock
@@ -140,14 +140,14 @@ def test_one_throttled_answer_slows_down_all(gateway: Gateway, wire: Wire, clock
 
 def test_a_read_is_asked_again_for_longer_when_it_is_throttled(gateway: Gateway, wire: Wire) -> None:
     wire.answers = [THROTTLED] * (ROUNDS * ATTEMPTS - 1)
-    (answer,) = gateway.reader().many([LOOK])
+    (answer,) = gateway.reader().fetch([LOOK])
     assert answer.error is None
     assert len(wire.sent) == ROUNDS * ATTEMPTS
 
 
 def test_and_in_the_end_that_is_its_answer(gateway: Gateway, wire: Wire) -> None:
     wire.answers = [THROTTLED] * (ROUNDS * ATTEMPTS)
-    (answer,) = gateway.reader().many([LOOK])
+    (answer,) = gateway.reader().fetch([LOOK])
     assert answer.error is not None
     assert answer.error.code == "ThrottlingException"
 
@@ -172,7 +172,7 @@ def test_a_stop_ends_the_wait_of_writes(gateway: Gateway, clock: FakeClock, stop
     for _ in range(20):
         gateway.do(REGISTER)
     clock.on_sleep = stop.set
-    with pytest.raises(StoppingError):
+    with pytest.raises(Interrupted):
         gateway.do(REGISTER)
     assert len(clock.slept) == 1
 
@@ -182,7 +182,7 @@ def test_a_stop_ends_the_wait_of_a_repetition(
 ) -> None:
     wire.answers = [THROTTLED] * 100
     clock.on_sleep = stop.set
-    with pytest.raises(StoppingError):
+    with pytest.raises(Interrupted):
         gateway.do(UPDATE)
     assert len(wire.sent) == 1
 
@@ -191,7 +191,7 @@ def test_a_stop_ends_the_wait_of_reads(gateway: Gateway, clock: FakeClock, stop:
     clock.on_sleep = stop.set
     answers = [gateway.submit(ecs("describe_services", services=[str(number)])) for number in range(200)]
     assert answers[0].result(10).error is None
-    with pytest.raises(StoppingError):
+    with pytest.raises(Interrupted):
         answers[-1].result(10)
 
 
@@ -212,7 +212,7 @@ def test_closing_ends_every_wait(wire: Wire, clock: FakeClock, stop: threading.E
             answers.append(gateway.submit(ecs("describe_services", services=[str(number)])))
     assert sleeping.wait(10)
     ends = [answer.exception(10) or answer.result(10).error for answer in answers]
-    assert all(isinstance(end, None | AwsError | StoppingError | RuntimeError) for end in ends)
+    assert all(isinstance(end, None | AwsError | Interrupted | RuntimeError) for end in ends)
     assert ends[-1] is not None
 
 

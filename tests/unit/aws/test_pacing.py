@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecsplan.aws.pacing import NOTICE, RATES, REMINDER, SLOWEST, Meter, Pace, Rate, Turn, between_looks, rate_of
+from ecsplan.aws.pacing import NOTICE, RATES, REMINDER, SLOWEST, Meter, Pace, Rate, Turn, poll_interval, rate_of
 from ecsplan.core import events
-from ecsplan.core.errors import StoppingError
+from ecsplan.core.errors import Interrupted
 from ecsplan.core.model import Call
 from ecsplan.sandbox.rates import RATES as AS_SIMULATED
 from tests.unit.builders import ecs
@@ -338,10 +338,10 @@ def test_stopping_ends_every_wait_and_needs_none() -> None:
         finished(pace.turn(REGISTER))
     stop.set()
     finished(pace.turn(UPDATE))  # nothing to wait for
-    with pytest.raises(StoppingError):
+    with pytest.raises(Interrupted):
         pace.turn(REGISTER)
     assert pace.turn_now(REGISTER) is None
-    with pytest.raises(StoppingError):
+    with pytest.raises(Interrupted):
         pace.turn(REGISTER, announced=True)
     assert clock.slept == []
     stop.clear()
@@ -355,7 +355,7 @@ def test_a_stop_during_a_wait_is_noticed_soon() -> None:
     for _ in range(20):
         finished(pace.turn(REGISTER))
     clock.on_sleep = stop.set
-    with pytest.raises(StoppingError):
+    with pytest.raises(Interrupted):
         pace.turn(REGISTER)
     assert len(clock.slept) == 1
     assert clock.slept[0] < 0.5
@@ -403,10 +403,10 @@ def test_a_short_wait_is_not_told() -> None:
     [(0, 0.5, 0.5), (1, 0.5, 0.5), (5, 0.5, 0.5), (5, 5, 5), (10, 0.5, 1), (100, 0.5, 10), (100, 5, 10)],
 )
 def test_looks_leave_half_of_the_rate_to_others(requests: int, usual: float, pause: float) -> None:
-    assert between_looks([ecs("describe_services", n=n) for n in range(requests)], usual) == pytest.approx(pause)
+    assert poll_interval([ecs("describe_services", n=n) for n in range(requests)], usual) == pytest.approx(pause)
 
 
 def test_each_bucket_counts_for_itself_when_looking() -> None:
     looks = [ecs(name) for name in ("describe_services", "describe_tasks") for _ in range(50)]
-    assert between_looks(looks, 0.5) == pytest.approx(5)
-    assert between_looks([FREE] * 1_000, 0.5) == 0.5
+    assert poll_interval(looks, 0.5) == pytest.approx(5)
+    assert poll_interval([FREE] * 1_000, 0.5) == 0.5

@@ -202,7 +202,7 @@ def test_a_fault_of_ours_is_not_taken_for_an_answer(gateway: Gateway) -> None:
 
 def test_what_aws_refuses_is_an_answer(gateway: Gateway) -> None:
     gateway._clients["ecs", False] = Client(describe_services=refused("ClusterNotFoundException"))
-    (answer,) = gateway.reader().many([DESCRIBE])
+    (answer,) = gateway.reader().fetch([DESCRIBE])
     assert answer.error is not None
     assert (answer.call, answer.data, answer.error.code) == (DESCRIBE, None, "ClusterNotFoundException")
     with pytest.raises(AwsError, match="ClusterNotFoundException"):
@@ -213,20 +213,20 @@ def test_what_aws_refuses_is_an_answer(gateway: Gateway) -> None:
 def test_what_concerns_all_calls_is_raised(gateway: Gateway, code: str) -> None:
     gateway._clients["ecs", False] = Client(describe_services=refused(code))
     with pytest.raises(AwsError, match=code):
-        gateway.reader().many([DESCRIBE])
+        gateway.reader().fetch([DESCRIBE])
 
 
 @pytest.mark.parametrize("raised", [exceptions.NoCredentialsError(), exceptions.ReadTimeoutError(endpoint_url="x")])
 def test_what_keeps_any_call_from_being_answered_is_raised(gateway: Gateway, raised: Exception) -> None:
     gateway._clients["ecs", False] = Client(describe_services=raised)
     with pytest.raises(EcsplanError):
-        gateway.reader().many([DESCRIBE])
+        gateway.reader().fetch([DESCRIBE])
 
 
 def test_one_refusal_does_not_hide_the_other_answers(gateway: Gateway) -> None:
     client = Client(describe_services=refused("AccessDeniedException"), describe_clusters={"clusters": []})
     gateway._clients["ecs", False] = client
-    first, second = gateway.reader().many([DESCRIBE, ecs("describe_clusters")])
+    first, second = gateway.reader().fetch([DESCRIBE, ecs("describe_clusters")])
     assert first.error is not None
     assert second.value() == {"clusters": []}
 

@@ -58,9 +58,9 @@ def live_task(answer: Doc) -> Live:
     """As it is read, and as if it were ACTIVE: two of the pages are about revisions that no longer are."""
     found = answer | {"status": "ACTIVE"}
     family, arn = found["family"], found["taskDefinitionArn"]
-    ask = FakeAsk().on(describe(family), {"taskDefinition": found, "tags": []})
-    ask.on(listed(family), {"taskDefinitionArns": [arn]})
-    (live,) = TASK.read(ask, [resource(f"task_definition.{family}", {"family": family})])
+    reader = FakeAsk().on(describe(family), {"taskDefinition": found, "tags": []})
+    reader.on(listed(family), {"taskDefinitionArns": [arn]})
+    (live,) = TASK.read(reader, [resource(f"task_definition.{family}", {"family": family})])
     return live
 
 
@@ -111,10 +111,10 @@ def test_any_other_value_of_a_task_definition_is_seen(answer: Doc) -> None:
 def live_service(answer: Doc) -> tuple[Live, Doc]:
     """A service as it is read, and what a spec can declare of it, as it was answered."""
     names = {"cluster": answer["clusterArn"].rpartition("/")[2], "service": answer["serviceName"]}
-    ask = FakeAsk().on(
+    reader = FakeAsk().on(
         call("describe_services", cluster=names["cluster"], services=[names["service"]]), {"services": [answer]}
     )
-    (live,) = SERVICE.read(ask, [resource(f"service.{names['cluster']}/{names['service']}", names)])
+    (live,) = SERVICE.read(reader, [resource(f"service.{names['cluster']}/{names['service']}", names)])
     primary: Doc = next((one for one in answer["deployments"] if one["status"] == "PRIMARY"), {})
     shown = {name: value for name, value in answer.items() if name in members("ecs", "update_service")}
     return live, names | shown | {name: primary[name] for name in ON_DEPLOYMENT if name in primary}

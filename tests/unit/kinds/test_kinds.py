@@ -10,8 +10,8 @@ from ecsplan.core.errors import AwsError, Exit, PlanFileError
 from ecsplan.core.model import Action, Address, Call, Doc
 from ecsplan.core.ports import Answer
 from ecsplan.kinds import kind_of, kinds
-from ecsplan.kinds.contract import Kind, Progress, Waiting, layered, overlay, replaced, short_arn, without_none
-from ecsplan.plan.diff import possible
+from ecsplan.kinds.contract import Kind, Progress, Tracked, layered, overlay, replaced, short_arn, without_none
+from ecsplan.plan.diff import without_impossible
 from tests.unit.fakes_kinds import FakeAsk, before, call, candidate, live_of, resource, step_of
 
 PLAIN = Kind(name="plain", rank=9, rules=(), writes=frozenset(), compile=lambda _task, _scope: (), accept=lambda *_: {},
@@ -32,20 +32,20 @@ def test_a_kind_that_is_not_there() -> None:
 def test_what_a_kind_need_not_say() -> None:
     sent = call("x")
     step = step_of("plain.x", sent, action=Action.UPDATE)
-    one, ask = resource("plain.x", {"a": 1}), FakeAsk()
+    one, reader = resource("plain.x", {"a": 1}), FakeAsk()
     live = live_of("plain.x")
-    assert PLAIN.read(ask, [one]) == (live,)
-    assert PLAIN.read_used(ask, [live], {}) == (live,)
+    assert PLAIN.read(reader, [one]) == (live,)
+    assert PLAIN.read_used(reader, [live], {}) == (live,)
     assert PLAIN.merge({"a": 1}, {"b": 2}) == {"b": 2}
     assert before(PLAIN, {"a": 1}, {"a": 2}, {}) == {"a": 1}
     assert PLAIN.older({"a": 1, "b": 1}, {"a": None}) == {"a": None, "b": 1}
     assert PLAIN.revision_only({"a": 1}, frozenset()) == {"a": 1}
     assert PLAIN.plan_faults(one, live) == ()
-    assert PLAIN.progress(Waiting(address=one.address, step=step, call=sent, outputs={}), []) == Progress(done=True)
-    assert PLAIN.reconcile(ask, step, sent) is None
-    assert PLAIN.abandon(Waiting(address=one.address, step=step, call=sent, outputs={}), "late") == ()
+    assert PLAIN.progress(Tracked(address=one.address, step=step, call=sent, outputs={}), []) == Progress(done=True)
+    assert PLAIN.reconcile(reader, step, sent) is None
+    assert PLAIN.abandon(Tracked(address=one.address, step=step, call=sent, outputs={}), "late") == ()
     assert PLAIN.concerns(sent) == ""
-    assert ask.rounds == []
+    assert reader.rounds == []
 
 
 def test_an_answer_is_its_data_or_raises_its_error() -> None:
@@ -124,10 +124,10 @@ def test_what_is_optional_and_cannot_be_done_is_left_out_and_told() -> None:
         there.address: live_of(there.address, facts={"status": "ACTIVE"}),
         needed.address: live_of(needed.address, facts={"status": "MISSING"}),
     }
-    left, said = possible([gone, there, needed], lives)
+    left, said = without_impossible([gone, there, needed], lives)
     assert left == (there, needed)
     draining = lives | {there.address: live_of(there.address, candidate({}), facts={"status": "DRAINING"})}
-    (kept, _), told = possible([there, needed], draining)
+    (kept, _), told = without_impossible([there, needed], draining)
     assert (kept.address, kept.doc) == (there.address, {"service": "web"})
     assert told == ("left out: service.default/web: service web in cluster default is DRAINING",)
     assert [one[: len("left out: event_targets.r:")] for one in said] == ["left out: event_targets.r:"]

@@ -10,7 +10,7 @@ import pytest
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Address, Call, Doc, Live, Ref, Resource
 from ecsplan.core.ports import Answer
-from ecsplan.plan.read import observed, read, ref_places
+from ecsplan.plan.read import fingerprints, pair_refs, read
 from tests.support.specs import shop
 from tests.unit.fakes_kinds import (
     CLUSTER,
@@ -89,9 +89,9 @@ class Together:
         self._ask = ask
         self._barrier = Barrier(kinds)
 
-    def many(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+    def fetch(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
         self._barrier.wait(timeout=5)
-        return self._ask.many(calls)
+        return self._ask.fetch(calls)
 
 
 def test_kinds_ask_at_the_same_time() -> None:
@@ -113,10 +113,10 @@ def test_nothing_is_asked_for_nothing() -> None:
 
 def test_a_digest_per_address_that_was_read() -> None:
     lives = read(world(), SHOP)
-    digests = observed(SHOP, lives)
+    digests = fingerprints(SHOP, lives)
     assert list(digests) == [one.address for one in SHOP if one.address.kind != "run_task"]
-    assert observed(SHOP, read(world(), SHOP)) == digests
-    moved = observed(SHOP, lives | {Address("service.prod/web"): live_of("service.prod/web", observed="missing")})
+    assert fingerprints(SHOP, read(world(), SHOP)) == digests
+    moved = fingerprints(SHOP, lives | {Address("service.prod/web"): live_of("service.prod/web", observed="missing")})
     assert {address for address in digests if digests[address] != moved[address]} == {"service.prod/web"}
 
 
@@ -147,4 +147,4 @@ def test_a_resource_that_is_not_there_holds_no_revision() -> None:
     ],
 )
 def test_what_stands_in_a_references_place(wanted: object, found: object, expected: list[tuple[Ref, object]]) -> None:
-    assert list(ref_places(wanted, found)) == expected
+    assert list(pair_refs(wanted, found)) == expected

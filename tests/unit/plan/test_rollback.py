@@ -8,7 +8,7 @@ import pytest
 from ecsplan.core.errors import UsageError
 from ecsplan.core.model import Action, Address, Change, Doc, Notify, Plan, Ref, Resource, Settings
 from ecsplan.journal import Began, Closed, Deployment, Outcome
-from ecsplan.plan.rollback import Back, target, to_deployment
+from ecsplan.plan.rollback import RollbackState, target, to_deployment
 from tests.unit.builders import (
     AT,
     deployment,
@@ -52,7 +52,7 @@ def one(number: int, made: Plan, **more: object) -> Deployment:
     return deployment(number, made, outputs={1: {"arn": arn(40 + number)}}, **more)  # type: ignore[arg-type]
 
 
-def found(back: Back) -> dict[str, Resource]:
+def found(back: RollbackState) -> dict[str, Resource]:
     return {resource.address: resource for resource in back.resources}
 
 
@@ -82,7 +82,7 @@ def test_the_revisions_that_they_made_are_to_go(number: int) -> None:
 
 
 def test_back_to_the_newest_changes_nothing() -> None:
-    assert to_deployment(THREE, 3, keep=False) == Back(resources=(), tag="v43", undoes=(), notify={})
+    assert to_deployment(THREE, 3, keep=False) == RollbackState(resources=(), tag="v43", undoes=(), notify={})
 
 
 def test_the_revision_is_known_from_the_journal_should_ecs_not_know_it_any_more() -> None:
@@ -272,7 +272,7 @@ def test_a_number_that_there_is_not_is_a_usage_error() -> None:
 
 
 def test_before_all_of_an_empty_journal_is_nothing() -> None:
-    assert to_deployment([], 0, keep=False) == Back(resources=(), tag="")
+    assert to_deployment([], 0, keep=False) == RollbackState(resources=(), tag="")
 
 
 # --- the deployment to go back from, where none is named ---

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecsplan.core.model import Doc
-from ecsplan.kinds.ecs.request_fields import beyond, known
+from ecsplan.kinds.ecs.request_fields import known, unknown_fields
 
 REQUEST = ("ecs", "register_task_definition")
 
@@ -20,7 +20,7 @@ def test_what_is_not_known_is_left_out_at_any_depth() -> None:
 def test_what_is_declared_stays() -> None:
     answer = {"family": "web", "revision": 1, "containerDefinitions": [container(addedLater={"a": 1})]}
     declared = {"containerDefinitions": [{"name": "web", "addedLater": 1}]}
-    also = beyond(*REQUEST, declared)
+    also = unknown_fields(*REQUEST, declared)
     assert also == {"containerDefinitions[].addedLater"}
     expected = container() | {"addedLater": {"a": 1}}
     assert known(*REQUEST, answer, also) == {"family": "web", "containerDefinitions": [expected]}
@@ -38,4 +38,4 @@ def test_what_is_free_in_form_is_left_alone() -> None:
     hook = {"hookTargetArn": "a", "hookDetails": {"any": {"thing": 1}}}
     service = {"deploymentConfiguration": {"lifecycleHooks": [hook]}}
     assert known("ecs", "update_service", service) == service
-    assert beyond("ecs", "update_service", service) == frozenset()
+    assert unknown_fields("ecs", "update_service", service) == frozenset()

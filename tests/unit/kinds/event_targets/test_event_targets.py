@@ -8,7 +8,7 @@ import pytest
 
 from ecsplan.core.errors import AwsError, PlanningError, RefusedError
 from ecsplan.core.model import Action, Address, Call, Doc, Live, Phase, Ref, Resource
-from ecsplan.kinds.contract import Draft
+from ecsplan.kinds.contract import StepDraft
 from tests.support.specs import spec, task
 from tests.unit.fakes_kinds import (
     CLUSTER,
@@ -59,7 +59,7 @@ def test_a_target_without_a_name_is_none() -> None:
     assert [one["Id"] for one in found.candidates[0].doc["Targets"]] == ["report"]
 
 
-def drafts(declared: Resource, found: Live) -> tuple[Draft, ...]:
+def drafts(declared: Resource, found: Live) -> tuple[StepDraft, ...]:
     return KIND.steps(delta_of(declared, found))
 
 
@@ -134,7 +134,7 @@ def test_a_call_concerns_its_rule() -> None:
 
 
 def test_all_rules_are_asked_for_at_once_and_every_page_is_read() -> None:
-    ask = (
+    reader = (
         FakeAsk()
         .on(ask_for(), {"Targets": [target("a")], "NextToken": "2"})
         .on(ask_for(NextToken="2"), {"Targets": [target("b")], "NextToken": "3"})
@@ -142,16 +142,16 @@ def test_all_rules_are_asked_for_at_once_and_every_page_is_read() -> None:
         .on(ask_for("r", EventBusName="bus"), {"Targets": []})
     )
     other = resource("event_targets.bus/r", {"Rule": "r", "EventBusName": "bus", "Targets": []})
-    first, second = KIND.read(ask, [wanted(), other])
-    assert [len(asked) for asked in ask.rounds] == [2, 1, 1]
+    first, second = KIND.read(reader, [wanted(), other])
+    assert [len(asked) for asked in reader.rounds] == [2, 1, 1]
     assert first.candidates[0].doc == {"Rule": "nightly", "Targets": [target("a", NEW), target("b")]}
     assert second.candidates[0].doc == {"Rule": "r", "EventBusName": "bus", "Targets": []}
 
 
 def test_a_page_that_names_itself_ends_the_reading() -> None:
-    ask = FakeAsk().on(ask_for(), {"Targets": [target("a")], "NextToken": "x"})
-    ask.on(ask_for(NextToken="x"), {"Targets": [target("b")], "NextToken": "x"})
-    (found,) = KIND.read(ask, [wanted()])
+    reader = FakeAsk().on(ask_for(), {"Targets": [target("a")], "NextToken": "x"})
+    reader.on(ask_for(NextToken="x"), {"Targets": [target("b")], "NextToken": "x"})
+    (found,) = KIND.read(reader, [wanted()])
     assert [one["Id"] for one in found.candidates[0].doc["Targets"]] == ["a", "b"]
 
 
@@ -386,10 +386,10 @@ def test_a_target_that_was_to_go_and_is_not_there_has_not_failed() -> None:
     (remove("report"), [target()], False),
 ])  # fmt: skip
 def test_targets_tell_whether_they_were_set(sent: Call, found: list[Doc], done: bool) -> None:
-    ask = FakeAsk().on(ask_for(), {"Targets": found})
-    assert KIND.reconcile(ask, step_of(NIGHTLY, sent, action=Action.UPDATE), sent) == ({} if done else None)
+    reader = FakeAsk().on(ask_for(), {"Targets": found})
+    assert KIND.reconcile(reader, step_of(NIGHTLY, sent, action=Action.UPDATE), sent) == ({} if done else None)
 
 
 def test_targets_of_a_rule_that_is_gone_were_not_set() -> None:
-    ask = FakeAsk().refuse(ask_for(), "ResourceNotFoundException")
-    assert KIND.reconcile(ask, step_of(NIGHTLY, put(target()), action=Action.UPDATE), put(target())) is None
+    reader = FakeAsk().refuse(ask_for(), "ResourceNotFoundException")
+    assert KIND.reconcile(reader, step_of(NIGHTLY, put(target()), action=Action.UPDATE), put(target())) is None

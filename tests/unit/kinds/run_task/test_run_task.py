@@ -9,7 +9,7 @@ import pytest
 from ecsplan.core.diagnosis import Tally, Verdict
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Action, Address, Doc, Irreversible, Live, Phase, Ref, Settings
-from ecsplan.kinds.contract import Look, Progress, Waiting
+from ecsplan.kinds.contract import Poll, Progress, Tracked
 from tests.support.specs import container, definition, migration, spec, task
 from tests.unit.fakes_kinds import ECS, FakeAsk, call, compiled, delta_of, kind, live_of, resource, step_of
 
@@ -131,10 +131,10 @@ def test_the_note_says_what_will_run(overrides: list[Doc], note: str) -> None:
 
 def test_nothing_is_read_for_what_has_no_state() -> None:
     run = resource(MIGRATE, {})
-    ask = FakeAsk()
-    assert KIND.read(ask, [run]) == (Live(address=run.address),)
-    assert KIND.reconcile(ask, step_of(MIGRATE, RUN, action=Action.RUN), RUN) is None
-    assert ask.rounds == []
+    reader = FakeAsk()
+    assert KIND.read(reader, [run]) == (Live(address=run.address),)
+    assert KIND.reconcile(reader, step_of(MIGRATE, RUN, action=Action.RUN), RUN) is None
+    assert reader.rounds == []
     assert KIND.token == "clientToken"
 
 
@@ -181,19 +181,19 @@ def test_fewer_tasks_than_asked_for_is_a_failure(answer: Doc, message: str, outp
 # --- waiting ---
 
 
-def waiting(count: int = 1, essential: tuple[str, ...] = ("web",), **params: Any) -> Waiting:
+def waiting(count: int = 1, essential: tuple[str, ...] = ("web",), **params: Any) -> Tracked:
     step = step_of(MIGRATE, RUN, action=Action.RUN, expect={"count": count, "essential": list(essential)})
     arns = " ".join(one["taskArn"] for one in started(*range(count)))
-    return Waiting(address=step.address, step=step, call=call("run_task", **params), outputs={"tasks": arns})
+    return Tracked(address=step.address, step=step, call=call("run_task", **params), outputs={"tasks": arns})
 
 
 def test_a_hundred_tasks_per_look() -> None:
     assert KIND.watch is not None
     arns = [one["taskArn"] for one in started(*range(101))]
     assert KIND.watch([waiting(101, cluster="prod"), waiting()]) == (
-        Look(call=call("describe_tasks", cluster="prod", tasks=arns[:100]), steps=(1,)),
-        Look(call=call("describe_tasks", cluster="prod", tasks=arns[100:]), steps=(1,)),
-        Look(call=call("describe_tasks", tasks=arns[:1]), steps=(1,)),
+        Poll(call=call("describe_tasks", cluster="prod", tasks=arns[:100]), steps=(1,)),
+        Poll(call=call("describe_tasks", cluster="prod", tasks=arns[100:]), steps=(1,)),
+        Poll(call=call("describe_tasks", tasks=arns[:1]), steps=(1,)),
     )
 
 
@@ -343,32 +343,32 @@ def _arns(*numbers: int) -> list[str]:
 
 
 def test_tasks_are_found_by_their_mark_running_or_stopped_on_any_page() -> None:
-    ask = FakeAsk().on(_listing("RUNNING"), {"taskArns": _arns(1), "nextToken": "2"})
-    ask.on(_listing("RUNNING", nextToken="2"), {"taskArns": _arns(2), "nextToken": "2"})
-    ask.on(_listing("STOPPED"), {"taskArns": _arns(3)})
+    reader = FakeAsk().on(_listing("RUNNING"), {"taskArns": _arns(1), "nextToken": "2"})
+    reader.on(_listing("RUNNING", nextToken="2"), {"taskArns": _arns(2), "nextToken": "2"})
+    reader.on(_listing("STOPPED"), {"taskArns": _arns(3)})
     marks = ["ecsplan-2", None, "ecsplan-1"]
     tasks = [one | ({"startedBy": mark} if mark else {}) for one, mark in zip(started(1, 3, 2), marks, strict=True)]
-    ask.on(_described(1, 3, 2), {"tasks": tasks})
+    reader.on(_described(1, 3, 2), {"tasks": tasks})
     step = step_of(MIGRATE, RUN, action=Action.RUN, expect={"count": 1})
-    assert KIND.reconcile(ask, step, _marked()) == {"tasks": _arns(2)[0]}
-    assert all(page[0].operation == "list_tasks" for page in ask.rounds[:2])
+    assert KIND.reconcile(reader, step, _marked()) == {"tasks": _arns(2)[0]}
+    assert all(page[0].operation == "list_tasks" for page in reader.rounds[:2])
 
 
 def test_without_tasks_of_the_family_nothing_is_described() -> None:
-    ask = FakeAsk().on(_listing("RUNNING"), {"taskArns": []}).on(_listing("STOPPED"), {})
-    assert KIND.reconcile(ask, step_of(MIGRATE, RUN, action=Action.RUN), _marked()) is None
-    assert len(ask.rounds) == 1
+    reader = FakeAsk().on(_listing("RUNNING"), {"taskArns": []}).on(_listing("STOPPED"), {})
+    assert KIND.reconcile(reader, step_of(MIGRATE, RUN, action=Action.RUN), _marked()) is None
+    assert len(reader.rounds) == 1
 
 
 def test_fewer_tasks_than_asked_for_are_asked_for_again() -> None:
     """The answer to the same token is the tasks that there are, with the reason for the others."""
-    ask = FakeAsk().on(_listing("RUNNING"), {"taskArns": _arns(1)}).on(_listing("STOPPED"), {})
-    ask.on(_described(1), {"tasks": [started(1)[0] | {"startedBy": "ecsplan-1"}]})
+    reader = FakeAsk().on(_listing("RUNNING"), {"taskArns": _arns(1)}).on(_listing("STOPPED"), {})
+    reader.on(_described(1), {"tasks": [started(1)[0] | {"startedBy": "ecsplan-1"}]})
     step = step_of(MIGRATE, RUN, action=Action.RUN, expect={"count": 2})
-    assert KIND.reconcile(ask, step, _marked(count=2)) is None
+    assert KIND.reconcile(reader, step, _marked(count=2)) is None
 
 
 def test_a_mark_that_the_spec_declares_is_not_looked_for() -> None:
-    ask = FakeAsk()
-    assert KIND.reconcile(ask, step_of(MIGRATE, _marked(), action=Action.RUN), _marked()) is None
-    assert ask.rounds == []
+    reader = FakeAsk()
+    assert KIND.reconcile(reader, step_of(MIGRATE, _marked(), action=Action.RUN), _marked()) is None
+    assert reader.rounds == []

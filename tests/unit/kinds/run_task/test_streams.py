@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ecsplan.core.model import Action, Doc
-from ecsplan.kinds.contract import Stream, Waiting
+from ecsplan.kinds.contract import Stream, Tracked
 from tests.unit.fakes_kinds import ECS, call, kind, step_of
 
 KIND = kind("run_task")
@@ -17,17 +17,17 @@ ONE = "0123456789abcdef"
 LOGS = {"web": ["/shop/web", "eu-west-1", "ecs"]}
 
 
-def waiting(logs: Doc | None = None, **expect: Any) -> Waiting:
+def waiting(logs: Doc | None = None, **expect: Any) -> Tracked:
     given = {"count": 1, "essential": ["web"], "logs": LOGS if logs is None else logs} | expect
     step = step_of("run_task.web/migrate", call("run_task"), action=Action.RUN, expect=given)
-    return Waiting(address=step.address, step=step, call=step.call, outputs={"tasks": f"{ECS}task/prod/{ONE}"})
+    return Tracked(address=step.address, step=step, call=step.call, outputs={"tasks": f"{ECS}task/prod/{ONE}"})
 
 
 def task(status: str = "RUNNING", *containers: Doc, **more: Any) -> Doc:
     return {"taskArn": f"{ECS}task/prod/{ONE}", "lastStatus": status, "containers": list(containers), **more}
 
 
-def streams(one: Waiting, *tasks: Doc) -> tuple[Stream, ...]:
+def streams(one: Tracked, *tasks: Doc) -> tuple[Stream, ...]:
     return KIND.streams(one, [{"tasks": list(tasks)}])
 
 

@@ -7,7 +7,7 @@ import pytest
 from ecsplan.core.diagnosis import ContainerEnd, Diagnosis, LogTail, ServiceEvent, StoppedTasks, Verdict
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Doc
-from ecsplan.kinds.contract import Progress, Waiting
+from ecsplan.kinds.contract import Progress, Tracked
 from tests.unit.fakes_diagnosis import (
     NEW,
     OLD,
@@ -34,7 +34,7 @@ FAILED = Progress(done=True, ok=False, note="ECS rolled the service back to web:
 LATE = Progress(done=True, ok=False, note="not finished after 900 s", verdict=Verdict.TIMED_OUT)
 
 
-def found(aws: FakeAws, progress: Progress = FAILED, waiting: Waiting | None = None) -> Diagnosis:
+def found(aws: FakeAws, progress: Progress = FAILED, waiting: Tracked | None = None) -> Diagnosis:
     diagnosis = kind("service").diagnose(aws, waiting or rollout(), progress)
     assert diagnosis is not None
     assert len(aws.rounds) <= 3
@@ -273,7 +273,7 @@ def test_everything_may_be_refused() -> None:
 
 def test_what_concerns_every_request_is_told_once() -> None:
     class LockedOut(FakeAws):
-        def many(self, calls: object) -> tuple[()]:
+        def fetch(self, calls: object) -> tuple[()]:
             raise AwsError("the token has expired", code="ExpiredToken", locked_out=True)
 
     assert found(LockedOut({})) == Diagnosis(

@@ -10,7 +10,7 @@ import pytest
 from ecsplan.core.diagnosis import Verdict
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Call, Doc
-from ecsplan.kinds.contract import Waiting, WayBack
+from ecsplan.kinds.contract import Reverting, Tracked
 from tests.unit.fakes_kinds import FakeAsk, call, kind, revision
 from tests.unit.kinds.service.test_rollout import NEW, OLD, deployment, waiting
 from tests.unit.kinds.service.test_service_deployment import BEGAN, EARLIER, OURS, rollout, shifted
@@ -23,15 +23,15 @@ STOP = call("stop_service_deployment", serviceDeploymentArn=OURS, stopType="ROLL
 
 def asking(*deployments: Doc, told: Doc | None = None, **fields: Any) -> FakeAsk:
     service = {"serviceName": "web", "desiredCount": 2, "deployments": list(deployments)} | fields
-    ask = FakeAsk().on(DESCRIBE, {"services": [service]})
+    reader = FakeAsk().on(DESCRIBE, {"services": [service]})
     if told is not None:
         found = call("describe_service_deployments", serviceDeploymentArns=[OURS])
-        ask.on(found, {"serviceDeployments": [told] if told else []})
-    return ask
+        reader.on(found, {"serviceDeployments": [told] if told else []})
+    return reader
 
 
-def way(ask: FakeAsk, one: Waiting | None = None, undo: Call = UNDO) -> WayBack:
-    return KIND.way_back(ask, one or waiting(), undo)
+def way(reader: FakeAsk, one: Tracked | None = None, undo: Call = UNDO) -> Reverting:
+    return KIND.way_back(reader, one or waiting(), undo)
 
 
 CURRENT: Doc = {"currentServiceDeployment": OURS}
@@ -39,27 +39,27 @@ CURRENT: Doc = {"currentServiceDeployment": OURS}
 
 @pytest.mark.parametrize("status", ["PENDING", "IN_PROGRESS"])
 def test_what_is_rolling_out_is_stopped(status: str) -> None:
-    ask = asking(deployment(2, createdAt=BEGAN), told=rollout(status), **CURRENT)
-    assert way(ask) == WayBack(call=STOP)
+    reader = asking(deployment(2, createdAt=BEGAN), told=rollout(status), **CURRENT)
+    assert way(reader) == Reverting(call=STOP)
     assert KIND.accept(waiting().step, STOP, {}) == {"deployment": "", "rollout": OURS, "back": "asked for"}
 
 
 def test_what_waits_at_a_hook_is_sent_back() -> None:
     told = rollout(lifecycleHookDetails=[{"hookId": "h", "status": "AWAITING_ACTION"}])
     sent = call("continue_service_deployment", serviceDeploymentArn=OURS, hookId="h", action="ROLLBACK")
-    assert way(asking(shifted(), told=told, **CURRENT)) == WayBack(call=sent)
+    assert way(asking(shifted(), told=told, **CURRENT)) == Reverting(call=sent)
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"])
 def test_what_ecs_is_about_to_take_back_is_only_waited_for(status: str) -> None:
     found = way(asking(shifted(), told=rollout(status), **CURRENT), dataclasses.replace(waiting(), outputs={
         "deployment": "ecs-svc/2", "rollout": OURS}))  # fmt: skip
-    assert found == WayBack(outputs={"deployment": "", "rollout": OURS, "back": "by itself"})
+    assert found == Reverting(outputs={"deployment": "", "rollout": OURS, "back": "by itself"})
     assert KIND.goes_back(found.outputs)
 
 
 @pytest.mark.parametrize(
-    "ask",
+    "reader",
     [
         asking(deployment(2, rolloutState="COMPLETED"), **CURRENT),
         asking(deployment(2, rolloutState="FAILED"), **CURRENT),
@@ -77,18 +77,18 @@ def test_what_ecs_is_about_to_take_back_is_only_waited_for(status: str) -> None:
         ),
     ],
 )
-def test_else_it_is_put_back_by_the_undo(ask: FakeAsk) -> None:
-    assert way(ask) == WayBack(call=UNDO)
+def test_else_it_is_put_back_by_the_undo(reader: FakeAsk) -> None:
+    assert way(reader) == Reverting(call=UNDO)
 
 
 def test_of_an_update_that_nobody_saw_nothing_is_stopped() -> None:
-    assert way(asking(deployment(2)), waiting(ours="")) == WayBack(call=UNDO)
+    assert way(asking(deployment(2)), waiting(ours="")) == Reverting(call=UNDO)
 
 
 def test_the_service_deployment_from_before_is_not_stopped() -> None:
     one = waiting()
     one.step.expect["rollout"] = EARLIER
-    assert way(asking(deployment(2), currentServiceDeployment=EARLIER), one) == WayBack(call=UNDO)
+    assert way(asking(deployment(2), currentServiceDeployment=EARLIER), one) == Reverting(call=UNDO)
 
 
 def test_without_a_current_one_they_are_listed() -> None:
@@ -96,21 +96,21 @@ def test_without_a_current_one_they_are_listed() -> None:
         {"serviceDeploymentArn": EARLIER, "createdAt": BEGAN - 60},
         {"serviceDeploymentArn": OURS, "createdAt": BEGAN},
     ]
-    ask = asking(deployment(2, createdAt=BEGAN), told=rollout())
-    ask.on(call("list_service_deployments", cluster="prod", service="web"), {"serviceDeployments": listed})
-    assert way(ask) == WayBack(call=STOP)
+    reader = asking(deployment(2, createdAt=BEGAN), told=rollout())
+    reader.on(call("list_service_deployments", cluster="prod", service="web"), {"serviceDeployments": listed})
+    assert way(reader) == Reverting(call=STOP)
 
 
 def test_where_ecs_has_gone_back_only_the_rest_is_put_back() -> None:
     mine = {**deployment(2), "status": "ACTIVE", "rolloutState": "FAILED"}
-    assert way(asking(deployment(3), mine)) == WayBack(outputs={"deployment": "ecs-svc/3", "back": "by itself"})
+    assert way(asking(deployment(3), mine)) == Reverting(outputs={"deployment": "ecs-svc/3", "back": "by itself"})
     rest = call("update_service", cluster="prod", service="web", desiredCount=2)
-    assert way(asking(deployment(3), mine, desiredCount=4)) == WayBack(call=rest)
+    assert way(asking(deployment(3), mine, desiredCount=4)) == Reverting(call=rest)
 
 
 def test_where_ecs_has_gone_back_further_the_undo_is_sent() -> None:
     mine = {**deployment(2), "status": "ACTIVE", "rolloutState": "FAILED"}
-    assert way(asking(deployment(3, taskDefinition=revision("web:40")), mine)) == WayBack(call=UNDO)
+    assert way(asking(deployment(3, taskDefinition=revision("web:40")), mine)) == Reverting(call=UNDO)
 
 
 def test_what_somebody_else_has_deployed_is_left_to_them() -> None:
@@ -124,7 +124,7 @@ def test_a_rollback_takes_back_what_is_primary() -> None:
     assert KIND.reverts({"deployment": "ecs-svc/2", "stops": "ecs-svc/2"}) == {"deployment": "ecs-svc/2"}
     one = waiting()
     one.step.expect.update(deployment="ecs-svc/2", rollout=OURS, stops="ecs-svc/2")
-    assert way(asking(deployment(2), told=rollout(), **CURRENT), one) == WayBack(call=STOP)
+    assert way(asking(deployment(2), told=rollout(), **CURRENT), one) == Reverting(call=STOP)
 
 
 # --- how it goes then ---

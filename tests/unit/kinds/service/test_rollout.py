@@ -12,7 +12,7 @@ import pytest
 
 from ecsplan.core.diagnosis import Verdict
 from ecsplan.core.model import Action, Doc
-from ecsplan.kinds.contract import Look, Progress, Waiting
+from ecsplan.kinds.contract import Poll, Progress, Tracked
 from tests.unit.fakes_kinds import ECS, FakeAsk, call, kind, revision, step_of
 
 KIND = kind("service")
@@ -25,13 +25,13 @@ def waiting(
     ours: str = "ecs-svc/2",
     wanted: str | None = NEW,
     before: Mapping[str, str] = MappingProxyType({}),
-) -> Waiting:
+) -> Tracked:
     where: Doc = {"cluster": cluster} if cluster else {}
     moved: Doc = {"taskDefinition": wanted} if wanted else {}
     sent = call("update_service", **where, service=name, **moved)
     expect = {"deployment": "ecs-svc/1", "previous": OLD}
     step = step_of(f"service.{cluster or 'default'}/{name}", sent, action=Action.UPDATE, expect=expect)
-    return Waiting(address=step.address, step=step, call=sent, outputs={"deployment": ours}, before=before)
+    return Tracked(address=step.address, step=step, call=sent, outputs={"deployment": ours}, before=before)
 
 
 def deployment(number: int = 2, status: str = "PRIMARY", **fields: Any) -> Doc:
@@ -42,7 +42,7 @@ def deployment(number: int = 2, status: str = "PRIMARY", **fields: Any) -> Doc:
     } | fields  # fmt: skip
 
 
-def look(*deployments: Doc, of: Waiting | None = None, **fields: Any) -> Progress:
+def look(*deployments: Doc, of: Tracked | None = None, **fields: Any) -> Progress:
     service = {"serviceName": "web", "status": "ACTIVE", "deployments": list(deployments)} | fields
     seen = KIND.progress(of or waiting(), [{"services": [{"serviceName": "other"}]}, {"services": [service]}])
     return dataclasses.replace(seen, tally=None, learned={})
@@ -81,10 +81,10 @@ def test_ten_services_of_a_cluster_per_look() -> None:
     assert KIND.watch is not None
     looks = KIND.watch(all_of_them)
     assert looks == (
-        Look(call=call("describe_services", cluster="prod", services=names[:10]),
+        Poll(call=call("describe_services", cluster="prod", services=names[:10]),
              steps=tuple(range(1, 11))),
-        Look(call=call("describe_services", cluster="prod", services=names[10:]), steps=(11,)),
-        Look(call=call("describe_services", services=["web"]), steps=(12,)),
+        Poll(call=call("describe_services", cluster="prod", services=names[10:]), steps=(11,)),
+        Poll(call=call("describe_services", services=["web"]), steps=(12,)),
     )  # fmt: skip
 
 
@@ -231,8 +231,8 @@ def test_an_update_that_started_no_deployment_is_done_when_the_count_is() -> Non
 def test_an_update_whose_answer_was_lost_is_known_by_its_deployment(deployments: list[Doc], found: str) -> None:
     lost = waiting()
     asked = call("describe_services", cluster="prod", services=["web"])
-    ask = FakeAsk().on(asked, {"services": [{"serviceName": "web", "deployments": deployments}]})
-    assert KIND.reconcile(ask, lost.step, lost.call) == ({"deployment": found} if found else None)
+    reader = FakeAsk().on(asked, {"services": [{"serviceName": "web", "deployments": deployments}]})
+    assert KIND.reconcile(reader, lost.step, lost.call) == ({"deployment": found} if found else None)
 
 
 @pytest.mark.parametrize(("grace", "known"), [(0, True), (None, True), (30, False)])
@@ -241,17 +241,17 @@ def test_ecs_going_back_by_itself_is_not_taken_for_an_update_that_sets_more(grac
     lost = waiting()
     sent = msgspec.structs.replace(lost.call, params={**lost.call.params, "healthCheckGracePeriodSeconds": 0})
     shown = {"serviceName": "web", "deployments": [deployment(2)], "healthCheckGracePeriodSeconds": grace}
-    ask = FakeAsk().on(call("describe_services", cluster="prod", services=["web"]), {"services": [shown]})
-    assert KIND.reconcile(ask, lost.step, sent) == ({"deployment": "ecs-svc/2"} if known else None)
+    reader = FakeAsk().on(call("describe_services", cluster="prod", services=["web"]), {"services": [shown]})
+    assert KIND.reconcile(reader, lost.step, sent) == ({"deployment": "ecs-svc/2"} if known else None)
 
 
 def test_an_update_that_moved_no_revision_cannot_be_known_by_one() -> None:
     lost = waiting(wanted=None)
-    ask = FakeAsk().on(
+    reader = FakeAsk().on(
         call("describe_services", cluster="prod", services=["web"]),
         {"services": [{"serviceName": "web", "deployments": [deployment(2)]}]},
     )
-    assert KIND.reconcile(ask, lost.step, lost.call) is None
+    assert KIND.reconcile(reader, lost.step, lost.call) is None
 
 
 def test_ecs_goes_back_to_the_last_revision_that_was_rolled_out_to_the_end() -> None:

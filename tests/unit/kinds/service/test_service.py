@@ -53,8 +53,8 @@ def ask_for(*names: str, cluster: str | None = "prod") -> Call:
 
 
 def read(answer: Doc, declared: Doc | None = None) -> Live:
-    ask = FakeAsk().on(ask_for("web"), answer)
-    (live,) = KIND.read(ask, [resource(WEB, NAMES | (declared or {}))])
+    reader = FakeAsk().on(ask_for("web"), answer)
+    (live,) = KIND.read(reader, [resource(WEB, NAMES | (declared or {}))])
     return live
 
 
@@ -108,18 +108,18 @@ def test_ten_services_of_a_cluster_per_request_and_all_requests_at_once() -> Non
     names = [f"s{i}" for i in range(12)]
     declared = [resource(f"service.prod/{name}", {"cluster": "prod", "service": name}) for name in names]
     declared.insert(5, resource("service.default/a", {"service": "a"}))
-    ask = (
+    reader = (
         FakeAsk()
         .on(ask_for(*names[:10]), {"services": [described(name) for name in reversed(names[:10])]})
         .on(ask_for(*names[10:]), {"services": [described(name) for name in names[10:]]})
         .on(ask_for("a", cluster=None), {"services": [described("a")]})
     )
-    lives = KIND.read(ask, declared)
+    lives = KIND.read(reader, declared)
     assert [live.address for live in lives] == [one.address for one in declared]
     assert [live.candidates[0].outputs["arn"].rpartition("/")[2] for live in lives] == [
         one.doc["service"] for one in declared
     ]
-    assert [len(asked) for asked in ask.rounds] == [3]
+    assert [len(asked) for asked in reader.rounds] == [3]
 
 
 def test_what_is_read_is_what_an_update_could_send() -> None:
@@ -207,10 +207,10 @@ def moved(declared: Doc, live: Doc, **settings: Any) -> tuple[Doc, Doc]:
     assert draft.settings == wanted.settings
     for sent in (draft.call, draft.undo):
         assert {field: sent.params[field] for field in NAMES} == NAMES
-    return _rest(draft.call.params), _rest(draft.undo.params)
+    return revert_rest(draft.call.params), revert_rest(draft.undo.params)
 
 
-def _rest(params: Doc) -> Doc:
+def revert_rest(params: Doc) -> Doc:
     return {field: value for field, value in params.items() if field not in NAMES}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from ecsplan.core.diagnosis import Pause, Tally, Verdict
 from ecsplan.core.model import Doc
-from ecsplan.kinds.contract import Look, Progress, Waiting
+from ecsplan.kinds.contract import Poll, Progress, Tracked
 from tests.unit.fakes_kinds import ECS, FakeAsk, call, kind, revision
 from tests.unit.kinds.service.test_rollout import NEW, OLD, deployment, waiting
 
@@ -19,7 +19,7 @@ BEGAN = 1_700_000_000.0
 OURS, EARLIER, LATER = (f"{ECS}service-deployment/prod/web/{name}" for name in ("ours", "earlier", "later"))
 
 
-def following(arn: str = OURS, **outputs: str) -> Waiting:
+def following(arn: str = OURS, **outputs: str) -> Tracked:
     one = waiting()
     return dataclasses.replace(one, outputs={**one.outputs, **({"rollout": arn} if arn else {}), **outputs})
 
@@ -35,7 +35,7 @@ def shifted(number: int = 2, **fields: Any) -> Doc:
     return made
 
 
-def look(*deployments: Doc, of: Waiting | None = None, told: Doc | None = None, **fields: Any) -> Progress:
+def look(*deployments: Doc, of: Tracked | None = None, told: Doc | None = None, **fields: Any) -> Progress:
     service = {
         "serviceName": "web",
         "status": "ACTIVE",
@@ -172,7 +172,7 @@ def test_a_service_that_does_not_name_its_current_one_has_them_listed() -> None:
     asked = following("", listing="1")
     assert KIND.watch is not None
     assert KIND.watch([asked])[1:] == (
-        Look(call=call("list_service_deployments", cluster="prod", service="web"), steps=(1,), optional=True),
+        Poll(call=call("list_service_deployments", cluster="prod", service="web"), steps=(1,), optional=True),
     )
     listed = [
         {"serviceDeploymentArn": EARLIER, "status": "SUCCESSFUL", "createdAt": BEGAN - 60},
@@ -304,8 +304,8 @@ def test_an_update_that_ecs_has_taken_back_was_carried_out() -> None:
     lost = waiting()
     texts = ["rolling back to deployment ecs-svc/3.", "(deployment ecs-svc/2) deployment failed: x."]
     shown = {"serviceName": "web", "deployments": [deployment(3)], "events": [{"message": text} for text in texts]}
-    ask = FakeAsk().on(call("describe_services", cluster="prod", services=["web"]), {"services": [shown]})
-    assert KIND.reconcile(ask, lost.step, lost.call) == {"deployment": "ecs-svc/2"}
+    reader = FakeAsk().on(call("describe_services", cluster="prod", services=["web"]), {"services": [shown]})
+    assert KIND.reconcile(reader, lost.step, lost.call) == {"deployment": "ecs-svc/2"}
 
 
 # --- nothing to run, daemons ---

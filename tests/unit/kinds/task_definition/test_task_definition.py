@@ -107,7 +107,7 @@ def test_an_answer_that_names_no_revision_is_an_error(answer: Doc) -> None:
 def test_everything_is_asked_for_at_once_and_later_pages_together() -> None:
     other = resource("task_definition.log", {"family": "log", "containerDefinitions": []})
     second = {name: call("list_task_definitions", **listed(name).params, nextToken="2") for name in ("web", "log")}
-    ask = (
+    reader = (
         FakeAsk()
         .on(describe("web"), {"taskDefinition": doc(taskDefinitionArn=revision("web:12"), status="ACTIVE")})
         .on(listed("web"), {"taskDefinitionArns": active(12, 11), "nextToken": "2"})
@@ -116,8 +116,8 @@ def test_everything_is_asked_for_at_once_and_later_pages_together() -> None:
         .on(second["web"], {"taskDefinitionArns": [*active(9), revision("web-2:3")]})
         .on(second["log"], {"taskDefinitionArns": [], "nextToken": "2"})
     )
-    first, log = KIND.read(ask, [web(), other])
-    assert ask.rounds == [(describe("web"), listed("web"), describe("log"), listed("log")),
+    first, log = KIND.read(reader, [web(), other])
+    assert reader.rounds == [(describe("web"), listed("web"), describe("log"), listed("log")),
                           (second["web"], second["log"])]  # fmt: skip
     assert first.facts == {"family": "web", "active": active(12, 11, 9), "pinned": ""}
     assert first.candidates == (candidate(doc(), arn=revision("web:12")),)
@@ -125,9 +125,9 @@ def test_everything_is_asked_for_at_once_and_later_pages_together() -> None:
 
 
 def test_revisions_are_ordered_by_number_and_others_families_left_out() -> None:
-    ask = FakeAsk().on(describe("web"), {"taskDefinition": doc(taskDefinitionArn=revision("web:10"))})
-    ask.on(listed("web"), {"taskDefinitionArns": [*active(9, 10, 2), revision("web-x:99")]})
-    (live,) = KIND.read(ask, [web()])
+    reader = FakeAsk().on(describe("web"), {"taskDefinition": doc(taskDefinitionArn=revision("web:10"))})
+    reader.on(listed("web"), {"taskDefinitionArns": [*active(9, 10, 2), revision("web-x:99")]})
+    (live,) = KIND.read(reader, [web()])
     assert live.facts["active"] == active(10, 9, 2)
     assert live.observed == ["web:10", "web:9", "web:2"]
 
@@ -135,8 +135,8 @@ def test_revisions_are_ordered_by_number_and_others_families_left_out() -> None:
 def test_what_cannot_be_registered_is_left_out_and_aws_own_tags_too() -> None:
     # What this botocore's answer has beyond its request, and what a newer one may have.
     shape: Any = Session().get_service_model("ecs").shape_for("TaskDefinition")
-    beyond = shape.members.keys() - members("ecs", "register_task_definition") | {"addedLater"}
-    extra = {field: "x" for field in beyond if field not in ("status", "taskDefinitionArn")}
+    unknown_fields = shape.members.keys() - members("ecs", "register_task_definition") | {"addedLater"}
+    extra = {field: "x" for field in unknown_fields if field not in ("status", "taskDefinitionArn")}
     tags = [{"key": "aws:cloudformation:stack", "value": "x"}, {"key": "team", "value": "y"}]
     described = {"taskDefinition": doc(**extra, status="ACTIVE", taskDefinitionArn=revision("web:1")), "tags": tags}
     (live,) = KIND.read(FakeAsk().on(describe("web"), described).on(listed("web"), {}), [web()])
@@ -150,26 +150,26 @@ def test_a_family_that_is_new() -> None:
 
 @pytest.mark.parametrize(("code", "numbers"), [("AccessDeniedException", ()), ("ClientException", (1,))])
 def test_a_refusal_that_is_not_about_a_new_family_is_raised(code: str, numbers: tuple[int, ...]) -> None:
-    ask = FakeAsk().refuse(describe("web"), code, "no such right").on(listed("web"), {"taskDefinitionArns":
+    reader = FakeAsk().refuse(describe("web"), code, "no such right").on(listed("web"), {"taskDefinitionArns":
                                                                                      active(*numbers)})  # fmt: skip
     with pytest.raises(AwsError, match=r"^no such right$"):
-        KIND.read(ask, [web()])
+        KIND.read(reader, [web()])
 
 
 def test_a_listing_that_is_refused_is_raised() -> None:
-    ask = FakeAsk().on(describe("web"), {"taskDefinition": doc(taskDefinitionArn=revision("web:1"))})
+    reader = FakeAsk().on(describe("web"), {"taskDefinition": doc(taskDefinitionArn=revision("web:1"))})
     with pytest.raises(AwsError, match=r"^not you$"):
-        KIND.read(ask.refuse(listed("web"), "AccessDeniedException", "not you"), [web()])
+        KIND.read(reader.refuse(listed("web"), "AccessDeniedException", "not you"), [web()])
 
 
 def test_revisions_in_use_come_first_and_are_asked_for_once() -> None:
-    ask = FakeAsk().family("web", doc("web:42"), (42, 41))
-    (live,) = KIND.read(ask, [web()])
-    ask.on(describe(revision("web:40")), {"taskDefinition": doc("web:40", taskDefinitionArn=revision("web:40"),
+    reader = FakeAsk().family("web", doc("web:42"), (42, 41))
+    (live,) = KIND.read(reader, [web()])
+    reader.on(describe(revision("web:40")), {"taskDefinition": doc("web:40", taskDefinitionArn=revision("web:40"),
                                                                 status="INACTIVE")})  # fmt: skip
     used = {live.address: [*active(40, 42, 40), revision("other:1"), "web", revision("web")]}
-    (found,) = KIND.read_used(ask, [live], used)
-    assert ask.rounds[1:] == [(describe(revision("web:40")),)]
+    (found,) = KIND.read_used(reader, [live], used)
+    assert reader.rounds[1:] == [(describe(revision("web:40")),)]
     assert [(one.outputs["arn"], one.reusable) for one in found.candidates] == [
         (revision("web:42"), True),
         (revision("web:40"), False),
@@ -178,36 +178,36 @@ def test_revisions_in_use_come_first_and_are_asked_for_once() -> None:
 
 
 def test_nothing_more_is_asked_where_the_newest_is_in_use() -> None:
-    ask = FakeAsk().family("web", doc(), (41,))
-    (live,) = KIND.read(ask, [web()])
-    (found,) = KIND.read_used(ask, [live], {})
-    assert len(ask.rounds) == 1
+    reader = FakeAsk().family("web", doc(), (41,))
+    (live,) = KIND.read(reader, [web()])
+    (found,) = KIND.read_used(reader, [live], {})
+    assert len(reader.rounds) == 1
     assert found.candidates == live.candidates
 
 
 def test_a_revision_in_use_that_ecs_has_forgotten_is_no_candidate() -> None:
-    ask = FakeAsk().family("web", doc(), (41,)).refuse(describe(revision("web:2")), "InvalidParameterException")
-    (live,) = KIND.read(ask, [web()])
-    (found,) = KIND.read_used(ask, [live], {live.address: active(2)})
+    reader = FakeAsk().family("web", doc(), (41,)).refuse(describe(revision("web:2")), "InvalidParameterException")
+    (live,) = KIND.read(reader, [web()])
+    (found,) = KIND.read_used(reader, [live], {live.address: active(2)})
     assert found.candidates == live.candidates
 
 
 def test_a_pinned_revision_stands_for_what_is_declared() -> None:
     pinned = resource(WEB, {}, pinned=revision("web:7"))
     old = doc("web:7", taskDefinitionArn=revision("web:7"), status="INACTIVE")
-    ask = FakeAsk().family("web", doc(), (41,)).on(describe(revision("web:7")), {"taskDefinition": old})
-    (live,) = KIND.read(ask, [pinned])
-    assert len(ask.rounds) == 1
+    reader = FakeAsk().family("web", doc(), (41,)).on(describe(revision("web:7")), {"taskDefinition": old})
+    (live,) = KIND.read(reader, [pinned])
+    assert len(reader.rounds) == 1
     assert live.wanted == doc("web:7")
-    (found,) = KIND.read_used(ask, [live], {live.address: active(41)})
+    (found,) = KIND.read_used(reader, [live], {live.address: active(41)})
     assert [one.outputs["arn"] for one in found.candidates] == active(41, 7)
     assert KIND.plan_faults(pinned, live) == ()
 
 
 def test_a_pinned_revision_that_nobody_knows() -> None:
     pinned = resource("task_definition.web:7", {}, pinned="web:7")
-    ask = FakeAsk().family("web", doc(), (41,)).refuse(describe("web:7"), "ClientException")
-    (live,) = KIND.read(ask, [pinned])
+    reader = FakeAsk().family("web", doc(), (41,)).refuse(describe("web:7"), "ClientException")
+    (live,) = KIND.read(reader, [pinned])
     assert KIND.plan_faults(pinned, live) == ("revision web:7 is no longer known to ECS, nor to the journal",)
     assert KIND.plan_faults(resource(WEB, doc(), pinned="web:7"), live) == ()
 
@@ -312,33 +312,33 @@ def test_the_arn_is_passed_on() -> None:
 
 
 def test_a_registration_whose_answer_was_lost_is_found_among_newer_revisions() -> None:
-    ask = FakeAsk().on(listed("web"), {"taskDefinitionArns": [*active(44, 43, 42, 41), revision("web-x:50")]})
-    ask.on(describe(revision("web:42")), {"taskDefinition": doc("other:1", taskDefinitionArn="42")})
-    ask.on(describe(revision("web:43")), {"taskDefinition": doc(taskDefinitionArn="43", status="INACTIVE")})
-    ask.on(describe(revision("web:44")), {"taskDefinition": doc(taskDefinitionArn="44", cpu=None)})
-    assert KIND.reconcile(ask, REGISTER, REGISTER.call) == {"arn": "44"}
-    assert len(ask.rounds) == 2
+    reader = FakeAsk().on(listed("web"), {"taskDefinitionArns": [*active(44, 43, 42, 41), revision("web-x:50")]})
+    reader.on(describe(revision("web:42")), {"taskDefinition": doc("other:1", taskDefinitionArn="42")})
+    reader.on(describe(revision("web:43")), {"taskDefinition": doc(taskDefinitionArn="43", status="INACTIVE")})
+    reader.on(describe(revision("web:44")), {"taskDefinition": doc(taskDefinitionArn="44", cpu=None)})
+    assert KIND.reconcile(reader, REGISTER, REGISTER.call) == {"arn": "44"}
+    assert len(reader.rounds) == 2
 
 
 def test_a_registration_that_did_not_happen() -> None:
-    ask = FakeAsk().on(listed("web"), {"taskDefinitionArns": active(41)})
-    assert KIND.reconcile(ask, REGISTER, REGISTER.call) is None
-    ask = FakeAsk().on(listed("web"), {"taskDefinitionArns": active(42)}).refuse(describe(revision("web:42")),
+    reader = FakeAsk().on(listed("web"), {"taskDefinitionArns": active(41)})
+    assert KIND.reconcile(reader, REGISTER, REGISTER.call) is None
+    reader = FakeAsk().on(listed("web"), {"taskDefinitionArns": active(42)}).refuse(describe(revision("web:42")),
                                                                                "ClientException")  # fmt: skip
-    assert KIND.reconcile(ask, REGISTER, REGISTER.call) is None
+    assert KIND.reconcile(reader, REGISTER, REGISTER.call) is None
 
 
 @pytest.mark.parametrize(("status", "done"), [("INACTIVE", True), ("DELETE_IN_PROGRESS", True), ("ACTIVE", False)])
 def test_a_deregistration_is_known_by_the_status(status: str, done: bool) -> None:
     arn = revision("web:1")
-    ask = FakeAsk().on(describe(arn), {"taskDefinition": {"taskDefinitionArn": arn, "status": status}})
-    assert KIND.reconcile(ask, RETIRE, RETIRE.call) == ({"arn": arn} if done else None)
+    reader = FakeAsk().on(describe(arn), {"taskDefinition": {"taskDefinitionArn": arn, "status": status}})
+    assert KIND.reconcile(reader, RETIRE, RETIRE.call) == ({"arn": arn} if done else None)
 
 
 def test_a_deregistered_revision_may_be_gone_altogether() -> None:
     arn = revision("web:1")
-    ask = FakeAsk().refuse(describe(arn), "ClientException")
-    assert KIND.reconcile(ask, RETIRE, RETIRE.call) == {"arn": arn}
+    reader = FakeAsk().refuse(describe(arn), "ClientException")
+    assert KIND.reconcile(reader, RETIRE, RETIRE.call) == {"arn": arn}
 
 
 @pytest.mark.parametrize(
