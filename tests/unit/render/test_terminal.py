@@ -10,13 +10,14 @@ from pathlib import Path
 import msgspec
 import pyte
 import pytest
+from rich.text import Text
 
 from ecsplan.core import events
 from ecsplan.core.diagnosis import Pause, Tally
 from ecsplan.core.model import Phase, Step
 from ecsplan.journal import Outcome
 from ecsplan.render.table import Board, State
-from ecsplan.render.terminal import FALLBACK, LOOKS, TerminalTable, printed, size_of, table
+from ecsplan.render.terminal import FALLBACK, LOOKS, TerminalTable, console, size_of, table
 from tests.conftest import Golden
 from tests.support.world import Clock
 from tests.unit.builders import plan, register, retire, run, targets, task_definition_arn, update
@@ -70,6 +71,15 @@ class Story:
 
     def shown(self, columns: int = 80, lines: int = 24, *, signs: bool = True) -> str:
         return text(self.board, columns, lines, self.clock, signs=signs)
+
+
+def printed(lines: Iterable[Text], *, colored: bool) -> list[str]:
+    """Lines as the terminal gets them; none is broken."""
+    file = io.StringIO()
+    out = console(file, colored=colored)
+    for line in lines:
+        out.print(line, soft_wrap=True)
+    return file.getvalue().splitlines()
 
 
 def text(board: Board, columns: int, lines: int, clock: Clock, *, signs: bool = True) -> str:
@@ -362,16 +372,27 @@ class Screen(io.StringIO):
         self.screen = pyte.Screen(columns, lines)
         self.stream = pyte.Stream(self.screen)
         self.writes: list[str] = []
+        self.lock = threading.Lock()
         self.drawn = threading.Semaphore(0)
 
     def write(self, text: str) -> int:
-        self.writes.append(text)
-        self.stream.feed(text.replace("\n", "\r\n"))  # as a terminal's driver does
+        with self.lock:
+            self.writes.append(text)
+            self.stream.feed(text.replace("\n", "\r\n"))  # as a terminal's driver does
         self.drawn.release()
         return len(text)
 
     def size(self) -> tuple[int, int]:
         return self.columns, self.lines
+
+    def narrow(self, columns: int) -> None:
+        """Become narrower, and break the lines that are too long now, as terminals do."""
+        with self.lock:
+            self.columns = columns
+            shown = self.shown[: self.screen.cursor.y + 1]
+            self.screen.reset()
+            self.screen.resize(self.lines, columns)
+            self.stream.feed("\r\n".join(shown))
 
     @property
     def shown(self) -> list[str]:
@@ -454,17 +475,33 @@ def test_no_line_above_the_table_is_lost_or_told_twice() -> None:
     ]
 
 
-def test_a_terminal_that_becomes_narrower_is_left_clean() -> None:
+@pytest.mark.parametrize("columns", [21, 23, 26, 40])
+def test_a_terminal_that_becomes_narrower_is_left_clean(columns: int) -> None:
     """It breaks lines that were too long for it, so more of them have to go than were drawn."""
     screen = Screen(80, 24)
     terminal = TerminalTable(screen, Clock().now, colored=False, size=screen.size)
     terminal.start()
     terminal(started())
     screen.drawn.acquire()
-    screen.columns = 20
-    screen.drawn.acquire()  # without anything new to tell
+    screen.narrow(columns)
+    terminal(events.Warned(message="mind"))
+    terminal(ENDED)
     terminal.close()
-    assert screen.writes[1].startswith("\033[4A\r\033[K\n")  # the title's 26 letters are on two lines
+    title = "deployment 7: shop v42  0s"
+    title = title if len(title) < columns else f"{title[: columns - 2]}…"
+    assert [line for line in screen.shown if line] == ["! mind", title, "· web-0  not begun"]
+
+
+def test_a_terminal_that_becomes_narrower_is_drawn_again_without_an_event() -> None:
+    screen = Screen(80, 24)
+    terminal = TerminalTable(screen, Clock().now, colored=False, size=screen.size)
+    terminal.start()
+    terminal(started())
+    screen.drawn.acquire()
+    screen.narrow(20)
+    screen.drawn.acquire()
+    terminal.close()
+    assert sum("deployment" in line for line in screen.shown) == 1
 
 
 def test_nothing_is_drawn_before_a_deployment_begins() -> None:
