@@ -28,11 +28,13 @@ from ecsplan.apply.send import Ports, timestamp
 from ecsplan.aws.gateway import is_throttled
 from ecsplan.core import events
 from ecsplan.core.errors import StaleError, UnfinishedError, UsageError
-from ecsplan.core.model import Notify, Plan, Resource
+from ecsplan.core.model import Notify, Plan
+from ecsplan.core.spec import Spec
 from ecsplan.journal import Deployment, Journal, Outcome, unfinished
 from ecsplan.journal.find import history, journals, show
 from ecsplan.journal.writer import Writer
-from ecsplan.kinds.contract import Delta
+from ecsplan.kinds import resource_of
+from ecsplan.kinds.contract import Delta, Resource
 from ecsplan.plan import rollback
 from ecsplan.plan.compile import compile_spec, notifications, warnings_of
 from ecsplan.plan.diff import diff, without_impossible
@@ -44,7 +46,6 @@ from ecsplan.plan.steps import cautions, plan_of, rolling
 from ecsplan.redact import cleaned, hiding, mask_plan, scrub, secrets_in, secrets_of
 from ecsplan.render.text import plan_text
 from ecsplan.site import Site, connect, journal_root
-from ecsplan.spec.load import Spec
 from ecsplan.spec.load import load as _load
 
 __all__ = [
@@ -300,11 +301,11 @@ def _left(left: Deployment) -> str:
 def _check_fresh(site: Site, plan: Plan) -> list[str]:
     """Read the same things again: if one has moved, nothing of the plan is carried out. What a person should know all
     the same, a sentence each."""
-    resources = [change.resource for change in plan.changes]
+    resources = [resource_of(change) for change in plan.changes]
     lives = read(site.gateway.reader(), resources)
     if error := stale(plan, resources, lives):
         raise error
-    return rolling(plan.steps, lives)
+    return rolling(plan.steps, resources, lives)
 
 
 # --- reading ---

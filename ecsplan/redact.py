@@ -18,11 +18,12 @@ import msgspec
 from msgspec import Struct
 
 from ecsplan.core import events
-from ecsplan.core.model import Address, Call, Change, Doc, FieldChange, Plan, Resource, Step
+from ecsplan.core.model import Address, Call, Change, Doc, FieldChange, Plan, Step
 from ecsplan.core.normalize import Keyed, Rule, Secret
 from ecsplan.core.ports import Answer, Reader
 from ecsplan.core.text import CHANGED, SENSITIVE
 from ecsplan.kinds import kind_of
+from ecsplan.kinds.contract import Resource
 
 SAID = ("note", "message", "error", "reason", "newest", "text", "diagnosis")  # fields of events that hold what AWS said
 SHORTEST_LINE = 7  # characters of a line of a secret that are secret by themselves
@@ -54,17 +55,21 @@ def _says_secret(text: str) -> bool:
 
 def mask_doc(address: Address, doc: Any) -> Any:
     """A copy of a request or document of this address's kind, with secret values as `(sensitive)`."""
-    return _masked(doc, secret_maps(kind_of(address).rules))
+    return _masked(doc, secret_maps(_rules(address)))
 
 
 @lru_cache(maxsize=16)
+def _rules(address: Address) -> tuple[Rule, ...]:
+    return kind_of(address).document.rules
+
+
 def secret_maps(rules: tuple[Rule, ...]) -> frozenset[str]:
     return frozenset(rule.path.rpartition(".")[2] for rule in rules if isinstance(rule, Secret))
 
 
 def mask_field(address: Address, change: FieldChange) -> FieldChange:
     """The same difference, with secret values masked; that they differ is still told."""
-    if _secret_path(kind_of(address).rules, change.path):
+    if _secret_path(_rules(address), change.path):
         hidden: Callable[[Any], Any] = lambda _value: SENSITIVE  # noqa: E731
     else:
         hidden = _masked

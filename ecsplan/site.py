@@ -15,10 +15,10 @@ from ecsplan.aws.gateway import Gateway
 from ecsplan.core.clock import Clock, SystemClock
 from ecsplan.core.errors import EcsplanError, UsageError
 from ecsplan.core.model import Identity
+from ecsplan.core.spec import Spec
 from ecsplan.journal import Journal
 from ecsplan.journal.lock import Origin
 from ecsplan.spec.checks import plain_name
-from ecsplan.spec.load import Spec
 
 DEFAULT_FOLDER = ".ecsplan"
 

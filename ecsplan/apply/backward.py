@@ -15,7 +15,7 @@ from ecsplan.apply.wait import WaitFailed, poll
 from ecsplan.core.errors import AwsError, RefusedError
 from ecsplan.core.model import Call, Irreversible, Phase, Step, refs_in
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.contract import Progress, Tracked
+from ecsplan.kinds.contract import Progress, Reverting, Tracked
 
 if TYPE_CHECKING:
     from ecsplan.apply.engine import Run
@@ -26,11 +26,11 @@ ROUNDS = 4
 
 def find_superseded(run: Run) -> None:
     """What somebody else has deployed since is not to be put back; raises UnseenError where that cannot be seen."""
-    done = [step for step in run.done if step.index in run.made and kind_of(step.address).watch]
+    done = [step for step in run.done if step.index in run.made and kind_of(step.address).track]
     waiting = [run.carry_out(step) for step in done if isinstance(step.undo, Call)]
     try:
         seen = poll(waiting, run.ports.ask, run.ports.emit)
-        taken = {one.address for one in waiting if one.step.index in seen and seen[one.step.index].progress.taken}
+        taken = {one.address for one in waiting if one.step.index in seen and seen[one.step.index].progress.superseded}
         ours = {one.address for one in waiting if one.address in taken and _is_our_own(run, one.step)}
     except AwsError as error:
         raise UnknownState(f"who changed what since could not be seen: {error.message}", hint=error.hint) from error
@@ -43,7 +43,8 @@ def _is_our_own(run: Run, step: Step) -> bool:
     """Is it an undo of ours, of which nobody saw the end, that has changed it since?"""
     if step.index not in run.memory.undoing or not isinstance(step.undo, Call):
         return False
-    return kind_of(step.address).reconcile(run.ports.ask, step, run.with_outputs(step.undo)) is not None
+    recover = kind_of(step.address).calls.recover
+    return recover(run.ports.ask, step, run.with_outputs(step.undo)) is not None
 
 
 def undo(run: Run) -> None:
@@ -86,7 +87,7 @@ def _put_back(run: Run, step: Step) -> list[Tracked]:
     if (call := _undo_call(run, step)) is None:
         return []
     made = run.made.get(step.index, {})
-    done = Tracked(address=step.address, step=step, call=run.call_of(step), outputs=made)
+    done = Tracked(kind=kind_of(step.address), step=step, call=run.call_of(step), outputs=made)
     return take_back(run, done, call, undo=True)
 
 
@@ -95,7 +96,7 @@ def earlier_undos(run: Run, phase: Phase) -> list[Tracked]:
     undone, before = run.memory.undone, run.memory.before
     return [
         Tracked(
-            address=step.address,
+            kind=kind_of(step.address),
             step=step,
             call=run.with_outputs(step.undo),
             outputs=undone[step.index],
@@ -121,8 +122,8 @@ def _undo_call(run: Run, step: Step) -> Call | None:
 def take_back(run: Run, one: Tracked, call: Call, *, undo: bool, again: bool = False) -> list[Tracked]:
     """Take back what is waited for, by `call` or by what AWS itself can do; what to wait for then. `again`: it has been
     taken back already, and only what is left is to be."""
-    kind, step = kind_of(one.address), one.step
-    way = kind.way_back(run.ports.ask, one, call)
+    revert, step = one.kind.revert, one.step
+    way = revert.plan(run.ports.ask, one, call) if revert else Reverting(call=call)
     if way.call is None:
         if again:
             return []
@@ -133,7 +134,7 @@ def take_back(run: Run, one: Tracked, call: Call, *, undo: bool, again: bool = F
         outputs = _sent(run, step, way.call, call, undo=undo)
     if not undo:
         run.remember(step, outputs)
-    return [Tracked(address=one.address, step=step, call=call, outputs=outputs, before=one.outputs)]
+    return [Tracked(kind=one.kind, step=step, call=call, outputs=outputs, before=one.outputs)]
 
 
 def _sent(run: Run, step: Step, way: Call, call: Call, *, undo: bool) -> dict[str, str]:
@@ -154,7 +155,7 @@ def wait_reverting(run: Run, waiting: Sequence[Tracked], *, undo: bool, to_the_e
         again, rest = [], []
         try:
             run.until(waiting, to_the_end=to_the_end)
-            again = [one for one in waiting if kind_of(one.address).goes_back(one.outputs)]
+            again = [one for one in waiting if _is_reverting(one)]
         except WaitFailed as lost:
             if final := [pair for pair in lost.failed if not _may_go_on(*pair)]:
                 raise WaitFailed(final, lost.late) from lost
@@ -167,4 +168,8 @@ def wait_reverting(run: Run, waiting: Sequence[Tracked], *, undo: bool, to_the_e
 
 
 def _may_go_on(one: Tracked, progress: Progress) -> bool:
-    return kind_of(one.address).goes_back(one.outputs) and not progress.taken
+    return _is_reverting(one) and not progress.superseded
+
+
+def _is_reverting(one: Tracked) -> bool:
+    return one.kind.revert is not None and one.kind.revert.is_reverting(one.outputs)

@@ -9,7 +9,6 @@ from ecsplan.apply.send import Ports
 from ecsplan.core import events
 from ecsplan.core.diagnosis import Diagnosis, joined, shortened
 from ecsplan.core.model import Address
-from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Progress, Tracked
 from ecsplan.redact import SecretCollectingReader, clean_all, scrub
 
@@ -36,7 +35,7 @@ def diagnosed(failed: Sequence[tuple[Tracked, Progress]], ports: Ports) -> Itera
 
 def _found(ports: Ports, one: Tracked, progress: Progress) -> Diagnosis | None:
     ask = SecretCollectingReader(ports.ask)
-    found = kind_of(one.address).diagnose(ask, one, progress)
+    found = one.kind.track.diagnose(ask, one, progress) if one.kind.track else None
     if found is None:
         return None
     secrets = ask.secrets()

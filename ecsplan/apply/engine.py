@@ -196,8 +196,9 @@ class Run:
 
     def carry_out(self, step: Step) -> Tracked:
         """Send the step's call, unless it was sent before this deployment was resumed."""
-        call, earlier = self.call_of(step), kind_of(step.address).reverts(step.expect)
-        one = Tracked(address=step.address, step=step, call=call, outputs=earlier or {})
+        call, kind = self.call_of(step), kind_of(step.address)
+        earlier = kind.revert.started_by(step.expect) if kind.revert else None
+        one = Tracked(kind=kind, step=step, call=call, outputs=earlier or {})
         if step.index in self.made:
             return dataclasses.replace(one, outputs=self.made[step.index], before=earlier or {}, old=True)
         if earlier is not None:
@@ -214,9 +215,9 @@ class Run:
 
     def call_of(self, step: Step) -> Call:
         """The step's call with everything filled in: outputs of earlier steps, its token, and its mark."""
-        call, kind, own = self.with_outputs(step.call), kind_of(step.address), self._token(step)
-        marked = {kind.mark: f"ecsplan-{own[:28]}"} if kind.mark else {}  # 36 characters, which ECS has always taken
-        token = {kind.token: own} if kind.token else {}
+        call, calls, own = self.with_outputs(step.call), kind_of(step.address).calls, self._token(step)
+        marked = {calls.marker: f"ecsplan-{own[:28]}"} if calls.marker else {}
+        token = {calls.token: own} if calls.token else {}
         return msgspec.structs.replace(call, params={**marked, **call.params, **token})
 
     def _retire(self, steps: Sequence[Step]) -> None:
@@ -274,12 +275,12 @@ class Run:
                 raise
             raise UnknownState(f"how it goes could not be seen: {error.message}", hint=error.hint) from error
         except WaitFailed as lost:
-            if all(progress.forgotten and one.step.index not in self.memory.failed for one, progress in lost.failed):
+            if all(progress.unknown and one.step.index not in self.memory.failed for one, progress in lost.failed):
                 raise EvidenceExpired(lost.notes, [one.step for one, _ in lost.failed]) from lost
             self.diagnoses |= diagnosed(lost.failed, self.ports)
             for one, progress in lost.failed:
                 self.sender.fail(one.step, StepError(progress.note), undo=False)
-                if progress.taken:
+                if progress.superseded:
                     self.taken.add(one.address)
             for one in lost.late:
                 self.abandon(one, f"{one.address} did not end in time")
@@ -316,7 +317,7 @@ class Run:
     def abandon(self, one: Tracked, why: str) -> None:
         """Stop what has failed and still runs; journaled as the step's undo, which it is as far as there can be one."""
         refused: dict[str, None] = {}
-        for call in kind_of(one.address).abandon(one, why):
+        for call in one.kind.track.stop(one, why) if one.kind.track else ():
             try:
                 self.send(one.step, call, undo=True)
             except (AwsError, RefusedError) as error:

@@ -12,6 +12,7 @@ from ecsplan.apply.state import EvidenceExpired, UnknownState
 from ecsplan.apply.wait import poll
 from ecsplan.core.errors import AwsError, RefusedError
 from ecsplan.core.model import Address, Step
+from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Tracked
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ def _started(run: Run, group: Sequence[Step]) -> list[Tracked]:
                 run.sender.fail(one.step, StepError(STOPPED), undo=False)
             if isinstance(error, RefusedError) and error.outputs:
                 run.made[step.index] = error.outputs
-                started.append(Tracked(address=step.address, step=step, call=run.call_of(step), outputs=error.outputs))
+                started.append(
+                    Tracked(kind=kind_of(step.address), step=step, call=run.call_of(step), outputs=error.outputs)
+                )
             for one in started:
                 run.abandon(one, f"not all tasks of {one.address} could be started")
             raise

@@ -18,7 +18,6 @@ from ecsplan.core.clock import Clock
 from ecsplan.core.errors import AwsError, EcsplanError
 from ecsplan.core.model import Address, Call, Doc
 from ecsplan.core.ports import Answer, Reader
-from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Stream, Tracked
 
 # GetLogEvents has 25 requests a second for everybody in an account and region (CloudWatch Logs quotas).
@@ -75,7 +74,8 @@ class Follower:
     def heard(self, seen: Observation) -> None:
         """After a look at one of those waited for: what is new in its streams, by one request each, more where pages
         are full."""
-        for stream in kind_of(seen.one.address).streams(seen.one, seen.documents):
+        track = seen.one.kind.track
+        for stream in track.streams(seen.one, seen.documents) if track else ():
             self._learn(seen.one, stream)
         mine = [one for one in self._open.values() if one.step == seen.one.step.index]
         while mine:

@@ -42,8 +42,8 @@ def go_on(deployment: Deployment, ports: Ports, options: Options) -> Result:
 def _paused(run: Run) -> list[tuple[Step, Pause]]:
     """What waits for somebody: rollouts of the steps, and of those that put them back."""
     waiting: Sequence[Tracked] = [
-        *(run.carry_out(step) for step in run.plan.steps if step.index in run.made and kind_of(step.address).resolve),
-        *(one for phase in Phase for one in earlier_undos(run, phase) if kind_of(one.address).resolve),
+        *(run.carry_out(step) for step in run.plan.steps if step.index in run.made and kind_of(step.address).revert),
+        *(one for phase in Phase for one in earlier_undos(run, phase) if one.kind.revert),
     ]
     for _ in range(LOOKS):
         try:
@@ -56,9 +56,9 @@ def _paused(run: Run) -> list[tuple[Step, Pause]]:
         if found := [(one.one.step, one.progress.pause) for one in shown if one.progress.pause]:
             return found
         waiting = [
-            dataclasses.replace(one.one, outputs={**one.one.outputs, **one.progress.learned})
+            dataclasses.replace(one.one, outputs={**one.one.outputs, **one.progress.outputs}, state=one.progress.state)
             for one in shown
-            if one.progress.learned and not one.progress.done
+            if not one.progress.done and (one.progress.outputs or one.progress.state != one.one.state)
         ]
         if not waiting:
             break
@@ -72,10 +72,10 @@ def _answer(run: Run, paused: Sequence[tuple[Step, Pause]]) -> None:
     for step, pause in paused:
         if run.ports.stop.is_set():
             raise Interrupted
-        resolve = kind_of(step.address).resolve
-        assert resolve is not None
+        revert = kind_of(step.address).revert
+        assert revert is not None
         try:
-            run.sender.aside(step, resolve(pause, True))
+            run.sender.aside(step, revert.resolve_pause(pause, True))
         except AwsError as error:
             run.sender.warn(f"{step.address}: {run.ports.clean(error.message)}")
             continue

@@ -118,7 +118,7 @@ class Sender:
             again: AwsError | None = None
             try:
                 answer = self.ports.do(call)
-                return answer, kind.accept(step, call, answer)
+                return answer, kind.calls.accept(step, call, answer)
             except RefusedError as error:
                 sent.may_have_acted |= error.outputs is None or bool(error.outputs)  # what did not fail was carried out
                 if last or not isinstance(error.again, Call):
@@ -142,7 +142,7 @@ class Sender:
     def _found(self, step: Step, call: Call, error: AwsError) -> Mapping[str, str] | None:
         """The outputs of a call whose answer was lost, if AWS shows that it was carried out."""
         try:
-            return kind_of(step.address).reconcile(self.ports.ask, step, call)
+            return kind_of(step.address).calls.recover(self.ports.ask, step, call)
         except AwsError as unseen:
             raise error from unseen  # still nobody knows
 

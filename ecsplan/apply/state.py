@@ -96,9 +96,9 @@ def _epoch(at: str) -> float:
 def look_up(step: Step, call: Call, begun: float, sender: Sender) -> dict[str, str] | None:
     """The outputs of a call that was begun at that time, journaled, if AWS shows that it was carried out. None if it
     was certainly not; raises UnseenError where nobody can tell."""
-    kind, ports = kind_of(step.address), sender.ports
+    calls, ports = kind_of(step.address).calls, sender.ports
     try:
-        found = kind.reconcile(ports.ask, step, call)
+        found = calls.recover(ports.ask, step, call)
     except AwsError as error:
         raise UnknownState(
             f"whether {step.address} was carried out could not be looked up: {error.message}",
@@ -112,10 +112,10 @@ def look_up(step: Step, call: Call, begun: float, sender: Sender) -> dict[str, s
         ports.told(step, call, {})
         return dict(found)
     age = ports.clock.now() - begun
-    if kind.kept is not None and not -SKEW <= age <= kind.kept:
+    if calls.evidence is not None and not -SKEW <= age <= calls.evidence:
         raise UnknownState(
             f"{step.address} was begun {_ago(age)} and nobody saw its end; AWS shows nothing of it, "
-            f"but after {kind.kept // 60} minutes that does not prove that it never ran",
+            f"but after {calls.evidence // 60} minutes that does not prove that it never ran",
             state="It was not run again.",
             hint=DECIDE,
         )

@@ -13,11 +13,11 @@ from typing import TypeAlias
 from ecsplan.aws.pacing import poll_interval
 from ecsplan.core import events
 from ecsplan.core.clock import Clock
-from ecsplan.core.diagnosis import Verdict
+from ecsplan.core.diagnosis import Status
 from ecsplan.core.errors import AwsError, EcsplanError
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.ports import Reader
-from ecsplan.kinds import by_kind, kind_of
+from ecsplan.kinds import by_kind
 from ecsplan.kinds.contract import Progress, Tracked
 
 GO_ON = "Let it go on with `ecsplan continue`, or go back with `ecsplan rollback`."
@@ -102,7 +102,7 @@ def wait_for(
     A look that AWS does not answer (throttled, connection lost) is no failure: the next one will tell.
     """
     started, pause = clock.now(), FIRST_PAUSE
-    pending = {one.step.index: one for one in waiting if kind_of(one.address).watch is not None}
+    pending = {one.step.index: one for one in waiting if one.kind.track is not None}
     failed: list[tuple[Tracked, Progress]] = []
     while pending and not stop.is_set():
         elapsed = clock.now() - started
@@ -133,8 +133,8 @@ def wait_for(
 
 def _looks(waiting: Iterable[Tracked]) -> list[Call]:
     """What one look at all of them asks for."""
-    groups = by_kind(list(waiting), lambda one: one.address)
-    return [poll.call for kind, group in groups if kind.watch for poll in kind.watch(group)]
+    groups = by_kind(list(waiting), lambda one: one.kind)
+    return [poll.call for kind, group in groups if kind.track for poll in kind.track.polls(group)]
 
 
 def _progressed(one: Tracked, progress: Progress, elapsed: float) -> events.Progressed:
@@ -144,7 +144,7 @@ def _progressed(one: Tracked, progress: Progress, elapsed: float) -> events.Prog
         done=progress.done,
         ok=progress.ok,
         elapsed=round(elapsed, 3),
-        verdict=progress.judged.value,
+        verdict=progress.status.value,
         tally=progress.tally,
         stage=progress.stage,
         traffic=progress.traffic,
@@ -155,16 +155,17 @@ def _progressed(one: Tracked, progress: Progress, elapsed: float) -> events.Prog
 
 
 def _with_learned(shown: Observation) -> Tracked:
-    if not shown.progress.learned:
+    progress = shown.progress
+    if not progress.outputs and progress.state is None:
         return shown.one
-    return dataclasses.replace(shown.one, outputs={**shown.one.outputs, **shown.progress.learned})
+    return dataclasses.replace(shown.one, outputs={**shown.one.outputs, **progress.outputs}, state=progress.state)
 
 
 def poll(waiting: Sequence[Tracked], ask: Reader, emit: events.Listener) -> dict[int, Observation]:
     """By the step's index, each that could be seen."""
     result: dict[int, Observation] = {}
-    for kind, group in by_kind(waiting, lambda one: one.address):
-        looks = kind.watch(group) if kind.watch else ()
+    for kind, group in by_kind(waiting, lambda one: one.kind):
+        looks = kind.track.polls(group) if kind.track else ()
         try:
             answers = ask.fetch([poll.call for poll in looks])
         except AwsError as error:
@@ -189,7 +190,7 @@ def poll(waiting: Sequence[Tracked], ask: Reader, emit: events.Listener) -> dict
         for one in group:
             documents = seen[one.step.index]
             if documents is not None:
-                progress = kind.progress(one, documents)
+                progress = kind.track.judge(one, documents) if kind.track else Progress(done=True)
                 result[one.step.index] = Observation(one=one, progress=progress, documents=tuple(documents))
     return result
 
@@ -198,7 +199,7 @@ def _limit(one: Tracked, timeout: int | None) -> int:
     if timeout is not None:
         return timeout
     declared = one.step.settings.timeout
-    return declared if declared is not None else kind_of(one.address).timeout
+    return declared if declared is not None else one.kind.track.timeout if one.kind.track else 0
 
 
 def _give_up(
@@ -212,12 +213,12 @@ def _give_up(
     """Something that had to end in time has failed, as others have `before`; a rollout that has not ended is only not
     finished."""
     over = [
-        (one, dataclasses.replace(last, done=True, ok=False, note=_lateness(limit, last), verdict=Verdict.TIMED_OUT))
+        (one, dataclasses.replace(last, done=True, ok=False, note=_lateness(limit, last), stated=Status.TIMED_OUT))
         for one, last in late
     ]
     for one, progress in over:
         emit(_progressed(one, progress, elapsed))
-    failed = [(one, progress) for one, progress in over if kind_of(one.address).late_is_failure]
+    failed = [(one, progress) for one, progress in over if one.kind.track and one.kind.track.late_is_failure]
     if failed:
         raise WaitFailed([*before, *failed], [one for one, _ in failed])
     message = "; ".join(f"{one.address}: {progress.note}" for one, progress in over)

@@ -10,12 +10,12 @@ import msgspec
 from ecsplan.cli.options import JSON_OR_TEXT, CliOptions, app_name, pass_options
 from ecsplan.cli.streams import fit, screen
 from ecsplan.core.errors import Exit, UsageError
+from ecsplan.core.spec import Spec
 from ecsplan.journal import Journal, find
 from ecsplan.plan.compile import compile_spec, requests, warnings_of
 from ecsplan.redact import mask_plan, mask_requests
 from ecsplan.render.json import deployment_json, dumps, history_json
 from ecsplan.render.text import deployment_text, history_text
-from ecsplan.spec.load import Spec
 
 
 @click.command()

@@ -13,9 +13,10 @@ import click
 from ecsplan.cli.streams import paint_for
 from ecsplan.core.clock import Clock
 from ecsplan.core.errors import UsageError
+from ecsplan.core.spec import Spec
 from ecsplan.render.paint import Paint
 from ecsplan.site import Site, connect, journal_root
-from ecsplan.spec.load import Spec, load, parse_duration
+from ecsplan.spec.load import load, parse_duration
 
 DEFAULT_FILE = "ecsplan.toml"
 

@@ -22,7 +22,7 @@ _CHANGING = re.compile(
 )
 
 
-class Verdict(Enum):
+class Status(Enum):
     """What has become of something that takes time. The value is the word in events and in the journal."""
 
     UNDER_WAY = "under way"

@@ -98,50 +98,6 @@ class Settings(Value, frozen=True, kw_only=True):
     redeploy: bool = False
 
 
-class Resource(Value, frozen=True, kw_only=True):
-    """Something declared: the request that makes it, and the task of the spec that it belongs to."""
-
-    address: Address
-    task: str
-    doc: Doc
-    settings: Settings = Settings()
-    facts: Doc = {}
-    """what the kind's own steps need to know of the rest of the spec"""
-    optional: bool = False
-    """left out, with a warning, where it cannot be carried out: what a rollback would put back may be gone"""
-    keep: int | None = None
-    """task definitions only: how many ACTIVE revisions to leave; None leaves all"""
-    pinned: str = ""
-    """task definitions only: the revision (ARN) that a rollback goes back to"""
-    retire: tuple[str, ...] = ()
-    """task definitions only: revisions (ARNs) that a rollback deregisters, if nothing uses them"""
-
-
-class Candidate(Value, frozen=True, kw_only=True):
-    """Something live. `outputs` are what references to it are filled with; it is reusable where AWS would accept it."""
-
-    doc: Doc
-    outputs: dict[str, str]
-    reusable: bool = True
-    normal: Doc | None = None
-    """the document's normal form, where the kind has made it"""
-
-
-class Live(Value, frozen=True, kw_only=True):
-    """What AWS answered about one address.
-
-    `candidates`, best first, empty where there is nothing: an equal one is kept, else the first is what differences are
-    shown against. `wanted` is the document of a pinned revision, which stands for the declared one. `observed` is what
-    must not move between plan and apply. `facts` are what the kind's own steps need.
-    """
-
-    address: Address
-    candidates: tuple[Candidate, ...] = ()
-    wanted: Doc | None = None
-    observed: Any = None
-    facts: Doc = {}
-
-
 class FieldChange(Value, frozen=True, kw_only=True):
     """One difference, named by meaning (`containers.web.image`); None is absent. A value may hold a `Ref`."""
 
@@ -167,20 +123,6 @@ class Change(Value, frozen=True, kw_only=True):
     pinned: str = ""
     retire: tuple[str, ...] = ()
     note: str = ""
-
-    @property
-    def resource(self) -> Resource:
-        """The declared resource that this change came from, so that a saved plan can read the same things again."""
-        return Resource(
-            address=self.address,
-            task=self.task,
-            doc=self.after or {},
-            settings=self.settings,
-            facts=self.facts,
-            keep=self.keep,
-            pinned=self.pinned,
-            retire=self.retire,
-        )
 
 
 class Call(Value, tag_field="type", tag="call", frozen=True, kw_only=True):

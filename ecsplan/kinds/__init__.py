@@ -9,8 +9,8 @@ from pkgutil import iter_modules
 from typing import TypeVar
 
 from ecsplan.core.errors import PlanFileError
-from ecsplan.core.model import Address
-from ecsplan.kinds.contract import Kind
+from ecsplan.core.model import Address, Change, Plan
+from ecsplan.kinds.contract import Kind, Resource
 
 T = TypeVar("T")
 
@@ -19,24 +19,46 @@ T = TypeVar("T")
 def kinds() -> tuple[Kind, ...]:
     """All kinds, in reference order."""
     modules = (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__))
-    return tuple(sorted((m.KIND for m in modules if hasattr(m, "KIND")), key=lambda kind: (kind.rank, kind.name)))
+    return tuple(sorted((m.KIND for m in modules if hasattr(m, "KIND")), key=lambda kind: (kind.order, kind.name)))
 
 
-def by_kind(items: Iterable[T], address_of: Callable[[T], Address]) -> list[tuple[Kind, list[T]]]:
-    """What has addresses, in groups of one kind each, so that a kind can deal with all of its own at once."""
+def by_kind(items: Iterable[T], kind_of: Callable[[T], Kind]) -> list[tuple[Kind, list[T]]]:
+    """The items in groups of one kind each, so that a kind can deal with all of its own at once."""
     groups: dict[str, tuple[Kind, list[T]]] = {}
     for item in items:
-        kind = kind_of(address_of(item))
+        kind = kind_of(item)
         groups.setdefault(kind.name, (kind, []))[1].append(item)
     return list(groups.values())
 
 
 def kind_of(address: Address) -> Kind:
-    """The kind of an address; raises PlanFileError where no kind has that name (only a foreign file can say so)."""
+    """The kind of an address. Call it only where an address enters (a plan file, the journal); behind that, the kind is
+    carried. Raises PlanFileError where no kind has that name: only a foreign file can say so."""
     kind = _by_name().get(address.kind)
     if kind is None:
         raise PlanFileError(f"{address}: there is no kind of that name")
     return kind
+
+
+def kinds_of(plan: Plan) -> dict[Address, Kind]:
+    """The kind of every address of a plan; raises PlanFileError as `kind_of` does."""
+    addresses = [*(change.address for change in plan.changes), *(step.address for step in plan.steps)]
+    return {address: kind_of(address) for address in dict.fromkeys(addresses)}
+
+
+def resource_of(change: Change) -> Resource:
+    """The declared resource that a change came from, so that a saved plan can read the same things again."""
+    return Resource(
+        kind=kind_of(change.address),
+        address=change.address,
+        task=change.task,
+        doc=change.after or {},
+        settings=change.settings,
+        facts=change.facts,
+        keep=change.keep,
+        pinned=change.pinned,
+        retire=change.retire,
+    )
 
 
 @cache

@@ -1,71 +1,126 @@
-"""The contract of a kind: a sort of thing that ecsplan handles, as one frozen value in one file of this folder.
+"""The contract of a kind: a sort of thing that ecsplan deploys, as one frozen value in a package of this folder.
 
-A kind never imports botocore. It is given `reader`, which refuses every operation that does not read, and it answers
-with data: documents, differences, calls. Only the executor is given the means to write.
+A kind is cut into facets, one for each stage of the pipeline that uses it:
+
+    Document    what its documents look like, and what AWS does to them     plan/, redact, the checks of plan files
+    Declare     from the spec to resources                                  spec/, plan/compile
+    Compare     what is live, and what of it differs                        plan/read, diff, explain, rollback
+    Change      the steps of a difference, each with its undo               plan/diff, steps, file
+    Calls       what the answer to a call means                             apply/
+    Track       what takes time after the answer                            apply/wait, logs, diagnose
+    Revert      taking back what is still under way                         apply/revert, continue
+
+Write `Document`, `Declare`, `Change` and `Calls` first. A kind without `Compare` has no live state: it runs. Without
+`Track`, a step is done when its call is answered. Without `Revert`, the undo is all there is. A kind never imports
+botocore. It is given a `Reader`, which refuses every operation that does not read, and it returns data: documents,
+differences, calls. Only `apply/` is given the means to write.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
-from ecsplan.core.diagnosis import Diagnosis, Pause, Tally, Verdict
-from ecsplan.core.model import (
-    Action,
-    Address,
-    Call,
-    Candidate,
-    Change,
-    Doc,
-    FieldChange,
-    Live,
-    Phase,
-    Resource,
-    Settings,
-    Step,
-    Undo,
-    Value,
-)
-from ecsplan.core.normalize import Normalized, Rule, is_empty
+from ecsplan.core.diagnosis import Diagnosis, Pause, Status, Tally
+from ecsplan.core.documents import layered
+from ecsplan.core.model import Action, Address, Call, Doc, FieldChange, Phase, Settings, Step, Undo, Value
+from ecsplan.core.model import Change as Planned
+from ecsplan.core.normalize import Normalized, Rule
 from ecsplan.core.ports import Reader
-from ecsplan.spec.load import Task
+from ecsplan.core.spec import Task
 
+Outputs = Mapping[str, str]
+"""What a step makes, by name: `{"arn": …}`. References of other documents are filled with it."""
 NOTHING = Normalized({}, ())
 
 
+# --- values that the stages hand to a kind, and get from it ---
+
+
 class CompileScope(Value, frozen=True, kw_only=True):
-    """What a spec is compiled with, beside itself: the image tag, and whether services are to be redeployed without a
-    difference."""
+    """What a spec is compiled with: the image tag, and whether services are redeployed without a difference."""
 
     tag: str
     redeploy: bool = False
 
 
-class Delta(Value, frozen=True, kw_only=True):
-    """A change with what its steps are made from: what is declared, with every reference filled that is known by now
-    (`desired`), what is live (`found`, `before`), and the live document with the declared one laid over it (`wanted`,
-    `after`)."""
+class Resource(Value, frozen=True, kw_only=True):
+    """Something declared: the request that makes it, its kind, and the task of the spec that it belongs to."""
 
-    change: Change
+    kind: Kind
+    address: Address
+    task: str
+    doc: Doc
+    settings: Settings = Settings()
+    facts: Doc = msgspec.field(default_factory=dict)
+    """what the kind's own steps need to know of the rest of the spec"""
+    optional: bool = False
+    """left out, with a warning, where it cannot be carried out: what a rollback restores may be gone"""
+    keep: int | None = None
+    """task definitions only: how many ACTIVE revisions to leave; None leaves all"""
+    pinned: str = ""
+    """task definitions only: the revision (ARN) that a rollback goes back to"""
+    retire: tuple[str, ...] = ()
+    """task definitions only: revisions (ARNs) that a rollback deregisters, if nothing uses them"""
+
+
+class Candidate(Value, frozen=True, kw_only=True):
+    """Something live. `outputs` fill references to it. It is `reusable` if AWS would accept it."""
+
+    doc: Doc
+    outputs: dict[str, str]
+    reusable: bool = True
+    normal: Doc | None = None
+    """the document's normal form, where the kind has made it"""
+
+
+class Live(Value, frozen=True, kw_only=True):
+    """What AWS answered about one address.
+
+    `candidates`, best first, are empty where there is nothing: an equal one is kept, else differences are shown against
+    the first. `wanted` is the document of a pinned revision, which stands for the declared one. `observed` must not
+    move between plan and apply. `facts` are what the kind's own steps need.
+    """
+
+    address: Address
+    candidates: tuple[Candidate, ...] = ()
+    wanted: Doc | None = None
+    observed: object = None
+    rolling: bool = False
+    """an earlier deployment of it is still rolling out"""
+    in_use: tuple[str, ...] = ()
+    """revisions (ARNs) that still run although nothing declares them, such as those that are draining"""
+    facts: Doc = msgspec.field(default_factory=dict)
+
+
+class Delta(Value, frozen=True, kw_only=True):
+    """A change with what its steps are made from: what is declared, every reference filled that is known by now
+    (`declared`), what is live (`candidate`, `current`), and the live document with the declared one over it
+    (`merged`)."""
+
+    change: Planned
     resource: Resource
     live: Live
-    found: Candidate | None
-    desired: Doc
-    before: Normalized = NOTHING
-    after: Normalized = NOTHING
-    doubts: tuple[str, ...] = ()
-    """why what was found may not be quite what is declared although it is kept, a sentence each"""
+    candidate: Candidate | None
+    declared: Doc
+    current: Normalized = NOTHING
+    merged: Normalized = NOTHING
+    uncertainties: tuple[str, ...] = ()
+    """why what was found may differ from what is declared although it is kept, a sentence each"""
 
     @property
-    def wanted(self) -> Doc:
-        return self.after.doc
+    def kind(self) -> Kind:
+        return self.resource.kind
+
+    @property
+    def merged_doc(self) -> Doc:
+        return self.merged.doc
 
 
 class StepDraft(Value, frozen=True, kw_only=True):
-    """A step before the planner numbers it."""
+    """A step before it has a number."""
 
     phase: Phase
     action: Action
@@ -74,79 +129,89 @@ class StepDraft(Value, frozen=True, kw_only=True):
     changes: tuple[FieldChange, ...] = ()
     note: str = ""
     expect: Doc = msgspec.field(default_factory=dict)
-    """what the kind needs to judge the outcome; `previous` is the revision that this moves something from"""
+    """what the kind needs to judge the outcome, as `Change.expect` types it; `previous` is the revision that this moves
+    something from"""
     settings: Settings = Settings()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tracked:
-    """A step whose call was accepted and whose effect takes time. `call` is what was sent, `before` the outputs that
-    the address had until then, where this deployment made them."""
+    """A step whose call was accepted and whose effect takes time. `call` is what was sent. `before` holds the outputs
+    that the address had until then, where this deployment made them."""
 
-    address: Address
+    kind: Kind
     step: Step
     call: Call
-    outputs: Mapping[str, str]
-    before: Mapping[str, str] = field(default_factory=dict)
+    outputs: Outputs
+    before: Outputs = field(default_factory=dict)
     old: bool = False
     """sent before the deployment was resumed, perhaps long ago"""
+    state: object = None
+    """the kind's own, as the last poll has left it (`Progress.state`); it is not journaled"""
+
+    @property
+    def address(self) -> Address:
+        return self.step.address
 
 
 class Poll(Value, frozen=True, kw_only=True):
-    """One request that tells how some of those waited for are doing. One that is `optional` tells more, where AWS
-    answers it: without it the others tell enough."""
+    """A request that reports the progress of some tracked steps. An optional one adds detail; tracking works without
+    it."""
 
     call: Call
     steps: tuple[int, ...]
-    """the indexes of the steps that it tells of"""
+    """the indexes of the steps that it reports on"""
     optional: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """`note` is one line for people: the state while under way, the outcome when done, the reason when not ok. `taken`
-    where it failed because somebody else has changed it since: it is theirs, and not to be put back. `forgotten`
-    where it has ended, and AWS no longer tells how: neither ok nor failed."""
+    """The judgement of one poll. `note` is one line for people: the state while under way, the outcome when done, the
+    reason when not ok."""
 
     done: bool
     ok: bool = True
     note: str = ""
-    taken: bool = False
-    forgotten: bool = False
-    verdict: Verdict = Verdict.UNDER_WAY
-    """where it says no more than `done` and `ok` do, it may be left as it is: see `judged`"""
+    superseded: bool = False
+    """it failed because another deployment changed it since: it is not restored"""
+    unknown: bool = False
+    """it has ended, and AWS no longer shows how: neither ok nor failed"""
+    stated: Status | None = None
+    """its status, where `done` and `ok` do not say it all"""
     tally: Tally | None = None
     stage: str = ""
     traffic: float | None = None
     newest: str = ""
     pause: Pause | None = None
-    """it waits at a lifecycle hook, not done, and will for as long as nobody acts"""
-    learned: Mapping[str, str] = field(default_factory=dict)
-    """outputs that only this look has told; later looks find them among the outputs"""
+    """it waits at a lifecycle hook, not done, until someone acts"""
+    outputs: Outputs = field(default_factory=dict)
+    """outputs that only this poll has shown; later polls find them among those of `Tracked`"""
+    state: object = None
+    """the kind's own; the next poll finds it in `Tracked.state`"""
 
     @property
-    def judged(self) -> Verdict:
-        if self.verdict is not Verdict.UNDER_WAY:
-            return self.verdict
+    def status(self) -> Status:
+        if self.stated is not None:
+            return self.stated
         if self.pause is not None:
-            return Verdict.PAUSED
+            return Status.PAUSED
         if not self.done:
-            return Verdict.UNDER_WAY
-        return Verdict.SUCCEEDED if self.ok else Verdict.FORGOTTEN if self.forgotten else Verdict.FAILED
+            return Status.UNDER_WAY
+        return Status.SUCCEEDED if self.ok else Status.FORGOTTEN if self.unknown else Status.FAILED
 
 
 class Reverting(Value, frozen=True, kw_only=True):
-    """How to put back a step whose effect may still be under way. Without a `call` nothing is to be sent: it is on its
-    way back by itself, or there already, and `outputs` are what it is waited for with."""
+    """How to revert a step whose effect may still be under way. Without a `call`, AWS is already rolling back or has
+    finished; `outputs` identify what to wait for."""
 
     call: Call | None = None
-    outputs: Mapping[str, str] = {}
+    outputs: Outputs = msgspec.field(default_factory=dict)
 
 
 class Stream(Value, frozen=True, kw_only=True):
-    """Where a container of a task that is waited for writes its lines: a stream of CloudWatch Logs. `task` is the
-    task's id, `source` what people call the writer. `name` is "" where nothing tells it. `ended` is when the container
-    had stopped (epoch seconds; infinite where that is not told), None while it runs."""
+    """Where a container of a tracked task writes its lines: a stream of CloudWatch Logs. `task` is the task's id,
+    `source` what people call the writer. `name` is "" where it cannot be known. `ended` is when the container had
+    stopped (epoch seconds; infinite where AWS does not say), None while it runs."""
 
     task: str
     container: str
@@ -157,208 +222,171 @@ class Stream(Value, frozen=True, kw_only=True):
     ended: float | None = None
 
 
-def _nothing_read(reader: Reader, resources: Sequence[Resource]) -> tuple[Live, ...]:
-    return tuple(Live(address=resource.address) for resource in resources)
+# --- defaults of facets ---
 
 
-def _nothing_more(reader: Reader, lives: Sequence[Live], used: Mapping[Address, Sequence[str]]) -> tuple[Live, ...]:
+def as_read(reader: Reader, lives: Sequence[Live], used: Mapping[Address, Sequence[str]]) -> tuple[Live, ...]:
     return tuple(lives)
 
 
-def _as_declared(live: Doc, declared: Doc) -> Doc:
+def as_declared(live: Doc, declared: Doc) -> Doc:
     return declared
 
 
-def layered(newer: Any, older: Any, maps: Collection[str] = ()) -> Any:
-    """Two documents that put things back, as one: the older one's values win, also where it says that there was
-    none."""
-    if isinstance(newer, Mapping) and isinstance(older, Mapping):
-        return {
-            **newer,
-            **{k: v if k in maps else layered(newer.get(k), v, maps) for k, v in older.items()},
-        }
-    return older
+def whole(current: Normalized, merged: Normalized, declared: Doc) -> Doc:
+    return current.doc
 
 
-def _older(newer: Doc, older: Doc) -> Doc:
-    merged: Doc = layered(newer, older)
-    return merged
+def nothing_tolerated(live: Doc, merged: Doc, sent: Doc) -> tuple[Doc, tuple[str, ...]]:
+    return live, ()
 
 
-def _whole(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
-    return found.doc
-
-
-def _no_doubts(found: Doc, wanted: Doc, sent: Doc) -> tuple[Doc, tuple[str, ...]]:
-    return found, ()
-
-
-def _no_faults(resource: Resource, live: Live) -> tuple[str, ...]:
+def nothing(*_arguments: object) -> tuple[()]:
     return ()
 
 
-def _complete_already(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) -> tuple[Doc, str]:
-    return desired, ""
+def unnamed(call: Call) -> str:
+    return ""
 
 
-def _no_conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
-    return ()
+# --- the facets ---
 
 
-def _no_retirement(delta: Delta, used: frozenset[str]) -> tuple[StepDraft, ...]:
-    return ()
+class Document(Value, frozen=True, kw_only=True):
+    """What the documents of a kind look like."""
+
+    request: str
+    """the `service:operation` whose request they have the form of"""
+    rules: tuple[Rule, ...] = ()
+    """what AWS does to them, and where secrets stand in them (core/normalize)"""
+    required: frozenset[str] = frozenset()
+    """places that they always have: `Targets[].Id`"""
 
 
-def _at_once(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
-    return Progress(done=True)
+class Declare(Value, frozen=True, kw_only=True):
+    """From the spec to resources."""
+
+    compile: Callable[[Task, CompileScope], tuple[Resource, ...]]
+    """the resources that a task of the spec declares"""
+    combine: Callable[[Doc, Doc], Doc] | None = None
+    """the documents of one address that two tasks declare parts of, as one; None where an address has one declarer"""
 
 
-def _no_streams(waiting: Tracked, answers: Sequence[Doc]) -> tuple[Stream, ...]:
-    return ()
+class Compare(Value, frozen=True, kw_only=True):
+    """What is live, and what of it differs from what is declared."""
+
+    read: Callable[[Reader, Sequence[Resource]], tuple[Live, ...]]
+    """the live state of ALL resources of the kind at once, so that it can batch"""
+    read_used: Callable[[Reader, Sequence[Live], Mapping[Address, Sequence[str]]], tuple[Live, ...]] = as_read
+    """a second read after all kinds have read: which outputs of its addresses are in use elsewhere"""
+    merge: Callable[[Doc, Doc], Doc] = as_declared
+    """(live, declared): the live document with the declared one over it, which is what would be live afterwards"""
+    before: Callable[[Normalized, Normalized, Doc], Doc] = whole
+    """(current, merged, declared): the part of the live document that the change replaces; a rollback restores it"""
+    merge_before: Callable[[Doc, Doc], Doc] = layered
+    """(newer, older): two documents of `before` as one; the older deployment's values win"""
+    tolerate: Callable[[Doc, Doc, Doc], tuple[Doc, tuple[str, ...]]] = nothing_tolerated
+    """(live, merged, sent): the live document with assumptions in place of what AWS may have left out of its answer,
+    and a sentence on each. `sent` is the request that made it ({} if unknown). A difference that vanishes with them is
+    a warning."""
+    identity: Callable[[Doc], Doc] | None = None
+    """the document that names a resource and declares nothing of it; None where reading one needs more"""
+    revision_only: Callable[[Doc, frozenset[Address]], Doc] | None = None
+    """a declared document with nothing left but its identity and the revisions of these addresses"""
+    versioned: bool = False
+    """a difference makes a new one beside the old, and does not change the old one"""
 
 
-def _no_diagnosis(reader: Reader, waiting: Tracked, progress: Progress) -> Diagnosis | None:
-    return None
+class Change(Value, frozen=True, kw_only=True):
+    """The steps that make a difference, each with its undo."""
+
+    writes: frozenset[str]
+    """every `service:operation` that its steps and undos may name; a plan file with another is refused"""
+    steps: Callable[[Delta], tuple[StepDraft, ...]]
+    blockers: Callable[[Resource, Live], tuple[str, ...]] = nothing
+    """reasons why a difference cannot be carried out, a sentence each"""
+    conflicts: Callable[[Delta, Mapping[Address, Delta]], tuple[str, ...]] = nothing
+    """reasons why what will be live does not go with what the others will be, a sentence each"""
+    fill_in: Callable[[Resource, Doc, Mapping[Address, Delta]], tuple[Doc, str]] | None = None
+    """for a kind without live state: the declared document with what it leaves out and the others have, and a note"""
+    cleanup: Callable[[Delta, frozenset[str]], tuple[StepDraft, ...]] = nothing
+    """the calls that clean up after a deployment, given every revision (ARN) that is in use then"""
+    expect: type[Value] = Value
+    """the type of `StepDraft.expect` and of `Resource.facts`; all its members are optional"""
+    subject: Callable[[Call], str] = unnamed
+    """the name, in addresses of this kind, of what a call changes; "" where the call alone does not say"""
 
 
-def _as_planned(reader: Reader, waiting: Tracked, undo: Call) -> Reverting:
-    return Reverting(call=undo)
+class Calls(Value, frozen=True, kw_only=True):
+    """What the answer to a call means, and what to do without one."""
+
+    accept: Callable[[Step, Call, Doc], dict[str, str]]
+    """the outputs of an answer; raises RefusedError, because a 200 is not success"""
+    recover: Callable[[Reader, Step, Call], Outputs | None]
+    """was this call carried out although its answer was lost? its outputs, or None if it certainly was not"""
+    token: str = ""
+    """the parameter that makes a repeated call harmless; the engine fills it in"""
+    marker: str = ""
+    """the parameter by which `recover` finds what a step made; filled in where the spec declares none"""
+    evidence: int | None = None
+    """seconds for which AWS certainly shows what a call did, and takes the same token for the same call. After that,
+    not finding it proves nothing. None where it is shown for good."""
 
 
-def _not_known(reader: Reader, step: Step, call: Call) -> Mapping[str, str] | None:
-    return None
+class Track(Value, frozen=True, kw_only=True):
+    """What takes time after the answer to a call."""
+
+    polls: Callable[[Sequence[Tracked]], tuple[Poll, ...]]
+    """the requests that report on those tracked"""
+    judge: Callable[[Tracked, Sequence[Doc]], Progress]
+    """what their answers (in order) mean for one of them"""
+    streams: Callable[[Tracked, Sequence[Doc]], tuple[Stream, ...]] = nothing
+    """the log streams that it writes to, as far as these answers show"""
+    diagnose: Callable[[Reader, Tracked, Progress], Diagnosis | None] = lambda *_: None
+    """what a person would look up next about one that has failed"""
+    stop: Callable[[Tracked, str], tuple[Call, ...]] = nothing
+    """the calls that stop what is still under way although it has failed, given why, for people"""
+    timeout: int = 900
+    """seconds to wait, where neither spec nor command line sets it"""
+    late_is_failure: bool = False
+    """whether it has failed when the time is over, or is only not finished yet"""
+
+
+class Revert(Value, frozen=True, kw_only=True):
+    """Taking back what is still under way."""
+
+    plan: Callable[[Reader, Tracked, Call], Reverting]
+    """given its undo: by that, by what AWS itself can stop, or by nothing where AWS rolls back already"""
+    is_reverting: Callable[[Outputs], bool]
+    """do these outputs mean that AWS rolls back by itself, so that the rest must be restored afterwards?"""
+    started_by: Callable[[Doc], Outputs | None]
+    """by what a step expects: the outputs of the earlier step that it reverts while that may still be under way, as a
+    rollback does; None where it reverts none"""
+    resolve_pause: Callable[[Pause, bool], Call]
+    """the call that ends a pause: onwards, or back"""
 
 
 class Kind(Value, frozen=True, kw_only=True):
-    """A sort of thing that ecsplan handles. All functions are pure but for `reader`.
-
-    name            the first part of its addresses
-    rank            where its things stand in reference order: whoever is referred to comes first
-    rules           what AWS does to its documents (`normalize`)
-    writes          every `service:operation` that its steps and undos may name; a plan file with another is refused
-    shape           the `service:operation` whose request its documents have the form of
-    required        places that its documents always have (`Targets[].Id`)
-    expects         the types of what its steps expect and its resources tell (`StepDraft.expect`, `Resource.facts`)
-    compile         the declared resources of a task of the spec
-    read            what is live, for ALL its resources at once, so that it can batch
-    read_used       a second look, once all kinds have read: which outputs of its addresses others hold live
-    merge           the live document with the declared one over it: what would be live afterwards
-    before          the part of the live document that going from it to `wanted` replaces
-    older           two documents of `before` as one: the older deployment's values win
-    names           the document that names a resource and declares nothing of it
-    revision_only   a declared document with nothing left but its names and the revisions of these addresses
-    doubtful        the live document as if AWS had answered what nobody knows that it answers, and a sentence on each;
-                    given what is live, what is wanted, and the request that made what is live ({} if not known)
-                    such thing: where only that is left of a difference, it is a warning
-    plan_faults     reasons why a difference cannot be carried out, each a sentence
-    complete        of an ephemeral kind: the declared document with what it leaves out and the others tell, and a note
-    conflicts       reasons why what will be live does not go with what the others will be, each a sentence
-    steps           the calls that make a change, each with its undo
-    retire          the calls that clean up after a deployment, given every revision that is used then
-    accept          the outputs of an answer; raises RefusedError, because a 200 is not success
-    watch           which requests tell how those waited for are doing; None where there is nothing to wait for
-    progress        what their answers (in order) mean for one address
-    streams         which log streams those waited for write to, as far as the answers of a look tell
-    diagnose        what a person would look up next about one that has failed; what AWS does not answer is in `unseen`
-    way_back        how to put back a step whose effect may still be under way, given its undo: by that, by what AWS
-                    itself can stop, or by nothing where live state is on its way back already
-    goes_back       do these outputs of a way back stand for AWS going back by itself, so that there may be more to put
-                    back when it is there?
-    reverts         by what a step expects: the outputs of an earlier step that it takes back while that may still be
-                    under way, as a rollback does; None where it takes none back
-    resolve         the call that ends a pause: onwards, or back
-    reconcile       was this call carried out although nobody saw the answer? its outputs, or None
-    kept            seconds for which AWS certainly shows what a call did, and takes the same token for the same call;
-                    after that, not finding it proves nothing. None where it is shown for good
-    versioned       a difference makes a new one beside the old, and does not change the old one
-    ephemeral       it has no live state: it runs when something of its task is switched to another revision
-    token           the parameter that makes a repeated call harmless; the executor fills it in
-    mark            the parameter by which `reconcile` knows what a step made; filled in where the spec declares none
-    late_is_failure whether it has failed when the time is over, or is only not finished yet
-    abandon         the calls that stop what is still under way although it has failed, given why, for people
-    concerns        the name, in addresses of this kind, of what a call changes; "" where the call alone does not tell
-    join            the documents of one address that two tasks declare parts of, as one
-    timeout         seconds to wait for it, where neither spec nor command line says
-    """
+    """A sort of thing that ecsplan deploys. All functions are pure but for the `Reader` that some are given."""
 
     name: str
-    rank: int
-    rules: tuple[Rule, ...]
-    writes: frozenset[str]
-    compile: Callable[[Task, CompileScope], tuple[Resource, ...]]
-    steps: Callable[[Delta], tuple[StepDraft, ...]]
-    accept: Callable[[Step, Call, Doc], dict[str, str]]
-    shape: str = ""
-    required: frozenset[str] = frozenset()
-    expects: Mapping[str, type] = {}
-    read: Callable[[Reader, Sequence[Resource]], tuple[Live, ...]] = _nothing_read
-    read_used: Callable[[Reader, Sequence[Live], Mapping[Address, Sequence[str]]], tuple[Live, ...]] = _nothing_more
-    merge: Callable[[Doc, Doc], Doc] = _as_declared
-    before: Callable[[Normalized, Normalized, Doc], Doc] = _whole
-    older: Callable[[Doc, Doc], Doc] = _older
-    doubtful: Callable[[Doc, Doc, Doc], tuple[Doc, tuple[str, ...]]] = _no_doubts
-    names: Callable[[Doc], Doc] | None = None
-    revision_only: Callable[[Doc, frozenset[Address]], Doc] = lambda doc, _addresses: doc
-    plan_faults: Callable[[Resource, Live], tuple[str, ...]] = _no_faults
-    complete: Callable[[Resource, Doc, Mapping[Address, Delta]], tuple[Doc, str]] = _complete_already
-    conflicts: Callable[[Delta, Mapping[Address, Delta]], tuple[str, ...]] = _no_conflicts
-    retire: Callable[[Delta, frozenset[str]], tuple[StepDraft, ...]] = _no_retirement
-    watch: Callable[[Sequence[Tracked]], tuple[Poll, ...]] | None = None
-    progress: Callable[[Tracked, Sequence[Doc]], Progress] = _at_once
-    streams: Callable[[Tracked, Sequence[Doc]], tuple[Stream, ...]] = _no_streams
-    diagnose: Callable[[Reader, Tracked, Progress], Diagnosis | None] = _no_diagnosis
-    way_back: Callable[[Reader, Tracked, Call], Reverting] = _as_planned
-    goes_back: Callable[[Mapping[str, str]], bool] = lambda _outputs: False
-    reverts: Callable[[Doc], Mapping[str, str] | None] = lambda _expect: None
-    resolve: Callable[[Pause, bool], Call] | None = None
-    reconcile: Callable[[Reader, Step, Call], Mapping[str, str] | None] = _not_known
-    versioned: bool = False
-    ephemeral: bool = False
-    token: str = ""
-    mark: str = ""
-    kept: int | None = None
-    late_is_failure: bool = False
-    abandon: Callable[[Tracked, str], tuple[Call, ...]] = lambda _waiting, _why: ()
-    concerns: Callable[[Call], str] = lambda _call: ""
-    join: Callable[[Doc, Doc], Doc] | None = None
-    timeout: int = 900
+    """the first part of its addresses"""
+    order: int
+    """reference order: what is referred to comes first"""
+    document: Document
+    declare: Declare
+    compare: Compare | None = None
+    change: Change
+    calls: Calls
+    track: Track | None = None
+    revert: Revert | None = None
 
+    def __repr__(self) -> str:
+        return f"<kind {self.name}>"
 
-def overlay(live: Any, declared: Any, maps: Collection[str] = ()) -> Any:
-    """The live document with the declared one over it: structures field by field, everything else replaced, also the
-    members that are free-form maps (`maps`); None removes."""
-    if isinstance(live, Mapping) and isinstance(declared, Mapping):
-        over = {k: v if k in maps else overlay(live.get(k), v, maps) for k, v in declared.items()}
-        return {k: v for k, v in {**live, **over}.items() if v is not None}
-    return declared
-
-
-def without_none(value: Any) -> Any:
-    """The document without members that are None, which say that there was nothing."""
-    if isinstance(value, Mapping):
-        return {k: without_none(v) for k, v in value.items() if v is not None}
-    if isinstance(value, list | tuple):
-        return [without_none(item) for item in value]
-    return value
-
-
-def replaced(found: Doc, wanted: Doc, declared: Doc, raw: Doc, maps: Collection[str] = ()) -> Doc:
-    """The live values at the declared places where `wanted` differs from `found`; None where nothing is live.
-
-    `found` and `wanted` are normal documents, so that a default that AWS filled in is there to be put back; where `raw`
-    (the live document as AWS answered it) has the value, that is taken.
-    """
-    result: Doc = {}
-    for name, value in declared.items():
-        old, new = found.get(name), wanted.get(name)
-        as_answered = old if is_empty(raw.get(name)) else raw[name]
-        if name not in maps and isinstance(value, Mapping) and isinstance(old, Mapping) and isinstance(new, Mapping):
-            answered = as_answered if isinstance(as_answered, dict) else {}
-            if inner := replaced(dict(old), dict(new), dict(value), answered, maps):
-                result[name] = inner
-        elif old != new:
-            result[name] = as_answered
-    return result
+    @property
+    def versioned(self) -> bool:
+        return self.compare is not None and self.compare.versioned
 
 
 def short_arn(arn: object) -> str:

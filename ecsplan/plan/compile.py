@@ -10,13 +10,13 @@ import msgspec
 
 from ecsplan.aws.api import dotted, quoted
 from ecsplan.core.errors import UsageError
-from ecsplan.core.model import UNKNOWN, Address, Doc, Notify, Ref, Resource, mapped
-from ecsplan.kinds import kind_of, kinds
-from ecsplan.kinds.contract import CompileScope
+from ecsplan.core.model import UNKNOWN, Address, Doc, Notify, Ref, mapped
+from ecsplan.core.spec import Spec, Task
+from ecsplan.kinds import kinds
+from ecsplan.kinds.contract import CompileScope, Resource
 from ecsplan.redact import says_secret
 from ecsplan.spec import lint
 from ecsplan.spec.checks import DEFINITION, RUN
-from ecsplan.spec.load import Spec, Task
 
 PLACEHOLDER = "{image_tag}"
 # What may stand behind the colon of an image, or behind its @ (the OCI distribution specification's tags and digests).
@@ -40,16 +40,16 @@ def compile_spec(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resou
     that two tasks declare are joined, in the place of the first."""
     joined: dict[Address, Resource] = {}
     for resource in _parts(spec, tag, redeploy=redeploy):
-        first, join = joined.get(resource.address), kind_of(resource.address).join
-        if first is not None and join is not None:
-            resource = msgspec.structs.replace(first, doc=join(first.doc, resource.doc))  # noqa: PLW2901
+        first, combine = joined.get(resource.address), resource.kind.declare.combine
+        if first is not None and combine is not None:
+            resource = msgspec.structs.replace(first, doc=combine(first.doc, resource.doc))  # noqa: PLW2901
         joined[resource.address] = resource
     return tuple(joined.values())
 
 
 def _parts(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resource, ...]:
     scope = CompileScope(tag=check_tag(tag), redeploy=redeploy)
-    return tuple(resource for kind in kinds() for task in spec.tasks for resource in kind.compile(task, scope))
+    return tuple(resource for kind in kinds() for task in spec.tasks for resource in kind.declare.compile(task, scope))
 
 
 def warnings_of(spec: Spec, tag: str) -> tuple[str, ...]:

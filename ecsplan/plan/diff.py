@@ -8,41 +8,27 @@ from typing import Any
 import msgspec
 
 from ecsplan.core.errors import PlanningError
-from ecsplan.core.model import (
-    Action,
-    Address,
-    Candidate,
-    Change,
-    Doc,
-    FieldChange,
-    Live,
-    Ref,
-    Resource,
-    Value,
-    filled,
-    mapped,
-)
-from ecsplan.core.normalize import Normalized, pruned, view
-from ecsplan.kinds import kind_of
-from ecsplan.kinds.contract import Delta, Kind
+from ecsplan.core.model import Action, Address, Change, Doc, FieldChange, Ref, Value, filled, mapped
+from ecsplan.core.normalize import Normalized, Rule, pruned, view
+from ecsplan.kinds.contract import Candidate, Compare, Delta, Kind, Live, Resource
 from ecsplan.plan.read import referenced_values
 
 
 def without_impossible(
     resources: Sequence[Resource], lives: Mapping[Address, Live]
 ) -> tuple[tuple[Resource, ...], tuple[str, ...]]:
-    """The resources without what cannot be carried out and is optional, and why that is left out. Of what is there
-    all the same nothing is asked, but what it uses stays known."""
-    left, told = [], []
+    """Drops optional resources that cannot be changed, with the reasons. One that exists is kept as a read-only entry,
+    so that the revisions it uses are not deregistered."""
+    left, reasons = [], []
     for resource in resources:
-        kind, live = kind_of(resource.address), lives[resource.address]
-        faults = kind.plan_faults(resource, live) if resource.optional else ()
-        told += [f"left out: {fault}" for fault in faults]
+        change, compare, live = resource.kind.change, resource.kind.compare, lives[resource.address]
+        faults = change.blockers(resource, live) if resource.optional else ()
+        reasons += [f"left out: {fault}" for fault in faults]
         if not faults:
             left.append(resource)
-        elif live.candidates and kind.names is not None:
-            left.append(msgspec.structs.replace(resource, doc=kind.names(resource.doc)))
-    return tuple(left), tuple(told)
+        elif live.candidates and compare is not None and compare.identity is not None:
+            left.append(msgspec.structs.replace(resource, doc=compare.identity(resource.doc)))
+    return tuple(left), tuple(reasons)
 
 
 def diff(
@@ -58,25 +44,25 @@ def diff(
         fault
         for resource in resources
         if not resource.optional  # `without_impossible` has judged those
-        for fault in kind_of(resource.address).plan_faults(resource, lives[resource.address])
+        for fault in resource.kind.change.blockers(resource, lives[resource.address])
     ]
     if faults:
         raise PlanningError(faults)
     outputs: dict[Address, dict[str, str]] = {}
     switched: set[str] = set()
     # A rule can have targets of several tasks: what is switched is the task whose revision moves.
-    tasks = {resource.address: resource.task for resource in resources if kind_of(resource.address).versioned}
+    tasks = {resource.address: resource.task for resource in resources if resource.kind.versioned}
     deltas: dict[Address, Delta] = {}
     for resource in resources:
-        if kind_of(resource.address).ephemeral:
+        if resource.kind.compare is None:
             continue
-        delta = _delta(kind_of(resource.address), resource, lives[resource.address], outputs, sent or {})
+        delta = _delta(resource.kind, resource.kind.compare, resource, lives[resource.address], outputs, sent or {})
         deltas[resource.address] = delta
         if delta.change.action is Action.KEEP:
             outputs[resource.address] = delta.change.outputs
         switched |= {tasks.get(address, resource.task) for address in _switches(delta, outputs)}
     for resource in resources:
-        if kind_of(resource.address).ephemeral:
+        if resource.kind.compare is None:
             deltas[resource.address] = _run(resource, lives[resource.address], switched, outputs, deltas)
     # Of what is optional, `planner.cautions` tells it: half a way back is better than none.
     asked_for = [delta for delta in deltas.values() if not delta.resource.optional]
@@ -86,119 +72,123 @@ def diff(
 
 
 def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
-    """Why AWS would refuse this change although it would take it alone; of what is kept, nothing is asked."""
+    """Why AWS would reject this change together with the others. Unchanged resources are not checked."""
     if delta.change.action is Action.KEEP:
         return ()
-    return kind_of(delta.change.address).conflicts(delta, others)
+    return delta.kind.change.conflicts(delta, others)
 
 
 def _delta(
     kind: Kind,
+    compare: Compare,
     resource: Resource,
     live: Live,
     outputs: Mapping[Address, Mapping[str, str]],
     sent: Mapping[str, Doc],
 ) -> Delta:
-    desired = filled(live.wanted if live.wanted is not None else resource.doc, outputs)
-    found = live.candidates[0] if live.candidates else None
-    if found is None and not desired:  # nothing there, and nothing asked for
-        return Delta(change=_change(resource, Action.KEEP), resource=resource, live=live, found=None, desired={})
-    if found is None:
-        wanted = Normalized(kind.merge({}, desired), kind.rules)
-        fields = tuple(FieldChange(path=p, after=v) for p, v in _leaves(_declared_view(kind, wanted.doc)))
+    rules = kind.document.rules
+    declared = filled(live.wanted if live.wanted is not None else resource.doc, outputs)
+    first = live.candidates[0] if live.candidates else None
+    if first is None and not declared:  # nothing there, and nothing asked for
+        change = _change(resource, Action.KEEP)
+        return Delta(change=change, resource=resource, live=live, candidate=None, declared={})
+    if first is None:
+        merged = Normalized(compare.merge({}, declared), rules)
+        fields = tuple(FieldChange(path=p, after=v) for p, v in _leaves(_declared_view(kind, merged.doc)))
         change = _change(resource, Action.CREATE, after=resource.doc, fields=fields)
-        return Delta(change=change, resource=resource, live=live, found=None, desired=desired, after=wanted)
-    pairs = [Comparison.of(kind, candidate, desired) for candidate in live.candidates]
-    equal, doubts = _equal(kind, live, pairs, sent)
+        return Delta(change=change, resource=resource, live=live, candidate=None, declared=declared, merged=merged)
+    comparisons = [Comparison.of(compare, rules, candidate, declared) for candidate in live.candidates]
+    equal, uncertainties = _equal(kind, compare, live, comparisons, sent)
     if equal is not None:
-        return _kept(kind, resource, live, pairs[0], equal, desired, doubts)
-    base = pairs[0]
-    # What is in doubt is no line of the diff; a new version is made of all that is declared, and shows it.
-    shown, doubts = base.before, ()
+        return _kept(kind, compare, resource, live, comparisons[0], equal, declared, uncertainties)
+    base = comparisons[0]
+    # What is uncertain is no line of the diff; a new version is made of all that is declared, and shows it.
+    shown, uncertainties = base.current, ()
     if not kind.versioned:
-        assumed, doubts = kind.doubtful(base.before.doc, base.after.doc, {})
-        shown = Normalized(assumed, kind.rules) if doubts else shown
+        assumed, uncertainties = compare.tolerate(base.current.doc, base.merged.doc, {})
+        shown = Normalized(assumed, rules) if uncertainties else shown
     change = _change(
         resource,
         Action.CREATE if kind.versioned else Action.UPDATE,
-        before=kind.before(base.before, base.after, desired),
+        before=compare.before(base.current, base.merged, declared),
         after=resource.doc,
-        fields=_fields(kind, shown, base.after),
-        outputs=found.outputs,
+        fields=_fields(kind, shown, base.merged),
+        outputs=first.outputs,
     )
-    return _delta_of(change, resource, live, base, desired, doubts)
+    return _delta_of(change, resource, live, base, declared, uncertainties)
 
 
 class Comparison(Value, frozen=True, kw_only=True):
     """Something live, and what would be live instead: each brought to its normal form once at most."""
 
-    found: Candidate
-    before: Normalized
-    after: Normalized
+    candidate: Candidate
+    current: Normalized
+    merged: Normalized
 
     @classmethod
-    def of(cls, kind: Kind, found: Candidate, desired: Doc) -> Comparison:
+    def of(cls, compare: Compare, rules: tuple[Rule, ...], candidate: Candidate, declared: Doc) -> Comparison:
         return cls(
-            found=found,
-            before=Normalized(found.doc, kind.rules, found.normal),
-            after=Normalized(kind.merge(found.doc, desired), kind.rules),
+            candidate=candidate,
+            current=Normalized(candidate.doc, rules, candidate.normal),
+            merged=Normalized(compare.merge(candidate.doc, declared), rules),
         )
 
 
 def _delta_of(
-    change: Change, resource: Resource, live: Live, pair: Comparison, desired: Doc, doubts: tuple[str, ...]
+    change: Change, resource: Resource, live: Live, found: Comparison, declared: Doc, uncertainties: tuple[str, ...]
 ) -> Delta:
     return Delta(
         change=change,
         resource=resource,
         live=live,
-        found=pair.found,
-        desired=desired,
-        before=pair.before,
-        after=pair.after,
-        doubts=doubts,
+        candidate=found.candidate,
+        declared=declared,
+        current=found.current,
+        merged=found.merged,
+        uncertainties=uncertainties,
     )
 
 
 def _equal(
-    kind: Kind, live: Live, pairs: Sequence[Comparison], sent: Mapping[str, Doc]
+    kind: Kind, compare: Compare, live: Live, comparisons: Sequence[Comparison], sent: Mapping[str, Doc]
 ) -> tuple[Comparison | None, tuple[str, ...]]:
-    """The candidate that is as declared. Without one, what is in use counts as equal where it is so but for what AWS
-    may have dropped; never another candidate, so that nothing is moved to what is in doubt."""
-    for pair in pairs:
-        if pair.found.reusable and pair.after.normal == pair.before.normal:
-            return pair, ()
-    first = pairs[0]
-    if first.found.reusable and live.wanted is None:
-        registered = sent.get(first.found.outputs.get("arn", ""), {})
-        assumed, doubts = kind.doubtful(first.found.doc, first.after.doc, registered)
-        if doubts and first.after.normal == Normalized(assumed, kind.rules).normal:
-            return first, doubts
+    """The candidate that is as declared. Without one, the one in use counts as equal if it is so but for what AWS may
+    have dropped; never another candidate, so that nothing is moved to an uncertain one."""
+    for one in comparisons:
+        if one.candidate.reusable and one.merged.normal == one.current.normal:
+            return one, ()
+    first = comparisons[0]
+    if first.candidate.reusable and live.wanted is None:
+        registered = sent.get(first.candidate.outputs.get("arn", ""), {})
+        assumed, uncertainties = compare.tolerate(first.candidate.doc, first.merged.doc, registered)
+        if uncertainties and first.merged.normal == Normalized(assumed, kind.document.rules).normal:
+            return first, uncertainties
     return None, ()
 
 
 def _kept(
     kind: Kind,
+    compare: Compare,
     resource: Resource,
     live: Live,
     base: Comparison,
     equal: Comparison,
-    desired: Doc,
-    doubts: tuple[str, ...],
+    declared: Doc,
+    uncertainties: tuple[str, ...],
 ) -> Delta:
-    """Equal: kept. Where the equal one is not what is in use, the differences between those two are told."""
-    fields = _fields(kind, base.before, equal.before) if equal is not base else ()
+    """Equal: kept. Where the equal one is not the one in use, the differences between those two are shown."""
+    fields = _fields(kind, base.current, equal.current) if equal is not base else ()
     action = Action.UPDATE if resource.settings.redeploy else Action.KEEP
     change = _change(
         resource,
         action,
-        before=kind.before(equal.before, equal.before, desired) if action is Action.UPDATE else None,
+        before=compare.before(equal.current, equal.current, declared) if action is Action.UPDATE else None,
         after=resource.doc,
         fields=fields,
-        outputs=equal.found.outputs,
+        outputs=equal.candidate.outputs,
         note="redeploy" if action is Action.UPDATE else "",
     )
-    return _delta_of(change, resource, live, equal, desired, doubts)
+    return _delta_of(change, resource, live, equal, declared, uncertainties)
 
 
 def _run(
@@ -210,10 +200,12 @@ def _run(
 ) -> Delta:
     """Something without a live state: it runs when its task is switched to another revision, or always."""
     runs = resource.settings.when == "always" or resource.task in switched
-    desired, note = kind_of(resource.address).complete(resource, filled(resource.doc, outputs), others)
+    declared, note, fill_in = filled(resource.doc, outputs), "", resource.kind.change.fill_in
+    if fill_in is not None:
+        declared, note = fill_in(resource, declared, others)
     change = _change(resource, Action.RUN if runs else Action.KEEP, after=resource.doc, note=note)
-    wanted = Normalized(desired, kind_of(resource.address).rules)
-    return Delta(change=change, resource=resource, live=live, found=None, desired=desired, after=wanted)
+    merged = Normalized(declared, resource.kind.document.rules)
+    return Delta(change=change, resource=resource, live=live, candidate=None, declared=declared, merged=merged)
 
 
 def _change(resource: Resource, action: Action, **more: Any) -> Change:
@@ -233,12 +225,11 @@ def _change(resource: Resource, action: Action, **more: Any) -> Change:
 def _switches(delta: Delta, outputs: Mapping[Address, Mapping[str, str]]) -> set[Address]:
     """The addresses whose revision this moves something to: its own if it is a new revision, and those of references
     that will have another value."""
-    kind = kind_of(delta.change.address)
     if delta.change.action is Action.KEEP:
         return set()
-    if kind.versioned or delta.found is None:
+    if delta.kind.versioned or delta.candidate is None:
         return {delta.change.address}
-    pairs = referenced_values(kind, delta.resource.doc, delta.found.doc)
+    pairs = referenced_values(delta.kind, delta.resource.doc, delta.candidate.doc)
     return {ref.address for ref, value in pairs if value != filled(ref, outputs)}
 
 
@@ -247,14 +238,14 @@ def _switches(delta: Delta, outputs: Mapping[Address, Mapping[str, str]]) -> set
 
 def _declared_view(kind: Kind, doc: Doc) -> Doc:
     """What is declared, named by meaning, without what AWS would fill in."""
-    return view(pruned(doc) or {}, kind.rules)
+    return view(pruned(doc) or {}, kind.document.rules)
 
 
 def _fields(kind: Kind, before: Normalized, after: Normalized) -> tuple[FieldChange, ...]:
     """Only the members that are apart are named and looked through."""
     old, new = before.normal, after.normal
     apart = [name for name in {**old, **new} if not _same(old.get(name), new.get(name))]
-    return field_changes(*(view({n: d[n] for n in apart if n in d}, kind.rules) for d in (old, new)))
+    return field_changes(*(view({n: d[n] for n in apart if n in d}, kind.document.rules) for d in (old, new)))
 
 
 def field_changes(before: Doc, after: Doc) -> tuple[FieldChange, ...]:

@@ -23,7 +23,6 @@ from ecsplan.core.normalize import (
     leaves,
     normal,
 )
-from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Delta, Kind
 from ecsplan.redact import mask_field
 
@@ -61,20 +60,20 @@ def explain(deltas: Sequence[Delta]) -> tuple[Explanation, ...]:
     return tuple(
         _masked(one)
         for delta in deltas
-        if not kind_of(delta.change.address).ephemeral
+        if delta.kind.compare is not None
         for one in sorted(_of(delta), key=lambda it: (list(Verdict).index(it.verdict), it.field.path))
     )
 
 
 def _of(delta: Delta) -> Iterator[Explanation]:
-    address, kind = delta.change.address, kind_of(delta.change.address)
+    address, kind = delta.change.address, delta.kind
     live = delta.live.candidates[0].doc if delta.live.candidates else {}
-    before, after = _Sides(live, kind), _Sides(delta.wanted, kind)
+    before, after = _Sides(live, kind), _Sides(delta.merged_doc, kind)
     for change in delta.change.fields:
         if not live:
             yield Explanation(address=address, field=change, verdict=Verdict.DIFFERS, reason=NEW)
             continue
-        rule, reason = why(_place(change.path, before, after), kind.rules)
+        rule, reason = why(_place(change.path, before, after), kind.document.rules)
         yield Explanation(address=address, field=change, verdict=Verdict.DIFFERS, rule=rule, reason=reason)
     if live:
         yield from _the_same(address, kind, delta, before, after)
@@ -84,20 +83,20 @@ class _Sides:
     """A document's leaves as it was answered or declared, and after the rules."""
 
     def __init__(self, doc: Doc, kind: Kind) -> None:
-        self.raw = leaves(_named_alike(doc, kind), kind.rules)
-        self.normal = leaves(normal(doc, kind.rules), kind.rules)
+        self.raw = leaves(_named_alike(doc, kind), kind.document.rules)
+        self.normal = leaves(normal(doc, kind.document.rules), kind.document.rules)
 
 
 def _named_alike(doc: Doc, kind: Kind) -> Doc:
     """The document with nothing filled in but what items of lists go by, so that one item has one name on both
     sides."""
-    names = {f"{row.path}.*.{field}" for row in kind.rules if isinstance(row, Keyed) for field in row.by}
-    return normal(doc, [row for row in kind.rules if row.path in names])
+    names = {f"{row.path}.*.{field}" for row in kind.document.rules if isinstance(row, Keyed) for field in row.by}
+    return normal(doc, [row for row in kind.document.rules if row.path in names])
 
 
 def _the_same(address: Address, kind: Kind, delta: Delta, before: _Sides, after: _Sides) -> Iterator[Explanation]:
     told = {change.path for change in delta.change.fields}
-    asked = leaves(_named_alike(delta.desired, kind), kind.rules)
+    asked = leaves(_named_alike(delta.declared, kind), kind.document.rules)
     declared = told | asked.keys()
     paths = (before.raw.keys() | after.raw.keys()) - told
     blocks = {above for path in paths | told for above in _above(path)[:-1]}
@@ -105,7 +104,7 @@ def _the_same(address: Address, kind: Kind, delta: Delta, before: _Sides, after:
     for path in sorted(paths - blocks):  # an item with nothing but its name on one side is told by its members
         old, new = _value(before.raw, path), _value(asked if path in asked else after.raw, path)
         if old != new and _value(before.normal, path) == _value(after.normal, path):
-            rule, reason = why(_place(path, before, after), kind.rules)
+            rule, reason = why(_place(path, before, after), kind.document.rules)
             reason = CHOSEN if not rule else reason
             field = FieldChange(path=path, before=old, after=new)
             yield Explanation(address=address, field=field, verdict=Verdict.EQUAL, rule=rule, reason=reason)

@@ -12,7 +12,8 @@ from ecsplan.core.errors import EcsplanError, JournalError, PlanFileError
 from ecsplan.core.model import Call, Plan, Step, digest_of, from_data, to_json
 from ecsplan.journal import check_version
 from ecsplan.journal.files import make_folders, write_file
-from ecsplan.kinds import kind_of
+from ecsplan.kinds import kinds_of
+from ecsplan.kinds.contract import Change
 from ecsplan.plan.file_checks import misshapen
 from ecsplan.spec.checks import plain_name
 
@@ -97,27 +98,26 @@ def _check_values(plan: Plan, where: str) -> None:
 def _check_operations(plan: Plan, where: str) -> None:
     """Only what a kind makes: a plan file cannot name an operation of its own."""
     try:
-        for change in plan.changes:
-            kind_of(change.address)
-        writes = [(step, kind_of(step.address).writes) for step in plan.steps]
+        kinds = kinds_of(plan)
     except PlanFileError as error:
         raise _not_a_plan(where, error.message) from error
-    for step, allowed in writes:
+    for step in plan.steps:
+        change = kinds[step.address].change
         for call in (step.call, step.undo):
             if not isinstance(call, Call):
                 continue
-            if str(call) not in allowed:
+            if str(call) not in change.writes:
                 raise PlanFileError(
                     f"{where}: step {step.index} ({step.address}) asks for {call}, which ecsplan never does",
                     state="Nothing was sent.",
                 )
-            _check_subject(step, call, where)
+            _check_subject(step, call, change, where)
 
 
-def _check_subject(step: Step, call: Call, where: str) -> None:
+def _check_subject(step: Step, call: Call, change: Change, where: str) -> None:
     """A call changes what its step says that it changes, and nothing else."""
     try:
-        name = kind_of(step.address).concerns(call)
+        name = change.subject(call)
     except (KeyError, TypeError, AttributeError) as error:
         raise _not_a_plan(where, f"step {step.index} lacks the name of what it changes: {error}") from error
     if name and step.address.name not in (name, f"{name}:{step.address.name.rpartition(':')[2]}"):

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import msgspec
+
 from ecsplan.aws.api import walk
 from ecsplan.core.model import Call, Doc, Plan, Ref
-from ecsplan.kinds import kind_of
+from ecsplan.kinds import kinds_of
 from ecsplan.kinds.contract import Kind
 
 # Python's types by botocore's; a reference stands for a text that is known later.
@@ -28,15 +30,16 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 
 def misshapen(plan: Plan) -> str:
     """What the first document, call or expectation of another form is; empty where there is none."""
+    kinds = kinds_of(plan)
     for change in plan.changes:
-        kind, doc = kind_of(change.address), change.after or {}
-        service, _, operation = kind.shape.partition(":")
-        lacking = [place for place in sorted(kind.required) if not _has(doc, place.split("[]."))]
+        kind, doc = kinds[change.address], change.after or {}
+        service, _, operation = kind.document.request.partition(":")
+        lacking = [place for place in sorted(kind.document.required) if not _has(doc, place.split("[]."))]
         missing = f"{lacking[0]} is missing" if lacking else ""
         if fault := missing or _fault(service, operation, doc) or _unlike(kind, change.facts):
             return f"{change.address}: {fault}"
     for step in plan.steps:
-        fault = _unlike(kind_of(step.address), step.expect)
+        fault = _unlike(kinds[step.address], step.expect)
         for call in (step.call, step.undo):
             if isinstance(call, Call):
                 fault = fault or _fault(call.service, call.operation, call.params)
@@ -54,9 +57,10 @@ def _has(value: Any, places: Sequence[str]) -> bool:
 
 
 def _unlike(kind: Kind, found: Doc) -> str:
-    for name, wanted in kind.expects.items():
-        if name in found and (not isinstance(found[name], wanted) or isinstance(found[name], bool)):
-            return f"{name} is of another type"
+    try:
+        msgspec.convert(found, kind.change.expect)
+    except msgspec.ValidationError as error:
+        return f"{str(error).rpartition('$.')[2].rstrip('`')} is of another type"
     return ""
 
 

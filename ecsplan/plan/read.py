@@ -6,26 +6,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ecsplan.core.model import Address, Doc, Live, Ref, Resource, digest_of, refs_in
+from ecsplan.core.model import Address, Doc, Ref, digest_of, refs_in
 from ecsplan.core.normalize import view
 from ecsplan.core.ports import Reader
-from ecsplan.kinds import by_kind, kind_of
-from ecsplan.kinds.contract import Kind
+from ecsplan.kinds import by_kind
+from ecsplan.kinds.contract import Kind, Live, Resource
 
 
 def read(reader: Reader, resources: Sequence[Resource]) -> dict[Address, Live]:
     """What is live at each address. Two dependent round trips at most, however many resources (more only for further
     pages); raises AwsError for what AWS refuses."""
-    groups = by_kind(resources, lambda resource: resource.address)
+    groups = [
+        (kind.compare, group) for kind, group in by_kind(resources, lambda resource: resource.kind) if kind.compare
+    ]
+    lives = {resource.address: Live(address=resource.address) for resource in resources}
     pool = ThreadPoolExecutor(max_workers=max(1, len(groups)), thread_name_prefix="read")
     try:
-        reads = [pool.submit(kind.read, reader, group) for kind, group in groups]
-        lives = {live.address: live for read in reads for live in read.result()}
+        reads = [pool.submit(compare.read, reader, group) for compare, group in groups]
+        lives |= {live.address: live for read in reads for live in read.result()}
     finally:
         pool.shutdown(wait=False)  # whoever interrupts this does not wait for AWS's pace
     used = _used(resources, lives)
-    for kind, group in groups:
-        more = kind.read_used(reader, [lives[resource.address] for resource in group], used)
+    for compare, group in groups:
+        more = compare.read_used(reader, [lives[resource.address] for resource in group], used)
         lives |= {live.address: live for live in more}
     return lives
 
@@ -40,7 +43,7 @@ def seen(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[A
     return {
         resource.address: lives[resource.address].observed
         for resource in resources
-        if not kind_of(resource.address).ephemeral
+        if resource.kind.compare is not None
     }
 
 
@@ -50,18 +53,21 @@ def _used(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[
     for resource in resources:
         live = lives[resource.address]
         if live.candidates:
-            for ref, value in referenced_values(kind_of(resource.address), resource.doc, live.candidates[0].doc):
+            for ref, value in referenced_values(resource.kind, resource.doc, live.candidates[0].doc):
                 if isinstance(value, str):
                     used.setdefault(ref.address, []).append(value)
     return used
 
 
-def referenced_values(kind: Kind, declared: Doc, found: Doc) -> Iterator[tuple[Ref, Any]]:
-    """Each reference of what would be live with a document declared, and what stands in its place in the live one
-    (None where nothing does). Items of lists are told by their identity, which no rule changes."""
-    wanted = {name: value for name, value in kind.merge(found, declared).items() if any(refs_in(value))}
-    theirs = {name: found[name] for name in wanted if name in found}
-    return pair_refs(view(wanted, kind.rules), view(theirs, kind.rules))
+def referenced_values(kind: Kind, declared: Doc, live: Doc) -> Iterator[tuple[Ref, Any]]:
+    """Pairs each reference in the merged document with the live value at the same place (None if absent). List items
+    are matched by their identity, which no rule changes."""
+    if kind.compare is None:
+        return iter(())
+    merged, rules = kind.compare.merge(live, declared), kind.document.rules
+    wanted = {name: value for name, value in merged.items() if any(refs_in(value))}
+    theirs = {name: live[name] for name in wanted if name in live}
+    return pair_refs(view(wanted, rules), view(theirs, rules))
 
 
 def pair_refs(wanted: Any, found: Any) -> Iterator[tuple[Ref, Any]]:

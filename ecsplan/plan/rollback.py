@@ -7,32 +7,18 @@ it is shown and journaled, and it can itself be rolled back.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from ecsplan.core.errors import UsageError
-from ecsplan.core.model import (
-    Action,
-    Address,
-    Call,
-    Change,
-    Doc,
-    Live,
-    Notify,
-    Ref,
-    Resource,
-    Settings,
-    mapped,
-    refs_in,
-    texts_in,
-)
+from ecsplan.core.model import Action, Address, Call, Change, Doc, Notify, Ref, Settings, mapped, refs_in, texts_in
 from ecsplan.journal import Deployment, Outcome
-from ecsplan.kinds import kind_of
+from ecsplan.kinds import kinds_of
 from ecsplan.kinds import task_definition as revisions
-from ecsplan.kinds.contract import short_arn
+from ecsplan.kinds.contract import Kind, Live, Resource, short_arn
 from ecsplan.kinds.task_definition.read import family_of, revision_of
 
 PINNED = re.compile(r"arn:[^:]+:ecs:[^:]*:[^:]*:task-definition/[A-Za-z0-9_-]+:\d+")
@@ -78,26 +64,29 @@ def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool)
     if number != 0 and number not in known:
         have = f"it has {min(known)} to {max(known)}" if known else "it is empty"
         raise UsageError(f"there is no deployment {number} in the journal: {have}")
+    kinds = _kinds(deployments)
     later = [d for d in deployments if d.number > number and d.outcome is not Outcome.PUT_BACK]
     befores: dict[Address, Doc] = {}
     last: dict[Address, Change] = {}
     for deployment in reversed(later):
-        for change in _reversible(deployment):
-            kind, newer = kind_of(change.address), befores.get(change.address)
+        for change in _reversible(deployment, kinds):
+            compare, newer = kinds[change.address].compare, befores.get(change.address)
+            assert compare is not None
             assert change.before is not None
-            befores[change.address] = kind.older(newer, change.before) if newer else change.before
+            befores[change.address] = compare.merge_before(newer, change.before) if newer else change.before
             last.setdefault(change.address, change)
     tasks = {change.address: change.task for d in later for change in d.plan.changes}
     return RollbackState(
         resources=_resources(
+            kinds,
             befores,
             last,
-            _kept_users(later, befores),
-            _made(later),
+            _kept_users(later, kinds, befores),
+            _made(later, kinds),
             known_definitions(deployments),
             tasks,
             keep,
-            _still_rolling(later),
+            _still_rolling(later, kinds),
         ),
         tag=_tag(deployments, number),
         undoes=tuple(deployment.number for deployment in later if deployment.touched()),
@@ -106,8 +95,13 @@ def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool)
     )
 
 
+def _kinds(deployments: Sequence[Deployment]) -> dict[Address, Kind]:
+    """The kind of every address that the journal names."""
+    return {address: kind for deployment in deployments for address, kind in kinds_of(deployment.plan).items()}
+
+
 def _missing(known: Mapping[int, Deployment], number: int) -> tuple[str, ...]:
-    """What may not be put back as far as was asked for, since nobody knows what it was."""
+    """Deployments missing from the journal: their changes cannot be restored."""
     missing = [str(one) for one in range(number + 1, max(known, default=0)) if one not in known]
     if not missing:
         return ()
@@ -122,38 +116,40 @@ def _tag(deployments: Sequence[Deployment], number: int) -> str:
     return tags[-1] if tags else ""
 
 
-def _reversible(deployment: Deployment) -> Iterator[Change]:
+def _reversible(deployment: Deployment, kinds: Mapping[Address, Kind]) -> Iterator[Change]:
     """The changes of a deployment that were begun and can be put back. Whether they were carried out, live state
     tells."""
     begun = {step.address for step in deployment.plan.steps if step.index in deployment.touched()}
     for change in deployment.plan.changes:
-        kind = kind_of(change.address)
-        if change.address in begun and change.before is not None and not kind.versioned and not kind.ephemeral:
+        kind = kinds[change.address]
+        if change.address in begun and change.before is not None and kind.compare is not None and not kind.versioned:
             yield change
 
 
-def _kept_users(later: Sequence[Deployment], befores: Mapping[Address, Doc]) -> dict[Address, Change]:
+def _kept_users(
+    later: Sequence[Deployment], kinds: Mapping[Address, Kind], befores: Mapping[Address, Doc]
+) -> dict[Address, Change]:
     """What those deployments looked at and left alone: read again, so that no revision that it uses is deregistered."""
     return {
         change.address: change
         for deployment in later
         for change in deployment.plan.changes
-        if change.address not in befores and change.after is not None and kind_of(change.address).names
+        if change.address not in befores and change.after is not None and _identity(kinds[change.address])
     }
 
 
-def _made(later: Sequence[Deployment]) -> list[str]:
+def _made(later: Sequence[Deployment], kinds: Mapping[Address, Kind]) -> list[str]:
     """The revisions that those deployments registered."""
     return [
         arn
         for deployment in later
         for step in deployment.plan.steps
-        if step.action is Action.CREATE and kind_of(step.address).versioned
+        if step.action is Action.CREATE and kinds[step.address].versioned
         if (arn := deployment.outputs().get(step.index, {}).get("arn"))
     ]
 
 
-def _still_rolling(later: Sequence[Deployment]) -> dict[Address, Doc]:
+def _still_rolling(later: Sequence[Deployment], kinds: Mapping[Address, Kind]) -> dict[Address, Doc]:
     """What the newest of those deployments made, where that may still be under way: its outputs, and the revision from
     before."""
     if not later or later[-1].plan.undoes:
@@ -166,7 +162,7 @@ def _still_rolling(later: Sequence[Deployment]) -> dict[Address, Doc]:
             "open": not later[-1].outcome.ended,
         }
         for step in later[-1].plan.steps
-        if step.index in outputs and not kind_of(step.address).versioned
+        if step.index in outputs and not kinds[step.address].versioned
     }
 
 
@@ -174,17 +170,18 @@ def known_definitions(deployments: Sequence[Deployment]) -> dict[str, Doc]:
     """By ARN: the task definitions that the journal holds, as they were registered, or else as ECS answered them."""
     known: dict[str, Doc] = {}
     for deployment in deployments:
-        outputs = deployment.outputs()
+        outputs, kinds = deployment.outputs(), kinds_of(deployment.plan)
         for change in deployment.plan.changes:
-            if kind_of(change.address).versioned and change.before and "arn" in change.outputs:
+            if kinds[change.address].versioned and change.before and "arn" in change.outputs:
                 known.setdefault(change.outputs["arn"], change.before)
         for step in deployment.plan.steps:
-            if step.action is Action.CREATE and kind_of(step.address).versioned and step.index in outputs:
+            if step.action is Action.CREATE and kinds[step.address].versioned and step.index in outputs:
                 known[outputs[step.index].get("arn", "")] = step.call.params
     return known
 
 
 def _resources(
+    kinds: Mapping[Address, Kind],
     befores: Mapping[Address, Doc],
     last: Mapping[Address, Change],
     bystanders: Mapping[Address, Change],
@@ -210,10 +207,20 @@ def _resources(
     for arn, address in pins.items():
         old = tuple(dict.fromkeys(retire.pop(family_of(arn), ())))
         task = tasks.get(address, family_of(arn))
-        result.append(Resource(address=address, task=task, doc=known.get(arn, {}), pinned=arn, retire=old))
+        result.append(
+            Resource(kind=revisions.KIND, address=address, task=task, doc=known.get(arn, {}), pinned=arn, retire=old)
+        )
     for family, old_arns in sorted(retire.items()):
         address = Address.of(revisions.NAME, family)
-        result.append(Resource(address=address, task=tasks.get(address, family), doc={}, retire=tuple(old_arns)))
+        result.append(
+            Resource(
+                kind=revisions.KIND,
+                address=address,
+                task=tasks.get(address, family),
+                doc={},
+                retire=tuple(old_arns),
+            )
+        )
     for address, doc in befores.items():
         change = last[address]
         # A rollout without a difference, a redeployment, is taken back too where it is still under way.
@@ -222,6 +229,7 @@ def _resources(
         facts = {"made": under_way[address]} if address in under_way else {}
         result.append(
             Resource(
+                kind=kinds[address],
                 address=address,
                 task=change.task,
                 doc=_referring(doc, pins),
@@ -231,10 +239,14 @@ def _resources(
             )
         )
     for address, change in bystanders.items():
-        names = kind_of(address).names
-        if names is not None and change.after is not None:
-            result.append(Resource(address=address, task=change.task, doc=names(change.after), optional=True))
-    return tuple(sorted(result, key=lambda resource: kind_of(resource.address).rank))
+        kind, after = kinds[address], change.after
+        if after is not None and (identity := _identity(kind)):
+            result.append(Resource(kind=kind, address=address, task=change.task, doc=identity(after), optional=True))
+    return tuple(sorted(result, key=lambda resource: resource.kind.order))
+
+
+def _identity(kind: Kind) -> Callable[[Doc], Doc] | None:
+    return kind.compare.identity if kind.compare is not None else None
 
 
 def _referring(doc: Doc, pins: Mapping[str, Address]) -> Any:
@@ -255,7 +267,7 @@ def to_revision(
     `declared` are the spec's resources, `lives` what is live at their addresses. Only the revision is moved.
     """
     result, notes = [], []
-    families = [resource for resource in declared if kind_of(resource.address).versioned]
+    families = [resource for resource in declared if resource.kind.versioned]
     if wanted is not None:
         families = [resource for resource in families if resource.doc["family"] == wanted.rpartition(":")[0]]
         if not families:
@@ -270,7 +282,7 @@ def to_revision(
         notes.append(f"by ECS's own history: {short_arn(in_use) or 'nothing'} -> {short_arn(to)}")
     moved = frozenset(resource.address for resource in result)
     result += [_on(other, moved) for other in declared if _moves(other, moved)]
-    ordered = sorted(result, key=lambda resource: kind_of(resource.address).rank)
+    ordered = sorted(result, key=lambda resource: resource.kind.order)
     return RollbackState(resources=tuple(ordered), tag="", notes=tuple(notes))
 
 
@@ -286,12 +298,12 @@ def _previous(resource: Resource, in_use: str, active: Sequence[str]) -> str:
 
 
 def _moves(resource: Resource, addresses: frozenset[Address]) -> bool:
-    kind = kind_of(resource.address)
-    return kind.names is not None and any(ref.address in addresses for ref in refs_in(resource.doc))
+    return _identity(resource.kind) is not None and any(ref.address in addresses for ref in refs_in(resource.doc))
 
 
 def _on(resource: Resource, addresses: frozenset[Address]) -> Resource:
     """The same service or targets with nothing declared but the revision."""
     settings = Settings(wait=resource.settings.wait, timeout=resource.settings.timeout)
-    doc = kind_of(resource.address).revision_only(resource.doc, addresses)
+    compare = resource.kind.compare
+    doc = compare.revision_only(resource.doc, addresses) if compare and compare.revision_only else resource.doc
     return msgspec.structs.replace(resource, doc=doc, settings=settings)

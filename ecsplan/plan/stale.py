@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ecsplan.core.errors import StaleError
-from ecsplan.core.model import Address, Live, Plan, Resource, to_data
+from ecsplan.core.model import Address, Plan, to_data
 from ecsplan.core.normalize import view
 from ecsplan.core.text import value_text
 from ecsplan.kinds import kind_of
+from ecsplan.kinds.contract import Live, Resource
 from ecsplan.plan.diff import field_changes
 from ecsplan.plan.read import fingerprints, seen
 from ecsplan.redact import mask_field, scrub, secrets_of
@@ -44,7 +45,7 @@ def _told(address: Address, before: Any, after: Any) -> Iterator[str]:
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
         yield f"  {address}: {'it is missing now' if after == 'missing' else 'it was missing'}"
         return
-    rules = kind_of(Address(address)).rules
+    rules = kind_of(Address(address)).document.rules
     try:
         old = view(to_data(before), rules)
     except (KeyError, TypeError, AttributeError):  # a plan file may hold anything there

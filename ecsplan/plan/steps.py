@@ -7,9 +7,8 @@ from typing import Any
 
 import msgspec
 
-from ecsplan.core.model import Action, Address, Identity, Live, Notify, Phase, Plan, Step, digest_of, texts_in, to_data
-from ecsplan.kinds import kind_of
-from ecsplan.kinds.contract import Delta, StepDraft
+from ecsplan.core.model import Action, Address, Identity, Notify, Phase, Plan, Step, digest_of, texts_in, to_data
+from ecsplan.kinds.contract import Delta, Kind, Live, Resource, StepDraft
 from ecsplan.plan.diff import conflicts
 
 STILL_ROLLING = "{} is still rolling out an earlier deployment"
@@ -34,11 +33,11 @@ def plan_of(
         (delta, draft)
         for delta in deltas
         if delta.change.action is not Action.KEEP
-        for draft in kind_of(delta.change.address).steps(delta)
+        for draft in delta.kind.change.steps(delta)
     ]
     if drafts or undoes:
         used = _used_afterwards(deltas)
-        drafts += [(delta, draft) for delta in deltas for draft in kind_of(delta.change.address).retire(delta, used)]
+        drafts += [(delta, draft) for delta in deltas for draft in delta.kind.change.cleanup(delta, used)]
     drafts.sort(key=lambda pair: pair[1].phase.rank)  # stable: within a phase the order of the spec stays
     steps = tuple(_step(number, delta, draft) for number, (delta, draft) in enumerate(drafts, 1))
     plan = Plan(
@@ -72,30 +71,32 @@ def cautions(deltas: Sequence[Delta]) -> Iterator[str]:
     for delta in deltas:
         if delta.resource.optional:  # of what is declared, `diff` has refused it
             yield from conflicts(delta, others)
-        address, found = delta.change.address, delta.found
-        if delta.live.facts.get("rolling") and not _takes_back(delta):
+        address, found = delta.change.address, delta.candidate
+        if delta.live.rolling and not _takes_back(delta):
             yield STILL_ROLLING.format(address)
         if delta.change.action is Action.CREATE and found is not None and not found.reusable:
             arn = found.outputs.get("arn", "").rpartition("/")[2]
             yield f"{arn}, which is in use, is INACTIVE: ECS will not take it back if this deployment fails"
-        for doubt in delta.doubts:
+        for doubt in delta.uncertainties:
             yield f"{address}: {doubt}"
 
 
 def _takes_back(delta: Delta) -> bool:
-    """Is what is still under way taken back by this?"""
-    kind, moves = kind_of(delta.change.address), delta.change.action is not Action.KEEP
-    return moves and any(kind.reverts(draft.expect) is not None for draft in kind.steps(delta))
+    """Does this change revert what is still under way?"""
+    moves = delta.change.action is not Action.KEEP
+    return moves and any(_reverts(delta.kind, draft) for draft in delta.kind.change.steps(delta))
 
 
-def rolling(steps: Iterable[Step], lives: Mapping[Address, Live]) -> list[str]:
-    """What is still rolling out while a plan changes it, unless it is taken back by that: a sentence each."""
-    moved = {step.address: kind_of(step.address).reverts(step.expect) for step in steps}
-    return [
-        STILL_ROLLING.format(address)
-        for address, reverted in moved.items()
-        if reverted is None and address in lives and lives[address].facts.get("rolling")
-    ]
+def rolling(steps: Iterable[Step], resources: Iterable[Resource], lives: Mapping[Address, Live]) -> list[str]:
+    """What is still rolling out while a plan changes it, unless that reverts it: a sentence each."""
+    kinds = {resource.address: resource.kind for resource in resources if lives[resource.address].rolling}
+    moved = {step.address: step for step in steps if step.address in kinds}
+    return [STILL_ROLLING.format(address) for address, step in moved.items() if not _reverts(kinds[address], step)]
+
+
+def _reverts(kind: Kind, step: Step | StepDraft) -> bool:
+    """Does it revert an earlier rollout that may still be under way?"""
+    return kind.revert is not None and kind.revert.started_by(step.expect) is not None
 
 
 def _step(number: int, delta: Delta, draft: StepDraft) -> Step:
@@ -121,7 +122,7 @@ def _used_afterwards(deltas: Sequence[Delta]) -> frozenset[str]:
     return frozenset(
         text
         for delta in deltas
-        for document in (delta.wanted, delta.live.facts.get("uses", ()))
-        if not kind_of(delta.change.address).versioned
+        for document in (delta.merged_doc, delta.live.in_use)
+        if not delta.kind.versioned
         for text in texts_in(document)
     )

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ecsplan.core.errors import UsageError
+from ecsplan.core.spec import Spec
 from ecsplan.plan.compile import requests
-from ecsplan.spec.load import Spec
 
 if TYPE_CHECKING:
     from ecsplan.sandbox import Sandbox

@@ -36,7 +36,7 @@ def _section(kind: Kind) -> str:
     service, operation, title = OPERATIONS[kind.name]
     fields = [field for field in walk(service, operation) if not field.pattern.endswith("[]")]
     rows = [f"| `{place(field)}` | {treatment(field, kind)} |" for field in fields]
-    extra = [f"| `{path}` | {why(path, kind.rules)[1]} |" for path in beyond(kind)]
+    extra = [f"| `{path}` | {why(path, kind.document.rules)[1]} |" for path in beyond(kind)]
     more = ["", "Not in that model, but in answers, or newer than it:", "", "| field | how |", "|---|---|", *extra]
     return "\n".join([f"## {title}", "", "| field | how |", "|---|---|", *rows, *(more if extra else []), ""])
 
@@ -49,7 +49,7 @@ def place(field: Field) -> str:
 def treatment(field: Field, kind: Kind) -> str:
     """What is done with a field, in words."""
     path = place(field)
-    rule, words = why(path, kind.rules)
+    rule, words = why(path, kind.document.rules)
     if rule == path:
         return words
     if rule:
@@ -65,5 +65,5 @@ def beyond(kind: Kind) -> Iterator[str]:
     """Places that rules name and the request's model does not have."""
     service, operation, _ = OPERATIONS[kind.name]
     known = {place(field) for field in walk(service, operation)}
-    paths = dict.fromkeys(rule.path for rule in kind.rules)
-    return (path for path in paths if path not in known and deciding(path, kind.rules)[1])
+    paths = dict.fromkeys(rule.path for rule in kind.document.rules)
+    return (path for path in paths if path not in known and deciding(path, kind.document.rules)[1])

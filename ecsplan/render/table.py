@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ecsplan.core import events
-from ecsplan.core.diagnosis import Pause, Tally, Verdict
+from ecsplan.core.diagnosis import Pause, Status, Tally
 from ecsplan.core.model import Address, Phase, Step
 from ecsplan.journal import Outcome
 from ecsplan.render.words import one_line, stage_words, without_service
@@ -41,10 +41,10 @@ class State(Enum):
 
 
 FAILURES = {
-    Verdict.ROLLED_BACK.value: "rolled back by ECS",
-    Verdict.SUPERSEDED.value: "superseded",
-    Verdict.TIMED_OUT.value: "timed out",
-    Verdict.FORGOTTEN.value: "end unknown",
+    Status.ROLLED_BACK.value: "rolled back by ECS",
+    Status.SUPERSEDED.value: "superseded",
+    Status.TIMED_OUT.value: "timed out",
+    Status.FORGOTTEN.value: "end unknown",
 }
 STANDS = {Phase.RUN: "running", Phase.UPDATE: "rolling out"}
 MADE = {Phase.REGISTER: "registered", Phase.TARGETS: "set", Phase.RETIRE: "deregistered"}

@@ -14,7 +14,6 @@ from ecsplan.aws.api import MISSING, Check, Path, Problem, Request, dotted, entr
 from ecsplan.core.model import Doc
 from ecsplan.spec import lint
 
-ACTIVE_TASK_COUNT = 10
 BLACKLIST_REGEX = "^describe_|get_|list_|.*register_task"
 LONGEST = 30 * 86400  # seconds
 _DURATION = re.compile("([0-9]{1,9})|(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")

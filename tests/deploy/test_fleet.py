@@ -19,11 +19,11 @@ from ecsplan.apply.engine import Options
 from ecsplan.core import events
 from ecsplan.core.model import Plan
 from ecsplan.core.normalize import normal
+from ecsplan.core.spec import Spec
 from ecsplan.journal import Outcome
 from ecsplan.sandbox import Sandbox
 from ecsplan.sandbox.exchange import Incoming
 from ecsplan.sandbox.rates import rate_of
-from ecsplan.spec.load import Spec
 from tests.support import toml
 from tests.support.direct import Direct, site
 from tests.support.fleet import CLUSTERS, SERVICES, fleet

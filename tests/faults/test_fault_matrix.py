@@ -198,7 +198,7 @@ def test_the_operations_that_kinds_write_are_in_the_table() -> None:
     from ecsplan.kinds import kind_of
 
     names = ("task_definition", "run_task", "service", "event_targets")
-    writes = {call for name in names for call in kind_of(Address.of(name, "any")).writes}
+    writes = {call for name in names for call in kind_of(Address.of(name, "any")).change.writes}
     listed = {re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower() for operation in operations()}
     assert {call.partition(":")[2] for call in writes} <= listed
 

@@ -21,9 +21,9 @@ from ecsplan import pipeline
 from ecsplan.apply.engine import Result
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc, Identity, Plan
+from ecsplan.core.spec import Spec
 from ecsplan.journal import Deployment, Journal, Outcome, unfinished
 from ecsplan.sandbox.outcomes import Outcomes, RolloutRule, TaskRule
-from ecsplan.spec.load import Spec
 from tests.faults.conftest import Points
 from tests.support.cloud import TROUBLES, Cloud, Killed, Point, Wire
 from tests.support.paths import EXAMPLES

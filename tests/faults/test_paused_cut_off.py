@@ -16,8 +16,8 @@ from ecsplan import pipeline
 from ecsplan.apply.engine import Result
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Doc, Identity
+from ecsplan.core.spec import Spec
 from ecsplan.journal import Journal, Outcome, unfinished
-from ecsplan.spec.load import Spec
 from tests.faults.conftest import Points
 from tests.faults.test_kill_matrix import ROUNDS, differences, told, troubles
 from tests.support import specs, toml

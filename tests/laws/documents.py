@@ -219,7 +219,7 @@ def shuffled(doc: Doc, kind: Kind, seed: int) -> Doc:
     """A copy with every list in another order whose order says nothing."""
     rng = random.Random(seed)
     result: Doc = copied(doc)
-    for rule in kind.rules:
+    for rule in kind.document.rules:
         if isinstance(rule, Keyed | Unordered):
             for parent, field in places(result, rule.path):
                 if isinstance(parent.get(field), list):

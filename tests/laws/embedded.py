@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ecsplan.core.errors import AwsError
-from ecsplan.core.model import Address, Call, Doc, Live, Resource
+from ecsplan.core.model import Address, Call, Doc
 from ecsplan.core.ports import Answer
-from ecsplan.kinds.contract import Delta, Kind
+from ecsplan.kinds.contract import Delta, Kind, Live, Resource
 from ecsplan.plan.diff import diff
 from ecsplan.sandbox import errors
 from ecsplan.sandbox.ecs import Ecs
@@ -20,7 +20,7 @@ from ecsplan.sandbox.names import Ids
 from ecsplan.sandbox.outcomes import Outcomes
 from ecsplan.sandbox.state import Region
 from tests.sandbox.helpers import Clock
-from tests.unit.fakes_kinds import kind
+from tests.unit.fakes_kinds import compare, kind
 
 INPUTS = {service: Inputs(service) for service in ("ecs", "events")}  # the models are read once
 ADDRESSES = {
@@ -84,7 +84,7 @@ def seeded(name: str) -> Embedded:
 
 
 def declared(name: str, doc: Doc) -> Resource:
-    return Resource(address=ADDRESSES[name], task="web", doc=doc)
+    return Resource(kind=kind(name), address=ADDRESSES[name], task="web", doc=doc)
 
 
 def planned(aws: Embedded, name: str, doc: Doc) -> Delta:
@@ -95,7 +95,7 @@ def planned(aws: Embedded, name: str, doc: Doc) -> Delta:
 
 
 def live(aws: Embedded, one: Resource) -> Live:
-    (found,) = kind(one.address.kind).read(aws, [one])
+    (found,) = compare(kind(one.address.kind)).read(aws, [one])
     return found
 
 
@@ -104,6 +104,6 @@ def applied(aws: Embedded, name: str, doc: Doc) -> Delta:
     of: Kind = kind(name)
     delta = planned(aws, name, doc)
     if delta.change.action.value != "keep":
-        for draft in of.steps(delta):
+        for draft in of.change.steps(delta):
             aws.do(draft.call)
     return delta

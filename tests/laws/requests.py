@@ -145,7 +145,7 @@ def _mounted(container: Doc, doc: Doc) -> None:
 
 TASK_DEFINITIONS = Strategies(
     shape=request("ecs", "RegisterTaskDefinition"),
-    rules=kind("task_definition").rules,
+    rules=kind("task_definition").document.rules,
     fields=TASK_DEFINITION_FIELDS,
     always=frozenset({f"{C}.name", f"{C}.image", "tags[].value"}),
     least={"containerDefinitions": 1, "tags": 1, f"{C}.healthCheck.command": 1},
@@ -197,7 +197,7 @@ def sound_service(doc: Doc) -> Doc:
 
 SERVICES = Strategies(
     shape=request("ecs", "UpdateService"),
-    rules=kind("service").rules,
+    rules=kind("service").document.rules,
     fields=SERVICE_FIELDS,
     always=frozenset(
         {"cluster", "taskDefinition", "networkConfiguration.awsvpcConfiguration", f"{D}.lifecycleHooks[].hookTargetArn"}
@@ -250,7 +250,7 @@ def sound_targets(doc: Doc) -> Doc:
 
 TARGETS = Strategies(
     shape=request("events", "PutTargets"),
-    rules=kind("event_targets").rules,
+    rules=kind("event_targets").document.rules,
     fields=TARGET_FIELDS,
     always=frozenset({f"{T}.RoleArn"}),
     least={f"{E}.NetworkConfiguration.awsvpcConfiguration.Subnets": 1},

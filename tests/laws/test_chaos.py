@@ -19,10 +19,10 @@ from ecsplan.apply.engine import Options
 from ecsplan.cli.deploy import exit_code
 from ecsplan.core.errors import EcsplanError
 from ecsplan.core.model import Call
+from ecsplan.core.spec import Spec
 from ecsplan.journal import Closed, Deployment, Outcome
 from ecsplan.sandbox import Sandbox
 from ecsplan.sandbox.errors import AwsError as Refused
-from ecsplan.spec.load import Spec
 from tests.support import toml
 from tests.support.amounts import amount, figure
 from tests.support.direct import Direct, site

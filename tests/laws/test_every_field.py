@@ -52,8 +52,8 @@ def test_normalising_twice_is_normalising_once(name: str, whole: bool, data: st.
     of = kind(name)
     doc = data.draw(documents(name, whole))
     before = copied(doc)
-    once = normal(doc, of.rules)
-    assert normal(once, of.rules) == once
+    once = normal(doc, of.document.rules)
+    assert normal(once, of.document.rules) == once
     assert doc == before
 
 
@@ -64,6 +64,6 @@ def test_the_order_of_a_set_says_nothing(name: str, whole: bool, data: st.DataOb
     of = kind(name)
     doc = data.draw(documents(name, whole))
     other = shuffled(doc, of, seed)
-    assert normal(other, of.rules) == normal(doc, of.rules)
-    one, two = (view(normal(it, of.rules), of.rules) for it in (doc, other))
+    assert normal(other, of.document.rules) == normal(doc, of.document.rules)
+    one, two = (view(normal(it, of.document.rules), of.document.rules) for it in (doc, other))
     assert field_changes(one, two) == ()

@@ -12,6 +12,7 @@ from ecsplan.apply.wait import Observation
 from ecsplan.core import events
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Action, Doc
+from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Progress, Tracked
 from tests.support.streams import Streams
 from tests.support.world import EPOCH, Clock
@@ -60,7 +61,7 @@ def test_exactly_the_lines_in_order_once(
         step = step_of(
             "run_task.web/many", call("run_task"), action=Action.RUN, expect={"logs": {"web": ["/a", "", "ecs"]}}
         )
-        one = Tracked(address=step.address, step=step, call=step.call, outputs={})
+        one = Tracked(kind=kind_of(step.address), step=step, call=step.call, outputs={})
         follower.heard(Observation(one=one, progress=Progress(done=False), documents=({"tasks": tasks},)))
 
     look()

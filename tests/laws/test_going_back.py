@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsplan.core.model import Action, Call, Doc, Live, copied
+from ecsplan.core.model import Action, Call, Doc, copied
 from ecsplan.core.normalize import normal
-from ecsplan.kinds.contract import Kind
+from ecsplan.kinds.contract import Kind, Live
 from ecsplan.plan.diff import diff
 from tests.laws.documents import (
     ANSWERED_RULES,
@@ -22,7 +22,7 @@ from tests.laws.documents import (
     modest,
     nulls,
 )
-from tests.unit.fakes_kinds import before, candidate, kind, live_of, resource
+from tests.unit.fakes_kinds import before, candidate, compare, kind, live_of, resource
 
 LIVES: dict[str, Docs] = {"service": ANSWERED_SERVICES, "event_targets": ANSWERED_RULES}
 DECLARED: dict[str, Docs] = {"service": DECLARED_SERVICES, "event_targets": DECLARED_RULES}
@@ -31,14 +31,14 @@ for_all_kinds = pytest.mark.parametrize("name", LIVES)
 
 def step(of: Kind, live: Doc, declared: Doc) -> tuple[Doc, Doc]:
     """What is live after a change, and what puts it back."""
-    wanted = of.merge(live, declared)
+    wanted = compare(of).merge(live, declared)
     after: Doc = as_answered(wanted)
     return after, before(of, live, wanted, declared)
 
 
 def same(of: Kind, one: Doc, two: Doc) -> bool:
     """Equal as far as anybody can tell; what a rule has no targets for is not told from no targets at all."""
-    return normal(one, of.rules) == normal(two, of.rules)
+    return normal(one, of.document.rules) == normal(two, of.document.rules)
 
 
 @for_all_kinds
@@ -49,7 +49,7 @@ def test_a_change_is_put_back(name: str, data: st.DataObject) -> None:
     live, change = data.draw(LIVES[name]), data.draw(DECLARED[name])
     first = copied((live, change))
     after, back = step(of, live, change)
-    assert same(of, of.merge(after, back), live)
+    assert same(of, compare(of).merge(after, back), live)
     assert [live, change] == first
 
 
@@ -61,7 +61,7 @@ def test_two_changes_are_put_back_at_once(name: str, data: st.DataObject) -> Non
     live = data.draw(LIVES[name])
     one, back_one = step(of, live, data.draw(DECLARED[name]))
     two, back_two = step(of, one, data.draw(DECLARED[name]))
-    assert same(of, of.merge(two, of.older(back_two, back_one)), live)
+    assert same(of, compare(of).merge(two, compare(of).merge_before(back_two, back_one)), live)
 
 
 @for_all_kinds
@@ -73,7 +73,7 @@ def test_what_is_live_already_changes_nothing(name: str, data: st.DataObject) ->
     after, back = step(of, live, data.draw(DECLARED[name]))
     again, nothing = step(of, after, back)
     assert same(of, again, live)
-    assert same(of, of.merge(again, nothing), after)
+    assert same(of, compare(of).merge(again, nothing), after)
 
 
 @modest
@@ -87,14 +87,14 @@ def test_what_a_service_is_sent_makes_what_was_promised_and_its_undo_puts_it_bac
     declared = resource("service.prod/web", change)
     (delta,) = diff([declared], {declared.address: found})
     if delta.change.action is Action.KEEP:
-        assert same(of, of.merge(live, change), live)
+        assert same(of, compare(of).merge(live, change), live)
         return
-    (draft,) = of.steps(delta)
+    (draft,) = of.change.steps(delta)
     assert isinstance(draft.undo, Call)
     assert not nulls(draft.call.params)
     assert not nulls(draft.undo.params)
     updated = _updated(live, draft.call.params)
-    assert same(of, updated, delta.wanted)
+    assert same(of, updated, delta.merged_doc)
     assert same(of, _updated(updated, draft.undo.params), live)
 
 
@@ -124,9 +124,9 @@ def test_a_rules_steps_and_their_undos_are_what_the_difference_says(live: Doc, c
         target.setdefault("Arn", "arn:cluster")
         target.setdefault("EcsParameters", {"TaskDefinitionArn": "web:41"})
     (delta,) = diff([declared], {declared.address: delta_live})
-    sent = of.steps(delta) if delta.change.action is not Action.KEEP else ()
+    sent = of.change.steps(delta) if delta.change.action is not Action.KEEP else ()
     done = _carried_out(live, [draft.call for draft in sent])
-    assert same(of, done, of.merge(live, change))
+    assert same(of, done, compare(of).merge(live, change))
     undos = [draft.undo for draft in reversed(sent) if isinstance(draft.undo, Call)]
     assert same(of, _carried_out(done, undos), live)
 

@@ -17,8 +17,8 @@ import ecsplan
 from ecsplan import pipeline, rehearsal
 from ecsplan.apply.engine import Options
 from ecsplan.core.model import Plan
+from ecsplan.core.spec import Spec
 from ecsplan.sandbox import Sandbox
-from ecsplan.spec.load import Spec
 from tests.support import toml
 from tests.support.direct import Direct, site
 from tests.support.specs import spec, task

@@ -33,7 +33,7 @@ for_all_kinds = pytest.mark.parametrize("name", DOCUMENTS)
 
 
 def seen(doc: Doc, of: Kind) -> Doc:
-    return view(normal(doc, of.rules), of.rules)
+    return view(normal(doc, of.document.rules), of.document.rules)
 
 
 @for_all_kinds
@@ -43,8 +43,8 @@ def test_normalising_twice_is_normalising_once(name: str, data: st.DataObject) -
     of = kind(name)
     doc = data.draw(DOCUMENTS[name])
     before = copied(doc)
-    once = normal(doc, of.rules)
-    assert normal(once, of.rules) == once
+    once = normal(doc, of.document.rules)
+    assert normal(once, of.document.rules) == once
     assert doc == before
 
 
@@ -54,8 +54,8 @@ def test_normalising_twice_is_normalising_once(name: str, data: st.DataObject) -
 def test_nothing_more_is_made_of_what_is_empty(name: str, data: st.DataObject) -> None:
     of = kind(name)
     doc = data.draw(DOCUMENTS[name])
-    once = normal(doc, of.rules)
-    assert normal(pruned(doc) or {}, of.rules) == once
+    once = normal(doc, of.document.rules)
+    assert normal(pruned(doc) or {}, of.document.rules) == once
     assert pruned(once) == (once or None)
 
 
@@ -66,7 +66,7 @@ def test_the_order_of_a_set_says_nothing(name: str, data: st.DataObject, seed: i
     of = kind(name)
     doc = data.draw(DOCUMENTS[name])
     other = shuffled(doc, of, seed)
-    assert normal(other, of.rules) == normal(doc, of.rules)
+    assert normal(other, of.document.rules) == normal(doc, of.document.rules)
     assert field_changes(seen(doc, of), seen(other, of)) == ()
 
 
@@ -84,11 +84,14 @@ def test_a_document_does_not_differ_from_itself(name: str, data: st.DataObject) 
 @given(data=st.data())
 def test_two_documents_differ_exactly_where_their_normal_forms_do(name: str, data: st.DataObject) -> None:
     of = kind(name)
-    one, two = normal(data.draw(DOCUMENTS[name]), of.rules), normal(data.draw(DOCUMENTS[name]), of.rules)
-    changes = field_changes(view(one, of.rules), view(two, of.rules))
+    one, two = (
+        normal(data.draw(DOCUMENTS[name]), of.document.rules),
+        normal(data.draw(DOCUMENTS[name]), of.document.rules),
+    )
+    changes = field_changes(view(one, of.document.rules), view(two, of.document.rules))
     assert bool(changes) is (one != two)
     assert [change.path for change in changes] == sorted({change.path for change in changes})
-    back = field_changes(view(two, of.rules), view(one, of.rules))
+    back = field_changes(view(two, of.document.rules), view(one, of.document.rules))
     assert [(it.path, it.after, it.before) for it in back] == [(it.path, it.before, it.after) for it in changes]
 
 

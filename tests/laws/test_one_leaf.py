@@ -12,8 +12,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ecsplan.core.errors import PlanningError
-from ecsplan.core.model import Doc, Live
+from ecsplan.core.model import Doc
 from ecsplan.core.normalize import normal
+from ecsplan.kinds.contract import Live
 from ecsplan.plan.diff import diff
 from tests.laws.embedded import applied, declared, live, seeded
 from tests.laws.leaves import (
@@ -78,7 +79,7 @@ def check(name: str, found: Live, doc: Doc, picks: Sequence[Pick]) -> None:
     for leaf, value in picks:
         if never_differs(doc, leaf, value):
             continue
-        path, identity = named(other, leaf.keys, kind(name).rules)
+        path, identity = named(other, leaf.keys, kind(name).document.rules)
         expected.add(path)
         if identity:
             assert any(it == path or it.startswith(f"{path}.") for it in paths), (leaf, value, path, paths)
@@ -90,7 +91,7 @@ def check(name: str, found: Live, doc: Doc, picks: Sequence[Pick]) -> None:
 
 def alone(name: str, doc: Doc, leaf: Leaf) -> bool:
     """Whether its change may hide that of others: of all that belongs to an item, or to what is switched off."""
-    return named(doc, leaf.keys, kind(name).rules)[1] or leaf.keys[-1] in ("enable", "enabled")
+    return named(doc, leaf.keys, kind(name).document.rules)[1] or leaf.keys[-1] in ("enable", "enabled")
 
 
 @for_all_kinds
@@ -130,7 +131,7 @@ def test_one_leaf_that_differs_is_seen(name: str, data: st.DataObject) -> None:
 def test_two_spellings_differ_exactly_if_aws_takes_them_for_two_values(name: str, data: st.DataObject) -> None:
     of, doc = kind(name), data.draw(documents(name, True))
     for leaf in {leaf.pattern: leaf for leaf in leaves(doc, REQUESTS[name].shape) if leaf.pattern in VALUES}.values():
-        forms = [(value, normal(changed(doc, leaf, value), of.rules)) for value in VALUES[leaf.pattern]]
+        forms = [(value, normal(changed(doc, leaf, value), of.document.rules)) for value in VALUES[leaf.pattern]]
         for (one, first), (two, second) in itertools.combinations(forms, 2):
             assert (first == second) is (meaning(leaf.pattern, one) == meaning(leaf.pattern, two)), (one, two)
 
@@ -149,7 +150,7 @@ def test_an_order_that_means_something_is_seen(name: str, pattern: str, data: st
     items[:] = [item_at(doc, item), item_at(changed(doc, leaf, others(leaf)[0]), item)]
     found = deployed(name, doc)
     items.reverse()
-    path, _ = named(doc, leaf.keys, kind(name).rules)
+    path, _ = named(doc, leaf.keys, kind(name).document.rules)
     assert seen(name, found, doc) == [path]
 
 

@@ -41,7 +41,7 @@ def test_what_went_through_aws_and_back_is_what_was_declared(name: str, whole: b
     doc = data.draw(documents(name, whole))
     applied(aws, name, doc)
     (found,) = live(aws, declared(name, doc)).candidates
-    back, sent = normal(found.doc, of.rules), normal(doc, of.rules)
+    back, sent = normal(found.doc, of.document.rules), normal(doc, of.document.rules)
     if name == "service":  # which keeps what is not declared
         back = {field: value for field, value in back.items() if field in doc}
         sent = {field: value for field, value in sent.items() if field in doc}
@@ -115,7 +115,7 @@ def test_what_an_older_aws_did_not_fill_in_is_no_difference(
         """Without defaults wherever a kind reads them: in the answer, in its service, and in that one's deployments."""
         service = answer.get("services", [{}])[0]
         for found in (answer, answer.get("taskDefinition", {}), service, *service.get("deployments", ())):
-            older(found, of.rules, random.Random(seed))
+            older(found, of.document.rules, random.Random(seed))
         return answer
 
     aws.seen = seen

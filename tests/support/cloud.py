@@ -17,6 +17,7 @@ from typing import Any
 from ecsplan.aws.gateway import NO_CONNECTION, ONCE, READS, Gateway
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc
+from ecsplan.core.spec import Spec
 from ecsplan.plan.compile import requests
 from ecsplan.sandbox import errors
 from ecsplan.sandbox.ecs import Ecs
@@ -27,7 +28,6 @@ from ecsplan.sandbox.names import Ids
 from ecsplan.sandbox.outcomes import Outcomes
 from ecsplan.sandbox.seed import seed
 from ecsplan.sandbox.state import Region
-from ecsplan.spec.load import Spec
 from tests.support.world import ACCOUNT, REGION, Clock, short
 
 INPUTS = {"ecs": Inputs("ecs"), "events": Inputs("events")}

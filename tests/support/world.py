@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ecsplan import cli, pipeline, rehearsal
+from ecsplan.core.spec import Spec
 from ecsplan.sandbox import Sandbox
-from ecsplan.spec.load import Spec
 from tests.support import toml
 from tests.support.toml import Doc
 

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Action, Call, Doc
 from ecsplan.core.ports import Answer
+from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Tracked
 from tests.unit.fakes_kinds import ECS, call, revision, step_of
 
@@ -55,14 +56,14 @@ def rollout(**outputs: str) -> Tracked:
     sent = call("update_service", cluster="prod", service="web", taskDefinition=NEW)
     expect = {"deployment": THEIRS, "previous": OLD}
     step = step_of("service.prod/web", sent, action=Action.UPDATE, expect=expect)
-    return Tracked(address=step.address, step=step, call=sent, outputs={"deployment": OURS, **outputs})
+    return Tracked(kind=kind_of(step.address), step=step, call=sent, outputs={"deployment": OURS, **outputs})
 
 
 def one_off(*ids: str) -> Tracked:
     sent = call("run_task", cluster="prod", taskDefinition=NEW)
     step = step_of("run_task.web/migrate", sent, action=Action.RUN, expect={"essential": ["web"]})
     arns = " ".join(f"{ECS}task/prod/{one}" for one in ids)
-    return Tracked(address=step.address, step=step, call=sent, outputs={"tasks": arns})
+    return Tracked(kind=kind_of(step.address), step=step, call=sent, outputs={"tasks": arns})
 
 
 def task(name: str, *containers: Doc, seconds: float = 10, **members: Any) -> Doc:

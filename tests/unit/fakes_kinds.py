@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ecsplan.core.errors import AwsError
-from ecsplan.core.model import Address, Call, Candidate, Doc, FieldChange, Live, Phase, Resource, Step
+from ecsplan.core.model import Address, Call, Doc, FieldChange, Phase, Step
 from ecsplan.core.normalize import Normalized, normal, view
 from ecsplan.core.ports import Answer
-from ecsplan.kinds import kinds
-from ecsplan.kinds.contract import Delta, Kind
+from ecsplan.core.spec import Spec
+from ecsplan.kinds import kind_of, kinds
+from ecsplan.kinds.contract import Candidate, Compare, Delta, Kind, Live, Resource, Revert, Track
 from ecsplan.plan.compile import compile_spec
-from ecsplan.spec.load import Spec, loads
+from ecsplan.spec.load import loads
 from tests.support import toml
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -89,8 +90,9 @@ def compiled(data: Doc, tag: str = "v42", *, redeploy: bool = False) -> dict[Add
     return {one.address: one for one in compile_spec(spec_of(data), tag, redeploy=redeploy)}
 
 
-def resource(address: str, doc: Doc, **more: Any) -> Resource:
-    return Resource(address=Address(address), task=more.pop("task", "web"), doc=doc, **more)
+def resource(address: str, doc: Doc, *, kind: Kind | None = None, **more: Any) -> Resource:
+    kind = kind if kind is not None else kind_of(Address(address))
+    return Resource(kind=kind, address=Address(address), task=more.pop("task", "web"), doc=doc, **more)
 
 
 def candidate(doc: Doc, *, reusable: bool = True, **outputs: str) -> Candidate:
@@ -133,21 +135,53 @@ def delta_of(declared: Resource, live: Live) -> Delta:
 
 def before(of: Kind, live: Doc, wanted: Doc, declared: Doc) -> Doc:
     """What going from one document to the other replaces."""
-    return of.before(Normalized(live, of.rules), Normalized(wanted, of.rules), declared)
+    return compare(of).before(Normalized(live, of.document.rules), Normalized(wanted, of.document.rules), declared)
 
 
 def same(of: Kind, live: Doc, declared: Doc) -> bool:
     """Would a plan leave it alone?"""
-    return normal(of.merge(live, declared), of.rules) == normal(live, of.rules)
+    return normal(compare(of).merge(live, declared), of.document.rules) == normal(live, of.document.rules)
 
 
 def differences(of: Kind, live: Doc, declared: Doc) -> list[FieldChange]:
     """What a plan would show."""
     from ecsplan.plan.diff import field_changes
 
-    wanted = normal(of.merge(live, declared), of.rules)
-    return list(field_changes(view(normal(live, of.rules), of.rules), view(wanted, of.rules)))
+    wanted = normal(compare(of).merge(live, declared), of.document.rules)
+    return list(
+        field_changes(view(normal(live, of.document.rules), of.document.rules), view(wanted, of.document.rules))
+    )
 
 
 def paths(of: Kind, live: Doc, declared: Doc) -> list[str]:
     return [change.path for change in differences(of, live, declared)]
+
+
+# --- facets that not every kind has ---
+
+
+def compare(of: Kind) -> Compare:
+    assert of.compare is not None
+    return of.compare
+
+
+def track(of: Kind) -> Track:
+    assert of.track is not None
+    return of.track
+
+
+def revert(of: Kind) -> Revert:
+    assert of.revert is not None
+    return of.revert
+
+
+def identity_of(of: Kind) -> Callable[[Doc], Doc]:
+    found = compare(of).identity
+    assert found is not None
+    return found
+
+
+def revision_only(of: Kind) -> Callable[[Doc, frozenset[Address]], Doc]:
+    found = compare(of).revision_only
+    assert found is not None
+    return found

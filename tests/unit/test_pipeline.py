@@ -15,9 +15,9 @@ from ecsplan import pipeline
 from ecsplan.core.clock import SystemClock
 from ecsplan.core.errors import AwsError, EcsplanError, JournalError, PlanningError, SpecError, UsageError
 from ecsplan.core.model import Identity
+from ecsplan.core.spec import Spec
 from ecsplan.journal import Damaged, Journal, Outcome
 from ecsplan.site import Site, whoami
-from ecsplan.spec.load import Spec
 from tests.unit.builders import ACCOUNT, IDENTITY, ORIGIN, REGION, plan, task_definition_arn, update
 from tests.unit.fakes import FakeAws, FakeClock, gateway_to, refusal, service
 

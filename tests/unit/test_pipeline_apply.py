@@ -14,11 +14,11 @@ from ecsplan.apply.engine import Options
 from ecsplan.core import events
 from ecsplan.core.errors import EcsplanError, LockedError, StaleError, UnfinishedError
 from ecsplan.core.model import Identity, Plan
+from ecsplan.core.spec import Spec
 from ecsplan.journal import Deployment, Failed, Journal, Outcome
 from ecsplan.pipeline import Site
 from ecsplan.plan import file as planfile
 from ecsplan.plan.steps import plan_digest
-from ecsplan.spec.load import Spec
 from tests.unit.builders import AT, IDENTITY, ORIGIN, task_definition_arn
 from tests.unit.fakes import FakeAws, FakeClock, gateway_to, refusal, service
 

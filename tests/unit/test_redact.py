@@ -20,11 +20,12 @@ from ecsplan.core.model import (
     Irreversible,
     Plan,
     Ref,
-    Resource,
     Step,
     to_json,
 )
 from ecsplan.core.text import CHANGED, SENSITIVE
+from ecsplan.kinds import kind_of
+from ecsplan.kinds.contract import Resource
 from ecsplan.redact import (
     cleaned,
     mask_doc,
@@ -135,13 +136,14 @@ def test_the_values_of_options_of_a_command() -> None:
 def test_the_secrets_of_a_line(line: str, masked: str, secrets: set[str]) -> None:
     doc = {"command": ["sh", "-c", line]}
     assert mask_doc(TASK, doc)["command"][2] == masked
-    found = secrets_in([Resource(address=TASK, task="web", doc=doc)])
+    found = secrets_in([Resource(kind=kind_of(TASK), address=TASK, task="web", doc=doc)])
     assert found - {line} == secrets
     assert (line in found) == bool(secrets)
 
 
 def test_an_option_with_its_value_is_a_secret_of_the_plan_too() -> None:
-    found = secrets_in([Resource(address=TASK, task="web", doc={"command": ["run", "--password=hunter2"]})])
+    doc = {"command": ["run", "--password=hunter2"]}
+    found = secrets_in([Resource(kind=kind_of(TASK), address=TASK, task="web", doc=doc)])
     assert "hunter2" in found
 
 

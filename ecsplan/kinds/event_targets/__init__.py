@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ecsplan.core.model import Address, Doc, Live, Ref, Resource, copied
+from ecsplan.core.documents import layered, overlay, replaced
+from ecsplan.core.model import Address, Doc, Ref, copied
 from ecsplan.core.normalize import Normalized, is_empty
-from ecsplan.kinds.contract import CompileScope, Kind, layered, overlay, replaced
+from ecsplan.core.spec import Task
+from ecsplan.kinds.contract import Calls, Change, Compare, CompileScope, Declare, Document, Kind, Live, Resource
 from ecsplan.kinds.ecs.request_fields import map_fields
-from ecsplan.kinds.event_targets.change import ABSENT, accept, reconcile, refused, steps
+from ecsplan.kinds.event_targets.change import ABSENT, accept, recover, refused, steps
 from ecsplan.kinds.event_targets.read import by_id, names_of, read
 from ecsplan.kinds.event_targets.rules import RULES
 from ecsplan.kinds.task_definition import arn_of
-from ecsplan.spec.load import Task
 
 NAME = "event_targets"
 
@@ -22,13 +23,16 @@ def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
     """One resource per rule: the declared part of its targets, each on the revision unless it declares its own."""
     return tuple(
         Resource(
-            address=Address.of(NAME, rule_name(entry.params)), task=task.name, doc=_pinned(entry.params, arn_of(task))
+            kind=KIND,
+            address=Address.of(NAME, rule_name(entry.params)),
+            task=task.name,
+            doc=_pinned(entry.params, arn_of(task)),
         )
         for entry in task.put_targets
     )
 
 
-def join(first: Doc, second: Doc) -> Doc:
+def combine(first: Doc, second: Doc) -> Doc:
     """A rule of which two tasks declare targets: they are set with one call, since EventBridge refuses two at once."""
     return {**first, "Targets": [*first["Targets"], *second["Targets"]]}
 
@@ -96,7 +100,7 @@ def before(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
     return {**names_of(declared), "Targets": targets, **({ABSENT: created} if created else {})}
 
 
-def older(newer: Doc, older: Doc) -> Doc:
+def merge_before(newer: Doc, older: Doc) -> Doc:
     """Of two documents that put targets back, both: the older one wins, also on whether a target was there at all."""
     targets = by_id(newer)
     for target in older["Targets"]:
@@ -117,7 +121,7 @@ def revision_only(doc: Doc, addresses: frozenset[Address]) -> Doc:
     return {**names_of(doc), "Targets": targets}
 
 
-def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
+def blockers(resource: Resource, live: Live) -> tuple[str, ...]:
     if not live.candidates:
         return (
             f"{resource.address}: there is no such rule; rules are created elsewhere, ecsplan only sets their targets",
@@ -138,23 +142,23 @@ def _fault(address: Address, target: Doc, found: Mapping[str, Doc]) -> str:
 
 KIND = Kind(
     name=NAME,
-    rank=3,
-    rules=RULES,
-    writes=frozenset({"events:put_targets", "events:remove_targets"}),
-    shape="events:put_targets",
-    required=frozenset({"Rule", "Targets[].Id"}),
-    compile=compile_,
-    read=read,
-    merge=merge,
-    before=before,
-    older=older,
-    revision_only=revision_only,
-    join=join,
-    concerns=lambda call: rule_name(call.params),
-    names=lambda doc: {**names_of(doc), "Targets": []},
-    plan_faults=plan_faults,
-    conflicts=refused,
-    steps=steps,
-    accept=accept,
-    reconcile=reconcile,
+    order=3,
+    document=Document(request="events:put_targets", rules=RULES, required=frozenset({"Rule", "Targets[].Id"})),
+    declare=Declare(compile=compile_, combine=combine),
+    compare=Compare(
+        read=read,
+        merge=merge,
+        before=before,
+        merge_before=merge_before,
+        identity=lambda doc: {**names_of(doc), "Targets": []},
+        revision_only=revision_only,
+    ),
+    change=Change(
+        writes=frozenset({"events:put_targets", "events:remove_targets"}),
+        steps=steps,
+        blockers=blockers,
+        conflicts=refused,
+        subject=lambda call: rule_name(call.params),
+    ),
+    calls=Calls(accept=accept, recover=recover),
 )

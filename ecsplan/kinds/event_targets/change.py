@@ -20,9 +20,9 @@ ABSENT = "absent"  # in a rollback's document: Ids of targets that were not ther
 
 def steps(delta: Delta) -> tuple[StepDraft, ...]:
     """PutTargets for targets that change and for new ones, RemoveTargets for those to go; others are not sent."""
-    assert delta.found is not None
-    old, new = by_id(delta.before.normal), by_id(delta.after.normal)
-    raw, wanted = by_id(delta.found.doc), by_id(delta.wanted)
+    assert delta.candidate is not None
+    old, new = by_id(delta.current.normal), by_id(delta.merged.normal)
+    raw, wanted = by_id(delta.candidate.doc), by_id(delta.merged_doc)
     changed = [name for name in wanted if name in old and new[name] != old[name]]
     created = [name for name in wanted if name not in old]
     gone = [name for name in delta.resource.doc.get(ABSENT, ()) if name in old]
@@ -47,9 +47,9 @@ def steps(delta: Delta) -> tuple[StepDraft, ...]:
 
 def refused(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
     """What a target that changes would have to have; of its revision, which may not be known yet, nothing is asked."""
-    old = by_id(delta.before.normal)
-    changed = [name for name, target in by_id(delta.after.normal).items() if old.get(name) != target]
-    wanted, names = by_id(delta.wanted), names_of(delta.resource.doc)
+    old = by_id(delta.current.normal)
+    changed = [name for name, target in by_id(delta.merged.normal).items() if old.get(name) != target]
+    wanted, names = by_id(delta.merged_doc), names_of(delta.resource.doc)
     found = {name: missing("events", "put_targets", {**names, "Targets": [wanted[name]]}, delta) for name in changed}
     return tuple(said.replace("Targets[0]", f"targets.{name}", 1) for name, all_ in found.items() for said in all_)
 
@@ -100,7 +100,7 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     )
 
 
-def reconcile(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
+def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     """Are all targets of a PutTargets live as it would leave them, or all of a RemoveTargets gone?"""
     (first,) = reader.fetch([listing(call.params)])
     if first.error and first.error.code == "ResourceNotFoundException":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ecsplan.core.model import Call, Candidate, Doc, Live, Resource
+from ecsplan.core.model import Call, Doc
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Answer, Reader
+from ecsplan.kinds.contract import Candidate, Live, Resource
 from ecsplan.kinds.ecs.request_fields import known, unknown_fields
 from ecsplan.kinds.event_targets.rules import RULES
 

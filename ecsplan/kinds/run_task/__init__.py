@@ -4,18 +4,34 @@ code."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Resource, copied
+import msgspec
+
+from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Value, copied
 from ecsplan.core.normalize import Rule, Secret, is_empty
-from ecsplan.kinds.contract import CompileScope, Delta, Kind, StepDraft, Tracked, short_arn
+from ecsplan.core.spec import Task
+from ecsplan.kinds.contract import (
+    Calls,
+    Change,
+    CompileScope,
+    Declare,
+    Delta,
+    Document,
+    Kind,
+    Resource,
+    StepDraft,
+    Track,
+    Tracked,
+    short_arn,
+)
 from ecsplan.kinds.ecs.task_diagnosis import diagnose
-from ecsplan.kinds.run_task.calls import MARK, accept, reconcile
+from ecsplan.kinds.run_task.calls import MARK, accept, recover
 from ecsplan.kinds.run_task.streams import logs_of, streams
-from ecsplan.kinds.run_task.track import progress, watch, which
+from ecsplan.kinds.run_task.track import judge, polls, which
 from ecsplan.kinds.service import NAME as SERVICE
 from ecsplan.kinds.service.fit import has_network
 from ecsplan.kinds.task_definition import arn_of, stringify_environment
-from ecsplan.spec.load import Task
 
 NAME = "run_task"
 AT_ONCE = 10  # tasks per RunTask (ECS API reference)
@@ -23,7 +39,7 @@ LONGEST_REASON = 255  # of StopTask (ECS API reference)
 
 # A stopped task is described for an hour at least (DescribeTasks), and a client token holds for an hour after its task
 # at least ("Ensuring idempotency" in the ECS API reference). Five minutes less, because clocks differ.
-KEPT = 3300
+EVIDENCE = 3300
 
 RULES: tuple[Rule, ...] = (
     Secret(path="overrides.containerOverrides.*.environment", reason="variables hold passwords"),
@@ -41,6 +57,7 @@ def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
             stringify_environment(override)
         resources.append(
             Resource(
+                kind=KIND,
                 address=Address.of(NAME, f"{task.family}/{entry.name}"),
                 task=task.name,
                 doc=doc,
@@ -58,7 +75,7 @@ def _facts(task_definition: Doc) -> Doc:
     return {"essential": essential, **({"logs": logs} if logs else {})}
 
 
-def complete(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) -> tuple[Doc, str]:
+def fill_in(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) -> tuple[Doc, str]:
     """Without a network of its own, a task that needs one gets that of a declared service of the same cluster: one of
     its own task of the spec, else the first."""
     if desired.get("networkConfiguration") or not _needs_network(resource, others):
@@ -67,12 +84,12 @@ def complete(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) 
     services = [
         other
         for other in others.values()
-        if other.change.address.startswith(f"{SERVICE}.{cluster}/") and has_network(other.wanted)
+        if other.change.address.startswith(f"{SERVICE}.{cluster}/") and has_network(other.merged_doc)
     ]
     services.sort(key=lambda other: other.change.task != resource.task)
     if not services:
         return desired, ""
-    network = services[0].wanted["networkConfiguration"]
+    network = services[0].merged_doc["networkConfiguration"]
     if desired.get("launchType", "FARGATE") != "FARGATE":  # a public address goes with Fargate only
         inner = network.get("awsvpcConfiguration", {})
         network = {"awsvpcConfiguration": {k: v for k, v in inner.items() if k != "assignPublicIp"}}
@@ -81,15 +98,15 @@ def complete(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) 
 
 def _needs_network(resource: Resource, others: Mapping[Address, Delta]) -> bool:
     ref = resource.doc.get("taskDefinition")
-    definition = others[ref.address].wanted if isinstance(ref, Ref) and ref.address in others else {}
+    definition = others[ref.address].merged_doc if isinstance(ref, Ref) and ref.address in others else {}
     return definition.get("networkMode") == "awsvpc"
 
 
 def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
     """RunTask refuses an awsvpc task without a network."""
-    if delta.desired.get("networkConfiguration") or not _needs_network(delta.resource, others):
+    if delta.declared.get("networkConfiguration") or not _needs_network(delta.resource, others):
         return ()
-    cluster = short_arn(delta.desired.get("cluster") or "default")
+    cluster = short_arn(delta.declared.get("cluster") or "default")
     return (
         f"{delta.change.address}: the task definition's network mode is awsvpc, so it needs a networkConfiguration, "
         f"and the spec declares no service of cluster {cluster} that has one to take",
@@ -98,15 +115,15 @@ def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
 
 def steps(delta: Delta) -> tuple[StepDraft, ...]:
     """One RunTask for each ten tasks, which is the most that it starts at once."""
-    count = delta.desired.get("count", 1)
-    said = [_command(delta.desired), delta.change.note]
+    count = delta.declared.get("count", 1)
+    said = [_command(delta.declared), delta.change.note]
     if count <= AT_ONCE:
-        return (_draft(delta, delta.desired, said, {"count": count}),)
+        return (_draft(delta, delta.declared, said, {"count": count}),)
     drafts = []
     for first in range(1, count + 1, AT_ONCE):
         some = min(AT_ONCE, count - first + 1)
         expect = {"count": some, "first": first, "of": count}
-        drafts.append(_draft(delta, {**delta.desired, "count": some}, [*said, which(expect)], expect))
+        drafts.append(_draft(delta, {**delta.declared, "count": some}, [*said, which(expect)], expect))
     return tuple(drafts)
 
 
@@ -129,7 +146,7 @@ def _command(doc: Doc) -> str:
     return "; ".join(parts) or "the containers' own commands"
 
 
-def abandon(waiting: Tracked, why: str) -> tuple[Call, ...]:
+def stop(waiting: Tracked, why: str) -> tuple[Call, ...]:
     """The tasks are stopped: what is put back would not be, with them still at work."""
     cluster = waiting.call.params.get("cluster")
     return tuple(
@@ -142,28 +159,31 @@ def abandon(waiting: Tracked, why: str) -> tuple[Call, ...]:
     )
 
 
+class Expect(Value, frozen=True, kw_only=True):
+    """How many tasks a step starts, which of how many these are, the containers that are judged, and where they log
+    to."""
+
+    count: int = 1
+    first: int = 1
+    of: int = 1
+    essential: tuple[str, ...] = ()
+    logs: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+
 KIND = Kind(
     name=NAME,
-    rank=1,
-    rules=RULES,
-    writes=frozenset({"ecs:run_task"}),
-    shape="ecs:run_task",
-    expects={"count": int, "first": int, "of": int, "essential": list, "logs": dict},
-    compile=compile_,
-    complete=complete,
-    conflicts=conflicts,
-    steps=steps,
-    accept=accept,
-    reconcile=reconcile,
-    kept=KEPT,
-    watch=watch,
-    progress=progress,
-    streams=streams,
-    diagnose=diagnose,
-    ephemeral=True,
-    token="clientToken",  # noqa: S106  a parameter's name, not a secret
-    mark=MARK,
-    abandon=abandon,
-    late_is_failure=True,
-    timeout=1800,
+    order=1,
+    document=Document(request="ecs:run_task", rules=RULES),
+    declare=Declare(compile=compile_),
+    change=Change(writes=frozenset({"ecs:run_task"}), steps=steps, conflicts=conflicts, fill_in=fill_in, expect=Expect),
+    calls=Calls(accept=accept, recover=recover, token="clientToken", marker=MARK, evidence=EVIDENCE),  # noqa: S106
+    track=Track(
+        polls=polls,
+        judge=judge,
+        streams=streams,
+        diagnose=diagnose,
+        stop=stop,
+        timeout=1800,
+        late_is_failure=True,
+    ),
 )

@@ -53,7 +53,7 @@ def _failure(failure: Doc) -> str:
     return f"{f'{words} ({reason})' if words else reason}{f': {detail}' if detail else ''}"
 
 
-def reconcile(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
+def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     """The tasks that carry this step's mark, running or stopped, if all of them are there.
 
     They are listed by family and compared here: ListTasks takes `startedBy` as its only filter, and without

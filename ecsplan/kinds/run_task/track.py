@@ -6,7 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
-from ecsplan.core.diagnosis import Tally, Verdict
+from ecsplan.core.diagnosis import Status, Tally
 from ecsplan.core.model import Call, Doc
 from ecsplan.kinds.contract import Poll, Progress, Tracked
 from ecsplan.kinds.ecs.stopped_tasks import has_stopped
@@ -22,7 +22,7 @@ CUT_SHORT = {
 }
 
 
-def watch(waiting: Sequence[Tracked]) -> tuple[Poll, ...]:
+def polls(waiting: Sequence[Tracked]) -> tuple[Poll, ...]:
     looks = []
     for one in waiting:
         arns = one.outputs["tasks"].split()
@@ -44,7 +44,7 @@ def which(expect: Doc) -> str:
     return f"tasks {first} to {first + count - 1} of {of}" if count > 1 else f"task {first} of {of}"
 
 
-def progress(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
+def judge(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
     """Done when every task has stopped; ok when every essential container ended with exit code 0."""
     found, part = _progress(waiting, answers), which(waiting.step.expect)
     return dataclasses.replace(found, note=f"{part}: {found.note}") if part else found
@@ -57,7 +57,7 @@ def _progress(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
         return Progress(done=True, note="taken for done")
     if len(tasks) < wanted:
         if waiting.old:
-            return Progress(done=True, ok=False, forgotten=True, note="ECS no longer knows the task, nor how it ended")
+            return Progress(done=True, ok=False, unknown=True, note="ECS no longer knows the task, nor how it ended")
         # A stopped task is described for an hour, so one that is not there is one that ECS does not show yet.
         return Progress(done=False, note="waiting for ECS to show the task", tally=Tally(desired=wanted))
     essential = waiting.step.expect.get("essential", ())
@@ -76,7 +76,7 @@ def _progress(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
         said = [f"{count} of {wanted} tasks: {why}" if wanted > 1 else why for why, count in problems.items()]
         return Progress(done=True, ok=False, note="; ".join(said), tally=tally)
     note = f"{wanted} tasks, each with exit code 0" if wanted > 1 else "exit code 0"
-    return Progress(done=True, note=note, tally=tally, verdict=Verdict.SUCCEEDED)
+    return Progress(done=True, note=note, tally=tally, stated=Status.SUCCEEDED)
 
 
 def _states(states: Counter[str]) -> str:

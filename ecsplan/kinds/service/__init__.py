@@ -7,21 +7,34 @@ from typing import Any
 
 import msgspec
 
-from ecsplan.core.model import Address, Doc, Resource, copied
+from ecsplan.core.documents import layered, overlay, replaced, without_none
+from ecsplan.core.model import Address, Doc, copied
 from ecsplan.core.normalize import Normalized
-from ecsplan.kinds.contract import CompileScope, Kind, layered, overlay, replaced, short_arn, without_none
-from ecsplan.kinds.service.answers import names
+from ecsplan.core.spec import Task
+from ecsplan.kinds.contract import (
+    Calls,
+    Change,
+    Compare,
+    CompileScope,
+    Declare,
+    Document,
+    Kind,
+    Resource,
+    Revert,
+    Track,
+    short_arn,
+)
+from ecsplan.kinds.service.answers import Expect, names
 from ecsplan.kinds.service.change import map_members, refused, steps
 from ecsplan.kinds.service.diagnosis import diagnose
-from ecsplan.kinds.service.fit import plan_faults
-from ecsplan.kinds.service.observe import goes_back
+from ecsplan.kinds.service.fit import blockers
+from ecsplan.kinds.service.observe import is_reverting
 from ecsplan.kinds.service.read import read
-from ecsplan.kinds.service.revert import reverts, way_back
-from ecsplan.kinds.service.rollout import accept, progress, reconcile, watch
+from ecsplan.kinds.service.revert import revert, started_by
+from ecsplan.kinds.service.rollout import accept, judge, polls, recover
 from ecsplan.kinds.service.rules import RESET, RESET_MEMBERS, RULES, other_form_of_namespace
-from ecsplan.kinds.service.service_deployment import resolve
+from ecsplan.kinds.service.service_deployment import resolve_pause
 from ecsplan.kinds.task_definition import arn_of
-from ecsplan.spec.load import Task
 
 NAME = "service"
 CHOSEN = ("encrypted", "iops", "kmsKeyId", "throughput", "volumeType")  # of a volume, by AWS, where they are left out
@@ -31,6 +44,7 @@ def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
     """One service per entry: UpdateService's parameters as declared, and the revision."""
     return tuple(
         Resource(
+            kind=KIND,
             address=address(entry.params),
             task=task.name,
             doc={**copied(entry.params), "taskDefinition": arn_of(task)},
@@ -81,7 +95,7 @@ def _with_names(merged: Doc, declared: Doc, live: Doc) -> None:
                 alias["dnsName"] = name
 
 
-def older(newer: Doc, older: Doc) -> Doc:
+def merge_before(newer: Doc, older: Doc) -> Doc:
     """Of two documents that put a service back, both: the older one wins."""
     merged: Doc = layered(newer, older, map_members())
     return merged
@@ -138,31 +152,27 @@ def _without_names(doc: Doc) -> Doc:
 
 KIND = Kind(
     name=NAME,
-    rank=2,
-    rules=RULES,
-    writes=frozenset({"ecs:update_service"}),
-    shape="ecs:update_service",
-    required=frozenset({"service"}),
-    expects={"deployment": str, "previous": str, "rollout": str, "stops": str},
-    compile=compile_,
-    read=read,
-    merge=merge,
-    before=before,
-    older=older,
-    doubtful=other_form_of_namespace,
-    names=names,
-    revision_only=lambda doc, _addresses: {**names(doc), "taskDefinition": doc["taskDefinition"]},
-    concerns=lambda call: address(call.params).name,
-    plan_faults=plan_faults,
-    conflicts=refused,
-    steps=steps,
-    accept=accept,
-    reconcile=reconcile,
-    watch=watch,
-    progress=progress,
-    diagnose=diagnose,
-    way_back=way_back,
-    goes_back=goes_back,
-    reverts=reverts,
-    resolve=resolve,
+    order=2,
+    document=Document(request="ecs:update_service", rules=RULES, required=frozenset({"service"})),
+    declare=Declare(compile=compile_),
+    compare=Compare(
+        read=read,
+        merge=merge,
+        before=before,
+        merge_before=merge_before,
+        tolerate=other_form_of_namespace,
+        identity=names,
+        revision_only=lambda doc, _addresses: {**names(doc), "taskDefinition": doc["taskDefinition"]},
+    ),
+    change=Change(
+        writes=frozenset({"ecs:update_service"}),
+        steps=steps,
+        blockers=blockers,
+        conflicts=refused,
+        expect=Expect,
+        subject=lambda call: address(call.params).name,
+    ),
+    calls=Calls(accept=accept, recover=recover),
+    track=Track(polls=polls, judge=judge, diagnose=diagnose),
+    revert=Revert(plan=revert, is_reverting=is_reverting, started_by=started_by, resolve_pause=resolve_pause),
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from ecsplan.core.model import Call, Doc
+import msgspec
+
+from ecsplan.core.model import Call, Doc, Step, Value
 from ecsplan.kinds.contract import short_arn
 
 T = TypeVar("T")
@@ -45,3 +47,17 @@ def primary_of(service: Doc) -> Doc:
 def names(doc: Doc) -> Doc:
     """What names a service in a request."""
     return {field: doc[field] for field in ("cluster", "service") if field in doc}
+
+
+class Expect(Value, frozen=True, kw_only=True):
+    """What a step expects: the ids of the deployment and of the service deployment until then, the revision that the
+    service moves from, and the deployment that the step reverts while it may still be rolling out."""
+
+    deployment: str = ""
+    previous: str = ""
+    rollout: str = ""
+    stops: str = ""
+
+
+def expected(step: Step) -> Expect:
+    return msgspec.convert(step.expect, Expect)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ecsplan.core.documents import overlay, without_none
 from ecsplan.core.model import Action, Address, Call, Doc, Phase
 from ecsplan.core.normalize import Normalized, normal
-from ecsplan.kinds.contract import Delta, StepDraft, overlay, without_none
+from ecsplan.kinds.contract import Delta, StepDraft
 from ecsplan.kinds.ecs.request_fields import map_fields
 from ecsplan.kinds.ecs.required_fields import missing
 from ecsplan.kinds.service.fit import conflicts
@@ -29,7 +30,7 @@ def map_members() -> frozenset[str]:
 def steps(delta: Delta) -> tuple[StepDraft, ...]:
     """One UpdateService with everything that is declared; of a block whose omitted members AWS would reset, those that
     are not declared are sent as they are live."""
-    found = delta.found
+    found = delta.candidate
     assert found is not None
     restore = delta.change.before or {}
     params = _params(delta)
@@ -63,10 +64,10 @@ def steps(delta: Delta) -> tuple[StepDraft, ...]:
 
 
 def _params(delta: Delta) -> Doc:
-    live = delta.found.doc if delta.found else {}
+    live = delta.candidate.doc if delta.candidate else {}
     params = {
-        field: send_whole(field, value, delta.after)
-        for field, value in delta.desired.items()
+        field: send_whole(field, value, delta.merged)
+        for field, value in delta.declared.items()
         if value or live.get(field) or field not in NOT_ON_FARGATE
     }
     if live.get("schedulingStrategy") == "DAEMON":

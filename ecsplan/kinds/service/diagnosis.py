@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ecsplan.core.diagnosis import Diagnosis, LogTail, Verdict
+from ecsplan.core.diagnosis import Diagnosis, LogTail, Status
 from ecsplan.core.errors import EcsplanError
 from ecsplan.core.model import Doc
 from ecsplan.core.ports import Reader
@@ -28,7 +28,7 @@ def diagnose(reader: Reader, waiting: Tracked, progress: Progress) -> Diagnosis:
     """Three round trips at most, whatever AWS refuses. Raises nothing."""
     lookup = Lookup(reader)
     try:
-        if progress.taken or progress.judged is Verdict.SUPERSEDED:
+        if progress.superseded or progress.status is Status.SUPERSEDED:
             return _superseded(lookup, waiting, progress)
         return _failed(lookup, waiting, progress)
     except EcsplanError as error:  # it concerns every request alike
@@ -51,7 +51,7 @@ def _superseded(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnos
 
 
 def _failed(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosis:
-    facts = facts_of(lookup, waiting, late=progress.judged is Verdict.TIMED_OUT)
+    facts = facts_of(lookup, waiting, late=progress.status is Status.TIMED_OUT)
     groups = grouped([task for task in facts.stopped if not _by_scaling(task)], essentials(facts.definition))
     began = epoch(facts.deployment.get("createdAt")) or epoch(facts.rollout.get("createdAt"))
     events = events_since(facts.service.get("events", ()), began)
@@ -83,7 +83,7 @@ def _by_scaling(task: Doc) -> bool:
 
 def _reason(progress: Progress, facts: Facts) -> str:
     """ECS's reason; where it gives none, what has become of it. Of what is late ECS has no reason yet."""
-    if progress.judged is Verdict.TIMED_OUT:
+    if progress.status is Status.TIMED_OUT:
         return progress.note
     failed = facts.deployment.get("rolloutState") == "FAILED"
     given = (

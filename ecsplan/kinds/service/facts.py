@@ -11,9 +11,9 @@ from ecsplan.kinds.ecs.lookup import Lookup
 from ecsplan.kinds.ecs.stopped_tasks import BATCH
 from ecsplan.kinds.ecs.task_diagnosis import definition_of
 from ecsplan.kinds.ecs.times import epoch
-from ecsplan.kinds.service.answers import by_name, describe
+from ecsplan.kinds.service.answers import by_name, describe, expected
 
-APART = 120.0  # seconds at most between a deployment and the service deployment that is about it
+CLOCK_SKEW = 120.0  # seconds at most between a deployment and the service deployment that is about it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ def service_of(waiting: Tracked, answer: Doc) -> Doc:
 
 def _ours(waiting: Tracked, service: Doc) -> Doc:
     """Our deployment as the service shows it; {} once it has drained away."""
-    ours, before = waiting.outputs.get("deployment"), waiting.step.expect.get("deployment")
+    ours, before = waiting.outputs.get("deployment"), expected(waiting.step).deployment
     revision = short_arn(waiting.call.params.get("taskDefinition", ""))
     for deployment in service.get("deployments", ()):
         mine = short_arn(deployment.get("taskDefinition", "")) == revision and deployment.get("id") != before
@@ -125,7 +125,7 @@ def _nearest(listed: Doc, deployment: Doc, current: str) -> str:
         failed = [one for one in rollouts if one.get("status") != "SUCCESSFUL"]
         return str(max(failed, key=_began)["serviceDeploymentArn"]) if failed else ""
     nearest = min(rollouts, key=lambda one: abs(_began(one) - began))
-    return str(nearest["serviceDeploymentArn"]) if abs(_began(nearest) - began) <= APART else ""
+    return str(nearest["serviceDeploymentArn"]) if abs(_began(nearest) - began) <= CLOCK_SKEW else ""
 
 
 def _began(rollout: Doc) -> float:

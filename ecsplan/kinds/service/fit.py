@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ecsplan.core.model import Address, Doc, Live, Ref, Resource
-from ecsplan.kinds.contract import Delta, short_arn
+from ecsplan.core.model import Address, Doc, Ref
+from ecsplan.kinds.contract import Delta, Live, Resource, short_arn
 from ecsplan.spec.lint import maps_port
 
 
-def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
+def blockers(resource: Resource, live: Live) -> tuple[str, ...]:
     status, controller = live.facts.get("status"), live.facts.get("controller", "ECS")
     where = (
         f"service {short_arn(resource.doc['service'])} in cluster {short_arn(resource.doc.get('cluster') or 'default')}"
@@ -40,7 +40,11 @@ def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
     definition = definition_of(delta, others)
     if not definition:
         return ()
-    found = (*_ports(delta.wanted, definition), *_names(delta.wanted, definition), *_place(delta.wanted, definition))
+    found = (
+        *_ports(delta.merged_doc, definition),
+        *_names(delta.merged_doc, definition),
+        *_place(delta.merged_doc, definition),
+    )
     return tuple(f"{delta.change.address}: {fault}" for fault in found)
 
 
@@ -53,7 +57,7 @@ def definition_of(delta: Delta, others: Mapping[Address, Delta]) -> Doc:
     """The task definition that something is moved to, as it will be; empty where it is not one of this plan."""
     ref = delta.resource.doc.get("taskDefinition")
     other = others.get(ref.address) if isinstance(ref, Ref) else None
-    return other.wanted if other else {}
+    return other.merged_doc if other else {}
 
 
 def _ports(service: Doc, definition: Doc) -> Iterator[str]:

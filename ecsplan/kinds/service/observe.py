@@ -12,17 +12,27 @@ from ecsplan.core.diagnosis import Tally
 from ecsplan.core.model import Call, Doc
 from ecsplan.kinds.contract import Progress, Tracked, short_arn
 from ecsplan.kinds.ecs.times import epoch
-from ecsplan.kinds.service.answers import by_name, primary_of
+from ecsplan.kinds.service.answers import by_name, expected, primary_of
 
 # Times of one service that AWS takes at different places, seconds apart at most.
-APART = 1.0
+CLOCK_SKEW = 1.0
 # A list of service deployments that is not answered is asked for so many times, one that is known looked at so often.
-TRIES = 3
+MAX_LISTINGS = 3
 # ECS answers from several places, but each has heard of an update after so many looks, which is half a minute.
-UNSEEN = 10
+MAX_STALE_POLLS = 10
 BACK = "back"  # an output: who takes the rollout back
 # Of a service deployment, when nothing more becomes of it (ECS API reference, ServiceDeployment).
-ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
+ROLLOUT_ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Misses:
+    """How many polls in a row did not show something: our deployment, our service deployment (a poll that is throttled
+    shows nothing). `listing` is how often the list of service deployments was asked for."""
+
+    deployment: int = 0
+    rollout: int = 0
+    listing: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +52,7 @@ class ServiceObservation:
     @cached_property
     def before(self) -> str:
         """The id of the deployment that was PRIMARY until the update."""
-        return str(self.waiting.before.get("deployment") or self.waiting.step.expect.get("deployment") or "")
+        return str(self.waiting.before.get("deployment") or expected(self.waiting.step).deployment or "")
 
     @cached_property
     def ours(self) -> str:
@@ -71,7 +81,7 @@ class ServiceObservation:
     def rollout(self) -> Doc:
         """The service deployment of the update, as far as it is known and answered."""
         found = self.listed.get(self.waiting.outputs.get("rollout", ""), {})
-        return found if goes_back(self.waiting.outputs) or self._since(found) else {}
+        return found if is_reverting(self.waiting.outputs) or self._since(found) else {}
 
     def _since(self, rollout: Doc) -> bool:
         """Did it begin with our deployment, or after it? What is not told speaks against nothing."""
@@ -79,7 +89,7 @@ class ServiceObservation:
         ended = epoch(rollout.get("finishedAt"))
         if not rollout or began is None:
             return bool(rollout)
-        return (made is None or made >= began - APART) and (ended is None or ended >= began)
+        return (made is None or made >= began - CLOCK_SKEW) and (ended is None or ended >= began)
 
     @cached_property
     def current(self) -> str:
@@ -87,11 +97,11 @@ class ServiceObservation:
         is PRIMARY, unless it is still the one from before."""
         if not self.is_primary:
             return ""
-        before, told = self.waiting.step.expect.get("rollout"), self.service.get("currentServiceDeployment")
-        if told:
-            return "" if told == before else str(told)
+        before, with_details = expected(self.waiting.step).rollout, self.service.get("currentServiceDeployment")
+        if with_details:
+            return "" if with_details == before else str(with_details)
         new = {arn: one for arn, one in self.listed.items() if arn != before and self._since(one)}
-        under_way = [arn for arn, one in new.items() if one.get("status") not in ENDED]
+        under_way = [arn for arn, one in new.items() if one.get("status") not in ROLLOUT_ENDED]
         return under_way[0] if len(under_way) == 1 else self._newest(new)
 
     def _newest(self, new: Mapping[str, Doc]) -> str:
@@ -105,12 +115,18 @@ class ServiceObservation:
         return arn if at >= began or epoch(new[arn].get("finishedAt")) is not None else ""
 
     @property
+    def misses(self) -> Misses:
+        """What the polls before this one did not show."""
+        state = self.waiting.state
+        return state if isinstance(state, Misses) else Misses()
+
+    @property
     def gone(self) -> int:
         """In how many looks in a row our deployment, which the update's answer had shown, was not there any more, and
         the one from before was PRIMARY."""
-        ours, outputs = self.ours not in ("", self.before), self.waiting.outputs
+        ours = self.ours not in ("", self.before)
         again = ours and not self.mine and self.primary.get("id") == self.before
-        return int(outputs.get("gone", "0")) + 1 if again else 0
+        return self.misses.deployment + 1 if again else 0
 
     @cached_property
     def open(self) -> bool:
@@ -121,9 +137,9 @@ class ServiceObservation:
         if self.current and self.current != outputs.get("rollout"):
             return True
         if outputs.get("rollout"):
-            return outputs["rollout"] not in self.listed and int(outputs.get("unheard", "0")) < TRIES
+            return outputs["rollout"] not in self.listed and self.misses.rollout < MAX_LISTINGS
         listed = self.answered or self.service.get("currentServiceDeployment")
-        return not listed and int(outputs.get("listing", "0")) <= TRIES
+        return not listed and self.misses.listing <= MAX_LISTINGS
 
 
 def observe(waiting: Tracked, answers: Sequence[Doc]) -> ServiceObservation | None:
@@ -148,7 +164,7 @@ def is_before(primary: Doc, call: Call, before: object) -> bool:
     return bool(call.params.get("forceNewDeployment")) and primary.get("id") == before
 
 
-def goes_back(outputs: Mapping[str, str]) -> bool:
+def is_reverting(outputs: Mapping[str, str]) -> bool:
     """Do these outputs stand for ECS taking a rollout back by itself, or because it was told to?"""
     return BACK in outputs
 
@@ -163,47 +179,53 @@ def followed(service: Doc) -> bool:
 # --- what a look is told with ---
 
 
-def told(shown: ServiceObservation, progress: Progress) -> Progress:
+def with_details(shown: ServiceObservation, progress: Progress) -> Progress:
     """With the facts that it shows beside the judgement, and what the next look needs to know. On the way back the
     stages are those of the way there, and say nothing."""
     rollout, about = shown.rollout, shown.mine or (shown.primary if not shown.ours else {})
-    target, back = rollout.get("targetServiceRevision") or {}, goes_back(shown.waiting.outputs)
+    target, back = rollout.get("targetServiceRevision") or {}, is_reverting(shown.waiting.outputs)
     return replace(
         progress,
         tally=tally(about, rollout) if about else None,
         stage="" if back else str(rollout.get("lifecycleStage") or ""),
         traffic=None if back else target.get("requestedProductionTrafficWeight"),
         newest=newest(shown.service, about.get("createdAt") or rollout.get("createdAt")),
-        learned=learned(shown),
+        outputs=learned(shown),
+        state=misses(shown),
     )
 
 
 def learned(shown: ServiceObservation) -> dict[str, str]:
     """The id of our deployment, and the ARN of our service deployment where that has to be followed."""
     outputs, result = shown.waiting.outputs, {}
-    if goes_back(outputs):
+    if is_reverting(outputs):
         return {}
     if not outputs.get("deployment") and shown.is_primary:
         result["deployment"] = shown.ours
-    if followed(shown.service) and not shown.rollout and shown.is_primary:
-        if shown.current and shown.current != outputs.get("rollout"):
-            result["rollout"] = shown.current
-        elif not shown.current and not shown.service.get("currentServiceDeployment"):
-            asked = int(outputs.get("listing", "0"))
-            if asked <= TRIES and not (asked and shown.answered):
-                result["listing"] = str(asked + 1)
-    if str(shown.gone) != outputs.get("gone", "0"):
-        result["gone"] = str(shown.gone)
-    return result | unheard(shown)
+    if _lacks_rollout(shown) and shown.current and shown.current != outputs.get("rollout"):
+        result["rollout"] = shown.current
+    return result
 
 
-def unheard(shown: ServiceObservation) -> dict[str, str]:
-    """How many looks in a row have told nothing of our service deployment: one that is throttled says nothing."""
-    outputs = shown.waiting.outputs
-    before = outputs.get("unheard", "0")
-    missed = outputs.get("rollout") and outputs["rollout"] not in shown.listed
-    now = str(min(int(before) + 1, TRIES)) if missed else "0"
-    return {"unheard": now} if now != before else {}
+def misses(shown: ServiceObservation) -> Misses:
+    """The counts that the next poll continues."""
+    if is_reverting(shown.waiting.outputs):
+        return shown.misses
+    rollout = shown.waiting.outputs.get("rollout")
+    unheard = min(shown.misses.rollout + 1, MAX_LISTINGS) if rollout and rollout not in shown.listed else 0
+    return Misses(deployment=shown.gone, rollout=unheard, listing=_listings(shown))
+
+
+def _listings(shown: ServiceObservation) -> int:
+    asked = shown.misses.listing
+    if not _lacks_rollout(shown) or shown.current or shown.service.get("currentServiceDeployment"):
+        return asked
+    return asked if asked > MAX_LISTINGS or (asked and shown.answered) else asked + 1
+
+
+def _lacks_rollout(shown: ServiceObservation) -> bool:
+    """Does its service deployment have to be followed, and is not known yet?"""
+    return followed(shown.service) and not shown.rollout and shown.is_primary
 
 
 def tally(deployment: Doc, rollout: Doc) -> Tally:

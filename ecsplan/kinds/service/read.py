@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ecsplan.core.model import Address, Candidate, Doc, Live, Resource
+from ecsplan.core.model import Address, Doc
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Answer, Reader
-from ecsplan.kinds.contract import short_arn
+from ecsplan.kinds.contract import Candidate, Live, Resource, short_arn
 from ecsplan.kinds.ecs.request_fields import known, unknown_fields
 from ecsplan.kinds.service.answers import batches, by_name, describe, names, primary_of
 from ecsplan.kinds.service.rules import RULES
@@ -78,13 +78,13 @@ def _live(resource: Resource, service: Doc | None) -> Live:
         address=resource.address,
         candidates=(Candidate(doc=doc, outputs={"arn": str(service.get("serviceArn", ""))}, normal=form),),
         observed=observed,
+        # Strategies without a rollout state keep the old deployment for as long as they may have to go back to it.
+        rolling=state == "IN_PROGRESS" or bool(primary and state is None and draining),
+        in_use=tuple(draining),
         facts={
             "status": service.get("status", "ACTIVE"),
             "controller": service.get("deploymentController", {}).get("type", "ECS"),
             "deployment": primary.get("id", ""),
-            # Strategies without a rollout state keep the old deployment for as long as they may have to go back to it.
-            "rolling": state == "IN_PROGRESS" or bool(primary and state is None and draining),
-            "uses": draining,
             **({"rollout": rollout} if (rollout := service.get("currentServiceDeployment")) else {}),
         },
     )

@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-from ecsplan.core.diagnosis import Verdict
+from ecsplan.core.diagnosis import Status
+from ecsplan.core.documents import overlay
 from ecsplan.core.errors import AwsError, RefusedError
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Reader
-from ecsplan.kinds.contract import Delta, Reverting, Tracked, overlay, short_arn
+from ecsplan.kinds.contract import Delta, Reverting, Tracked, short_arn
 from ecsplan.kinds.ecs.times import epoch
 from ecsplan.kinds.service import service_deployment as deployments
-from ecsplan.kinds.service.answers import by_name, describe, names, primary_of
-from ecsplan.kinds.service.observe import APART, BACK, followed
-from ecsplan.kinds.service.rollout import ACTIONS, progress
+from ecsplan.kinds.service.answers import by_name, describe, expected, names, primary_of
+from ecsplan.kinds.service.observe import BACK, CLOCK_SKEW, followed
+from ecsplan.kinds.service.rollout import ACTIONS, judge
 from ecsplan.kinds.service.rules import RULES
 
 
 def stopped_by(delta: Delta) -> str:
     """The deployment that a rollback takes back while it is still rolling out. ECS goes back by itself to what was
     there before; "" where the rollback goes elsewhere."""
-    made, facts = delta.resource.facts.get("made", {}), delta.live.facts
-    wanted = delta.desired.get("taskDefinition", made.get("previous"))
+    made = delta.resource.facts.get("made", {})
+    wanted = delta.declared.get("taskDefinition", made.get("previous"))
     there = isinstance(wanted, str) and short_arn(wanted) == short_arn(made.get("previous", ""))
-    if facts.get("rolling") and there and made.get("deployment") == facts.get("deployment"):
+    if delta.live.rolling and there and made.get("deployment") == delta.live.facts.get("deployment"):
         return str(made["deployment"])
     return ""
 
 
-def reverts(expect: Doc) -> dict[str, str] | None:
+def started_by(expect: Doc) -> dict[str, str] | None:
     """The outputs of the update that a rollback takes back while it may still be rolling out."""
     return {"deployment": str(expect["stops"])} if expect.get("stops") else None
 
 
-def way_back(reader: Reader, waiting: Tracked, undo: Call) -> Reverting:
+def revert(reader: Reader, waiting: Tracked, undo: Call) -> Reverting:
     """Where ECS is taking the update back, or has done so, only what is left: nothing, or an update of what is no part
     of a rollout. Where it is still rolling out, ECS is told to take it back. Else the undo, as also where AWS does not
     say how it stands."""
@@ -60,14 +61,14 @@ def _stopped(reader: Reader, waiting: Tracked, service: Doc, undo: Call) -> Reve
     if status not in deployments.ROLLING or first:
         return Reverting(call=undo)
     pause = deployments.paused(rollout)
-    return Reverting(call=deployments.resolve(pause, onwards=False) if pause else deployments.stopping(arn))
+    return Reverting(call=deployments.resolve_pause(pause, onwards=False) if pause else deployments.stopping(arn))
 
 
 def _service_deployment(reader: Reader, waiting: Tracked, service: Doc) -> Doc:
     """The service deployment of the update that is PRIMARY; empty where AWS does not tell."""
     primary, step = primary_of(service), waiting.step
     mine = waiting.outputs.get("deployment")
-    before = step.expect.get("rollout") if mine != step.expect.get("deployment") else None
+    before = expected(step).rollout if mine != expected(step).deployment else None
     arn = waiting.outputs.get("rollout") or service.get("currentServiceDeployment")
     if not arn:
         (answer,) = reader.fetch([deployments.listed(waiting.call)])
@@ -78,22 +79,22 @@ def _service_deployment(reader: Reader, waiting: Tracked, service: Doc) -> Doc:
     (answer,) = reader.fetch([deployments.described([str(arn)])])
     found = answer.value().get("serviceDeployments") or [{}]
     made, began = epoch(found[0].get("createdAt")), epoch(primary.get("createdAt"))
-    stale = made is not None and began is not None and made < began - APART
+    stale = made is not None and began is not None and made < began - CLOCK_SKEW
     return {} if stale else dict(found[0])
 
 
 def revert_rest(reader: Reader, waiting: Tracked, service: Doc, undo: Call) -> Reverting:
     """Another deployment is PRIMARY than the update's: ECS's own way back, unless somebody else made it."""
     primary, arn = primary_of(service), waiting.outputs.get("rollout")
-    told = [
+    details = [
         answer.value() for answer in reader.fetch([deployments.described([arn])] if arn else ()) if not answer.error
     ]
-    judged = progress(waiting, [{"services": [service]}, *told])
-    wanted = undo.params.get("taskDefinition") or waiting.step.expect.get("previous", "")
+    judged = judge(waiting, [{"services": [service]}, *details])
+    wanted = undo.params.get("taskDefinition") or expected(waiting.step).previous
     elsewhere = short_arn(primary.get("taskDefinition", "")) != short_arn(wanted)
-    if judged.taken and elsewhere:
+    if judged.superseded and elsewhere:
         raise RefusedError(f"{waiting.address} was changed by somebody else and is left to them")
-    not_shown = primary["id"] == waiting.step.expect.get("deployment") and judged.judged is not Verdict.ROLLED_BACK
+    not_shown = primary["id"] == expected(waiting.step).deployment and judged.status is not Status.ROLLED_BACK
     if elsewhere or not_shown:
         return Reverting(call=undo)
     if differs := _differing(service, undo):

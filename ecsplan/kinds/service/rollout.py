@@ -5,31 +5,36 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ecsplan.core.diagnosis import Verdict
+from ecsplan.core.diagnosis import Status
+from ecsplan.core.documents import overlay
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Call, Doc, Step
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Reader
-from ecsplan.kinds.contract import Poll, Progress, Tracked, overlay, short_arn
+from ecsplan.kinds.contract import Poll, Progress, Tracked, short_arn
 from ecsplan.kinds.service import service_deployment
-from ecsplan.kinds.service.answers import batches, by_name, describe, primary_of
+from ecsplan.kinds.service.answers import batches, by_name, describe, expected, primary_of
 from ecsplan.kinds.service.observe import (
     BACK,
-    TRIES,
-    UNSEEN,
+    MAX_LISTINGS,
+    MAX_STALE_POLLS,
+    Misses,
     ServiceObservation,
     counts,
     followed,
-    goes_back,
     is_before,
+    is_reverting,
     observe,
     on_revision,
-    told,
+    with_details,
 )
 from ecsplan.kinds.service.rules import RULES
 
 ACTIONS = ("forceNewDeployment",)  # parameters that are no state of the service
-GONE = ("INACTIVE", "DRAINING")  # deleted, or about to be, with tasks that still have to stop (DeleteService)
+SERVICE_DELETED = (
+    "INACTIVE",
+    "DRAINING",
+)  # deleted, or about to be, with tasks that still have to stop (DeleteService)
 
 
 def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
@@ -40,7 +45,7 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     if call.operation != "update_service":
         return {"deployment": "", "rollout": str(call.params["serviceDeploymentArn"]), BACK: "asked for"}
     service: Doc = answer.get("service", {})
-    primary, before = primary_of(service), step.expect.get("deployment")
+    primary, before = primary_of(service), expected(step).deployment
     if not primary.get("id"):
         if "taskDefinition" in call.params and _moves(step):
             return {"deployment": ""}  # known by its revision
@@ -48,18 +53,18 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     known = on_revision(primary, call) and not is_before(primary, call, before)
     outputs = {"deployment": str(primary["id"]) if known else ""}
     rollout = service.get("currentServiceDeployment")
-    if known and primary["id"] != before and followed(service) and rollout not in (None, step.expect.get("rollout")):
+    if known and primary["id"] != before and followed(service) and rollout not in (None, expected(step).rollout):
         outputs["rollout"] = str(rollout)
     return outputs
 
 
 def _moves(step: Step) -> bool:
     """Does the step, and so its undo, put the service on another revision?"""
-    wanted, previous = step.call.params.get("taskDefinition"), step.expect.get("previous", "")
+    wanted, previous = step.call.params.get("taskDefinition"), expected(step).previous
     return wanted is not None and short_arn(wanted) != short_arn(previous)
 
 
-def reconcile(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
+def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     """The deployment of an update whose answer was lost: PRIMARY, on the wanted revision, not the one from before, and
     with all that the call sets. ECS's own rollback has the revision of one that puts things back, and nothing else of
     it; an update that is sent once more where this is in doubt does no harm. Where ECS has gone back meanwhile: the
@@ -69,7 +74,7 @@ def reconcile(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     (answer,) = reader.fetch([describe(call.params.get("cluster"), [call.params["service"]])])
     service = by_name(answer.value()).get(short_arn(call.params["service"]), {})
     primary = primary_of(service)
-    before = step.expect.get("deployment")
+    before = expected(step).deployment
     if "taskDefinition" not in call.params or not primary.get("id") or primary["id"] == before:
         return None
     if on_revision(primary, call):
@@ -94,7 +99,7 @@ def is_set(service: Doc, call: Call) -> bool:
     return bool(normal(overlay(found, sets), RULES) == found)
 
 
-def watch(waiting: Sequence[Tracked]) -> tuple[Poll, ...]:
+def polls(waiting: Sequence[Tracked]) -> tuple[Poll, ...]:
     """One DescribeServices per ten services, however many are rolling out; one DescribeServiceDeployments per twenty
     of those that have to be followed by it."""
     groups = batches([(one.call.params.get("cluster"), one) for one in waiting])
@@ -107,28 +112,28 @@ def watch(waiting: Sequence[Tracked]) -> tuple[Poll, ...]:
     )
     known = [(one.step.index, one.outputs["rollout"]) for one in waiting if one.outputs.get("rollout")]
     unknown = [one for one in waiting if not one.outputs.get("rollout")]
-    missing = [one for one in unknown if 1 <= int(one.outputs.get("listing", "0")) <= TRIES]
+    missing = [one for one in unknown if isinstance(one.state, Misses) and 1 <= one.state.listing <= MAX_LISTINGS]
     return (*services, *service_deployment.looks(known), *map(service_deployment.listing, missing))
 
 
-def progress(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
+def judge(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
     """Judged by our own deployment's id and revision, never by the service looking stable: it does after a rollback."""
     shown = observe(waiting, answers)
     if shown is None:
         # A deleted service is shown as INACTIVE for long; of one that is not shown at all the next look will tell.
         return Progress(done=False, note="waiting for ECS to show the service")
-    if shown.service.get("status") in GONE:
-        return Progress(done=True, ok=False, note="the service is gone", taken=True)
-    if goes_back(waiting.outputs):
-        return told(shown, service_deployment.going_back(shown))
-    return told(shown, service_deployment.judged(shown) or _by_deployments(shown))
+    if shown.service.get("status") in SERVICE_DELETED:
+        return Progress(done=True, ok=False, note="the service is gone", superseded=True)
+    if is_reverting(waiting.outputs):
+        return with_details(shown, service_deployment.rolling_back(shown))
+    return with_details(shown, service_deployment.judged(shown) or _by_deployments(shown))
 
 
 def _by_deployments(shown: ServiceObservation) -> Progress:
     """What the service itself tells of its deployments."""
     primary = shown.primary
     if primary.get("id") == shown.before and not shown.mine and not _event(shown, shown.ours, "fail"):
-        if shown.gone > UNSEEN:
+        if shown.gone > MAX_STALE_POLLS:
             return service_deployment.rolled_back(shown, "")
         # ECS answers from several places: this one has not heard of the update yet. A rollback has an id of its own.
         return Progress(done=False, note="waiting for ECS to show the update")
@@ -149,7 +154,7 @@ def _by_deployments(shown: ServiceObservation) -> Progress:
 
 
 def _failed(note: str) -> Progress:
-    return Progress(done=True, ok=False, note=note, verdict=Verdict.FAILED)
+    return Progress(done=True, ok=False, note=note, stated=Status.FAILED)
 
 
 def _taken_over(shown: ServiceObservation) -> Progress:
@@ -164,7 +169,7 @@ def _taken_over(shown: ServiceObservation) -> Progress:
         or ("roll" in said and "back" in said)
         or bool(_event(shown, str(primary.get("id") or ""), "rolling back"))
     )
-    previous = short_arn(shown.waiting.step.expect.get("previous", ""))
+    previous = short_arn(expected(shown.waiting.step).previous)
     # A deployment that ECS gave up is FAILED where it has a state: one that is still IN_PROGRESS was replaced.
     looks_so = short_arn(primary.get("taskDefinition", "")) == previous and mine.get("rolloutState") != "IN_PROGRESS"
     if went_back or looks_so:

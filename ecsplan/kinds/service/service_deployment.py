@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ecsplan.core.diagnosis import Pause, Verdict
+from ecsplan.core.diagnosis import Pause, Status
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.ports import Reader
 from ecsplan.kinds.contract import Poll, Progress, Tracked, short_arn
 from ecsplan.kinds.ecs.times import iso
+from ecsplan.kinds.service.answers import expected
 from ecsplan.kinds.service.answers import names as named
 from ecsplan.kinds.service.observe import ServiceObservation, counts, on_revision
 
@@ -115,7 +116,7 @@ def pause_note(pause: Pause) -> str:
     return f"paused at {pause.stage or 'a stage that ECS does not tell'}: hook {pause.hook} waits{until}{then}"
 
 
-def going_back(shown: ServiceObservation) -> Progress:
+def rolling_back(shown: ServiceObservation) -> Progress:
     """How a rollout is doing that ECS takes back: it has succeeded when the service is what it was before."""
     primary, status = shown.primary, shown.rollout.get("status")
     said = reason({"rolloutStateReason": shown.rollout.get("statusReason") or primary.get("rolloutStateReason")})
@@ -130,7 +131,7 @@ def going_back(shown: ServiceObservation) -> Progress:
     ended = state == "COMPLETED" or (state is None and shown.settled)
     if (status == "ROLLBACK_SUCCESSFUL" and shows_it) or (not status and not forward and ended):
         note = f"rolled back to {short_arn(primary.get('taskDefinition', ''))}, {counts(primary)}"
-        return Progress(done=True, note=note, verdict=Verdict.SUCCEEDED)
+        return Progress(done=True, note=note, stated=Status.SUCCEEDED)
     return Progress(done=False, note=f"going back, {counts(primary)}")
 
 
@@ -143,18 +144,16 @@ def rolled_out(shown: ServiceObservation) -> Progress:
         note = f"rolled out, and nothing runs: {why}"
     elif daemon:
         note += ", one on each instance"
-    return Progress(done=True, note=note, verdict=Verdict.SUCCEEDED)
+    return Progress(done=True, note=note, stated=Status.SUCCEEDED)
 
 
 def rolled_back(shown: ServiceObservation, why: str) -> Progress:
     """ECS went back by itself, or is about to."""
     went = shown.primary.get("id") != shown.ours
-    revision = shown.primary.get("taskDefinition") if went else shown.waiting.step.expect.get("previous")
+    revision = shown.primary.get("taskDefinition") if went else expected(shown.waiting.step).previous
     on = short_arn(revision or "an unknown revision")
     said = reason({"rolloutStateReason": why})
-    return Progress(
-        done=True, ok=False, note=f"ECS rolled the service back to {on}: {said}", verdict=Verdict.ROLLED_BACK
-    )
+    return Progress(done=True, ok=False, note=f"ECS rolled the service back to {on}: {said}", stated=Status.ROLLED_BACK)
 
 
 def superseded(shown: ServiceObservation) -> Progress:
@@ -162,7 +161,7 @@ def superseded(shown: ServiceObservation) -> Progress:
     on = short_arn(primary.get("taskDefinition") or "an unknown revision")
     by = f" ({primary['id']})" if primary.get("id") else ""
     note = f"superseded: another deployment put the service on {on}{by}"
-    return Progress(done=True, ok=False, note=note, taken=True, verdict=Verdict.SUPERSEDED)
+    return Progress(done=True, ok=False, note=note, superseded=True, stated=Status.SUPERSEDED)
 
 
 def reason(deployment: Doc) -> str:
@@ -175,7 +174,7 @@ def names(text: str, deployment: str) -> bool:
 
 
 def _failed(note: str) -> Progress:
-    return Progress(done=True, ok=False, note=note, verdict=Verdict.FAILED)
+    return Progress(done=True, ok=False, note=note, stated=Status.FAILED)
 
 
 def _arn(rollout: Doc) -> str:
@@ -185,7 +184,7 @@ def _arn(rollout: Doc) -> str:
 # --- telling them what to do ---
 
 
-def resolve(pause: Pause, onwards: bool) -> Call:
+def resolve_pause(pause: Pause, onwards: bool) -> Call:
     """The call that ends a pause: onwards, or back."""
     params = {
         "serviceDeploymentArn": pause.deployment,

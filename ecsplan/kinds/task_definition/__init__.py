@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ecsplan.core.errors import RefusedError
-from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Live, Phase, Ref, Resource, Step, copied
+from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Step, Value, copied
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Reader
-from ecsplan.kinds.contract import CompileScope, Delta, Kind, StepDraft, short_arn
+from ecsplan.core.spec import Task
+from ecsplan.kinds.contract import (
+    Calls,
+    Change,
+    Compare,
+    CompileScope,
+    Declare,
+    Delta,
+    Document,
+    Kind,
+    Live,
+    Resource,
+    StepDraft,
+    short_arn,
+)
 from ecsplan.kinds.ecs.request_fields import unknown_fields
 from ecsplan.kinds.task_definition.read import (
     REQUEST,
@@ -24,7 +38,6 @@ from ecsplan.kinds.task_definition.read import (
     same_family,
 )
 from ecsplan.kinds.task_definition.rules import RULES, blank_variables
-from ecsplan.spec.load import Task
 
 NAME = "task_definition"
 
@@ -42,7 +55,7 @@ def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
     if not doc.get("tags"):
         # ClientException "Tags can not be empty." (aws-actions issue tracker)
         doc.pop("tags", None)
-    return (Resource(address=address_of(task), task=task.name, doc=doc, keep=task.active_task_count),)
+    return (Resource(kind=KIND, address=address_of(task), task=task.name, doc=doc, keep=task.active_task_count),)
 
 
 def address_of(task: Task) -> Address:
@@ -77,7 +90,7 @@ def merge(live: Doc, declared: Doc) -> Doc:
     return declared
 
 
-def plan_faults(resource: Resource, live: Live) -> tuple[str, ...]:
+def blockers(resource: Resource, live: Live) -> tuple[str, ...]:
     if resource.pinned and live.wanted is None and not resource.doc:
         return (f"revision {short_arn(resource.pinned)} is no longer known to ECS, nor to the journal",)
     return ()
@@ -88,13 +101,13 @@ def steps(delta: Delta) -> tuple[StepDraft, ...]:
     own = Ref(address=delta.resource.address, output="arn")
     known = [*delta.live.facts.get("active", ()), *arns_of(delta.live)]
     newest = max(known, key=revision_of, default="")
-    in_use = delta.found.outputs["arn"] if delta.found else ""
+    in_use = delta.candidate.outputs["arn"] if delta.candidate else ""
     than = f", compared with {short_arn(in_use)}" if in_use and in_use != newest else ""
     return (
         StepDraft(
             phase=Phase.REGISTER,
             action=Action.CREATE,
-            call=Call(service="ecs", operation="register_task_definition", params=delta.wanted),
+            call=Call(service="ecs", operation="register_task_definition", params=delta.merged_doc),
             undo=Call(service="ecs", operation="deregister_task_definition", params={"taskDefinition": own}),
             changes=delta.change.fields,
             note=f"a new revision, after {short_arn(newest)}{than}" if newest else "the first revision",
@@ -103,7 +116,7 @@ def steps(delta: Delta) -> tuple[StepDraft, ...]:
     )
 
 
-def retire(delta: Delta, used: frozenset[str]) -> tuple[StepDraft, ...]:
+def cleanup(delta: Delta, used: frozenset[str]) -> tuple[StepDraft, ...]:
     """Deregister what is older than the newest `keep`, or what a rollback went back from, unless something uses it."""
     active: Sequence[str] = delta.live.facts.get("active", ())
     if delta.resource.pinned or delta.resource.retire:
@@ -115,7 +128,7 @@ def retire(delta: Delta, used: frozenset[str]) -> tuple[StepDraft, ...]:
         kept = delta.resource.keep - (delta.change.action is Action.CREATE)
         old = list(active[kept:])
     # Where nothing is declared, what was found is not meant to stay.
-    kept_one = delta.change.action is Action.KEEP and delta.desired
+    kept_one = delta.change.action is Action.KEEP and delta.declared
     target = delta.change.outputs.get("arn") if kept_one else None
     return tuple(_deregister(arn) for arn in sorted(old, key=revision_of) if arn not in used and arn != target)
 
@@ -138,7 +151,7 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
     return {"arn": arn}
 
 
-def reconcile(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
+def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     """A registration is looked for among revisions newer than the plan; a deregistration by the revision's status."""
     if call.operation == "deregister_task_definition":
         arn = str(call.params["taskDefinition"])
@@ -163,29 +176,31 @@ def reconcile(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     return None
 
 
-def concerns(call: Call) -> str:
+def subject(call: Call) -> str:
     """The family; "" for a revision that is not known yet."""
     arn = call.params.get("taskDefinition", "")
     return str(call.params["family"]) if "family" in call.params else family_of(arn) if isinstance(arn, str) else ""
 
 
+class Expect(Value, frozen=True, kw_only=True):
+    """The number of the newest revision when the plan was made."""
+
+    newest: int = 0
+
+
 KIND = Kind(
     name=NAME,
-    rank=0,
-    rules=RULES,
-    writes=frozenset({"ecs:register_task_definition", "ecs:deregister_task_definition"}),
-    shape="ecs:register_task_definition",
-    expects={"newest": int},
-    compile=compile_,
-    read=read,
-    read_used=read_used,
-    merge=merge,
-    doubtful=blank_variables,
-    plan_faults=plan_faults,
-    steps=steps,
-    retire=retire,
-    accept=accept,
-    reconcile=reconcile,
-    versioned=True,
-    concerns=concerns,
+    order=0,
+    document=Document(request="ecs:register_task_definition", rules=RULES),
+    declare=Declare(compile=compile_),
+    compare=Compare(read=read, read_used=read_used, merge=merge, tolerate=blank_variables, versioned=True),
+    change=Change(
+        writes=frozenset({"ecs:register_task_definition", "ecs:deregister_task_definition"}),
+        steps=steps,
+        blockers=blockers,
+        cleanup=cleanup,
+        expect=Expect,
+        subject=subject,
+    ),
+    calls=Calls(accept=accept, recover=recover),
 )

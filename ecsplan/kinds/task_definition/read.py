@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ecsplan.core.errors import AwsError
-from ecsplan.core.model import Address, Call, Candidate, Doc, Live, Resource
+from ecsplan.core.model import Address, Call, Doc
 from ecsplan.core.ports import Answer, Reader
-from ecsplan.kinds.contract import short_arn
+from ecsplan.kinds.contract import Candidate, Live, Resource, short_arn
 from ecsplan.kinds.ecs.request_fields import known, unknown_fields
 
 # Members of an answer that its request does not take are left out: the ARN, the status, and what AWS adds to answers.

@@ -6,7 +6,8 @@ import msgspec
 
 from ecsplan.apply.diagnose import diagnosed
 from ecsplan.core import events
-from ecsplan.core.model import Action, Address
+from ecsplan.core.model import Action
+from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Progress, Tracked
 from tests.unit.builders import run
 from tests.unit.fakes import Rig, stopped
@@ -18,7 +19,9 @@ FAILED = Progress(done=True, ok=False, note="it failed")
 def one_off(number: int) -> Tracked:
     step = msgspec.structs.replace(run(), index=number)
     outputs = {"tasks": f"arn:aws:ecs:eu-west-1:123456789012:task/prod/{number}"}
-    return Tracked(address=step.address, step=step, call=call("run_task", taskDefinition="web:1"), outputs=outputs)
+    return Tracked(
+        kind=kind_of(step.address), step=step, call=call("run_task", taskDefinition="web:1"), outputs=outputs
+    )
 
 
 def test_what_several_requests_started_has_one_diagnosis() -> None:
@@ -32,7 +35,7 @@ def test_what_several_requests_started_has_one_diagnosis() -> None:
 def test_what_a_kind_knows_nothing_of_has_none() -> None:
     rig = Rig()
     step = step_of("event_targets.nightly", call("put_targets", "events"), action=Action.UPDATE)
-    waiting = Tracked(address=Address("event_targets.nightly"), step=step, call=step.call, outputs={})
+    waiting = Tracked(kind=kind_of(step.address), step=step, call=step.call, outputs={})
     assert list(diagnosed([(waiting, FAILED)], rig.ports)) == []
     assert rig.said == []
 

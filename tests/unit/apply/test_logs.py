@@ -11,6 +11,7 @@ from ecsplan.apply.wait import Observation
 from ecsplan.core import events
 from ecsplan.core.errors import AwsError, UsageError
 from ecsplan.core.model import Action, Call, Doc
+from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Progress, Tracked
 from tests.support.streams import Streams
 from tests.support.world import EPOCH, Clock
@@ -34,7 +35,7 @@ class Following:
     def poll(self, *tasks: Doc, logs: Doc | None = None, index: int = 1, done: bool = False, old: bool = False) -> None:
         expect = {"count": len(tasks), "logs": LOGS if logs is None else logs}
         step = step_of(NAME, call("run_task"), action=Action.RUN, expect=expect)
-        one = Tracked(address=step.address, step=step, call=step.call, outputs={"tasks": ""}, old=old)
+        one = Tracked(kind=kind_of(step.address), step=step, call=step.call, outputs={"tasks": ""}, old=old)
         self.follower.heard(Observation(one=one, progress=Progress(done=done), documents=({"tasks": list(tasks)},)))
 
     @property

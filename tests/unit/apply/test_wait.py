@@ -15,6 +15,7 @@ from ecsplan.core import events
 from ecsplan.core.diagnosis import Tally
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Settings, Step
+from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Tracked
 from tests.unit.builders import ecs, register, run, targets, task_definition_arn, update
 from tests.unit.fakes import FakeAws, FakeClock, refusal, service, stopped, throttled
@@ -37,7 +38,7 @@ class Looks:
         step = structs.replace(update(name, settings=settings), index=next(self.index))
         call = ecs("update_service", cluster="prod", service=name, taskDefinition=task_definition_arn("web", 42))
         self.aws.do(call)
-        return Tracked(address=step.address, step=step, call=call, outputs={"deployment": f"ecs-svc/{name}-1"})
+        return Tracked(kind=kind_of(step.address), step=step, call=call, outputs={"deployment": f"ecs-svc/{name}-1"})
 
     def task(self, number: int, *looks: dict[str, Any], settings: Settings = Settings()) -> Tracked:  # noqa: B008
         self.aws.tasks[number] = list(looks)
@@ -57,7 +58,7 @@ class Looks:
 
 
 def waiting(step: Step, outputs: dict[str, str]) -> Tracked:
-    return Tracked(address=step.address, step=step, call=step.call, outputs=outputs)
+    return Tracked(kind=kind_of(step.address), step=step, call=step.call, outputs=outputs)
 
 
 @pytest.fixture
@@ -121,8 +122,8 @@ def test_the_first_look_that_shows_a_failure_ends_it(looks: Looks) -> None:
     web = looks.service("web", ROLLING, FAILED)
     with pytest.raises(WaitFailed) as caught:
         looks.wait(web, looks.service("other", ROLLING))
-    assert [(one, progress.note) for one, progress in caught.value.failed] == [
-        (web, "the rollout failed: it crashed; 1/1 running")
+    assert [(one.address, progress.note) for one, progress in caught.value.failed] == [
+        (web.address, "the rollout failed: it crashed; 1/1 running")
     ]
     assert caught.value.late == ()
     assert str(caught.value) == "the rollout failed: it crashed; 1/1 running"
@@ -133,7 +134,7 @@ def test_failures_of_one_look_are_told_together(looks: Looks) -> None:
     first, second = looks.service("a", FAILED), looks.task(1, stopped(2))
     with pytest.raises(WaitFailed) as caught:
         looks.wait(first, second)
-    assert [one for one, _ in caught.value.failed] == [first, second]
+    assert [one.step for one, _ in caught.value.failed] == [first.step, second.step]
     assert [(event.done, event.ok) for event in looks.progress] == [(True, False), (True, False)]
 
 

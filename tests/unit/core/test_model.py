@@ -19,7 +19,6 @@ from ecsplan.core.model import (
     Phase,
     Plan,
     Ref,
-    Resource,
     Settings,
     Step,
     copied,
@@ -135,20 +134,6 @@ def test_words_for_people() -> None:
 def test_values_are_frozen() -> None:
     with pytest.raises(AttributeError):
         PLAN.tag = "v43"  # type: ignore[misc]
-
-
-def test_a_change_gives_back_the_resource_that_it_came_from() -> None:
-    assert CHANGE.resource == Resource(
-        address=CHANGE.address,
-        task="web",
-        doc={"taskDefinition": ARN},
-        settings=CHANGE.settings,
-        facts={"essential": ["web"]},
-        keep=3,
-        pinned="web:1",
-        retire=("web:2",),
-    )
-    assert msgspec.structs.replace(CHANGE, after=None).resource.doc == {}
 
 
 # --- documents ---

@@ -9,12 +9,25 @@ from typing import Any
 import pytest
 
 from ecsplan.aws.api import members
-from ecsplan.core.model import Action, Doc, Live, mapped
+from ecsplan.core.model import Action, Doc, mapped
 from ecsplan.core.normalize import pruned
+from ecsplan.kinds.contract import Live
 from ecsplan.kinds.service.read import ON_DEPLOYMENT
 from tests.support import awscli_examples
 from tests.support.awscli_examples import Example
-from tests.unit.fakes_kinds import FakeAsk, call, compiled, delta_of, describe, kind, listed, paths, resource, same
+from tests.unit.fakes_kinds import (
+    FakeAsk,
+    call,
+    compare,
+    compiled,
+    delta_of,
+    describe,
+    kind,
+    listed,
+    paths,
+    resource,
+    same,
+)
 
 TASKS, SERVICES = awscli_examples.task_definitions(), awscli_examples.services()
 TASK, SERVICE = kind("task_definition"), kind("service")
@@ -60,7 +73,7 @@ def live_task(answer: Doc) -> Live:
     family, arn = found["family"], found["taskDefinitionArn"]
     reader = FakeAsk().on(describe(family), {"taskDefinition": found, "tags": []})
     reader.on(listed(family), {"taskDefinitionArns": [arn]})
-    (live,) = TASK.read(reader, [resource(f"task_definition.{family}", {"family": family})])
+    (live,) = compare(TASK).read(reader, [resource(f"task_definition.{family}", {"family": family})])
     return live
 
 
@@ -114,7 +127,7 @@ def live_service(answer: Doc) -> tuple[Live, Doc]:
     reader = FakeAsk().on(
         call("describe_services", cluster=names["cluster"], services=[names["service"]]), {"services": [answer]}
     )
-    (live,) = SERVICE.read(reader, [resource(f"service.{names['cluster']}/{names['service']}", names)])
+    (live,) = compare(SERVICE).read(reader, [resource(f"service.{names['cluster']}/{names['service']}", names)])
     primary: Doc = next((one for one in answer["deployments"] if one["status"] == "PRIMARY"), {})
     shown = {name: value for name, value in answer.items() if name in members("ecs", "update_service")}
     return live, names | shown | {name: primary[name] for name in ON_DEPLOYMENT if name in primary}
@@ -125,11 +138,11 @@ def test_a_spec_of_an_answered_service_is_no_difference(answer: Doc) -> None:
     live, declared = live_service(answer)
     whole = resource(live.address, declared)
     if answer.get("deploymentController", {}).get("type") == "EXTERNAL":
-        (fault,) = SERVICE.plan_faults(whole, live)
+        (fault,) = SERVICE.change.blockers(whole, live)
         assert "is deployed by EXTERNAL, not by ECS itself" in fault
         return
     for one in (whole, resource(live.address, {name: declared[name] for name in ("cluster", "service")})):
-        assert SERVICE.plan_faults(one, live) == ()
+        assert SERVICE.change.blockers(one, live) == ()
         change = delta_of(one, live).change
         assert (change.action, change.fields) == (Action.KEEP, ())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecsplan.core.model import Doc
-from tests.unit.fakes_kinds import before, kind, paths, same
+from tests.unit.fakes_kinds import before, compare, kind, paths, same
 
 SERVICE, RULE = kind("service"), kind("event_targets")
 
@@ -20,22 +20,22 @@ def transformed(**names: str) -> Doc:
 def test_an_option_that_is_no_longer_declared_is_a_change() -> None:
     live, declared = logging(mode="blocking", tag="x"), logging(tag="x")
     assert paths(SERVICE, live, declared) == ["serviceConnectConfiguration.logConfiguration.options.mode"]
-    back = before(SERVICE, live, SERVICE.merge(live, declared), declared)
-    assert same(SERVICE, SERVICE.merge(SERVICE.merge(live, declared), back), live)
-    assert SERVICE.merge(SERVICE.merge(live, declared), back) == live
+    back = before(SERVICE, live, compare(SERVICE).merge(live, declared), declared)
+    assert same(SERVICE, compare(SERVICE).merge(compare(SERVICE).merge(live, declared), back), live)
+    assert compare(SERVICE).merge(compare(SERVICE).merge(live, declared), back) == live
 
 
 def test_a_path_of_an_input_that_is_no_longer_declared_is_a_change() -> None:
     live, declared = transformed(a="$.a", b="$.b"), transformed(a="$.a")
     assert paths(RULE, live, declared) == ["targets.one.InputTransformer.InputPathsMap.b"]
-    back = before(RULE, live, RULE.merge(live, declared), declared)
-    assert RULE.merge(RULE.merge(live, declared), back) == live
+    back = before(RULE, live, compare(RULE).merge(live, declared), declared)
+    assert compare(RULE).merge(compare(RULE).merge(live, declared), back) == live
 
 
 def test_of_two_ways_back_the_older_map_wins_whole() -> None:
     newer, older = logging(mode="blocking", tag="x"), logging(tag="y")
-    assert SERVICE.older(newer, older) == older
-    merged = RULE.older(transformed(a="1", b="2"), transformed(a="0"))
+    assert compare(SERVICE).merge_before(newer, older) == older
+    merged = compare(RULE).merge_before(transformed(a="1", b="2"), transformed(a="0"))
     assert merged == transformed(a="0")
 
 
@@ -48,7 +48,7 @@ def test_the_platform_version_that_was_pinned_is_put_back() -> None:
     """LATEST alone is no difference, since it may be what was resolved; but an update sends it along."""
     live, declared = {"platformVersion": "1.3.0", "desiredCount": 1}, {"platformVersion": "LATEST", "desiredCount": 3}
     assert paths(SERVICE, live, declared) == ["desiredCount"]
-    back = before(SERVICE, live, SERVICE.merge(live, declared), declared)
+    back = before(SERVICE, live, compare(SERVICE).merge(live, declared), declared)
     assert back == {"platformVersion": "1.3.0", "desiredCount": 1}
 
 

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from ecsplan.core.documents import layered, overlay, replaced, without_none
 from ecsplan.core.errors import AwsError, Exit, PlanFileError
-from ecsplan.core.model import Action, Address, Call, Doc
+from ecsplan.core.model import Address, Call, Doc
 from ecsplan.core.ports import Answer
-from ecsplan.kinds import kind_of, kinds
-from ecsplan.kinds.contract import Kind, Progress, Tracked, layered, overlay, replaced, short_arn, without_none
+from ecsplan.kinds import kind_of, kinds, resource_of
+from ecsplan.kinds.contract import Calls, Change, Compare, Declare, Document, Kind, Live, Resource, short_arn
 from ecsplan.plan.diff import without_impossible
-from tests.unit.fakes_kinds import FakeAsk, before, call, candidate, live_of, resource, step_of
+from tests.unit.core.test_model import ARN, CHANGE
+from tests.unit.fakes_kinds import FakeAsk, before, call, candidate, compare, live_of, resource
 
-PLAIN = Kind(name="plain", rank=9, rules=(), writes=frozenset(), compile=lambda _task, _scope: (), accept=lambda *_: {},
-             steps=lambda _delta: ())  # fmt: skip
+PLAIN = Kind(
+    name="plain",
+    order=9,
+    document=Document(request="ecs:update_service"),
+    declare=Declare(compile=lambda _task, _scope: ()),
+    compare=Compare(read=lambda _reader, resources: tuple(Live(address=one.address) for one in resources)),
+    change=Change(writes=frozenset(), steps=lambda _delta: ()),
+    calls=Calls(accept=lambda *_: {}, recover=lambda *_: None),
+)
 
 
 def test_kinds_are_found_and_stand_in_reference_order() -> None:
@@ -29,22 +39,32 @@ def test_a_kind_that_is_not_there() -> None:
     assert caught.value.exit_code == Exit.USAGE
 
 
+def test_a_change_gives_back_the_resource_that_it_came_from() -> None:
+    assert resource_of(CHANGE) == Resource(
+        kind=kind_of(CHANGE.address),
+        address=CHANGE.address,
+        task="web",
+        doc={"taskDefinition": ARN},
+        settings=CHANGE.settings,
+        facts={"essential": ["web"]},
+        keep=3,
+        pinned="web:1",
+        retire=("web:2",),
+    )
+    assert resource_of(msgspec.structs.replace(CHANGE, after=None)).doc == {}
+
+
 def test_what_a_kind_need_not_say() -> None:
-    sent = call("x")
-    step = step_of("plain.x", sent, action=Action.UPDATE)
-    one, reader = resource("plain.x", {"a": 1}), FakeAsk()
+    sent, reader = call("x"), FakeAsk()
+    one = resource("plain.x", {"a": 1}, kind=PLAIN)
     live = live_of("plain.x")
-    assert PLAIN.read(reader, [one]) == (live,)
-    assert PLAIN.read_used(reader, [live], {}) == (live,)
-    assert PLAIN.merge({"a": 1}, {"b": 2}) == {"b": 2}
+    assert compare(PLAIN).read_used(reader, [live], {}) == (live,)
+    assert compare(PLAIN).merge({"a": 1}, {"b": 2}) == {"b": 2}
+    assert compare(PLAIN).merge_before({"a": 1, "b": 1}, {"a": None}) == {"a": None, "b": 1}
     assert before(PLAIN, {"a": 1}, {"a": 2}, {}) == {"a": 1}
-    assert PLAIN.older({"a": 1, "b": 1}, {"a": None}) == {"a": None, "b": 1}
-    assert PLAIN.revision_only({"a": 1}, frozenset()) == {"a": 1}
-    assert PLAIN.plan_faults(one, live) == ()
-    assert PLAIN.progress(Tracked(address=one.address, step=step, call=sent, outputs={}), []) == Progress(done=True)
-    assert PLAIN.reconcile(reader, step, sent) is None
-    assert PLAIN.abandon(Tracked(address=one.address, step=step, call=sent, outputs={}), "late") == ()
-    assert PLAIN.concerns(sent) == ""
+    assert PLAIN.change.blockers(one, live) == ()
+    assert PLAIN.change.subject(sent) == ""
+    assert (PLAIN.track, PLAIN.revert, PLAIN.versioned) == (None, None, False)
     assert reader.rounds == []
 
 

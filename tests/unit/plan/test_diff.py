@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ecsplan.core.errors import Exit, PlanningError
-from ecsplan.core.model import Action, Address, Candidate, Doc, FieldChange, Live, Ref, Resource, Settings
-from ecsplan.kinds.contract import Delta
+from ecsplan.core.model import Action, Address, Doc, FieldChange, Ref, Settings
+from ecsplan.kinds.contract import Candidate, Delta, Live, Resource
 from ecsplan.plan.diff import diff, field_changes
 from tests.unit.fakes_kinds import CLUSTER, candidate, live_of, resource, revision
 
@@ -54,9 +54,9 @@ def test_what_is_equal_is_kept_and_fills_the_references_to_it() -> None:
     )
     assert (one.change.action, one.change.outputs, one.change.fields) == (Action.KEEP, {"arn": OLD}, ())
     assert (two.change.action, two.change.fields, two.change.before) == (Action.KEEP, (), None)
-    assert two.desired == {"service": "web", "taskDefinition": OLD}
+    assert two.declared == {"service": "web", "taskDefinition": OLD}
     assert two.change.after == ON
-    assert two.wanted["desiredCount"] == 3
+    assert two.merged_doc["desiredCount"] == 3
 
 
 def test_a_revision_that_differs_is_made_beside_the_old_one_and_is_not_known_yet() -> None:
@@ -76,7 +76,7 @@ def test_a_revision_that_differs_is_made_beside_the_old_one_and_is_not_known_yet
 def test_nothing_there_is_all_that_is_declared_and_nothing_that_aws_fills_in() -> None:
     (one,) = changes((resource(TASK, definition("web:1") | {"cpu": "256", "volumes": []}), live_of(TASK)))
     assert one.change.action is Action.CREATE
-    assert one.found is None
+    assert one.candidate is None
     assert one.change.before is None
     assert described(one.change.fields) == [
         ("containers.web.image", None, "web:1"),
@@ -87,7 +87,7 @@ def test_nothing_there_is_all_that_is_declared_and_nothing_that_aws_fills_in() -
 
 def test_nothing_there_and_nothing_asked_for() -> None:
     (one,) = changes((resource(TASK, {}, retire=(OLD,)), live_of(TASK)))
-    assert (one.change.action, one.change.after, one.wanted) == (Action.KEEP, None, {})
+    assert (one.change.action, one.change.after, one.merged_doc) == (Action.KEEP, None, {})
 
 
 def test_an_equal_revision_that_is_not_in_use_is_used_and_the_differences_are_to_the_one_in_use() -> None:
@@ -175,7 +175,7 @@ def test_one_off_tasks_run_when_their_task_moves(
     assert deltas[1].change.action is (Action.RUN if runs else Action.KEEP)
     assert deltas[2].change.action is Action.KEEP
     known = deltas[0].change.action is Action.KEEP
-    assert deltas[1].desired == {"taskDefinition": deltas[0].change.outputs["arn"] if known else ARN}
+    assert deltas[1].declared == {"taskDefinition": deltas[0].change.outputs["arn"] if known else ARN}
 
 
 def test_another_difference_of_a_service_runs_nothing() -> None:

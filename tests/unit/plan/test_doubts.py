@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ecsplan.core.model import Action, Address, Candidate, Doc, Live, Ref
-from ecsplan.kinds.contract import Delta
+from ecsplan.core.model import Action, Address, Doc, Ref
+from ecsplan.kinds.contract import Candidate, Delta, Live
 from ecsplan.plan.diff import diff
 from ecsplan.plan.steps import cautions
 from tests.unit.fakes_kinds import (
@@ -73,7 +73,7 @@ def test_several_are_named_container_by_container() -> None:
     one["containerDefinitions"].append(other)
     live = definition()
     live["containerDefinitions"].append(live["containerDefinitions"][0] | {"name": "log"})
-    first, second = against(one, candidate(live, arn=revision("web:1"))).doubts
+    first, second = against(one, candidate(live, arn=revision("web:1"))).uncertainties
     assert "containers.web.environment.X, containers.web.environment.Y" in first
     assert "containers.log.environment.X" in second
 
@@ -102,8 +102,8 @@ def test_beside_another_difference_it_is_shown_and_sent() -> None:
     assert delta.change.action is Action.CREATE
     shown = [(field.path, field.before, field.after) for field in delta.change.fields]
     assert shown == [("containers.web.environment.X", None, ""), ("containers.web.image", "w", "w:2")]
-    assert delta.wanted == definition(BLANK, image="w:2")
-    assert delta.doubts == ()
+    assert delta.merged_doc == definition(BLANK, image="w:2")
+    assert delta.uncertainties == ()
 
 
 def test_what_is_live_as_declared_needs_no_warning() -> None:
@@ -114,7 +114,7 @@ def test_what_is_live_as_declared_needs_no_warning() -> None:
 def test_an_equal_revision_wins_over_one_in_doubt() -> None:
     delta = against(definition(BLANK), found(1), found(2, BLANK))
     assert delta.change.outputs == {"arn": revision("web:2")}
-    assert delta.doubts == ()
+    assert delta.uncertainties == ()
 
 
 def test_nothing_is_moved_to_a_revision_in_doubt() -> None:
@@ -146,7 +146,7 @@ def reconciled(*live: Doc) -> dict[str, str] | None:
         arn = revision(f"web:{number}")
         ask.on(describe(arn), {"taskDefinition": doc | {"taskDefinitionArn": arn, "status": "ACTIVE"}})
     step = step_of(TASK, sent, action=Action.CREATE, expect={"newest": 7})
-    found = kind("task_definition").reconcile(ask, step, sent)
+    found = kind("task_definition").calls.recover(ask, step, sent)
     return None if found is None else dict(found)
 
 
@@ -189,7 +189,7 @@ def test_another_namespace_is_a_difference(declared: str, live: str) -> None:
     delta = service(connect(declared), connect(live) if live else {})
     assert delta.change.action is Action.UPDATE
     assert "serviceConnectConfiguration.namespace" in [field.path for field in delta.change.fields]
-    assert delta.doubts == ()
+    assert delta.uncertainties == ()
 
 
 def test_the_alias_that_ecs_names_after_the_namespace_is_no_difference_either() -> None:
@@ -203,7 +203,7 @@ def test_a_namespace_in_doubt_hides_nothing_else() -> None:
     services = [{"portName": "web"}]
     delta = service(connect("shop", services=services), connect(ARN))
     assert delta.change.action is Action.UPDATE
-    assert delta.wanted["serviceConnectConfiguration"]["namespace"] == "shop"
+    assert delta.merged_doc["serviceConnectConfiguration"]["namespace"] == "shop"
 
 
 def test_beside_another_difference_a_namespace_in_doubt_is_a_warning_still() -> None:

@@ -8,8 +8,9 @@ from threading import Barrier
 import pytest
 
 from ecsplan.core.errors import AwsError
-from ecsplan.core.model import Address, Call, Doc, Live, Ref, Resource
+from ecsplan.core.model import Address, Call, Doc, Ref
 from ecsplan.core.ports import Answer
+from ecsplan.kinds.contract import Live, Resource
 from ecsplan.plan.read import fingerprints, pair_refs, read
 from tests.support.specs import shop
 from tests.unit.fakes_kinds import (

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from ecsplan.core.errors import UsageError
-from ecsplan.core.model import Action, Address, Change, Doc, Notify, Plan, Ref, Resource, Settings
+from ecsplan.core.model import Action, Address, Change, Doc, Notify, Plan, Ref, Settings
 from ecsplan.journal import Began, Closed, Deployment, Outcome
+from ecsplan.kinds.contract import Resource
 from ecsplan.plan.rollback import RollbackState, target, to_deployment
 from tests.unit.builders import (
     AT,

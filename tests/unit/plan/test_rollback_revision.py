@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ecsplan.core.errors import UsageError
-from ecsplan.core.model import Address, Candidate, Live, Resource, Settings
+from ecsplan.core.model import Address, Settings
+from ecsplan.kinds import kind_of
+from ecsplan.kinds.contract import Candidate, Live, Resource
 from ecsplan.plan.rollback import to_revision
 from tests.unit.builders import revision, task_definition_arn
 
@@ -16,17 +18,31 @@ def arn(number: int, family: str = "web") -> str:
 
 def family(name: str = "web") -> Resource:
     doc = {"family": name, "containerDefinitions": []}
-    return Resource(address=Address(f"task_definition.{name}"), task=name, doc=doc, keep=10)
+    return Resource(
+        kind=kind_of(Address(f"task_definition.{name}")),
+        address=Address(f"task_definition.{name}"),
+        task=name,
+        doc=doc,
+        keep=10,
+    )
 
 
 def service(name: str, of: str = "web", settings: Settings = Settings()) -> Resource:  # noqa: B008
     doc = {"cluster": "prod", "service": name, "taskDefinition": revision(of), "desiredCount": 3}
-    return Resource(address=Address(f"service.prod/{name}"), task=of, doc=doc, settings=settings)
+    return Resource(
+        kind=kind_of(Address(f"service.prod/{name}")),
+        address=Address(f"service.prod/{name}"),
+        task=of,
+        doc=doc,
+        settings=settings,
+    )
 
 
 def run() -> Resource:
     doc = {"taskDefinition": revision()}
-    return Resource(address=Address("run_task.web/migrate"), task="web", doc=doc)
+    return Resource(
+        kind=kind_of(Address("run_task.web/migrate")), address=Address("run_task.web/migrate"), task="web", doc=doc
+    )
 
 
 def live(name: str = "web", in_use: int | None = 42, active: tuple[int, ...] = (42, 41, 40)) -> Live:
@@ -87,8 +103,14 @@ def test_without_a_name_every_family_moves() -> None:
 
 
 def test_one_off_tasks_and_what_is_not_on_the_revision_stay() -> None:
-    fixed = Resource(address=Address("service.prod/fixed"), task="web", doc={"service": "fixed"})
+    fixed = Resource(
+        kind=kind_of(Address("service.prod/fixed")),
+        address=Address("service.prod/fixed"),
+        task="web",
+        doc={"service": "fixed"},
+    )
     targets = Resource(
+        kind=kind_of(Address("event_targets.nightly")),
         address=Address("event_targets.nightly"),
         task="web",
         doc={

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan.core.model import Address, Doc, Identity, Live, Notify, Phase, Plan, from_data, to_data
-from ecsplan.kinds.contract import Delta
+from ecsplan.core.model import Address, Doc, Identity, Notify, Phase, Plan, from_data, to_data
+from ecsplan.kinds.contract import Delta, Live
 from ecsplan.plan.diff import diff
 from ecsplan.plan.steps import cautions, plan_digest, plan_of
 from tests.support.specs import definition, spec, task
@@ -39,8 +39,8 @@ def deltas(
                 )
             case "service":
                 doc = {"service": one.doc["service"], "taskDefinition": revision(f"{one.task}:{in_use}")}
-                facts = {"status": "ACTIVE", "deployment": "ecs-svc/1", "uses": list(draining)}
-                found[address] = live_of(address, candidate(doc, arn="x"), facts=facts)
+                facts = {"status": "ACTIVE", "deployment": "ecs-svc/1"}
+                found[address] = live_of(address, candidate(doc, arn="x"), facts=facts, in_use=tuple(draining))
             case "event_targets":
                 ecs = {"TaskDefinitionArn": revision(f"{one.task}:{in_use}")}
                 targets = [{"Id": it["Id"], "Arn": CLUSTER, "EcsParameters": ecs} for it in one.doc["Targets"]]
@@ -165,9 +165,9 @@ def test_a_task_without_anything_but_its_definition() -> None:
 @pytest.mark.parametrize(
     ("live", "said"),
     [
-        (live_of("service.prod/web", candidate({"service": "web"}), facts={"status": "ACTIVE", "rolling": True}),
+        (live_of("service.prod/web", candidate({"service": "web"}), facts={"status": "ACTIVE"}, rolling=True),
          ["service.prod/web is still rolling out an earlier deployment"]),
-        (live_of("service.prod/web", candidate({"service": "web"}), facts={"status": "ACTIVE", "rolling": False}), []),
+        (live_of("service.prod/web", candidate({"service": "web"}), facts={"status": "ACTIVE"}), []),
         (live_of("task_definition.web", candidate({"family": "web"}, reusable=False, arn=revision("web:7"))),
          ["web:7, which is in use, is INACTIVE: ECS will not take it back if this deployment fails"]),
         (live_of("task_definition.web", candidate({"family": "web"}, arn=revision("web:7"))), []),

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from ecsplan.core import events
-from ecsplan.core.diagnosis import ContainerEnd, Diagnosis, LogTail, Pause, ServiceEvent, StoppedTasks, Tally, Verdict
+from ecsplan.core.diagnosis import ContainerEnd, Diagnosis, LogTail, Pause, ServiceEvent, Status, StoppedTasks, Tally
 from ecsplan.core.model import Action, Address, Phase, Step, from_data
 from ecsplan.journal import Outcome
 from ecsplan.render.json import event_json, stream_head
@@ -118,7 +118,7 @@ def test_so_are_those_within(name: str, inner: Any) -> None:
 
 def test_so_is_every_word_that_stands_for_one_of_a_few() -> None:
     found = sections()
-    assert [one.value for one in Verdict if f"`{one.value}`" not in found["progressed"]] == []
+    assert [one.value for one in Status if f"`{one.value}`" not in found["progressed"]] == []
     outcomes = [one.value for one in Outcome if one is not Outcome.RUNNING]
     assert [one for one in outcomes if f"`{one}`" not in found["deployment_ended"]] == []
     assert [one.value for one in Phase if f"`{one.value}`" not in found["deployment_started"]] == []

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from ecsplan.aws import api as shapes
 from ecsplan.core.errors import Exit, SpecError, UsageError
 from ecsplan.core.model import Notify, Settings
+from ecsplan.core.spec import Entry, Spec
 from ecsplan.spec import load as spec
-from ecsplan.spec.load import Entry, Spec, load, loads, parse_duration
+from ecsplan.spec.load import load, loads, parse_duration
 from tests.support.paths import DOCS
 from tests.unit.spec_texts import FULL, HEAD, OTHER, TOPIC
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from ecsplan.core.diagnosis import ContainerEnd, Diagnosis, Verdict
+from ecsplan.core.diagnosis import ContainerEnd, Diagnosis, Status
 from ecsplan.core.model import Doc
 from ecsplan.kinds.contract import Progress
 from tests.unit.fakes_diagnosis import FakeAws, broken, container, definition, denied, one_off, task
-from tests.unit.fakes_kinds import kind
+from tests.unit.fakes_kinds import kind, track
 
 FAILED = Progress(done=True, ok=False, note="container web ended with exit code 1")
-LATE = Progress(done=True, ok=False, note="not finished after 60 s", verdict=Verdict.TIMED_OUT)
+LATE = Progress(done=True, ok=False, note="not finished after 60 s", stated=Status.TIMED_OUT)
 
 
 def found(aws: FakeAws, *ids: str, progress: Progress = FAILED) -> Diagnosis:
-    diagnosis = kind("run_task").diagnose(aws, one_off(*ids or ("a",)), progress)
+    diagnosis = track(kind("run_task")).diagnose(aws, one_off(*ids or ("a",)), progress)
     assert diagnosis is not None
     assert len(aws.rounds) <= 2
     return diagnosis
@@ -72,5 +72,5 @@ def test_what_is_refused_is_told() -> None:
 
 def test_without_tasks_there_is_nothing_to_look_up() -> None:
     aws = broken()
-    assert kind("run_task").diagnose(aws, one_off(), FAILED) == Diagnosis(reason=FAILED.note)
+    assert track(kind("run_task")).diagnose(aws, one_off(), FAILED) == Diagnosis(reason=FAILED.note)
     assert aws.rounds == []

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ecsplan.core.errors import AwsError, PlanningError, RefusedError
-from ecsplan.core.model import Action, Address, Call, Doc, Live, Phase, Ref, Resource
-from ecsplan.kinds.contract import StepDraft
+from ecsplan.core.model import Action, Address, Call, Doc, Phase, Ref
+from ecsplan.kinds.contract import Live, Resource, StepDraft
 from tests.support.specs import spec, task
 from tests.unit.fakes_kinds import (
     CLUSTER,
@@ -16,12 +16,15 @@ from tests.unit.fakes_kinds import (
     before,
     call,
     candidate,
+    compare,
     compiled,
     delta_of,
+    identity_of,
     kind,
     live_of,
     resource,
     revision,
+    revision_only,
     step_of,
 )
 
@@ -55,12 +58,12 @@ def live(*targets: Doc) -> Live:
 
 
 def test_a_target_without_a_name_is_none() -> None:
-    (found,) = KIND.read(FakeAsk().on(ask_for(), {"Targets": [{"Arn": CLUSTER}, target()]}), [wanted(on())])
+    (found,) = compare(KIND).read(FakeAsk().on(ask_for(), {"Targets": [{"Arn": CLUSTER}, target()]}), [wanted(on())])
     assert [one["Id"] for one in found.candidates[0].doc["Targets"]] == ["report"]
 
 
 def drafts(declared: Resource, found: Live) -> tuple[StepDraft, ...]:
-    return KIND.steps(delta_of(declared, found))
+    return KIND.change.steps(delta_of(declared, found))
 
 
 def put(*targets: Doc) -> Call:
@@ -90,10 +93,9 @@ def test_each_target_is_put_on_the_revision_unless_it_declares_its_own() -> None
         {"TaskDefinitionArn": "arn:own"},
     ]
     moved = {"Rule": "nightly", "Targets": [on("report", ARN), on("clean", ARN)]}
-    assert KIND.revision_only(rule.doc, frozenset({ARN.address})) == moved
-    assert KIND.revision_only(rule.doc, frozenset()) == {"Rule": "nightly", "Targets": []}
-    assert KIND.names is not None
-    assert KIND.names(rule.doc) == {"Rule": "nightly", "Targets": []}
+    assert revision_only(KIND)(rule.doc, frozenset({ARN.address})) == moved
+    assert revision_only(KIND)(rule.doc, frozenset()) == {"Rule": "nightly", "Targets": []}
+    assert identity_of(KIND)(rule.doc) == {"Rule": "nightly", "Targets": []}
 
 
 @pytest.mark.parametrize(
@@ -122,12 +124,12 @@ def test_a_rule_of_two_tasks_is_one_resource() -> None:
     log = Ref(address=Address("task_definition.log"), output="arn")
     assert nightly.doc == {"Rule": "nightly", "Targets": [on("a", ARN), on("b", log)]}
     assert nightly.task == "web"
-    assert KIND.revision_only(nightly.doc, frozenset({log.address}))["Targets"] == [on("b", log)]
+    assert revision_only(KIND)(nightly.doc, frozenset({log.address}))["Targets"] == [on("b", log)]
 
 
 def test_a_call_concerns_its_rule() -> None:
-    assert KIND.concerns(put(target())) == "nightly"
-    assert KIND.concerns(call("remove_targets", "events", Rule="r", EventBusName="bus", Ids=[])) == "bus/r"
+    assert KIND.change.subject(put(target())) == "nightly"
+    assert KIND.change.subject(call("remove_targets", "events", Rule="r", EventBusName="bus", Ids=[])) == "bus/r"
 
 
 # --- reading ---
@@ -142,7 +144,7 @@ def test_all_rules_are_asked_for_at_once_and_every_page_is_read() -> None:
         .on(ask_for("r", EventBusName="bus"), {"Targets": []})
     )
     other = resource("event_targets.bus/r", {"Rule": "r", "EventBusName": "bus", "Targets": []})
-    first, second = KIND.read(reader, [wanted(), other])
+    first, second = compare(KIND).read(reader, [wanted(), other])
     assert [len(asked) for asked in reader.rounds] == [2, 1, 1]
     assert first.candidates[0].doc == {"Rule": "nightly", "Targets": [target("a", NEW), target("b")]}
     assert second.candidates[0].doc == {"Rule": "r", "EventBusName": "bus", "Targets": []}
@@ -151,20 +153,20 @@ def test_all_rules_are_asked_for_at_once_and_every_page_is_read() -> None:
 def test_a_page_that_names_itself_ends_the_reading() -> None:
     reader = FakeAsk().on(ask_for(), {"Targets": [target("a")], "NextToken": "x"})
     reader.on(ask_for(NextToken="x"), {"Targets": [target("b")], "NextToken": "x"})
-    (found,) = KIND.read(reader, [wanted()])
+    (found,) = compare(KIND).read(reader, [wanted()])
     assert [one["Id"] for one in found.candidates[0].doc["Targets"]] == ["a", "b"]
 
 
 def test_a_rule_that_is_not_there_and_one_that_may_not_be_seen() -> None:
-    (found,) = KIND.read(FakeAsk().refuse(ask_for(), "ResourceNotFoundException"), [wanted()])
+    (found,) = compare(KIND).read(FakeAsk().refuse(ask_for(), "ResourceNotFoundException"), [wanted()])
     assert (found.candidates, found.observed) == ((), "missing")
     with pytest.raises(AwsError, match=r"^not you$"):
-        KIND.read(FakeAsk().refuse(ask_for(), "AccessDeniedException", "not you"), [wanted()])
+        compare(KIND).read(FakeAsk().refuse(ask_for(), "AccessDeniedException", "not you"), [wanted()])
 
 
 def test_what_is_observed_is_what_the_targets_say() -> None:
     def observed(*targets: Doc) -> Any:
-        return KIND.read(FakeAsk().on(ask_for(), {"Targets": list(targets)}), [wanted()])[0].observed
+        return compare(KIND).read(FakeAsk().on(ask_for(), {"Targets": list(targets)}), [wanted()])[0].observed
 
     assert observed(target("a"), target("b")) == observed(target("b"), target("a", Input='{"a": 1}'))
     assert observed(target("a")) != observed(target("a", NEW))
@@ -184,7 +186,7 @@ def test_what_is_observed_is_what_the_targets_say() -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_planned(declared: Doc, found: Live, said: list[str]) -> None:
-    assert list(KIND.plan_faults(wanted(declared), found)) == [f"{NIGHTLY}: {one}" for one in said]
+    assert list(KIND.change.blockers(wanted(declared), found)) == [f"{NIGHTLY}: {one}" for one in said]
 
 
 # --- changing ---
@@ -271,7 +273,7 @@ def test_the_bus_goes_along() -> None:
 
 def replaced(found: list[Doc], declared: Resource) -> Doc:
     document = {"Rule": "nightly", "Targets": found}
-    return before(KIND, document, KIND.merge(document, declared.doc), declared.doc)
+    return before(KIND, document, compare(KIND).merge(document, declared.doc), declared.doc)
 
 
 def test_only_what_changed_is_put_back() -> None:
@@ -287,7 +289,7 @@ def test_a_member_that_was_absent_is_put_back_as_absent() -> None:
     found = replaced([target("a")], wanted(on("a", OLD, DeadLetterConfig={"Arn": "q"})))
     assert found == {"Rule": "nightly", "Targets": [{"Id": "a", "DeadLetterConfig": None}]}
     live_doc = {"Rule": "nightly", "Targets": [target("a", DeadLetterConfig={"Arn": "q"})]}
-    assert KIND.merge(live_doc, found)["Targets"] == [target("a")]
+    assert compare(KIND).merge(live_doc, found)["Targets"] == [target("a")]
 
 
 @pytest.mark.parametrize(
@@ -304,9 +306,9 @@ def test_a_member_that_was_absent_is_put_back_as_absent() -> None:
 def test_what_eventbridge_takes_one_of_takes_the_others_place_and_gives_it_back(one: Doc, other: Doc) -> None:
     for old, new in ((one, other), (other, one)):
         found, declared = {"Rule": "nightly", "Targets": [{"Id": "a", **old}]}, {"Targets": [{"Id": "a", **new}]}
-        after = KIND.merge(found, declared)
+        after = compare(KIND).merge(found, declared)
         assert after["Targets"] == declared["Targets"]
-        assert KIND.merge(after, before(KIND, found, after, declared))["Targets"] == found["Targets"]
+        assert compare(KIND).merge(after, before(KIND, found, after, declared))["Targets"] == found["Targets"]
 
 
 def test_a_target_that_was_taken_away_is_put_back_whole() -> None:
@@ -337,7 +339,7 @@ RULE: Doc = {"Rule": "nightly"}
     ],
 )  # fmt: skip
 def test_of_two_deployments_the_older_state_wins(newer: Doc, older: Doc, expected: Doc) -> None:
-    assert KIND.older(RULE | newer, RULE | older) == RULE | expected
+    assert compare(KIND).merge_before(RULE | newer, RULE | older) == RULE | expected
 
 
 # --- what was answered ---
@@ -346,10 +348,10 @@ def test_of_two_deployments_the_older_state_wins(newer: Doc, older: Doc, expecte
 def test_entries_that_failed_are_an_error_although_the_answer_is_200() -> None:
     sent = put(target("a"), target("b"))
     step = step_of(NIGHTLY, sent, action=Action.UPDATE)
-    assert KIND.accept(step, sent, {"FailedEntryCount": 0, "FailedEntries": []}) == {}
+    assert KIND.calls.accept(step, sent, {"FailedEntryCount": 0, "FailedEntries": []}) == {}
     failed = {"TargetId": "b", "ErrorCode": "ConcurrentModificationException", "ErrorMessage": "busy"}
     with pytest.raises(RefusedError) as caught:
-        KIND.accept(step, sent, {"FailedEntryCount": 1, "FailedEntries": [failed]})
+        KIND.calls.accept(step, sent, {"FailedEntryCount": 1, "FailedEntries": [failed]})
     assert caught.value.message == (
         f"{NIGHTLY}: EventBridge did not take 1 of the targets: b: ConcurrentModificationException: busy"
     )
@@ -359,7 +361,7 @@ def test_entries_that_failed_are_an_error_although_the_answer_is_200() -> None:
 def test_only_the_removals_that_failed_are_repeated() -> None:
     step = step_of(NIGHTLY, remove("a", "b"), action=Action.DELETE)
     with pytest.raises(RefusedError) as caught:
-        KIND.accept(step, step.call, {"FailedEntries": [{"TargetId": "a"}]})
+        KIND.calls.accept(step, step.call, {"FailedEntries": [{"TargetId": "a"}]})
     assert caught.value.again == remove("a")
 
 
@@ -367,10 +369,10 @@ def test_a_target_that_was_to_go_and_is_not_there_has_not_failed() -> None:
     """So it looks when a request whose answer was lost is sent again."""
     step = step_of(NIGHTLY, remove("a", "b"), action=Action.DELETE)
     gone = {"TargetId": "a", "ErrorCode": "ResourceNotFoundException", "ErrorMessage": "no target a"}
-    assert KIND.accept(step, step.call, {"FailedEntryCount": 1, "FailedEntries": [gone]}) == {}
+    assert KIND.calls.accept(step, step.call, {"FailedEntryCount": 1, "FailedEntries": [gone]}) == {}
     busy = {"TargetId": "b", "ErrorCode": "ConcurrentModificationException", "ErrorMessage": "busy"}
     with pytest.raises(RefusedError, match="did not take 1 of the targets: b") as caught:
-        KIND.accept(step, step.call, {"FailedEntryCount": 2, "FailedEntries": [gone, busy]})
+        KIND.calls.accept(step, step.call, {"FailedEntryCount": 2, "FailedEntries": [gone, busy]})
     assert caught.value.again == remove("b")
 
 
@@ -387,9 +389,9 @@ def test_a_target_that_was_to_go_and_is_not_there_has_not_failed() -> None:
 ])  # fmt: skip
 def test_targets_tell_whether_they_were_set(sent: Call, found: list[Doc], done: bool) -> None:
     reader = FakeAsk().on(ask_for(), {"Targets": found})
-    assert KIND.reconcile(reader, step_of(NIGHTLY, sent, action=Action.UPDATE), sent) == ({} if done else None)
+    assert KIND.calls.recover(reader, step_of(NIGHTLY, sent, action=Action.UPDATE), sent) == ({} if done else None)
 
 
 def test_targets_of_a_rule_that_is_gone_were_not_set() -> None:
     reader = FakeAsk().refuse(ask_for(), "ResourceNotFoundException")
-    assert KIND.reconcile(reader, step_of(NIGHTLY, put(target()), action=Action.UPDATE), put(target())) is None
+    assert KIND.calls.recover(reader, step_of(NIGHTLY, put(target()), action=Action.UPDATE), put(target())) is None

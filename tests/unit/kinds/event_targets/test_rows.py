@@ -138,7 +138,7 @@ def test_targets_are_compared_by_id() -> None:
 def test_the_targets_that_a_rollback_takes_away_are_no_state() -> None:
     live, gone = rule(LIVE, {"Id": "new", "Arn": "x"}), rule({"Id": "report"}) | {"absent": ["new", "old"]}
     assert same(KIND, rule(LIVE), gone)
-    assert normal(gone, KIND.rules) == normal(rule({"Id": "report"}), KIND.rules)
+    assert normal(gone, KIND.document.rules) == normal(rule({"Id": "report"}), KIND.document.rules)
     assert paths(KIND, live, gone) == ["targets.new.Arn"]
 
 

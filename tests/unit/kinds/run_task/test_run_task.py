@@ -6,12 +6,24 @@ from typing import Any
 
 import pytest
 
-from ecsplan.core.diagnosis import Tally, Verdict
+from ecsplan.core.diagnosis import Status, Tally
 from ecsplan.core.errors import RefusedError
-from ecsplan.core.model import Action, Address, Doc, Irreversible, Live, Phase, Ref, Settings
+from ecsplan.core.model import Action, Address, Doc, Irreversible, Phase, Ref, Settings
+from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Poll, Progress, Tracked
 from tests.support.specs import container, definition, migration, spec, task
-from tests.unit.fakes_kinds import ECS, FakeAsk, call, compiled, delta_of, kind, live_of, resource, step_of
+from tests.unit.fakes_kinds import (
+    ECS,
+    FakeAsk,
+    call,
+    compiled,
+    delta_of,
+    kind,
+    live_of,
+    resource,
+    step_of,
+    track,
+)
 
 KIND = kind("run_task")
 MIGRATE = "run_task.web/migrate"
@@ -79,7 +91,7 @@ def awslogs(group: str, region: str = "", prefix: str = "") -> Doc:
 
 def test_one_call_that_cannot_be_undone() -> None:
     run = compiled(spec(task("web", services=(), runs=("migrate",))))[Address(MIGRATE)]
-    (draft,) = KIND.steps(_delta(run.doc, run.settings, run.facts))
+    (draft,) = KIND.change.steps(_delta(run.doc, run.settings, run.facts))
     assert (draft.phase, draft.action, draft.call) == (Phase.RUN, Action.RUN, call("run_task", **run.doc))
     assert isinstance(draft.undo, Irreversible)
     assert draft.expect == {"count": 1, "essential": ["web"]}
@@ -99,7 +111,7 @@ def test_more_tasks_than_one_request_can_start_are_several_steps(
     count: int, counts: list[int], notes: list[str]
 ) -> None:
     facts = {"essential": ["web"], "logs": {"web": ["/web", "", "ecs"]}}
-    drafts = KIND.steps(_delta({"count": count, "cluster": "prod"}, facts=facts))
+    drafts = KIND.change.steps(_delta({"count": count, "cluster": "prod"}, facts=facts))
     assert [draft.call.params for draft in drafts] == [{"count": some, "cluster": "prod"} for some in counts]
     assert [draft.note for draft in drafts] == [
         "; ".join(filter(None, ("the containers' own commands", note))) for note in notes
@@ -125,17 +137,16 @@ def _delta(doc: Doc, settings: Settings = Settings(when="always"), facts: Doc | 
     ],
 )
 def test_the_note_says_what_will_run(overrides: list[Doc], note: str) -> None:
-    (draft,) = KIND.steps(_delta({"overrides": {"containerOverrides": overrides}, "count": 3}))
+    (draft,) = KIND.change.steps(_delta({"overrides": {"containerOverrides": overrides}, "count": 3}))
     assert (draft.note, draft.expect) == (note, {"count": 3})
 
 
 def test_nothing_is_read_for_what_has_no_state() -> None:
-    run = resource(MIGRATE, {})
     reader = FakeAsk()
-    assert KIND.read(reader, [run]) == (Live(address=run.address),)
-    assert KIND.reconcile(reader, step_of(MIGRATE, RUN, action=Action.RUN), RUN) is None
+    assert KIND.compare is None
+    assert KIND.calls.recover(reader, step_of(MIGRATE, RUN, action=Action.RUN), RUN) is None
     assert reader.rounds == []
-    assert KIND.token == "clientToken"
+    assert KIND.calls.token == "clientToken"
 
 
 # --- what was answered ---
@@ -147,7 +158,7 @@ def started(*numbers: int) -> list[Doc]:
 
 def test_the_tasks_are_passed_on() -> None:
     step = step_of(MIGRATE, RUN, action=Action.RUN, expect={"count": 2})
-    assert KIND.accept(step, RUN, {"tasks": started(1, 2), "failures": []}) == {
+    assert KIND.calls.accept(step, RUN, {"tasks": started(1, 2), "failures": []}) == {
         "tasks": f"{ECS}task/prod/1 {ECS}task/prod/2"
     }
 
@@ -174,7 +185,7 @@ def test_fewer_tasks_than_asked_for_is_a_failure(answer: Doc, message: str, outp
     """What did start is told, so that it can be stopped."""
     step = step_of(MIGRATE, RUN, action=Action.RUN, expect={"count": 2})
     with pytest.raises(RefusedError) as caught:
-        KIND.accept(step, RUN, answer)
+        KIND.calls.accept(step, RUN, answer)
     assert (caught.value.message, caught.value.outputs) == (f"{MIGRATE}: {message}", outputs)
 
 
@@ -184,13 +195,13 @@ def test_fewer_tasks_than_asked_for_is_a_failure(answer: Doc, message: str, outp
 def waiting(count: int = 1, essential: tuple[str, ...] = ("web",), **params: Any) -> Tracked:
     step = step_of(MIGRATE, RUN, action=Action.RUN, expect={"count": count, "essential": list(essential)})
     arns = " ".join(one["taskArn"] for one in started(*range(count)))
-    return Tracked(address=step.address, step=step, call=call("run_task", **params), outputs={"tasks": arns})
+    return Tracked(kind=kind_of(step.address), step=step, call=call("run_task", **params), outputs={"tasks": arns})
 
 
 def test_a_hundred_tasks_per_look() -> None:
-    assert KIND.watch is not None
+    assert track(KIND).polls is not None
     arns = [one["taskArn"] for one in started(*range(101))]
-    assert KIND.watch([waiting(101, cluster="prod"), waiting()]) == (
+    assert track(KIND).polls([waiting(101, cluster="prod"), waiting()]) == (
         Poll(call=call("describe_tasks", cluster="prod", tasks=arns[:100]), steps=(1,)),
         Poll(call=call("describe_tasks", cluster="prod", tasks=arns[100:]), steps=(1,)),
         Poll(call=call("describe_tasks", tasks=arns[:1]), steps=(1,)),
@@ -214,28 +225,28 @@ WHY = {"stoppedReason": "Essential container in task exited."}
     ],
 )  # fmt: skip
 def test_what_has_not_stopped_is_under_way(tasks: list[Doc], expected: Progress) -> None:
-    assert KIND.progress(waiting(), [{"tasks": tasks}]) == expected
+    assert track(KIND).judge(waiting(), [{"tasks": tasks}]) == expected
 
 
 @pytest.mark.parametrize("tasks", [[stopped(WEB)], [stopped(WEB, {"name": "log", "exitCode": 137})],
                                    [stopped({"name": "log"}, WEB, stopCode="EssentialContainerExited")]])  # fmt: skip
 def test_only_the_exit_codes_of_essential_containers_count(tasks: list[Doc]) -> None:
-    assert KIND.progress(waiting(), [{"tasks": tasks}]) == Progress(
-        done=True, note="exit code 0", tally=Tally(desired=1), verdict=Verdict.SUCCEEDED
+    assert track(KIND).judge(waiting(), [{"tasks": tasks}]) == Progress(
+        done=True, note="exit code 0", tally=Tally(desired=1), stated=Status.SUCCEEDED
     )
 
 
 @pytest.mark.parametrize(("code", "ok"), [(0, True), (1, False)])
 def test_a_task_that_is_deleted_has_stopped(code: int, ok: bool) -> None:
     task = stopped(WEB | {"exitCode": code}) | {"lastStatus": "DELETED"}
-    seen = KIND.progress(waiting(), [{"tasks": [task]}])
+    seen = track(KIND).judge(waiting(), [{"tasks": [task]}])
     assert (seen.done, seen.ok) == (True, ok)
 
 
 def test_overrides_that_change_nothing_are_no_reason() -> None:
     """ECS lists every container there."""
     task = stopped(WEB) | {"overrides": {"containerOverrides": [{"name": "web"}], "inferenceAcceleratorOverrides": []}}
-    assert KIND.progress(waiting(), [{"tasks": [task]}]).ok
+    assert track(KIND).judge(waiting(), [{"tasks": [task]}]).ok
 
 
 @pytest.mark.parametrize(
@@ -263,14 +274,14 @@ def test_overrides_that_change_nothing_are_no_reason() -> None:
 )  # fmt: skip
 def test_why_a_task_has_failed(task: Doc, note: str) -> None:
     """One that was cut short has failed even where its program has ended with 0."""
-    assert KIND.progress(waiting(), [{"tasks": [task]}]) == Progress(
+    assert track(KIND).judge(waiting(), [{"tasks": [task]}]) == Progress(
         done=True, ok=False, note=note, tally=Tally(desired=1, failed=1)
     )
 
 
 def test_an_essential_container_that_is_missing_from_the_answer_is_no_success() -> None:
     pair = waiting(1, ("web", "proxy"))
-    shown = KIND.progress(pair, [{"tasks": [stopped(WEB, **WHY)]}])
+    shown = track(KIND).judge(pair, [{"tasks": [stopped(WEB, **WHY)]}])
     assert (shown.done, shown.ok, shown.note) == (
         True, False, "container proxy was not seen: Essential container in task exited",
     )  # fmt: skip
@@ -280,15 +291,15 @@ def test_every_task_and_every_essential_container_counts() -> None:
     pair = waiting(2, ("web", "proxy"))
     proxy, broken = {"name": "proxy", "exitCode": 0}, {"name": "proxy", "exitCode": 3}
     one, two = {"tasks": [stopped(WEB, proxy)]}, {"tasks": [stopped(WEB, broken, **WHY)]}
-    assert KIND.progress(pair, [one, one]) == Progress(
-        done=True, note="2 tasks, each with exit code 0", tally=Tally(desired=2), verdict=Verdict.SUCCEEDED
+    assert track(KIND).judge(pair, [one, one]) == Progress(
+        done=True, note="2 tasks, each with exit code 0", tally=Tally(desired=2), stated=Status.SUCCEEDED
     )
-    assert not KIND.progress(pair, [one]).done
+    assert not track(KIND).judge(pair, [one]).done
     why = "container proxy ended with exit code 3: Essential container in task exited"
-    assert KIND.progress(pair, [one, two]).note == f"1 of 2 tasks: {why}"
-    assert KIND.progress(pair, [two, two]).note == f"2 of 2 tasks: {why}"
+    assert track(KIND).judge(pair, [one, two]).note == f"1 of 2 tasks: {why}"
+    assert track(KIND).judge(pair, [two, two]).note == f"2 of 2 tasks: {why}"
     running = {"tasks": [{"lastStatus": "RUNNING"}]}
-    assert KIND.progress(pair, [two, running]) == Progress(
+    assert track(KIND).judge(pair, [two, running]) == Progress(
         done=False, note="1 running, 1 stopped", tally=Tally(running=1, desired=2, failed=1)
     )
 
@@ -296,30 +307,30 @@ def test_every_task_and_every_essential_container_counts() -> None:
 def test_some_of_the_tasks_of_an_address_say_which_they_are() -> None:
     one = waiting()
     one.step.expect.update(count=1, first=11, of=11)
-    assert KIND.progress(one, [{"tasks": [stopped(WEB)]}]).note == "task 11 of 11: exit code 0"
+    assert track(KIND).judge(one, [{"tasks": [stopped(WEB)]}]).note == "task 11 of 11: exit code 0"
     one.step.expect.update(count=10, first=11, of=25)
-    assert KIND.progress(one, [{"tasks": [stopped(WEB)]}]).note == "tasks 11 to 20 of 25: exit code 0"
+    assert track(KIND).judge(one, [{"tasks": [stopped(WEB)]}]).note == "tasks 11 to 20 of 25: exit code 0"
 
 
 def test_a_task_without_an_arn_was_not_started() -> None:
     step = step_of(MIGRATE, RUN, action=Action.RUN)
     with pytest.raises(RefusedError, match="0 of 1 tasks could be placed"):
-        KIND.accept(step, RUN, {"tasks": [{"lastStatus": "PROVISIONING"}]})
+        KIND.calls.accept(step, RUN, {"tasks": [{"lastStatus": "PROVISIONING"}]})
 
 
 def test_what_is_late_is_stopped() -> None:
     late = waiting(2, cluster="prod")
     first, second = late.outputs["tasks"].split()
     reason = "it did not end in time"
-    assert KIND.abandon(late, reason) == (
+    assert track(KIND).stop(late, reason) == (
         call("stop_task", cluster="prod", task=first, reason=reason),
         call("stop_task", cluster="prod", task=second, reason=reason),
     )
-    assert len(KIND.abandon(late, "x" * 300)[0].params["reason"]) == 255
-    assert KIND.abandon(waiting(), reason)[0].params == {"task": first, "reason": reason}
-    stop = KIND.abandon(late, reason)[0]
-    assert str(stop) not in KIND.writes  # no plan names it
-    assert KIND.accept(step_of(MIGRATE, RUN, action=Action.RUN), stop, {"task": {}}) == {"stopped": "0"}
+    assert len(track(KIND).stop(late, "x" * 300)[0].params["reason"]) == 255
+    assert track(KIND).stop(waiting(), reason)[0].params == {"task": first, "reason": reason}
+    stop = track(KIND).stop(late, reason)[0]
+    assert str(stop) not in KIND.change.writes  # no plan names it
+    assert KIND.calls.accept(step_of(MIGRATE, RUN, action=Action.RUN), stop, {"task": {}}) == {"stopped": "0"}
 
 
 # --- was it started, although nobody saw the answer? ---
@@ -350,13 +361,13 @@ def test_tasks_are_found_by_their_mark_running_or_stopped_on_any_page() -> None:
     tasks = [one | ({"startedBy": mark} if mark else {}) for one, mark in zip(started(1, 3, 2), marks, strict=True)]
     reader.on(_described(1, 3, 2), {"tasks": tasks})
     step = step_of(MIGRATE, RUN, action=Action.RUN, expect={"count": 1})
-    assert KIND.reconcile(reader, step, _marked()) == {"tasks": _arns(2)[0]}
+    assert KIND.calls.recover(reader, step, _marked()) == {"tasks": _arns(2)[0]}
     assert all(page[0].operation == "list_tasks" for page in reader.rounds[:2])
 
 
 def test_without_tasks_of_the_family_nothing_is_described() -> None:
     reader = FakeAsk().on(_listing("RUNNING"), {"taskArns": []}).on(_listing("STOPPED"), {})
-    assert KIND.reconcile(reader, step_of(MIGRATE, RUN, action=Action.RUN), _marked()) is None
+    assert KIND.calls.recover(reader, step_of(MIGRATE, RUN, action=Action.RUN), _marked()) is None
     assert len(reader.rounds) == 1
 
 
@@ -365,10 +376,10 @@ def test_fewer_tasks_than_asked_for_are_asked_for_again() -> None:
     reader = FakeAsk().on(_listing("RUNNING"), {"taskArns": _arns(1)}).on(_listing("STOPPED"), {})
     reader.on(_described(1), {"tasks": [started(1)[0] | {"startedBy": "ecsplan-1"}]})
     step = step_of(MIGRATE, RUN, action=Action.RUN, expect={"count": 2})
-    assert KIND.reconcile(reader, step, _marked(count=2)) is None
+    assert KIND.calls.recover(reader, step, _marked(count=2)) is None
 
 
 def test_a_mark_that_the_spec_declares_is_not_looked_for() -> None:
     reader = FakeAsk()
-    assert KIND.reconcile(reader, step_of(MIGRATE, _marked(), action=Action.RUN), _marked()) is None
+    assert KIND.calls.recover(reader, step_of(MIGRATE, _marked(), action=Action.RUN), _marked()) is None
     assert reader.rounds == []

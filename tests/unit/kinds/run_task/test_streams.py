@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from ecsplan.core.model import Action, Doc
+from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Stream, Tracked
-from tests.unit.fakes_kinds import ECS, call, kind, step_of
+from tests.unit.fakes_kinds import ECS, call, kind, step_of, track
 
 KIND = kind("run_task")
 ONE = "0123456789abcdef"
@@ -20,7 +21,7 @@ LOGS = {"web": ["/shop/web", "eu-west-1", "ecs"]}
 def waiting(logs: Doc | None = None, **expect: Any) -> Tracked:
     given = {"count": 1, "essential": ["web"], "logs": LOGS if logs is None else logs} | expect
     step = step_of("run_task.web/migrate", call("run_task"), action=Action.RUN, expect=given)
-    return Tracked(address=step.address, step=step, call=step.call, outputs={"tasks": f"{ECS}task/prod/{ONE}"})
+    return Tracked(kind=kind_of(step.address), step=step, call=step.call, outputs={"tasks": f"{ECS}task/prod/{ONE}"})
 
 
 def task(status: str = "RUNNING", *containers: Doc, **more: Any) -> Doc:
@@ -28,7 +29,7 @@ def task(status: str = "RUNNING", *containers: Doc, **more: Any) -> Doc:
 
 
 def streams(one: Tracked, *tasks: Doc) -> tuple[Stream, ...]:
-    return KIND.streams(one, [{"tasks": list(tasks)}])
+    return track(KIND).streams(one, [{"tasks": list(tasks)}])
 
 
 def test_a_stream_is_named_after_prefix_container_and_task() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecsplan.core.diagnosis import ContainerEnd, Diagnosis, LogTail, ServiceEvent, StoppedTasks, Verdict
+from ecsplan.core.diagnosis import ContainerEnd, Diagnosis, LogTail, ServiceEvent, Status, StoppedTasks
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Doc
 from ecsplan.kinds.contract import Progress, Tracked
@@ -28,14 +28,14 @@ from tests.unit.fakes_diagnosis import (
     service_deployment,
     task,
 )
-from tests.unit.fakes_kinds import ECS, kind
+from tests.unit.fakes_kinds import ECS, kind, track
 
-FAILED = Progress(done=True, ok=False, note="ECS rolled the service back to web:41", verdict=Verdict.ROLLED_BACK)
-LATE = Progress(done=True, ok=False, note="not finished after 900 s", verdict=Verdict.TIMED_OUT)
+FAILED = Progress(done=True, ok=False, note="ECS rolled the service back to web:41", stated=Status.ROLLED_BACK)
+LATE = Progress(done=True, ok=False, note="not finished after 900 s", stated=Status.TIMED_OUT)
 
 
 def found(aws: FakeAws, progress: Progress = FAILED, waiting: Tracked | None = None) -> Diagnosis:
-    diagnosis = kind("service").diagnose(aws, waiting or rollout(), progress)
+    diagnosis = track(kind("service")).diagnose(aws, waiting or rollout(), progress)
     assert diagnosis is not None
     assert len(aws.rounds) <= 3
     return diagnosis
@@ -225,8 +225,8 @@ def test_of_what_is_late_the_tasks_that_run_tell_something() -> None:
 
 
 @pytest.mark.parametrize("progress", [
-    Progress(done=True, ok=False, note="superseded", taken=True),
-    Progress(done=True, ok=False, note="superseded", verdict=Verdict.SUPERSEDED),
+    Progress(done=True, ok=False, note="superseded", superseded=True),
+    Progress(done=True, ok=False, note="superseded", stated=Status.SUPERSEDED),
 ])  # fmt: skip
 def test_superseded(progress: Progress) -> None:
     aws = broken(task("a"))
@@ -238,7 +238,7 @@ def test_superseded(progress: Progress) -> None:
 
 
 def test_a_service_that_is_gone() -> None:
-    progress = Progress(done=True, ok=False, note="the service is gone", taken=True)
+    progress = Progress(done=True, ok=False, note="the service is gone", superseded=True)
     assert found(broken(describe_services={"services": []}), progress) == Diagnosis(reason="the service is gone")
 
 
@@ -279,7 +279,7 @@ def test_what_concerns_every_request_is_told_once() -> None:
     assert found(LockedOut({})) == Diagnosis(
         reason=FAILED.note, unseen=("nothing could be looked up: the token has expired",)
     )
-    assert kind("run_task").diagnose(LockedOut({}), one_off("a"), FAILED) == found(LockedOut({}))
+    assert track(kind("run_task")).diagnose(LockedOut({}), one_off("a"), FAILED) == found(LockedOut({}))
 
 
 def test_more_tasks_than_are_looked_at() -> None:

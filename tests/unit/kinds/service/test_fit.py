@@ -161,7 +161,7 @@ def test_a_way_back_is_warned_of_and_not_refused() -> None:
 
 def controlled(declared: Doc) -> tuple[str, ...]:
     live = live_of(SERVICE, candidate({}, arn="s"), facts={"status": "ACTIVE", "controller": "ECS"})
-    return kind("service").plan_faults(resource(SERVICE, {"service": "web", **declared}), live)
+    return kind("service").change.blockers(resource(SERVICE, {"service": "web", **declared}), live)
 
 
 def test_another_deployment_controller_cannot_be_deployed() -> None:
@@ -188,7 +188,7 @@ def run(deltas_of: Doc, entry: Doc, *services: tuple[str, str, Doc]) -> tuple[De
 
 
 def params_of(deltas: tuple[Delta, ...]) -> tuple[Doc, str]:
-    (draft,) = kind("run_task").steps(deltas[1])
+    (draft,) = kind("run_task").change.steps(deltas[1])
     assert isinstance(draft.call, Call)
     return draft.call.params, draft.note
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ecsplan.core.diagnosis import Verdict
+from ecsplan.core.diagnosis import Status
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Call, Doc
 from ecsplan.kinds.contract import Reverting, Tracked
-from tests.unit.fakes_kinds import FakeAsk, call, kind, revision
+from tests.unit.fakes_kinds import FakeAsk, call, kind, revert, revision, track
 from tests.unit.kinds.service.test_rollout import NEW, OLD, deployment, waiting
 from tests.unit.kinds.service.test_service_deployment import BEGAN, EARLIER, OURS, rollout, shifted
 
@@ -31,7 +31,7 @@ def asking(*deployments: Doc, told: Doc | None = None, **fields: Any) -> FakeAsk
 
 
 def way(reader: FakeAsk, one: Tracked | None = None, undo: Call = UNDO) -> Reverting:
-    return KIND.way_back(reader, one or waiting(), undo)
+    return revert(KIND).plan(reader, one or waiting(), undo)
 
 
 CURRENT: Doc = {"currentServiceDeployment": OURS}
@@ -41,7 +41,7 @@ CURRENT: Doc = {"currentServiceDeployment": OURS}
 def test_what_is_rolling_out_is_stopped(status: str) -> None:
     reader = asking(deployment(2, createdAt=BEGAN), told=rollout(status), **CURRENT)
     assert way(reader) == Reverting(call=STOP)
-    assert KIND.accept(waiting().step, STOP, {}) == {"deployment": "", "rollout": OURS, "back": "asked for"}
+    assert KIND.calls.accept(waiting().step, STOP, {}) == {"deployment": "", "rollout": OURS, "back": "asked for"}
 
 
 def test_what_waits_at_a_hook_is_sent_back() -> None:
@@ -55,7 +55,7 @@ def test_what_ecs_is_about_to_take_back_is_only_waited_for(status: str) -> None:
     found = way(asking(shifted(), told=rollout(status), **CURRENT), dataclasses.replace(waiting(), outputs={
         "deployment": "ecs-svc/2", "rollout": OURS}))  # fmt: skip
     assert found == Reverting(outputs={"deployment": "", "rollout": OURS, "back": "by itself"})
-    assert KIND.goes_back(found.outputs)
+    assert revert(KIND).is_reverting(found.outputs)
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_what_somebody_else_has_deployed_is_left_to_them() -> None:
 
 def test_a_rollback_takes_back_what_is_primary() -> None:
     """Its step's service deployment from before is the very one to stop."""
-    assert KIND.reverts({"deployment": "ecs-svc/2"}) is None
-    assert KIND.reverts({"deployment": "ecs-svc/2", "stops": "ecs-svc/2"}) == {"deployment": "ecs-svc/2"}
+    assert revert(KIND).started_by({"deployment": "ecs-svc/2"}) is None
+    assert revert(KIND).started_by({"deployment": "ecs-svc/2", "stops": "ecs-svc/2"}) == {"deployment": "ecs-svc/2"}
     one = waiting()
     one.step.expect.update(deployment="ecs-svc/2", rollout=OURS, stops="ecs-svc/2")
     assert way(asking(deployment(2), told=rollout(), **CURRENT), one) == Reverting(call=STOP)
@@ -130,13 +130,13 @@ def test_a_rollback_takes_back_what_is_primary() -> None:
 # --- how it goes then ---
 
 
-def back(*deployments: Doc, told: Doc | None = None, rollout: str = OURS) -> tuple[Verdict, bool, str]:
+def back(*deployments: Doc, told: Doc | None = None, rollout: str = OURS) -> tuple[Status, bool, str]:
     outputs = {"deployment": "", "rollout": rollout, "back": "asked for"}
     one = dataclasses.replace(waiting(wanted=OLD), outputs=outputs, before={"deployment": "ecs-svc/2"})
     service = {"serviceName": "web", "deployments": list(deployments)}
-    seen = KIND.progress(one, [{"services": [service]}, *([{"serviceDeployments": [told]}] if told else [])])
-    assert seen.learned == {}
-    return seen.judged, seen.taken, seen.note
+    seen = track(KIND).judge(one, [{"services": [service]}, *([{"serviceDeployments": [told]}] if told else [])])
+    assert seen.outputs == {}
+    return seen.status, seen.superseded, seen.note
 
 
 AGAIN = {"rolloutState": "COMPLETED"}
@@ -145,30 +145,30 @@ AGAIN = {"rolloutState": "COMPLETED"}
 @pytest.mark.parametrize(
     ("seen", "verdict", "note"),
     [
-        (back(deployment(2), told=rollout("ROLLBACK_REQUESTED")), Verdict.UNDER_WAY, "going back, 2/2 running"),
-        (back(deployment(2)), Verdict.UNDER_WAY, "going back, 2/2 running"),
-        (back(deployment(3), told=rollout("ROLLBACK_IN_PROGRESS")), Verdict.UNDER_WAY, "going back, 2/2 running"),
-        (back(deployment(2), told=rollout("ROLLBACK_SUCCESSFUL")), Verdict.UNDER_WAY, "going back, 2/2 running"),
-        (back(deployment(3), told=rollout("ROLLBACK_SUCCESSFUL")), Verdict.SUCCEEDED,
+        (back(deployment(2), told=rollout("ROLLBACK_REQUESTED")), Status.UNDER_WAY, "going back, 2/2 running"),
+        (back(deployment(2)), Status.UNDER_WAY, "going back, 2/2 running"),
+        (back(deployment(3), told=rollout("ROLLBACK_IN_PROGRESS")), Status.UNDER_WAY, "going back, 2/2 running"),
+        (back(deployment(2), told=rollout("ROLLBACK_SUCCESSFUL")), Status.UNDER_WAY, "going back, 2/2 running"),
+        (back(deployment(3), told=rollout("ROLLBACK_SUCCESSFUL")), Status.SUCCEEDED,
          "rolled back to web:41, 2/2 running"),
-        (back(deployment(3, **AGAIN)), Verdict.SUCCEEDED, "rolled back to web:41, 2/2 running"),
-        (back(shifted(3)), Verdict.SUCCEEDED, "rolled back to web:41, 2/2 running"),
-        (back(deployment(3), told=rollout("ROLLBACK_FAILED", statusReason="No place.")), Verdict.FAILED,
+        (back(deployment(3, **AGAIN)), Status.SUCCEEDED, "rolled back to web:41, 2/2 running"),
+        (back(shifted(3)), Status.SUCCEEDED, "rolled back to web:41, 2/2 running"),
+        (back(deployment(3), told=rollout("ROLLBACK_FAILED", statusReason="No place.")), Status.FAILED,
          "ECS could not roll it back: No place; 2/2 running"),
-        (back(deployment(2), told=rollout("SUCCESSFUL")), Verdict.FAILED,
+        (back(deployment(2), told=rollout("SUCCESSFUL")), Status.FAILED,
          "it was rolled out to its end before it could be stopped"),
-        (back(deployment(2, **AGAIN)), Verdict.FAILED, "it was rolled out to its end before it could be stopped"),
-        (back(deployment(2), told=rollout("STOPPED", statusReason="By hand.")), Verdict.FAILED,
+        (back(deployment(2, **AGAIN)), Status.FAILED, "it was rolled out to its end before it could be stopped"),
+        (back(deployment(2), told=rollout("STOPPED", statusReason="By hand.")), Status.FAILED,
          "it was stopped, and not rolled back: By hand"),
     ],
 )  # fmt: skip
-def test_how_a_way_back_goes(seen: tuple[Verdict, bool, str], verdict: Verdict, note: str) -> None:
+def test_how_a_way_back_goes(seen: tuple[Status, bool, str], verdict: Status, note: str) -> None:
     assert seen == (verdict, False, note)
 
 
 def test_a_way_back_that_somebody_else_replaced() -> None:
     seen = back(deployment(3, taskDefinition=NEW), told=rollout("STOPPED"))
-    assert seen[:2] == (Verdict.SUPERSEDED, True)
+    assert seen[:2] == (Status.SUPERSEDED, True)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_stop_whose_answer_was_lost(told: Doc, found: bool) -> None:
         {"serviceDeployments": [told] if told else []},
     )
     outputs = {"deployment": "", "rollout": OURS, "back": "asked for"}
-    assert KIND.reconcile(asked, waiting().step, STOP) == (outputs if found else None)
+    assert KIND.calls.recover(asked, waiting().step, STOP) == (outputs if found else None)
 
 
 @pytest.mark.parametrize(("status", "found"), [("SUCCEEDED", True), ("AWAITING_ACTION", False)])
@@ -196,4 +196,4 @@ def test_an_answer_to_a_hook_that_was_lost(status: str, found: bool) -> None:
         call("describe_service_deployments", serviceDeploymentArns=[OURS]), {"serviceDeployments": [told]}
     )
     sent = call("continue_service_deployment", serviceDeploymentArn=OURS, hookId="h", action="CONTINUE")
-    assert (KIND.reconcile(asked, waiting().step, sent) is not None) is found
+    assert (KIND.calls.recover(asked, waiting().step, sent) is not None) is found

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan.core.diagnosis import Verdict
+from ecsplan.core.diagnosis import Status
 from ecsplan.core.model import Action, Doc
+from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Poll, Progress, Tracked
-from tests.unit.fakes_kinds import ECS, FakeAsk, call, kind, revision, step_of
+from tests.unit.fakes_kinds import ECS, FakeAsk, call, kind, revision, step_of, track
 
 KIND = kind("service")
 OLD, NEW = revision("web:41"), revision("web:42")
@@ -31,7 +32,7 @@ def waiting(
     sent = call("update_service", **where, service=name, **moved)
     expect = {"deployment": "ecs-svc/1", "previous": OLD}
     step = step_of(f"service.{cluster or 'default'}/{name}", sent, action=Action.UPDATE, expect=expect)
-    return Tracked(address=step.address, step=step, call=sent, outputs={"deployment": ours}, before=before)
+    return Tracked(kind=kind_of(step.address), step=step, call=sent, outputs={"deployment": ours}, before=before)
 
 
 def deployment(number: int = 2, status: str = "PRIMARY", **fields: Any) -> Doc:
@@ -44,8 +45,8 @@ def deployment(number: int = 2, status: str = "PRIMARY", **fields: Any) -> Doc:
 
 def look(*deployments: Doc, of: Tracked | None = None, **fields: Any) -> Progress:
     service = {"serviceName": "web", "status": "ACTIVE", "deployments": list(deployments)} | fields
-    seen = KIND.progress(of or waiting(), [{"services": [{"serviceName": "other"}]}, {"services": [service]}])
-    return dataclasses.replace(seen, tally=None, learned={})
+    seen = track(KIND).judge(of or waiting(), [{"services": [{"serviceName": "other"}]}, {"services": [service]}])
+    return dataclasses.replace(seen, tally=None, state=None)
 
 
 def draining(**fields: Any) -> Doc:
@@ -57,19 +58,19 @@ def under_way(note: str) -> Progress:
 
 
 def failed(note: str) -> Progress:
-    return Progress(done=True, ok=False, note=note, verdict=Verdict.FAILED)
+    return Progress(done=True, ok=False, note=note, stated=Status.FAILED)
 
 
 def rolled_back(note: str) -> Progress:
-    return Progress(done=True, ok=False, note=note, verdict=Verdict.ROLLED_BACK)
+    return Progress(done=True, ok=False, note=note, stated=Status.ROLLED_BACK)
 
 
 def succeeded(note: str) -> Progress:
-    return Progress(done=True, note=note, verdict=Verdict.SUCCEEDED)
+    return Progress(done=True, note=note, stated=Status.SUCCEEDED)
 
 
 def taken(note: str) -> Progress:
-    return Progress(done=True, ok=False, note=note, taken=True, verdict=Verdict.SUPERSEDED)
+    return Progress(done=True, ok=False, note=note, superseded=True, stated=Status.SUPERSEDED)
 
 
 def test_ten_services_of_a_cluster_per_look() -> None:
@@ -78,8 +79,8 @@ def test_ten_services_of_a_cluster_per_look() -> None:
         dataclasses.replace(one, step=msgspec.structs.replace(one.step, index=index))
         for index, one in enumerate([*(waiting(name) for name in names), waiting("web", None)], 1)
     ]
-    assert KIND.watch is not None
-    looks = KIND.watch(all_of_them)
+    assert track(KIND).polls is not None
+    looks = track(KIND).polls(all_of_them)
     assert looks == (
         Poll(call=call("describe_services", cluster="prod", services=names[:10]),
              steps=tuple(range(1, 11))),
@@ -140,7 +141,7 @@ def test_superseded_by_somebody_else() -> None:
 
 
 def test_a_deployment_of_our_id_on_another_revision_is_not_ours() -> None:
-    assert look(deployment(2, taskDefinition=revision("web:43"), rolloutState="COMPLETED")).taken
+    assert look(deployment(2, taskDefinition=revision("web:43"), rolloutState="COMPLETED")).superseded
 
 
 def test_an_answer_from_before_the_update_is_no_rollback() -> None:
@@ -157,16 +158,17 @@ def test_what_is_gone_for_good_was_rolled_back_also_to_the_very_deployment_from_
     one, notes = waiting(), []
     for shown in [1] * 9 + [2] + [1] * 11:
         service = {"serviceName": "web", "deployments": [deployment(shown)]}
-        seen = KIND.progress(one, [{"services": [service]}])
-        one = dataclasses.replace(one, outputs={**one.outputs, **seen.learned})
+        seen = track(KIND).judge(one, [{"services": [service]}])
+        one = dataclasses.replace(one, outputs={**one.outputs, **seen.outputs}, state=seen.state)
         notes.append(seen.note)
         assert seen.done is (len(notes) == 21)
-    assert (seen.judged, notes[-1]) == (
-        Verdict.ROLLED_BACK, "ECS rolled the service back to web:41: ECS gave no reason"
+    assert (seen.status, notes[-1]) == (
+        Status.ROLLED_BACK, "ECS rolled the service back to web:41: ECS gave no reason"
     )  # fmt: skip
     unknown = waiting(ours="")
     assert (
-        KIND.progress(unknown, [{"services": [{"serviceName": "web", "deployments": [deployment(1)]}]}]).learned == {}
+        track(KIND).judge(unknown, [{"services": [{"serviceName": "web", "deployments": [deployment(1)]}]}]).outputs
+        == {}
     )
 
 
@@ -181,18 +183,18 @@ def test_the_service_is_gone(status: str) -> None:
     """Also where it is being deleted, and nothing that was desired is missing."""
     ended = deployment(rolloutState="COMPLETED", desiredCount=0, runningCount=0)
     services = [{"serviceName": "web", "status": status, "deployments": [ended]}]
-    gone = Progress(done=True, ok=False, note="the service is gone", taken=True)
-    assert KIND.progress(waiting(), [{"services": services}]) == gone
+    gone = Progress(done=True, ok=False, note="the service is gone", superseded=True)
+    assert track(KIND).judge(waiting(), [{"services": services}]) == gone
 
 
 def test_a_service_that_is_not_shown_is_not_taken_for_gone() -> None:
     """ECS answers from several places; a service that was deleted is INACTIVE for long before it is forgotten."""
-    assert KIND.progress(waiting(), [{"services": []}]) == under_way("waiting for ECS to show the service")
+    assert track(KIND).judge(waiting(), [{"services": []}]) == under_way("waiting for ECS to show the service")
 
 
 def test_a_service_is_found_by_its_arn_too() -> None:
     service = {"serviceArn": f"{ECS}service/prod/web", "deployments": [deployment(rolloutState="COMPLETED")]}
-    assert KIND.progress(waiting(), [{"services": [service]}]).done
+    assert track(KIND).judge(waiting(), [{"services": [service]}]).done
 
 
 def test_without_a_rollout_state_it_is_done_when_settled() -> None:
@@ -215,7 +217,7 @@ def test_an_update_that_started_no_deployment_is_done_when_the_count_is() -> Non
     assert look(deployment(1, **same | {"runningCount": 5}), of=scaled) == done
     earlier = deployment(1, rolloutState="FAILED", desiredCount=0, runningCount=0)  # not by this update
     assert look(earlier, of=scaled) == succeeded("rolled out, and nothing runs: the desired count is 0")
-    assert look(earlier | {"desiredCount": 2}, of=scaled).judged is Verdict.FAILED
+    assert look(earlier | {"desiredCount": 2}, of=scaled).status is Status.FAILED
 
 
 @pytest.mark.parametrize(
@@ -232,7 +234,7 @@ def test_an_update_whose_answer_was_lost_is_known_by_its_deployment(deployments:
     lost = waiting()
     asked = call("describe_services", cluster="prod", services=["web"])
     reader = FakeAsk().on(asked, {"services": [{"serviceName": "web", "deployments": deployments}]})
-    assert KIND.reconcile(reader, lost.step, lost.call) == ({"deployment": found} if found else None)
+    assert KIND.calls.recover(reader, lost.step, lost.call) == ({"deployment": found} if found else None)
 
 
 @pytest.mark.parametrize(("grace", "known"), [(0, True), (None, True), (30, False)])
@@ -242,7 +244,7 @@ def test_ecs_going_back_by_itself_is_not_taken_for_an_update_that_sets_more(grac
     sent = msgspec.structs.replace(lost.call, params={**lost.call.params, "healthCheckGracePeriodSeconds": 0})
     shown = {"serviceName": "web", "deployments": [deployment(2)], "healthCheckGracePeriodSeconds": grace}
     reader = FakeAsk().on(call("describe_services", cluster="prod", services=["web"]), {"services": [shown]})
-    assert KIND.reconcile(reader, lost.step, sent) == ({"deployment": "ecs-svc/2"} if known else None)
+    assert KIND.calls.recover(reader, lost.step, sent) == ({"deployment": "ecs-svc/2"} if known else None)
 
 
 def test_an_update_that_moved_no_revision_cannot_be_known_by_one() -> None:
@@ -251,7 +253,7 @@ def test_an_update_that_moved_no_revision_cannot_be_known_by_one() -> None:
         call("describe_services", cluster="prod", services=["web"]),
         {"services": [{"serviceName": "web", "deployments": [deployment(2)]}]},
     )
-    assert KIND.reconcile(reader, lost.step, lost.call) is None
+    assert KIND.calls.recover(reader, lost.step, lost.call) is None
 
 
 def test_ecs_goes_back_to_the_last_revision_that_was_rolled_out_to_the_end() -> None:
@@ -260,7 +262,7 @@ def test_ecs_goes_back_to_the_last_revision_that_was_rolled_out_to_the_end() -> 
     failed = deployment(2, "ACTIVE", rolloutState="FAILED", rolloutStateReason=reason)
     older = {**deployment(3, rolloutState="IN_PROGRESS"), "taskDefinition": revision("web:40")}
     seen = look(older, failed)
-    assert (seen.done, seen.ok, seen.taken) == (True, False, False)
+    assert (seen.done, seen.ok, seen.superseded) == (True, False, False)
     assert seen.note == "ECS rolled the service back to web:40: ECS circuit breaker: tasks failed to start"
 
 
@@ -268,7 +270,7 @@ def test_a_deployment_that_failed_and_drained_away_is_told_by_the_events() -> No
     """Also where the PRIMARY one has the id from before again, which else means that the update is not shown yet."""
     events = [{"message": "(service web) (deployment ecs-svc/2) deployment failed: tasks failed to start."}]
     seen = look(deployment(1, "PRIMARY", rolloutState="COMPLETED"), events=events)
-    assert (seen.done, seen.ok, seen.taken) == (True, False, False)
+    assert (seen.done, seen.ok, seen.superseded) == (True, False, False)
     assert "tasks failed to start" in seen.note
 
 
@@ -282,7 +284,7 @@ def test_a_forced_deployment_on_the_same_revision_is_not_the_one_from_before() -
     forced = call("update_service", cluster="prod", service="web", taskDefinition=OLD, forceNewDeployment=True)
     stale = {"service": {"deployments": [deployment(1, rolloutState="COMPLETED")]}}
     one = waiting(wanted=OLD)
-    assert KIND.accept(one.step, forced, stale) == {"deployment": ""}
+    assert KIND.calls.accept(one.step, forced, stale) == {"deployment": ""}
     unknown = dataclasses.replace(waiting(wanted=OLD, ours=""), call=forced)
     assert not look(deployment(1, "PRIMARY", rolloutState="COMPLETED"), of=unknown).done
     new = {**deployment(2, rolloutState="COMPLETED"), "taskDefinition": OLD}

@@ -11,7 +11,7 @@ from ecsplan.aws.api import members
 from ecsplan.core.model import Doc
 from ecsplan.core.normalize import normal
 from ecsplan.kinds.service.read import READ_ONLY
-from tests.unit.fakes_kinds import differences, kind, paths, revision, same
+from tests.unit.fakes_kinds import compare, differences, kind, paths, revision, same
 
 KIND = kind("service")
 D = "deploymentConfiguration"
@@ -302,22 +302,24 @@ def test_a_daemons_count_is_that_of_its_instances() -> None:
 
 def test_a_service_is_a_replica_unless_it_says_so() -> None:
     """No update can change it, but what was read and what is read again is compared too."""
-    answered = [normal({"service": "web", **more}, KIND.rules) for more in
+    answered = [normal({"service": "web", **more}, KIND.document.rules) for more in
                 ({}, {"schedulingStrategy": "REPLICA"}, {"schedulingStrategy": "DAEMON"})]  # fmt: skip
     assert answered[0] == answered[1] != answered[2]
 
 
 def test_what_no_longer_fits_a_volume_is_not_kept() -> None:
     live = {"service": "web"} | ebs(volumeType="gp3", iops=3000, throughput=125, encrypted=True, kmsKeyId="k")
-    wanted = KIND.merge(live, ebs(volumeType="io2"))
+    wanted = compare(KIND).merge(live, ebs(volumeType="io2"))
     assert wanted["volumeConfigurations"] == ebs(volumeType="io2", encrypted=True, kmsKeyId="k")["volumeConfigurations"]
-    wanted = KIND.merge(live, ebs(encrypted=False))
+    wanted = compare(KIND).merge(live, ebs(encrypted=False))
     assert "kmsKeyId" not in wanted["volumeConfigurations"][0]["managedEBSVolume"]
 
 
 def test_early_success_that_is_off_has_no_other_settings() -> None:
     off = {"enable": False, "healthyPercent": 100, "sourceServiceRevisionCleanup": "BLOCKING"}
-    assert normal({"service": "web"}, KIND.rules) == normal({D: {"earlySuccessCriteria": off}}, KIND.rules)
+    assert normal({"service": "web"}, KIND.document.rules) == normal(
+        {D: {"earlySuccessCriteria": off}}, KIND.document.rules
+    )
     on = how(earlySuccessCriteria={"enable": True})
     assert paths(KIND, {"service": "web", D: ROLLING}, on) == [f"{D}.earlySuccessCriteria.{field}" for field in off]
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from ecsplan.core.errors import AwsError, PlanningError, RefusedError
-from ecsplan.core.model import Action, Call, Doc, Live, Ref, Settings, refs_in
+from ecsplan.core.model import Action, Call, Doc, Ref, Settings, refs_in
 from ecsplan.core.normalize import normal
+from ecsplan.kinds.contract import Live
 from ecsplan.kinds.service import with_resets
 from tests.support.specs import spec, task
 from tests.unit.fakes_kinds import (
@@ -17,12 +18,15 @@ from tests.unit.fakes_kinds import (
     before,
     call,
     candidate,
+    compare,
     compiled,
     delta_of,
+    identity_of,
     kind,
     live_of,
     resource,
     revision,
+    revision_only,
     step_of,
 )
 
@@ -54,7 +58,7 @@ def ask_for(*names: str, cluster: str | None = "prod") -> Call:
 
 def read(answer: Doc, declared: Doc | None = None) -> Live:
     reader = FakeAsk().on(ask_for("web"), answer)
-    (live,) = KIND.read(reader, [resource(WEB, NAMES | (declared or {}))])
+    (live,) = compare(KIND).read(reader, [resource(WEB, NAMES | (declared or {}))])
     return live
 
 
@@ -114,7 +118,7 @@ def test_ten_services_of_a_cluster_per_request_and_all_requests_at_once() -> Non
         .on(ask_for(*names[10:]), {"services": [described(name) for name in names[10:]]})
         .on(ask_for("a", cluster=None), {"services": [described("a")]})
     )
-    lives = KIND.read(reader, declared)
+    lives = compare(KIND).read(reader, declared)
     assert [live.address for live in lives] == [one.address for one in declared]
     assert [live.candidates[0].outputs["arn"].rpartition("/")[2] for live in lives] == [
         one.doc["service"] for one in declared
@@ -141,9 +145,8 @@ def test_what_is_read_is_what_an_update_could_send() -> None:
         "status": "ACTIVE",
         "controller": "ECS",
         "deployment": "ecs-svc/2",
-        "rolling": True,
-        "uses": [revision("web:41")],
     }
+    assert (live.rolling, live.in_use) == (True, (revision("web:41"),))
 
 
 def test_what_moves_by_itself_is_not_observed() -> None:
@@ -162,15 +165,15 @@ def test_a_service_that_is_not_there() -> None:
 
 def test_a_cluster_that_is_not_there_has_no_services_and_another_refusal_is_raised() -> None:
     web = resource(WEB, NAMES)
-    (live,) = KIND.read(FakeAsk().refuse(ask_for("web"), "ClusterNotFoundException"), [web])
+    (live,) = compare(KIND).read(FakeAsk().refuse(ask_for("web"), "ClusterNotFoundException"), [web])
     assert live.facts["status"] == "MISSING"
     with pytest.raises(AwsError, match=r"^not you$"):
-        KIND.read(FakeAsk().refuse(ask_for("web"), "AccessDeniedException", "not you"), [web])
+        compare(KIND).read(FakeAsk().refuse(ask_for("web"), "AccessDeniedException", "not you"), [web])
 
 
 def test_a_service_between_deployments_has_no_primary() -> None:
     live = read({"services": [described("web", {"id": "ecs-svc/1", "status": "ACTIVE"})]})
-    assert (live.facts["deployment"], live.facts["rolling"], live.facts["uses"]) == ("", False, [])
+    assert (live.facts["deployment"], live.rolling, live.in_use) == ("", False, ())
 
 
 @pytest.mark.parametrize(
@@ -187,7 +190,7 @@ def test_a_service_between_deployments_has_no_primary() -> None:
     ],
 )
 def test_what_cannot_be_planned(answer: Doc, said: str | None) -> None:
-    faults = KIND.plan_faults(resource(WEB, NAMES), read(answer))
+    faults = KIND.change.blockers(resource(WEB, NAMES), read(answer))
     assert [fault[: len(said or "")] for fault in faults] == ([said] if said else [])
 
 
@@ -199,7 +202,7 @@ def moved(declared: Doc, live: Doc, **settings: Any) -> tuple[Doc, Doc]:
     wanted = resource(WEB, NAMES | declared, settings=Settings(**settings))
     found = live_of(WEB, candidate(NAMES | live, arn="x"), facts=FACTS)
     delta = delta_of(wanted, found)
-    (draft,) = KIND.steps(delta)
+    (draft,) = KIND.change.steps(delta)
     assert (draft.call.operation, draft.action) == ("update_service", Action.UPDATE)
     assert isinstance(draft.undo, Call)
     assert draft.undo.operation == "update_service"
@@ -298,7 +301,9 @@ def test_an_empty_placement_is_sent_only_where_there_is_one_to_take_away(member:
     declared: Doc = NAMES | {"desiredCount": 3, member: []}
     one, two = {"desiredCount": 2, member: []}, {"desiredCount": 2, member: [{"type": "random"}]}
     for live, sent in ((one, NAMES | {"desiredCount": 3}), (two, declared)):
-        (draft,) = KIND.steps(delta_of(resource(WEB, declared), live_of(WEB, candidate(NAMES | live), facts=FACTS)))
+        (draft,) = KIND.change.steps(
+            delta_of(resource(WEB, declared), live_of(WEB, candidate(NAMES | live), facts=FACTS))
+        )
         assert draft.call.params == sent
 
 
@@ -331,10 +336,10 @@ def test_a_rollback_takes_away_what_a_volume_did_not_have() -> None:
         return NAMES | {"volumeConfigurations": [{"name": "a", "managedEBSVolume": {"roleArn": "r"} | fields}]}
 
     live, change = volume(encrypted=True), volume(iops=4000)
-    after = KIND.merge(live, change)
+    after = compare(KIND).merge(live, change)
     assert after == volume(encrypted=True, iops=4000)
     back = before(KIND, live, after, change)
-    assert normal(KIND.merge(after, back), KIND.rules) == normal(live, KIND.rules)
+    assert normal(compare(KIND).merge(after, back), KIND.document.rules) == normal(live, KIND.document.rules)
 
 
 def test_a_volume_is_sent_with_what_it_has_and_nobody_declared() -> None:
@@ -357,16 +362,15 @@ def test_what_cannot_be_reset_is_left_out() -> None:
 
 def test_the_step_knows_what_was_there_before() -> None:
     live = live_of(WEB, candidate(NAMES | {"taskDefinition": "web:41"}), facts=FACTS)
-    (draft,) = KIND.steps(delta_of(resource(WEB, NAMES | {"taskDefinition": NEW}), live))
+    (draft,) = KIND.change.steps(delta_of(resource(WEB, NAMES | {"taskDefinition": NEW}), live))
     assert draft.expect == {"deployment": "ecs-svc/1", "previous": "web:41"}
 
 
 def test_only_names_and_only_the_revision() -> None:
     found = compiled(spec(task("web", services=(), update_services=[{"service": "web", "desiredCount": 1}])))
     web = next(one for one in found.values() if one.address == WEB)
-    assert KIND.names is not None
-    assert KIND.names(web.doc) == NAMES
-    assert KIND.revision_only(web.doc, frozenset()) == NAMES | {"taskDefinition": next(refs_in(web.doc))}
+    assert identity_of(KIND)(web.doc) == NAMES
+    assert revision_only(KIND)(web.doc, frozenset()) == NAMES | {"taskDefinition": next(refs_in(web.doc))}
 
 
 # --- what was answered ---
@@ -376,19 +380,21 @@ def test_an_update_is_accepted_by_its_deployment() -> None:
     step = step_of(WEB, call("update_service", **NAMES), action=Action.UPDATE)
     primary = {"id": "ecs-svc/2", "status": "PRIMARY", "taskDefinition": NEW}
     answer = {"service": described("web", {"id": "ecs-svc/1", "status": "ACTIVE"}, primary)}
-    assert KIND.accept(step, step.call, answer) == {"deployment": "ecs-svc/2"}
+    assert KIND.calls.accept(step, step.call, answer) == {"deployment": "ecs-svc/2"}
     for wanted in (NEW, "web:42"):
-        assert KIND.accept(step, call("update_service", taskDefinition=wanted), answer) == {"deployment": "ecs-svc/2"}
+        assert KIND.calls.accept(step, call("update_service", taskDefinition=wanted), answer) == {
+            "deployment": "ecs-svc/2"
+        }
 
 
 def test_an_answer_that_is_older_than_the_update_names_no_deployment() -> None:
     step = step_of(WEB, call("update_service", **NAMES, taskDefinition=NEW), action=Action.UPDATE)
-    assert KIND.accept(step, step.call, {"service": described()}) == {"deployment": ""}
+    assert KIND.calls.accept(step, step.call, {"service": described()}) == {"deployment": ""}
 
 
 def test_a_call_concerns_its_service() -> None:
-    assert KIND.concerns(call("update_service", **NAMES)) == "prod/web"
-    assert KIND.concerns(call("update_service", service=f"{ECS}service/prod/web")) == "default/web"
+    assert KIND.change.subject(call("update_service", **NAMES)) == "prod/web"
+    assert KIND.change.subject(call("update_service", service=f"{ECS}service/prod/web")) == "default/web"
 
 
 @pytest.mark.parametrize("answer", [{}, {"service": described("web", {"id": "x", "status": "ACTIVE"})}])
@@ -396,7 +402,7 @@ def test_an_answer_without_a_deployment(answer: Doc) -> None:
     """A new revision tells which one it is. Without one, nothing would tell it from the one from before."""
     moved = call("update_service", **NAMES, taskDefinition=NEW)
     step = step_of(WEB, moved, action=Action.UPDATE, expect={"previous": f"{NEW}1"})
-    assert KIND.accept(step, moved, answer) == {"deployment": ""}
+    assert KIND.calls.accept(step, moved, answer) == {"deployment": ""}
     step = step_of(WEB, call("update_service", **NAMES), action=Action.UPDATE)
     with pytest.raises(RefusedError, match=r"^service\.prod/web: ecs:update_service was answered without a PRIMARY"):
-        KIND.accept(step, step.call, answer)
+        KIND.calls.accept(step, step.call, answer)

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from ecsplan.core.diagnosis import Pause, Tally, Verdict
+from ecsplan.core.diagnosis import Pause, Status, Tally
 from ecsplan.core.model import Doc
 from ecsplan.kinds.contract import Poll, Progress, Tracked
-from tests.unit.fakes_kinds import ECS, FakeAsk, call, kind, revision
+from ecsplan.kinds.service.observe import Misses
+from tests.unit.fakes_kinds import ECS, FakeAsk, call, kind, revert, revision, track
 from tests.unit.kinds.service.test_rollout import NEW, OLD, deployment, waiting
 
 KIND = kind("service")
@@ -44,34 +45,34 @@ def look(*deployments: Doc, of: Tracked | None = None, told: Doc | None = None, 
         "currentServiceDeployment": OURS,
     }
     answers: list[Doc] = [{"services": [service | fields]}]
-    return KIND.progress(of or following(), [*answers, {"serviceDeployments": [told]}] if told else answers)
+    return track(KIND).judge(of or following(), [*answers, {"serviceDeployments": [told]}] if told else answers)
 
 
 @pytest.mark.parametrize(
     ("told", "verdict", "note"),
     [
-        (rollout("PENDING"), Verdict.UNDER_WAY, "rolling out, 2/2 running, BAKE_TIME"),
-        (rollout("SUCCESSFUL"), Verdict.SUCCEEDED, "rolled out, 2/2 running"),
-        (rollout("STOP_REQUESTED"), Verdict.UNDER_WAY, "STOP_REQUESTED, 2/2 running, BAKE_TIME"),
-        (rollout("ON_HOLD"), Verdict.UNDER_WAY, "ON_HOLD, 2/2 running, BAKE_TIME"),  # nobody here knows what that is
-        (rollout("STOPPED", statusReason="The breaker."), Verdict.FAILED,
+        (rollout("PENDING"), Status.UNDER_WAY, "rolling out, 2/2 running, BAKE_TIME"),
+        (rollout("SUCCESSFUL"), Status.SUCCEEDED, "rolled out, 2/2 running"),
+        (rollout("STOP_REQUESTED"), Status.UNDER_WAY, "STOP_REQUESTED, 2/2 running, BAKE_TIME"),
+        (rollout("ON_HOLD"), Status.UNDER_WAY, "ON_HOLD, 2/2 running, BAKE_TIME"),  # nobody here knows what that is
+        (rollout("STOPPED", statusReason="The breaker."), Status.FAILED,
          "the rollout failed: The breaker; 2/2 running"),
-        (rollout("ROLLBACK_REQUESTED"), Verdict.ROLLED_BACK,
+        (rollout("ROLLBACK_REQUESTED"), Status.ROLLED_BACK,
          "ECS rolled the service back to web:41: ECS gave no reason"),
-        (rollout("ROLLBACK_IN_PROGRESS", rollback={"reason": "An alarm."}), Verdict.ROLLED_BACK,
+        (rollout("ROLLBACK_IN_PROGRESS", rollback={"reason": "An alarm."}), Status.ROLLED_BACK,
          "ECS rolled the service back to web:41: An alarm"),
-        (rollout("ROLLBACK_SUCCESSFUL", statusReason="A hook."), Verdict.ROLLED_BACK,
+        (rollout("ROLLBACK_SUCCESSFUL", statusReason="A hook."), Status.ROLLED_BACK,
          "ECS rolled the service back to web:41: A hook"),
-        (rollout("ROLLBACK_FAILED"), Verdict.FAILED,
+        (rollout("ROLLBACK_FAILED"), Status.FAILED,
          "the rollout failed, and ECS could not roll it back: ECS gave no reason; 2/2 running"),
     ],
 )  # fmt: skip
-def test_each_status(told: Doc, verdict: Verdict, note: str) -> None:
+def test_each_status(told: Doc, verdict: Status, note: str) -> None:
     seen = look(told=told)
-    assert (seen.judged, seen.note) == (verdict, note)
-    assert seen.ok is (verdict in (Verdict.UNDER_WAY, Verdict.SUCCEEDED))
-    assert seen.done is (verdict is not Verdict.UNDER_WAY)
-    assert not seen.taken
+    assert (seen.status, seen.note) == (verdict, note)
+    assert seen.ok is (verdict in (Status.UNDER_WAY, Status.SUCCEEDED))
+    assert seen.done is (verdict is not Status.UNDER_WAY)
+    assert not seen.superseded
 
 
 def test_what_a_look_tells_beside_the_judgement() -> None:
@@ -99,12 +100,12 @@ def test_a_hook_that_waits() -> None:
     ]
     seen = look(told=rollout(lifecycleHookDetails=hooks))
     pause = Pause(deployment=OURS, hook="h2", stage="BAKE_TIME", expires="2023-11-14T22:13:20Z", action="ROLLBACK")
-    assert (seen.judged, seen.done, seen.pause) == (Verdict.PAUSED, False, pause)
+    assert (seen.status, seen.done, seen.pause) == (Status.PAUSED, False, pause)
     assert seen.note == "paused at BAKE_TIME: hook h2 waits until 2023-11-14T22:13:20Z, then ROLLBACK"
-    assert KIND.resolve is not None
+    assert revert(KIND).resolve_pause is not None
     for onwards, action in ((True, "CONTINUE"), (False, "ROLLBACK")):
         sent = call("continue_service_deployment", serviceDeploymentArn=OURS, hookId="h2", action=action)
-        assert KIND.resolve(pause, onwards) == sent
+        assert revert(KIND).resolve_pause(pause, onwards) == sent
 
 
 def test_a_hook_of_which_aws_tells_little() -> None:
@@ -121,14 +122,14 @@ def test_another_deployment_took_its_place(status: str) -> None:
     """Also on the revision from before: what went to its end, or was stopped, was not rolled back."""
     for by in (revision("web:43"), OLD):
         seen = look(shifted(3, taskDefinition=by), told=rollout(status), currentServiceDeployment=LATER)
-        assert (seen.judged, seen.taken) == (Verdict.SUPERSEDED, True)
+        assert (seen.status, seen.superseded) == (Status.SUPERSEDED, True)
         assert seen.note.endswith(f"put the service on {by.rpartition('/')[2]} (ecs-svc/3)")
 
 
 def test_superseded_before_its_own_service_deployment_says_so() -> None:
     other = shifted(3, taskDefinition=revision("web:43"))
-    assert look(other, told=rollout(), currentServiceDeployment=LATER).judged is Verdict.SUPERSEDED
-    assert look(other, told=rollout()).judged is Verdict.UNDER_WAY
+    assert look(other, told=rollout(), currentServiceDeployment=LATER).status is Status.SUPERSEDED
+    assert look(other, told=rollout()).status is Status.UNDER_WAY
 
 
 def test_an_end_that_the_service_does_not_show_yet() -> None:
@@ -142,36 +143,36 @@ def test_one_that_is_older_than_our_deployment_is_not_ours() -> None:
     """The answer to UpdateService may still have named the service deployment from before."""
     old = rollout("SUCCESSFUL", serviceDeploymentArn=EARLIER, createdAt=BEGAN - 60)
     seen = look(of=following(EARLIER), told=old)
-    assert seen.judged is Verdict.UNDER_WAY
-    assert seen.learned == {"rollout": OURS}
+    assert seen.status is Status.UNDER_WAY
+    assert seen.outputs == {"rollout": OURS}
 
 
 def test_the_one_from_before_is_not_learned() -> None:
     one = following("")
     step = one.step
     step.expect["rollout"] = EARLIER
-    assert look(of=one, currentServiceDeployment=EARLIER).learned == {}
-    assert look(of=one, currentServiceDeployment=OURS).learned == {"rollout": OURS}
+    assert look(of=one, currentServiceDeployment=EARLIER).outputs == {}
+    assert look(of=one, currentServiceDeployment=OURS).outputs == {"rollout": OURS}
 
 
 def test_of_a_plain_rolling_service_nothing_more_is_asked() -> None:
     plain = look(deployment(2), of=following(""), deploymentConfiguration={"strategy": "ROLLING"})
-    assert plain.learned == {}
-    (only,) = KIND.watch([following("")])  # type: ignore[misc]
+    assert plain.outputs == {}
+    (only,) = track(KIND).polls([following("")])
     assert only.call.operation == "describe_services"
 
 
 @pytest.mark.parametrize("more", [{"lifecycleHooks": [{}]}, {"bakeTimeInMinutes": 5}, {"strategy": "CANARY"}])
 def test_what_has_to_be_followed(more: Doc) -> None:
-    assert look(of=following(""), deploymentConfiguration=more).learned == {"rollout": OURS}
+    assert look(of=following(""), deploymentConfiguration=more).outputs == {"rollout": OURS}
 
 
 def test_a_service_that_does_not_name_its_current_one_has_them_listed() -> None:
     unknown: Doc = {"currentServiceDeployment": None}
-    assert look(of=following(""), **unknown).learned == {"listing": "1"}
-    asked = following("", listing="1")
-    assert KIND.watch is not None
-    assert KIND.watch([asked])[1:] == (
+    assert look(of=following(""), **unknown).state == Misses(listing=1)
+    asked = dataclasses.replace(following(""), state=Misses(listing=1))
+    assert track(KIND).polls is not None
+    assert track(KIND).polls([asked])[1:] == (
         Poll(call=call("list_service_deployments", cluster="prod", service="web"), steps=(1,), optional=True),
     )
     listed = [
@@ -181,23 +182,23 @@ def test_a_service_that_does_not_name_its_current_one_has_them_listed() -> None:
     service = {"serviceName": "web", "deployments": [shifted()], "deploymentConfiguration": {"strategy": "LINEAR"}}
 
     def seen(*found: Doc) -> Progress:
-        return KIND.progress(asked, [{"services": [service]}, {"serviceDeployments": list(found)}])
+        return track(KIND).judge(asked, [{"services": [service]}, {"serviceDeployments": list(found)}])
 
-    assert seen(*listed).learned == {"rollout": OURS}
-    assert seen(listed[0]).learned == {}  # it is not shown yet, and asked for again
+    assert seen(*listed).outputs == {"rollout": OURS}
+    assert seen(listed[0]).outputs == {}  # it is not shown yet, and asked for again
 
 
 def test_an_earlier_rollout_is_never_taken_for_ours() -> None:
     """Its end would be told as that of ours. Where the times do not tell, the services' deployments do."""
     ours = {"serviceDeploymentArn": OURS, "status": "IN_PROGRESS"}
     old = {"serviceDeploymentArn": LATER, "status": "SUCCESSFUL"}  # of what is alike, the last by name
-    asked = following("", listing="1")
+    asked = dataclasses.replace(following(""), state=Misses(listing=1))
 
     def found(*listed: Doc, **fields: Any) -> str | None:
         service: Doc = {"serviceName": "web", "deployments": [shifted() | fields]}
         service["deploymentConfiguration"] = {"strategy": "BLUE_GREEN"}
-        seen = KIND.progress(asked, [{"services": [service]}, {"serviceDeployments": list(listed)}])
-        return seen.learned.get("rollout")
+        seen = track(KIND).judge(asked, [{"services": [service]}, {"serviceDeployments": list(listed)}])
+        return seen.outputs.get("rollout")
 
     assert found(ours, old) == OURS  # one at most is under way
     assert found(old) is None
@@ -218,24 +219,26 @@ def test_a_look_at_it_that_is_throttled_is_no_success() -> None:
     one, states = following(), []
     for told in (rollout(), None, None, rollout(), None, None, None, None):
         seen = look(shifted(), of=one, told=told)
-        one = dataclasses.replace(one, outputs={**one.outputs, **seen.learned})
-        states.append(seen.judged is Verdict.SUCCEEDED)
+        one = dataclasses.replace(one, outputs={**one.outputs, **seen.outputs}, state=seen.state)
+        states.append(seen.status is Status.SUCCEEDED)
     assert states == [False] * 7 + [True]  # nobody answers any more
     completed = deployment(2, createdAt=BEGAN, rolloutState="COMPLETED")
-    assert [look(completed, of=following(unheard=n)).done for n in ("0", "2", "3")] == [False, False, True]
+    missed = [dataclasses.replace(following(), state=Misses(rollout=n)) for n in (0, 2, 3)]
+    assert [look(completed, of=one).done for one in missed] == [False, False, True]
 
 
 def test_one_that_is_still_to_be_listed_may_not_have_ended() -> None:
-    for outputs, done in (({}, False), ({"listing": "3"}, False), ({"listing": "4"}, True)):
-        assert look(shifted(), of=following("", **outputs), currentServiceDeployment=None).done is done
+    for listing, done in ((0, False), (3, False), (4, True)):
+        one = dataclasses.replace(following(""), state=Misses(listing=listing))
+        assert look(shifted(), of=one, currentServiceDeployment=None).done is done
 
 
 def test_a_list_that_is_refused_is_given_up() -> None:
     asked, looks = following(""), 0
-    while "list_service_deployments" in [one.call.operation for one in KIND.watch([asked])] or not looks:  # type: ignore[misc]
+    while "list_service_deployments" in [one.call.operation for one in track(KIND).polls([asked])] or not looks:
         looks += 1
-        learned = look(of=asked, currentServiceDeployment=None).learned
-        asked = dataclasses.replace(asked, outputs={**asked.outputs, **learned})
+        seen = look(of=asked, currentServiceDeployment=None)
+        asked = dataclasses.replace(asked, outputs={**asked.outputs, **seen.outputs}, state=seen.state)
     assert looks == 4
 
 
@@ -248,8 +251,8 @@ def test_twenty_of_those_that_are_followed_per_look() -> None:
         )
         for number in range(1, 22)
     ]
-    assert KIND.watch is not None
-    looks = [one for one in KIND.watch(many) if one.call.operation == "describe_service_deployments"]
+    assert track(KIND).polls is not None
+    looks = [one for one in track(KIND).polls(many) if one.call.operation == "describe_service_deployments"]
     assert [(len(one.call.params["serviceDeploymentArns"]), one.optional) for one in looks] == [(20, True), (1, True)]
     assert [index for one in looks for index in one.steps] == list(range(1, 22))
 
@@ -272,7 +275,7 @@ def test_what_an_update_is_known_by(fields: Doc, outputs: dict[str, str]) -> Non
         "deploymentConfiguration": {"strategy": "BLUE_GREEN"},
         "currentServiceDeployment": OURS,
     }
-    assert KIND.accept(one.step, one.call, {"service": service | fields}) == outputs
+    assert KIND.calls.accept(one.step, one.call, {"service": service | fields}) == outputs
 
 
 # --- without them ---
@@ -280,23 +283,23 @@ def test_what_an_update_is_known_by(fields: Doc, outputs: dict[str, str]) -> Non
 
 def test_the_services_own_deployments_tell_without_them() -> None:
     going = look(of=following(""), told=None)
-    assert (going.judged, going.note) == (Verdict.UNDER_WAY, "rolling out, 2/2 running")
-    assert look(shifted(), of=following(unheard="3")).judged is Verdict.SUCCEEDED
+    assert (going.status, going.note) == (Status.UNDER_WAY, "rolling out, 2/2 running")
+    assert look(shifted(), of=dataclasses.replace(following(), state=Misses(rollout=3))).status is Status.SUCCEEDED
     said = [{"message": "(service web) (deployment ecs-svc/2) deployment failed: an alarm went off."}]
     failed = look(events=said)
     assert failed.note.startswith("the rollout failed: (service web) (deployment ecs-svc/2) deployment failed")
     back = [{"message": "(service web) rolling back to deployment ecs-svc/3."}, *said]
-    assert look(shifted(3, taskDefinition=OLD), events=back).judged is Verdict.ROLLED_BACK
+    assert look(shifted(3, taskDefinition=OLD), events=back).status is Status.ROLLED_BACK
 
 
 def test_a_replaced_deployment_on_the_same_revision_was_not_rolled_back() -> None:
     """ECS gives up what it rolls back; one that is still in progress was replaced by somebody."""
     going = {**deployment(2), "status": "ACTIVE"}
-    assert look(deployment(3), going).judged is Verdict.SUPERSEDED
+    assert look(deployment(3), going).status is Status.SUPERSEDED
     said = [{"message": "(service web) rolling back to deployment ecs-svc/3."}]
-    assert look(deployment(3), going, events=said).judged is Verdict.ROLLED_BACK
+    assert look(deployment(3), going, events=said).status is Status.ROLLED_BACK
     alike = [{"message": "(service web) rolling back to deployment ecs-svc/31."}]
-    assert look(deployment(3), going, events=alike).judged is Verdict.SUPERSEDED
+    assert look(deployment(3), going, events=alike).status is Status.SUPERSEDED
 
 
 def test_an_update_that_ecs_has_taken_back_was_carried_out() -> None:
@@ -305,7 +308,7 @@ def test_an_update_that_ecs_has_taken_back_was_carried_out() -> None:
     texts = ["rolling back to deployment ecs-svc/3.", "(deployment ecs-svc/2) deployment failed: x."]
     shown = {"serviceName": "web", "deployments": [deployment(3)], "events": [{"message": text} for text in texts]}
     reader = FakeAsk().on(call("describe_services", cluster="prod", services=["web"]), {"services": [shown]})
-    assert KIND.reconcile(reader, lost.step, lost.call) == {"deployment": "ecs-svc/2"}
+    assert KIND.calls.recover(reader, lost.step, lost.call) == {"deployment": "ecs-svc/2"}
 
 
 # --- nothing to run, daemons ---
@@ -322,4 +325,4 @@ def test_an_update_that_ecs_has_taken_back_was_carried_out() -> None:
 def test_what_is_said_of_an_end(desired: int, scheduling: str, note: str) -> None:
     ended = deployment(2, rolloutState="COMPLETED", desiredCount=desired, runningCount=desired, taskDefinition=NEW)
     seen = look(ended, deploymentConfiguration={}, schedulingStrategy=scheduling)
-    assert (seen.judged, seen.note) == (Verdict.SUCCEEDED, note)
+    assert (seen.status, seen.note) == (Status.SUCCEEDED, note)

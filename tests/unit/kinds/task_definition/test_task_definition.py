@@ -10,13 +10,15 @@ from botocore.session import Session
 
 from ecsplan.aws.api import members
 from ecsplan.core.errors import AwsError, RefusedError
-from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Live, Phase, Ref, Resource
+from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref
+from ecsplan.kinds.contract import Live, Resource
 from ecsplan.kinds.task_definition.read import family, revision_of, same_family
 from tests.support.specs import container, spec
 from tests.unit.fakes_kinds import (
     FakeAsk,
     call,
     candidate,
+    compare,
     compiled,
     delta_of,
     describe,
@@ -101,7 +103,7 @@ def test_how_many_to_keep_comes_from_the_task() -> None:
 @pytest.mark.parametrize("answer", [{}, {"taskDefinition": {}}, {"taskDefinition": {"family": "web"}}])
 def test_an_answer_that_names_no_revision_is_an_error(answer: Doc) -> None:
     with pytest.raises(AwsError, match=r"^ecs:describe_task_definition: the answer names no revision$"):
-        KIND.read(FakeAsk().on(describe("web"), answer).on(listed("web"), {}), [web()])
+        compare(KIND).read(FakeAsk().on(describe("web"), answer).on(listed("web"), {}), [web()])
 
 
 def test_everything_is_asked_for_at_once_and_later_pages_together() -> None:
@@ -116,7 +118,7 @@ def test_everything_is_asked_for_at_once_and_later_pages_together() -> None:
         .on(second["web"], {"taskDefinitionArns": [*active(9), revision("web-2:3")]})
         .on(second["log"], {"taskDefinitionArns": [], "nextToken": "2"})
     )
-    first, log = KIND.read(reader, [web(), other])
+    first, log = compare(KIND).read(reader, [web(), other])
     assert reader.rounds == [(describe("web"), listed("web"), describe("log"), listed("log")),
                           (second["web"], second["log"])]  # fmt: skip
     assert first.facts == {"family": "web", "active": active(12, 11, 9), "pinned": ""}
@@ -127,7 +129,7 @@ def test_everything_is_asked_for_at_once_and_later_pages_together() -> None:
 def test_revisions_are_ordered_by_number_and_others_families_left_out() -> None:
     reader = FakeAsk().on(describe("web"), {"taskDefinition": doc(taskDefinitionArn=revision("web:10"))})
     reader.on(listed("web"), {"taskDefinitionArns": [*active(9, 10, 2), revision("web-x:99")]})
-    (live,) = KIND.read(reader, [web()])
+    (live,) = compare(KIND).read(reader, [web()])
     assert live.facts["active"] == active(10, 9, 2)
     assert live.observed == ["web:10", "web:9", "web:2"]
 
@@ -139,12 +141,12 @@ def test_what_cannot_be_registered_is_left_out_and_aws_own_tags_too() -> None:
     extra = {field: "x" for field in unknown_fields if field not in ("status", "taskDefinitionArn")}
     tags = [{"key": "aws:cloudformation:stack", "value": "x"}, {"key": "team", "value": "y"}]
     described = {"taskDefinition": doc(**extra, status="ACTIVE", taskDefinitionArn=revision("web:1")), "tags": tags}
-    (live,) = KIND.read(FakeAsk().on(describe("web"), described).on(listed("web"), {}), [web()])
+    (live,) = compare(KIND).read(FakeAsk().on(describe("web"), described).on(listed("web"), {}), [web()])
     assert live.candidates[0].doc == doc(tags=[{"key": "team", "value": "y"}])
 
 
 def test_a_family_that_is_new() -> None:
-    (live,) = KIND.read(FakeAsk().family("web", None, ()), [web()])
+    (live,) = compare(KIND).read(FakeAsk().family("web", None, ()), [web()])
     assert (live.candidates, live.facts["active"]) == ((), [])
 
 
@@ -153,22 +155,22 @@ def test_a_refusal_that_is_not_about_a_new_family_is_raised(code: str, numbers: 
     reader = FakeAsk().refuse(describe("web"), code, "no such right").on(listed("web"), {"taskDefinitionArns":
                                                                                      active(*numbers)})  # fmt: skip
     with pytest.raises(AwsError, match=r"^no such right$"):
-        KIND.read(reader, [web()])
+        compare(KIND).read(reader, [web()])
 
 
 def test_a_listing_that_is_refused_is_raised() -> None:
     reader = FakeAsk().on(describe("web"), {"taskDefinition": doc(taskDefinitionArn=revision("web:1"))})
     with pytest.raises(AwsError, match=r"^not you$"):
-        KIND.read(reader.refuse(listed("web"), "AccessDeniedException", "not you"), [web()])
+        compare(KIND).read(reader.refuse(listed("web"), "AccessDeniedException", "not you"), [web()])
 
 
 def test_revisions_in_use_come_first_and_are_asked_for_once() -> None:
     reader = FakeAsk().family("web", doc("web:42"), (42, 41))
-    (live,) = KIND.read(reader, [web()])
+    (live,) = compare(KIND).read(reader, [web()])
     reader.on(describe(revision("web:40")), {"taskDefinition": doc("web:40", taskDefinitionArn=revision("web:40"),
                                                                 status="INACTIVE")})  # fmt: skip
     used = {live.address: [*active(40, 42, 40), revision("other:1"), "web", revision("web")]}
-    (found,) = KIND.read_used(reader, [live], used)
+    (found,) = compare(KIND).read_used(reader, [live], used)
     assert reader.rounds[1:] == [(describe(revision("web:40")),)]
     assert [(one.outputs["arn"], one.reusable) for one in found.candidates] == [
         (revision("web:42"), True),
@@ -179,16 +181,16 @@ def test_revisions_in_use_come_first_and_are_asked_for_once() -> None:
 
 def test_nothing_more_is_asked_where_the_newest_is_in_use() -> None:
     reader = FakeAsk().family("web", doc(), (41,))
-    (live,) = KIND.read(reader, [web()])
-    (found,) = KIND.read_used(reader, [live], {})
+    (live,) = compare(KIND).read(reader, [web()])
+    (found,) = compare(KIND).read_used(reader, [live], {})
     assert len(reader.rounds) == 1
     assert found.candidates == live.candidates
 
 
 def test_a_revision_in_use_that_ecs_has_forgotten_is_no_candidate() -> None:
     reader = FakeAsk().family("web", doc(), (41,)).refuse(describe(revision("web:2")), "InvalidParameterException")
-    (live,) = KIND.read(reader, [web()])
-    (found,) = KIND.read_used(reader, [live], {live.address: active(2)})
+    (live,) = compare(KIND).read(reader, [web()])
+    (found,) = compare(KIND).read_used(reader, [live], {live.address: active(2)})
     assert found.candidates == live.candidates
 
 
@@ -196,20 +198,20 @@ def test_a_pinned_revision_stands_for_what_is_declared() -> None:
     pinned = resource(WEB, {}, pinned=revision("web:7"))
     old = doc("web:7", taskDefinitionArn=revision("web:7"), status="INACTIVE")
     reader = FakeAsk().family("web", doc(), (41,)).on(describe(revision("web:7")), {"taskDefinition": old})
-    (live,) = KIND.read(reader, [pinned])
+    (live,) = compare(KIND).read(reader, [pinned])
     assert len(reader.rounds) == 1
     assert live.wanted == doc("web:7")
-    (found,) = KIND.read_used(reader, [live], {live.address: active(41)})
+    (found,) = compare(KIND).read_used(reader, [live], {live.address: active(41)})
     assert [one.outputs["arn"] for one in found.candidates] == active(41, 7)
-    assert KIND.plan_faults(pinned, live) == ()
+    assert KIND.change.blockers(pinned, live) == ()
 
 
 def test_a_pinned_revision_that_nobody_knows() -> None:
     pinned = resource("task_definition.web:7", {}, pinned="web:7")
     reader = FakeAsk().family("web", doc(), (41,)).refuse(describe("web:7"), "ClientException")
-    (live,) = KIND.read(reader, [pinned])
-    assert KIND.plan_faults(pinned, live) == ("revision web:7 is no longer known to ECS, nor to the journal",)
-    assert KIND.plan_faults(resource(WEB, doc(), pinned="web:7"), live) == ()
+    (live,) = compare(KIND).read(reader, [pinned])
+    assert KIND.change.blockers(pinned, live) == ("revision web:7 is no longer known to ECS, nor to the journal",)
+    assert KIND.change.blockers(resource(WEB, doc(), pinned="web:7"), live) == ()
 
 
 @pytest.mark.parametrize(
@@ -236,7 +238,7 @@ def test_parts_of_arns() -> None:
 
 def test_one_registration_and_its_undo() -> None:
     live = live_of(WEB, candidate(doc("web:40"), arn=revision("web:40")), facts={"active": active(40, 39)})
-    (draft,) = KIND.steps(delta_of(web(), live))
+    (draft,) = KIND.change.steps(delta_of(web(), live))
     assert (draft.phase, draft.action) == (Phase.REGISTER, Action.CREATE)
     assert draft.call == call("register_task_definition", **doc())
     assert draft.undo == call("deregister_task_definition", taskDefinition=OWN)
@@ -246,20 +248,22 @@ def test_one_registration_and_its_undo() -> None:
 
 def test_what_a_new_revision_is_compared_with_is_named_where_it_is_not_the_newest() -> None:
     live = live_of(WEB, candidate(doc("web:38"), arn=revision("web:38")), facts={"active": active(40, 39)})
-    (draft,) = KIND.steps(delta_of(web(), live))
+    (draft,) = KIND.change.steps(delta_of(web(), live))
     assert draft.note == "a new revision, after web:40, compared with web:38"
 
 
 def test_tags_that_others_put_there_are_sent_again() -> None:
     live = live_of(WEB, candidate(doc("web:40", tags=[{"key": "a", "value": "b"}]), arn="x"))
-    (draft,) = KIND.steps(delta_of(web(), live))
+    (draft,) = KIND.change.steps(delta_of(web(), live))
     assert draft.call.params == doc(tags=[{"key": "a", "value": "b"}])
 
 
 def test_the_note_tells_a_first_revision_from_one_that_is_inactive() -> None:
-    (first,) = KIND.steps(delta_of(web(), live_of(WEB)))
+    (first,) = KIND.change.steps(delta_of(web(), live_of(WEB)))
     assert (first.note, first.expect) == ("the first revision", {"newest": 0})
-    (again,) = KIND.steps(delta_of(web(), live_of(WEB, candidate(doc(), reusable=False, arn=revision("web:40")))))
+    (again,) = KIND.change.steps(
+        delta_of(web(), live_of(WEB, candidate(doc(), reusable=False, arn=revision("web:40"))))
+    )
     assert again.note != "the first revision"
 
 
@@ -286,7 +290,7 @@ def test_what_is_deregistered(
 ) -> None:
     found = (candidate(doc(), arn=revision(f"web:{number}")) for number in candidates)
     live = live_of(WEB, *found, facts={"active": active(*numbers)})
-    drafts = KIND.retire(delta_of(declared, live), frozenset(active(*used)))
+    drafts = KIND.change.cleanup(delta_of(declared, live), frozenset(active(*used)))
     assert [draft.call.params["taskDefinition"] for draft in drafts] == active(*gone)
     assert [draft.note for draft in drafts] == [f"web:{number}" for number in gone]
     assert all(isinstance(draft.undo, Irreversible) and draft.phase is Phase.RETIRE for draft in drafts)
@@ -295,7 +299,7 @@ def test_what_is_deregistered(
 def test_what_a_rollback_made_is_taken_away_where_nothing_was_before() -> None:
     gone = resource(WEB, {}, retire=tuple(active(1)))
     live = live_of(WEB, candidate(doc(), arn=revision("web:1")), facts={"active": active(1)})
-    assert [draft.note for draft in KIND.retire(delta_of(gone, live), frozenset())] == ["web:1"]
+    assert [draft.note for draft in KIND.change.cleanup(delta_of(gone, live), frozenset())] == ["web:1"]
 
 
 # --- what was answered, and what was not ---
@@ -306,9 +310,9 @@ RETIRE = step_of(WEB, call("deregister_task_definition", taskDefinition=revision
 
 def test_the_arn_is_passed_on() -> None:
     answer = {"taskDefinition": {"taskDefinitionArn": "x"}}
-    assert KIND.accept(REGISTER, REGISTER.call, answer) == {"arn": "x"}
+    assert KIND.calls.accept(REGISTER, REGISTER.call, answer) == {"arn": "x"}
     with pytest.raises(RefusedError, match=r"^task_definition\.web: ecs:register_task_definition was answered without"):
-        KIND.accept(REGISTER, REGISTER.call, {})
+        KIND.calls.accept(REGISTER, REGISTER.call, {})
 
 
 def test_a_registration_whose_answer_was_lost_is_found_among_newer_revisions() -> None:
@@ -316,29 +320,29 @@ def test_a_registration_whose_answer_was_lost_is_found_among_newer_revisions() -
     reader.on(describe(revision("web:42")), {"taskDefinition": doc("other:1", taskDefinitionArn="42")})
     reader.on(describe(revision("web:43")), {"taskDefinition": doc(taskDefinitionArn="43", status="INACTIVE")})
     reader.on(describe(revision("web:44")), {"taskDefinition": doc(taskDefinitionArn="44", cpu=None)})
-    assert KIND.reconcile(reader, REGISTER, REGISTER.call) == {"arn": "44"}
+    assert KIND.calls.recover(reader, REGISTER, REGISTER.call) == {"arn": "44"}
     assert len(reader.rounds) == 2
 
 
 def test_a_registration_that_did_not_happen() -> None:
     reader = FakeAsk().on(listed("web"), {"taskDefinitionArns": active(41)})
-    assert KIND.reconcile(reader, REGISTER, REGISTER.call) is None
+    assert KIND.calls.recover(reader, REGISTER, REGISTER.call) is None
     reader = FakeAsk().on(listed("web"), {"taskDefinitionArns": active(42)}).refuse(describe(revision("web:42")),
                                                                                "ClientException")  # fmt: skip
-    assert KIND.reconcile(reader, REGISTER, REGISTER.call) is None
+    assert KIND.calls.recover(reader, REGISTER, REGISTER.call) is None
 
 
 @pytest.mark.parametrize(("status", "done"), [("INACTIVE", True), ("DELETE_IN_PROGRESS", True), ("ACTIVE", False)])
 def test_a_deregistration_is_known_by_the_status(status: str, done: bool) -> None:
     arn = revision("web:1")
     reader = FakeAsk().on(describe(arn), {"taskDefinition": {"taskDefinitionArn": arn, "status": status}})
-    assert KIND.reconcile(reader, RETIRE, RETIRE.call) == ({"arn": arn} if done else None)
+    assert KIND.calls.recover(reader, RETIRE, RETIRE.call) == ({"arn": arn} if done else None)
 
 
 def test_a_deregistered_revision_may_be_gone_altogether() -> None:
     arn = revision("web:1")
     reader = FakeAsk().refuse(describe(arn), "ClientException")
-    assert KIND.reconcile(reader, RETIRE, RETIRE.call) == {"arn": arn}
+    assert KIND.calls.recover(reader, RETIRE, RETIRE.call) == {"arn": arn}
 
 
 @pytest.mark.parametrize(
@@ -350,12 +354,12 @@ def test_a_deregistered_revision_may_be_gone_altogether() -> None:
     ],
 )
 def test_which_family_a_call_concerns(asked: Call, name: str) -> None:
-    assert KIND.concerns(asked) == name
+    assert KIND.change.subject(asked) == name
 
 
 def test_a_kind_only_writes_what_it_says() -> None:
     live: Live = live_of(WEB, facts={"active": active(3, 2, 1)})
     delta = delta_of(web(keep=1), live)
-    drafts = [*KIND.steps(delta), *KIND.retire(delta, frozenset())]
+    drafts = [*KIND.change.steps(delta), *KIND.change.cleanup(delta, frozenset())]
     sent = {str(each) for draft in drafts for each in (draft.call, draft.undo) if isinstance(each, Call)}
-    assert sent == KIND.writes
+    assert sent == KIND.change.writes
