@@ -25,7 +25,16 @@ from ecsplan.core.text import CHANGED, SENSITIVE
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Resource
 
-SAID = ("note", "message", "error", "reason", "newest", "text", "diagnosis")  # fields of events that hold what AWS said
+SAID = (
+    "note",
+    "summary",
+    "message",
+    "error",
+    "reason",
+    "newest",
+    "text",
+    "diagnosis",
+)  # fields of events that hold what AWS said
 SHORTEST_LINE = 7  # characters of a line of a secret that are secret by themselves
 CARRIED = "_secrets"  # the attribute of an exception that `hiding` sets
 

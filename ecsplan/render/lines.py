@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ecsplan.core import events
-from ecsplan.core.model import Address, Phase, Step
+from ecsplan.core.model import Address, Step
 from ecsplan.journal import Outcome
 from ecsplan.render.paint import SIGNS, Paint, plain
+from ecsplan.render.wording import WORDS
 from ecsplan.render.words import (
     continued_text,
     is_routine,
@@ -20,14 +21,6 @@ from ecsplan.render.words import (
 
 INTERRUPTED = "it was interrupted"  # the reason of one that somebody stopped, which its outcome says already
 QUIET = 30.0  # seconds after which an unchanged state is said again
-DONE = {
-    Phase.REGISTER: "registered",
-    Phase.RUN: "started",
-    Phase.UPDATE: "updating",
-    Phase.TARGETS: "targets set",
-    Phase.RETIRE: "deregistered",
-}
-UNDONE = {Phase.REGISTER: "deregistered again", Phase.RUN: "stopped"}
 
 
 class Lines:
@@ -69,9 +62,9 @@ class Lines:
 
     def _done(self, event: events.StepDone) -> str:
         if event.undo:
-            return f"{UNDONE.get(event.step.phase, 'putting back')} {event.outputs.get('stopped', '')}".rstrip()
+            return f"{WORDS[event.step.phase].reverting} {event.outputs.get('stopped', '')}".rstrip()
         revision = event.outputs.get("arn", "").rpartition("/")[2]
-        return f"{DONE[event.step.phase]} {revision}".rstrip()
+        return f"{WORDS[event.step.phase].accepted} {revision}".rstrip()
 
     def _line(self, step: Step, what: str) -> str:
         sign = self._paint(step.action.sign, SIGNS[step.action.sign])

@@ -10,13 +10,8 @@ from ecsplan.core import events
 from ecsplan.core.diagnosis import Pause, Status, Tally
 from ecsplan.core.model import Address, Phase, Step
 from ecsplan.journal import Outcome
+from ecsplan.render.wording import WORDS
 from ecsplan.render.words import one_line, stage_words, without_service
-
-TOGETHER = {
-    Phase.REGISTER: "task definitions",
-    Phase.TARGETS: "targets",
-    Phase.RETIRE: "old revisions",
-}  # phases whose steps take no time of their own: a row for all of them
 
 
 class State(Enum):
@@ -46,8 +41,6 @@ FAILURES = {
     Status.TIMED_OUT.value: "timed out",
     Status.FORGOTTEN.value: "end unknown",
 }
-STANDS = {Phase.RUN: "running", Phase.UPDATE: "rolling out"}
-MADE = {Phase.REGISTER: "registered", Phase.TARGETS: "set", Phase.RETIRE: "deregistered"}
 
 
 @dataclass(kw_only=True)
@@ -70,7 +63,7 @@ class Row:
 
     def elapsed(self, now: float) -> float | None:
         """Seconds since it began, or that it took; None where it has not begun, or takes no time to speak of."""
-        if self.began is None or self.phase in TOGETHER:
+        if self.began is None or WORDS[self.phase].together:
             return None
         return max(0.0, (now if self.ended is None else self.ended) - self.began)
 
@@ -134,12 +127,12 @@ class Board:
                 row.name = row.name.removeprefix(cluster)
             row.steps[one.index] = State.DONE if one.made else State.WAITING
         for row in self.rows:
-            if row.phase in TOGETHER and set(row.steps.values()) == {State.DONE}:
+            if WORDS[row.phase].together and set(row.steps.values()) == {State.DONE}:
                 row.state, row.says = State.DONE, "done before"
 
     def _row(self, phase: Phase, address: Address) -> Row:
-        name = TOGETHER.get(phase) or address.name
-        return self._rows.setdefault((phase, TOGETHER.get(phase) or address), Row(name=name, phase=phase))
+        together = WORDS[phase].together
+        return self._rows.setdefault((phase, together or address), Row(name=together or address.name, phase=phase))
 
     def _of(self, event: events.Progressed) -> Row:
         for row in self.rows:
@@ -151,24 +144,24 @@ class Board:
         row, now = self._row(step.phase, step.address), self._now()
         row.steps[step.index] = State.BACK if undo else State.GOING
         row.begin(now)
-        row.state, row.says = row.steps[step.index], _beginning(step.phase, undo=undo)
+        row.state, row.says = row.steps[step.index], "putting back" if undo else WORDS[step.phase].starting
         row.tally, row.tallies = (None, {}) if undo else (row.tally, row.tallies)
 
     def _made(self, event: events.StepDone) -> None:
         step, row = event.step, self._row(event.step.phase, event.step.address)
-        if event.step.phase not in TOGETHER:
-            return  # its effect takes time, and is told by looks
+        if not WORDS[step.phase].together:
+            return  # its effect takes time; `Progressed` events report it
         row.steps[step.index] = State.UNDONE if event.undo else State.DONE
         if not event.undo:
             row.made.append(event.outputs.get("arn", "").rpartition("/")[2] or step.address.name)
         states = set(row.steps.values())
         if event.undo:
-            row.end(State.UNDONE, "deregistered again" if step.phase is Phase.REGISTER else "put back", self._now())
+            row.end(State.UNDONE, WORDS[step.phase].reverted, self._now())
         elif states == {State.DONE}:
             row.end(State.DONE, _all_made(row), self._now())
         else:
             done = sum(state is State.DONE for state in row.steps.values())
-            row.says = f"{done} of {len(row.steps)} {MADE[step.phase]}"
+            row.says = f"{done} of {len(row.steps)} {WORDS[step.phase].finished}"
 
     def _failed(self, event: events.StepFailed) -> None:
         row = self._row(event.step.phase, event.step.address)
@@ -192,7 +185,7 @@ class Board:
             row.detail, row.trouble = one_line(_paused(event.pause)), True
         else:
             row.state = State.BACK if back else State.GOING
-            row.says = _under_way(row, event, back=back)
+            row.says = _under_way(event, back=back)
             if not row.trouble:
                 row.detail = without_service(event.newest)
 
@@ -204,7 +197,7 @@ class Board:
         elif all(state.over for state in row.steps.values()) and row.state is not State.FAILED:
             if not row.trouble:
                 row.detail = ""
-            says = "put back" if back else _ending(row, event)
+            says = WORDS[row.phase].reverted if back else one_line(event.summary or event.note)
             row.end(State.UNDONE if back else State.DONE, says, self._now())
             row.tally = None if row.phase is Phase.RUN else row.tally
 
@@ -219,37 +212,20 @@ class Board:
             row.ended = self.ended if row.began is not None and row.ended is None else row.ended
 
 
-def _beginning(phase: Phase, *, undo: bool) -> str:
-    if undo:
-        return "putting back"
-    return {Phase.REGISTER: "registering", Phase.TARGETS: "setting", Phase.RETIRE: "deregistering"}.get(
-        phase, "starting"
-    )
-
-
-def _under_way(row: Row, event: events.Progressed, *, back: bool) -> str:
-    """The stage and the traffic where there are any, else what the look said without the counts, which stand beside."""
+def _under_way(event: events.Progressed, *, back: bool) -> str:
+    """The stage and the traffic where there are any, else how it is, without the counts, which stand beside."""
     parts = [f"{event.traffic:.0f} % of traffic"] if event.traffic is not None else []
     if event.stage:
         parts.append(stage_words(event.stage))
-    if parts:
-        return ", ".join(["putting back", *parts] if back else parts)
     if back:
-        return "putting back"
-    note = one_line(event.note)
-    return note.partition(", ")[0] if event.tally and row.phase is Phase.UPDATE else note
-
-
-def _ending(row: Row, event: events.Progressed) -> str:
-    """How it ended; the counts of a service stand beside."""
-    note = one_line(event.note)
-    return note if row.phase is Phase.RUN else note.partition(", ")[0]
+        return ", ".join(["putting back", *parts])
+    return ", ".join(parts) or one_line(event.summary or event.note)
 
 
 def _all_made(row: Row) -> str:
     if row.phase is Phase.RETIRE:
         return f"{len(row.steps)} deregistered"
-    return f"{MADE[row.phase]}: {', '.join(sorted(row.made))}"
+    return f"{WORDS[row.phase].finished}: {', '.join(sorted(row.made))}"
 
 
 def _paused(pause: Pause) -> str:

@@ -11,16 +11,10 @@ from ecsplan.journal import Damaged, Deployment
 from ecsplan.journal.facts import revisions, when, who
 from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.paint import SIGNS, WIDTH, Paint, plain
+from ecsplan.render.wording import WORDS
 from ecsplan.render.words import field_lines
 
 NO_CHANGES = "No changes. What is live is already as it should be."
-SUMMARY = {
-    "register": "to register",
-    "run": "to run",
-    "update": "to update",
-    "targets": "to retarget",
-    "deregister": "to deregister",
-}
 
 
 def plan_text(plan: Plan, paint: Paint = plain) -> str:
@@ -88,7 +82,7 @@ def _retired(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
 
 
 def _summary(plan: Plan) -> str:
-    parts = [f"{count} {SUMMARY.get(phase, phase)}" for phase, count in plan.summary.items() if count]
+    parts = [f"{count} {WORDS[Phase(phase)].planned}" for phase, count in plan.summary.items() if count]
     return f"Plan: {', '.join(parts)}."
 
 

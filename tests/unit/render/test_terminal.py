@@ -105,10 +105,18 @@ def under_way(story: Story) -> Story:
     story.looks(
         WEB,
         "rolling out, 1/2 running, 1 pending, 3 failed",
+        summary="rolling out",
         tally=Tally(running=1, desired=2, pending=1, failed=3),
         newest="(service web) was unable to place a task because no container instance met all of its requirements.",
     )
-    story.looks(API, "rolling out, 12/12 running", tally=Tally(running=12, desired=12), stage="BAKE_TIME", traffic=50.0)
+    story.looks(
+        API,
+        "rolling out, 12/12 running",
+        summary="rolling out",
+        tally=Tally(running=12, desired=12),
+        stage="BAKE_TIME",
+        traffic=50.0,
+    )
     return story
 
 
@@ -120,13 +128,13 @@ def test_while_it_runs(story: Story, golden: Golden, columns: int) -> None:
 @pytest.mark.parametrize("columns", [80, 120])
 def test_while_it_is_put_back(story: Story, golden: Golden, columns: int) -> None:
     under_way(story)
-    story.looks(API, "rolled out, 12/12 running", done=True, tally=Tally(running=12, desired=12))
+    story.looks(API, "rolled out, 12/12 running", summary="rolled out", done=True, tally=Tally(running=12, desired=12))
     story.looks(WEB, BAD, done=True, ok=False, verdict="rolled back", tally=Tally(desired=2, failed=3))
     story.fails(WEB, BAD)
     story.board(events.UndoStarted(reason=BAD))
     story.starts(API, undo=True)
     story.clock.sleep(3)
-    story.looks(API, "rolling out, 3/12 running", tally=Tally(running=3, desired=12))
+    story.looks(API, "rolling out, 3/12 running", summary="rolling out", tally=Tally(running=3, desired=12))
     golden(TABLES / f"back-{columns}.txt", story.shown(columns))
 
 
@@ -136,7 +144,7 @@ def test_when_everything_was_put_back(story: Story, golden: Golden) -> None:
     story.fails(WEB, BAD)
     story.board(events.UndoStarted(reason=BAD))
     story.starts(API, undo=True)
-    story.looks(API, "rolled out, 12/12 running", done=True, tally=Tally(running=12, desired=12))
+    story.looks(API, "rolled out, 12/12 running", summary="rolled out", done=True, tally=Tally(running=12, desired=12))
     story.starts("task_definition.web", "task_definition.api", undo=True)
     story.ends(Outcome.PUT_BACK, BAD)
     story.clock.sleep(600)  # time goes on, and the table tells no more of it
@@ -146,7 +154,9 @@ def test_when_everything_was_put_back(story: Story, golden: Golden) -> None:
 def test_when_it_has_succeeded(story: Story, golden: Golden) -> None:
     under_way(story)
     for address in (WEB, API):
-        story.looks(address, "rolled out, 2/2 running", done=True, tally=Tally(running=2, desired=2))
+        story.looks(
+            address, "rolled out, 2/2 running", summary="rolled out", done=True, tally=Tally(running=2, desired=2)
+        )
     story.starts("event_targets.nightly", *(one.address for one in story.steps if one.phase is Phase.RETIRE))
     story.ends(Outcome.SUCCEEDED)
     golden(TABLES / "succeeded-80.txt", story.shown())
@@ -204,7 +214,7 @@ def test_of_a_pause_what_aws_told_is_said(story: Story, pause: Pause, said: str)
 )
 def test_how_a_service_came_to_where_it_is(story: Story, note: str, says: str) -> None:
     story.starts(WEB)
-    story.looks(WEB, note, done=True, tally=Tally(running=2, desired=2))
+    story.looks(WEB, note, summary=says, done=True, tally=Tally(running=2, desired=2))
     assert story.state("web") == (State.DONE, says)
 
 
@@ -232,7 +242,7 @@ def test_what_was_never_begun_says_so_at_the_end(story: Story) -> None:
 )
 def test_what_is_still_rolling_out_at_the_end(story: Story, outcome: Outcome, says: str) -> None:
     story.starts(WEB)
-    story.looks(WEB, "rolling out, 1/2 running", tally=Tally(running=1, desired=2))
+    story.looks(WEB, "rolling out, 1/2 running", summary="rolling out", tally=Tally(running=1, desired=2))
     story.ends(outcome)
     assert story.state("web") == (State.LEFT, says)
 
@@ -310,7 +320,9 @@ def crowd(number: int = 40) -> Story:
     story = Story(*(update(f"service-{n:02}") for n in range(number)))
     story.starts(*(one.address for one in story.steps))
     for one in story.steps[:28]:
-        story.looks(one.address, "rolled out, 2/2 running", done=True, tally=Tally(running=2, desired=2))
+        story.looks(
+            one.address, "rolled out, 2/2 running", summary="rolled out", done=True, tally=Tally(running=2, desired=2)
+        )
     for one in story.steps[28:]:
         story.looks(one.address, "rolling out, 1/2 running", newest="has started 1 tasks: (task x).")
     return story
