@@ -228,7 +228,7 @@ def go_on(
     site: Site, *, options: Options | None = None, emit: Callable[[events.Event], None] = lambda _event: None
 ) -> Result | None:
     """Let the rollouts of the unfinished deployment go on that are paused at lifecycle hooks, then finish it as
-    `resume` does. None where no deployment was left part-way. Raises LockedError while a deployment runs."""
+    `resume` does. None where no deployment is unfinished. Raises LockedError while a deployment runs."""
     return _taken_up(site, continuing.go_on, options, emit)
 
 
@@ -295,7 +295,7 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
 def _left(left: Deployment) -> str:
     if left.running:
         return f"deployment {left.number} is running"
-    return f"deployment {left.number} was left part-way: {left.reason}"
+    return f"deployment {left.number} is unfinished: {left.reason}"
 
 
 def _check_fresh(site: Site, plan: Plan) -> list[str]:

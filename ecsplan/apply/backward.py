@@ -33,9 +33,9 @@ def find_superseded(run: Run) -> None:
         taken = {one.address for one in waiting if one.step.index in seen and seen[one.step.index].progress.superseded}
         ours = {one.address for one in waiting if one.address in taken and _is_our_own(run, one.step)}
     except AwsError as error:
-        raise UnknownState(f"who changed what since could not be seen: {error.message}", hint=error.hint) from error
+        raise UnknownState(f"could not check for changes made by others: {error.message}", hint=error.hint) from error
     if unseen := [one.address for one in waiting if one.step.index not in seen]:
-        raise UnknownState(f"whether somebody else has changed {', '.join(unseen)} since could not be seen")
+        raise UnknownState(f"could not check whether others have changed {', '.join(unseen)}")
     run.taken |= taken - ours
 
 
@@ -57,7 +57,7 @@ def undo(run: Run) -> None:
             break
         for step in reversed([step for step in run.done if step.phase is phase]):
             if step.address in run.taken:
-                failures.append(f"{step.address} was changed by somebody else and is left to them")
+                failures.append(f"{step.address} was changed by another deployment; left as it is")
                 continue
             try:
                 waiting += _put_back(run, step)

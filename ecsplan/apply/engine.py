@@ -224,7 +224,7 @@ class Run:
         """The deployment has succeeded by now: what goes wrong in cleaning up, or interrupts it, is a warning."""
         for step in steps:
             if self.leaving.intersection(map(str, step.call.params.values())):
-                self.sender.warn(f"{step.note} is left: it may still run, since its service was not waited for")
+                self.sender.warn(f"kept {step.note}: it may still be in use (its rollout was not awaited)")
                 continue
             try:
                 self.carry_out(step)
@@ -273,7 +273,7 @@ class Run:
         except AwsError as error:
             if not self.resumed:
                 raise
-            raise UnknownState(f"how it goes could not be seen: {error.message}", hint=error.hint) from error
+            raise UnknownState(f"could not read its status: {error.message}", hint=error.hint) from error
         except WaitFailed as lost:
             if all(progress.unknown and one.step.index not in self.memory.failed for one, progress in lost.failed):
                 raise EvidenceExpired(lost.notes, [one.step for one, _ in lost.failed]) from lost
@@ -353,7 +353,7 @@ class Run:
             reason = f"{error.message}; and putting things back failed: {second.message}"
             return self.result(Outcome.STOPPED, reason, error)
         ran = [step.address for step in self.done if step.phase is Phase.RUN and isinstance(step.undo, Irreversible)]
-        stays = f"What {', '.join(dict.fromkeys(ran))} did stays done." if ran else ""
+        stays = f"One-off tasks are not undone: {', '.join(dict.fromkeys(ran))}." if ran else ""
         return self.result(Outcome.PUT_BACK, error.message, error, stays)
 
     # --- small things ---

@@ -75,7 +75,7 @@ def _fail_again(run: Run, group: Sequence[Step]) -> None:
     try:
         seen = poll(waiting, run.ports.ask, run.ports.emit)
     except AwsError as error:
-        raise UnknownState(f"how it goes could not be seen: {error.message}", hint=error.hint) from error
+        raise UnknownState(f"could not read its status: {error.message}", hint=error.hint) from error
     for one in waiting:
         if one.step.index not in seen or not seen[one.step.index].progress.done:
             run.abandon(one, f"{one.address} has failed")

@@ -76,7 +76,7 @@ def notifier(
         try:
             do(_publish(notify.topic_arn, message(step, call, answer)))
         except EcsplanError as error:
-            emit(events.Warned(message=f"SNS was not told of {call}: {error.message}"))
+            emit(events.Warned(message=f"could not publish {call} to SNS: {error.message}"))
 
     return told
 
@@ -96,7 +96,7 @@ def announcer(
             try:
                 do(_publish(arn, deployment_message(recall(), outcome, reason, clock.now())))
             except EcsplanError as error:
-                emit(events.Warned(message=f"SNS was not told of the deployment's end: {error.message}"))
+                emit(events.Warned(message=f"could not publish the deployment's end to SNS: {error.message}"))
 
     return ended
 

@@ -20,7 +20,7 @@ from ecsplan.kinds.contract import Tracked
 
 # Which service deployment is ours may take a look to learn, and another to find.
 LOOKS = 3
-NOBODY = "nothing waits at a hook: it was let go on already, its time ran out, or it never came so far"
+NOBODY = "no rollout is paused at a hook: it was already continued, it timed out, or it never got there"
 
 
 def go_on(deployment: Deployment, ports: Ports, options: Options) -> Result:
@@ -49,9 +49,9 @@ def _paused(run: Run) -> list[tuple[Step, Pause]]:
         try:
             seen = poll(waiting, run.ports.ask, run.ports.emit)
         except AwsError as error:
-            raise UnknownState(f"what waits could not be seen: {error.message}", hint=error.hint) from error
+            raise UnknownState(f"could not determine what is paused: {error.message}", hint=error.hint) from error
         if unseen := [one.address for one in waiting if one.step.index not in seen]:
-            raise UnknownState(f"whether {', '.join(unseen)} waits could not be seen")
+            raise UnknownState(f"could not determine whether {', '.join(unseen)} is paused")
         shown = [seen[one.step.index] for one in waiting]
         if found := [(one.one.step, one.progress.pause) for one in shown if one.progress.pause]:
             return found

@@ -172,7 +172,7 @@ def poll(waiting: Sequence[Tracked], ask: Reader, emit: events.Listener) -> dict
         except AwsError as error:
             if error.locked_out:
                 raise
-            emit(events.Warned(message=f"could not look, will try again: {error.message}"))
+            emit(events.Warned(message=f"polling failed, retrying: {error.message}"))
             continue
         seen: dict[int, list[Doc] | None] = {one.step.index: [] for one in group}
         for poll, answer in zip(looks, answers, strict=True):
@@ -181,7 +181,7 @@ def poll(waiting: Sequence[Tracked], ask: Reader, emit: events.Listener) -> dict
             if answer.error is not None:
                 if "AccessDenied" in answer.error.code:
                     raise answer.error
-                emit(events.Warned(message=f"could not look, will try again: {answer.error.message}"))
+                emit(events.Warned(message=f"polling failed, retrying: {answer.error.message}"))
             for index in poll.steps:
                 documents = seen[index]
                 if answer.error is not None:

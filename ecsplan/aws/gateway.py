@@ -190,7 +190,7 @@ class Gateway:
 
     def _check_open(self, call: Call) -> None:
         if self._closed.is_set():  # by a command that has failed meanwhile
-            raise AwsError(f"{call}: not sent any more", service=call.service, operation=call.operation)
+            raise AwsError(f"{call}: not sent, shutting down", service=call.service, operation=call.operation)
 
     def _client(self, service: str, once: bool) -> Any:
         # Making clients in several threads is slower than one after the other, so this is the one place.

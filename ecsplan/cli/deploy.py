@@ -123,7 +123,7 @@ def resume(options: CliOptions, /, form: str, unclear: str | None, **how: Any) -
         if result is not None:
             print_outcome(options, result, form)
             return exit_code(result)
-    click.echo("Nothing to resume: no deployment was left part-way.")
+    click.echo("Nothing to resume: no deployment is unfinished.")
     return Exit.OK
 
 
@@ -145,7 +145,7 @@ def continue_(options: CliOptions, /, form: str, yes: bool, **how: Any) -> int:
         result = pipeline.go_on(site, options=options_of(**how), emit=output.emit)
         output.close()
     if result is None:
-        click.echo("Nothing to continue: no deployment was left part-way, so none is paused.")
+        click.echo("Nothing to continue: no deployment is unfinished, so none is paused.")
         return Exit.OK
     print_outcome(options, result, form)
     return exit_code(result)

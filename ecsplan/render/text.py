@@ -14,7 +14,7 @@ from ecsplan.render.paint import SIGNS, WIDTH, Paint, plain
 from ecsplan.render.wording import WORDS
 from ecsplan.render.words import field_lines
 
-NO_CHANGES = "No changes. What is live is already as it should be."
+NO_CHANGES = "No changes. The live state matches the spec."
 
 
 def plan_text(plan: Plan, paint: Paint = plain) -> str:
@@ -23,7 +23,7 @@ def plan_text(plan: Plan, paint: Paint = plain) -> str:
     lines = [paint(f"{plan.app}{tag}", "bold") + f"  account {plan.identity.account}, {plan.identity.region}"]
     if plan.undoes:
         word = "deployments" if len(plan.undoes) > 1 else "deployment"
-        lines.append(f"goes back, undoing {word} {', '.join(map(str, plan.undoes))}; what one-off tasks did stays")
+        lines.append(f"rolls back {word} {', '.join(map(str, plan.undoes))}; one-off tasks are not undone")
     lines.append("")
     steps: dict[str, list[Step]] = {}  # by task, in the order of their first steps; then those without one
     for step in plan.steps:

@@ -83,4 +83,4 @@ def paced_text(event: Paced) -> str:
 
 def continued_text(event: Continued) -> str:
     """Which hook was told to let a rollout go on."""
-    return f"{event.address}  goes on past {event.stage or 'its hook'} (hook {event.hook})"
+    return f"{event.address}  continued past {event.stage or 'its hook'} (hook {event.hook})"

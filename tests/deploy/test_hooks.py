@@ -112,7 +112,7 @@ def test_a_hook_whose_time_ran_out(live: World, action: str, code: int, on: str)
     live.clock.sleep(60)
     ran = run(live, "continue")
     assert (ran.code, live.on("web")) == (code, on)
-    assert "nothing waits at a hook" in ran.err
+    assert "no rollout is paused at a hook" in ran.err
     assert "ContinueServiceDeployment" not in live.sent()
 
 
@@ -128,7 +128,7 @@ def test_a_hook_that_refuses_still_waits(live: World) -> None:
 def test_nothing_to_continue(live: World) -> None:
     ran = run(live, "continue", "--yes")
     assert (ran.code, live.sent()) == (0, [])
-    assert ran.out == "Nothing to continue: no deployment was left part-way, so none is paused.\n"
+    assert ran.out == "Nothing to continue: no deployment is unfinished, so none is paused.\n"
 
 
 def test_a_lost_answer_is_looked_up(live: World) -> None:

@@ -168,7 +168,7 @@ def test_no_place(ready: World, golden: Golden) -> None:
     ran = deployed(ready, "v2")
     put_back(ready, ran)
     assert "0 of 1 tasks could be placed: not enough free CPU on any container instance (RESOURCE:CPU)" in ran.err
-    assert "stays done" not in ran.err
+    assert "One-off tasks are not undone" not in ran.err
     shown(golden, "no_place", ran)
 
 
@@ -236,7 +236,7 @@ def test_all_of_them_are_awaited(ready: World) -> None:
     put_back(ready, ran)
     assert "tasks 1 to 10 of 12: 10 of 10 tasks: container web ended with exit code 1" in ran.err
     assert "tasks 11 to 12 of 12: 2 of 2 tasks: container web ended with exit code 1" in ran.err
-    assert ran.err.count("What run_task.web/migrate did stays done.") == 1
+    assert ran.err.count("One-off tasks are not undone: run_task.web/migrate.") == 1
 
 
 # --- whether and when ---

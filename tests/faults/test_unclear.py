@@ -298,5 +298,5 @@ def test_what_somebody_else_has_deployed_since_is_left_to_them(stuck: Stage) -> 
     cloud.ecs.call("UpdateService", {"cluster": "prod", "service": "shop-web", "taskDefinition": "other:1"})
     result = resumed(stuck)
     assert result.outcome is Outcome.STOPPED
-    assert "service.prod/shop-web was changed by somebody else and is left to them" in result.reason
+    assert "service.prod/shop-web was changed by another deployment; left as it is" in result.reason
     assert on(stuck)["shop-web"] == "other:1"

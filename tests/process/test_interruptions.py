@@ -96,7 +96,7 @@ def test_a_process_that_is_killed(deployed: World) -> None:
         process.send(signal.SIGKILL)
         process.running.communicate()
     found = deployed.history()[1]
-    assert (found["outcome"], found["reason"]) == ("unfinished", "it was cut off")
+    assert (found["outcome"], found["reason"]) == ("unfinished", "the process was killed")
     back_to_v1(deployed)
 
 

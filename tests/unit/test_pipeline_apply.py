@@ -191,10 +191,10 @@ def test_a_deployment_that_was_left_part_way(site: Site, spec: Spec, made: Plan,
     pipeline.run_plan(site, made, options=Options(on_failure="stop"))
     again = pipeline.make_plan(site, spec, "v43")
     assert refused(site, again, UnfinishedError, aws) == (
-        "deployment 1 was left part-way: ecs:update_service: ClientException: no"
+        "deployment 1 is unfinished: ecs:update_service: ClientException: no"
     )
-    assert "left part-way" in refused(site, made, UnfinishedError, aws)
-    with pytest.raises(UnfinishedError, match="left part-way"):
+    assert "is unfinished" in refused(site, made, UnfinishedError, aws)
+    with pytest.raises(UnfinishedError, match="is unfinished"):
         pipeline.check_free(site, again)
     pipeline.check_free(site, pipeline.undo(site))
 
@@ -310,7 +310,7 @@ def test_secrets_in_warnings_are_cleaned_too(site: Site, made: Plan, aws: FakeAw
     seen: list[events.Event] = []
     pipeline.run_plan(site, made, emit=seen.append)
     (warning,) = [event for event in seen if isinstance(event, events.Warned)]
-    assert warning.message == "SNS was not told of ecs:update_service: sns:publish: InvalidParameter: (sensitive)"
+    assert warning.message == "could not publish ecs:update_service to SNS: sns:publish: InvalidParameter: (sensitive)"
 
 
 def test_the_topic_is_told_of_what_it_wants_to_know(site: Site, made: Plan, aws: FakeAws) -> None:

@@ -204,7 +204,7 @@ def test_the_state_and_hint_of_the_failure_are_in_the_result(rig: Rig) -> None:
 
 def test_what_a_task_did_stays_done_and_is_told(rig: Rig) -> None:
     failing_in(rig, "update")
-    assert rig.apply(plan(*whole())).state == "What run_task.web/migrate did stays done."
+    assert rig.apply(plan(*whole())).state == "One-off tasks are not undone: run_task.web/migrate."
 
 
 def test_what_was_done_and_is_under_way_is_told(rig: Rig) -> None:
@@ -235,7 +235,7 @@ def test_tasks_that_could_not_be_placed_are_a_failure_although_aws_answers_200(r
         "run_task.web/migrate: 0 of 1 tasks could be placed: not enough free memory on any container instance "
         "(RESOURCE:MEMORY)"
     )
-    assert "stays done" not in result.state
+    assert "One-off tasks are not undone" not in result.state
     assert len(rig.aws.calls("run_task")) == 1
 
 
@@ -294,7 +294,7 @@ def test_what_somebody_else_has_changed_is_left_to_them(rig: Rig) -> None:
     assert result.reason == (
         "service.prod/web: superseded: another deployment put the service on web:99 "
         "(ecs-svc/other); and putting things back failed: "
-        "service.prod/web was changed by somebody else and is left to them"
+        "service.prod/web was changed by another deployment; left as it is"
     )
     assert len(rig.aws.calls("update_service")) == 1
 
@@ -366,7 +366,7 @@ def test_a_revision_that_may_still_run_is_not_cleaned_up(rig: Rig) -> None:
     assert result.outcome is Outcome.SUCCEEDED
     assert rig.aws.calls("deregister_task_definition") == [{"taskDefinition": task_definition_arn("web", 30)}]
     (warning,) = rig.happened(events.Warned)
-    assert warning.message == "web:41 is left: it may still run, since its service was not waited for"
+    assert warning.message == "kept web:41: it may still be in use (its rollout was not awaited)"
 
 
 def test_a_revision_that_was_left_is_cleaned_up(rig: Rig) -> None:

@@ -228,7 +228,7 @@ def test_a_look_that_is_refused_is_no_failure(looks: Looks, error: AwsError) -> 
 def test_a_look_that_cannot_be_sent_is_no_failure_and_is_told(looks: Looks) -> None:
     looks.aws.fail("describe_services", refusal("NoConnection", "no way there"), for_all=True)
     looks.wait(looks.service("web", {}))
-    assert looks.said[0] == events.Warned(message="could not look, will try again: no way there")
+    assert looks.said[0] == events.Warned(message="polling failed, retrying: no way there")
     assert looks.progress[-1].ok
 
 
@@ -236,7 +236,7 @@ def test_a_look_that_is_refused_is_told(looks: Looks) -> None:
     """Otherwise nobody hears anything for as long as AWS refuses."""
     looks.aws.fail("describe_services", refusal("ServerException", "an internal error"))
     looks.wait(looks.service("web", {}))
-    assert looks.said[0] == events.Warned(message="could not look, will try again: an internal error")
+    assert looks.said[0] == events.Warned(message="polling failed, retrying: an internal error")
 
 
 def test_credentials_that_have_expired_are_an_error(looks: Looks) -> None:

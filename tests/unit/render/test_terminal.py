@@ -471,7 +471,7 @@ def test_a_hook_that_was_let_go_on_is_told_above_the_table() -> None:
     terminal(events.Continued(address=update().address, hook="h1", stage="BAKE_TIME"))
     terminal(ENDED)
     terminal.close()
-    assert screen.shown[0] == "service.prod/web  goes on past BAKE_TIME (hook h1)"
+    assert screen.shown[0] == "service.prod/web  continued past BAKE_TIME (hook h1)"
 
 
 def test_no_line_above_the_table_is_lost_or_told_twice() -> None:
