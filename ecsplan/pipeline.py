@@ -55,8 +55,8 @@ __all__ = [
 
 
 def load(path: str | Path, *, tables: bool = True) -> Spec:
-    """A spec, checked; raises SpecError with all its faults, and UsageError where there is no such file. Without
-    `tables` only what stands at its top is read: where it deploys to, and where the journal is."""
+    """Read and check a spec. Raises SpecError with all its faults, and UsageError if there is no such file. Without
+    `tables` only its top is read: where it deploys to, and where the journal is."""
     return _load(Path(path), tables=tables)
 
 
@@ -66,8 +66,8 @@ def load(path: str | Path, *, tables: bool = True) -> Spec:
 def make_plan(
     site: Site, spec: Spec, tag: str, *, redeploy: bool = False, emit: events.Listener = lambda _event: None
 ) -> Plan:
-    """What would have to be done so that the spec, with this tag, is what runs. Nothing is changed. `emit` hears of
-    waits for AWS's pace."""
+    """Plan what has to change so that AWS matches the spec with this tag. Changes nothing. `emit` gets an event when
+    requests wait for AWS's rate limits."""
     site.gateway.listen(emit)
     return _planned(site, spec, tag, redeploy=redeploy)[0]
 
@@ -75,8 +75,8 @@ def make_plan(
 def explained_plan(
     site: Site, spec: Spec, tag: str, *, redeploy: bool = False, emit: events.Listener = lambda _event: None
 ) -> tuple[Plan, tuple[Explanation, ...]]:
-    """The same plan, and why it shows what it shows: every field that differs, that is equal only by a rule, or that is
-    left alone. Secrets in the explanations are masked."""
+    """The same plan, and how each field was compared: those that differ, that are equal only by a rule, or that are left
+    alone. Secrets in the explanations are masked."""
     site.gateway.listen(emit)
     plan, deltas = _planned(site, spec, tag, redeploy=redeploy)
     return plan, explain(deltas)
@@ -101,10 +101,10 @@ def _plan(
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan")
     try:
         reading = pool.submit(read, site.gateway.reader(), resources)
-        identity = site.identity()  # the wrong account explains whatever else went wrong, so it is told first
+        identity = site.identity()  # first: the wrong account explains any other error
         lives = reading.result()
     finally:
-        pool.shutdown(wait=False)  # whoever interrupts this does not wait for AWS's pace
+        pool.shutdown(wait=False)  # an interruption does not wait for AWS's rate limit
     journal = site.journal(identity)
     deployments = journal.deployments()
     left = unfinished(deployments)
@@ -134,9 +134,8 @@ def undo(
     keep: bool = False,
     emit: events.Listener = lambda _event: None,
 ) -> Plan:
-    """The way back: to deployment `to` (a number), to a revision (`FAMILY:REV`), or, without `to`, to before the newest
-    deployment that changed something. Without a journal it goes by ECS's own revision history, for which the spec is
-    needed."""
+    """Plan a rollback: to deployment `to` (a number), to a revision (`FAMILY:REV`), or, without `to`, to before the
+    newest deployment that changed something. Without a journal it uses ECS's revision history and needs the spec."""
     if to is not None and not re.fullmatch(r"[0-9]{1,9}|[A-Za-z0-9_-]+:[0-9]{1,9}", to):
         raise UsageError(f"--to takes a deployment's number or FAMILY:REV, not {to!r}")
     site.gateway.listen(emit)
@@ -169,7 +168,7 @@ def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) ->
 
 
 def check_free(site: Site, plan: Plan) -> None:
-    """Raises what `run_plan` would raise because of other deployments, for whoever asks a person first."""
+    """Raises what `run_plan` would raise because of other deployments. Call it before asking for confirmation."""
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
         _check_history(journal, plan)
@@ -182,11 +181,11 @@ def run_plan(
     options: Options | None = None,
     emit: Callable[[events.Event], None] = lambda _event: None,
 ) -> Result | None:
-    """Carry out a plan, exactly. None where it changes nothing.
+    """Apply a plan, exactly. None if it changes nothing.
 
-    Raises StaleError when what it was made from has moved or it was applied before, LockedError while another
-    deployment runs, UnfinishedError while an earlier one was left part-way; then nothing was changed. How the
-    deployment itself went is in the result.
+    Raises StaleError if AWS has changed since it was made or it was applied before, LockedError while another
+    deployment runs, UnfinishedError while an earlier one is unfinished; in all these cases nothing was changed. The
+    result says how the deployment went.
     """
     site.gateway.listen(emit)
     identity = site.identity()
@@ -202,7 +201,7 @@ def run_plan(
         left = _check_history(journal, plan)
         for warning in _check_fresh(site, plan):
             emit(events.Warned(message=warning))
-        # A rollback that finds everything in place already still settles the deployment that was left part-way.
+        # A rollback without steps still marks the unfinished deployment as rolled back.
         if not plan.steps and left is None:
             return None
         writer = journal.open(plan, site.origin, at)
@@ -216,10 +215,10 @@ def run_plan(
 def resume(
     site: Site, *, options: Options | None = None, emit: Callable[[events.Event], None] = lambda _event: None
 ) -> Result | None:
-    """Finish the deployment that was cut off, stopped, paused or not finished. None where there is none.
+    """Finish the deployment that was killed, stopped, paused or not finished. None if there is none.
 
-    Steps that were done are not done again; of one that was begun and has no end, AWS is asked whether it was carried
-    out. A deployment that was putting things back goes on with that. Raises LockedError while a deployment runs.
+    Steps that are done are not repeated. Steps that began but have no end are looked up in AWS. A deployment that was
+    rolling back continues to do so. Raises LockedError while a deployment runs.
     """
     return _taken_up(site, executor.resume, options, emit)
 
@@ -227,8 +226,8 @@ def resume(
 def go_on(
     site: Site, *, options: Options | None = None, emit: Callable[[events.Event], None] = lambda _event: None
 ) -> Result | None:
-    """Let the rollouts of the unfinished deployment go on that are paused at lifecycle hooks, then finish it as
-    `resume` does. None where no deployment is unfinished. Raises LockedError while a deployment runs."""
+    """Continue the rollouts of the unfinished deployment that are paused at lifecycle hooks, then finish it as `resume`
+    does. None if no deployment is unfinished. Raises LockedError while a deployment runs."""
     return _taken_up(site, continuing.go_on, options, emit)
 
 
@@ -270,18 +269,18 @@ def _ports(site: Site, plan: Plan, journal: Journal, writer: Writer, emit: Calla
 
 
 def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
-    """The deployment that was left part-way and that this plan undoes, if there is one."""
+    """The unfinished deployment that this plan undoes, if there is one. Raises if the plan may not be applied now."""
     deployments = journal.deployments()
     left = unfinished(deployments)
     if left is not None and left.number not in plan.undoes:
-        paused = " (`ecsplan continue` where it waits at a hook)" if left.outcome is Outcome.UNFINISHED else ""
+        paused = " (`ecsplan continue` if it is paused at a hook)" if left.outcome is Outcome.UNFINISHED else ""
         raise UnfinishedError(
             _left(left),
             state="Nothing was changed.",
             hint=f"Finish it with `ecsplan resume`{paused}, or go back with `ecsplan rollback`.",
         )
     for deployment in deployments:
-        # One that was cut off before its first call has applied nothing.
+        # A deployment that was killed before its first call has applied nothing.
         if deployment.plan.digest == plan.digest and (deployment.touched() or deployment.outcome.ended):
             raise StaleError(
                 f"this plan was applied already: it was deployment {deployment.number}, "
@@ -299,8 +298,7 @@ def _left(left: Deployment) -> str:
 
 
 def _check_fresh(site: Site, plan: Plan) -> list[str]:
-    """Read the same things again: if one has moved, nothing of the plan is carried out. What a person should know all
-    the same, a sentence each."""
+    """Read everything again. Raises StaleError if something has changed; returns warnings, a sentence each."""
     resources = [resource_of(change) for change in plan.changes]
     lives = read(site.gateway.reader(), resources)
     if error := stale(plan, resources, lives):

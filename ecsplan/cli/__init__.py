@@ -30,7 +30,7 @@ COMMANDS = {
     "plan": Place(DEPLOY, "plan", "Show what would change for TAG."),
     "apply": Place(DEPLOY, "apply", "Apply the saved plan, exactly."),
     "deploy": Place(DEPLOY, "deploy", "Plan TAG, ask, apply."),
-    "resume": Place(DEPLOY, "resume", "Finish a deployment that was cut off, or is not finished."),
+    "resume": Place(DEPLOY, "resume", "Finish a deployment that was killed, or is not finished."),
     "continue": Place(DEPLOY, "continue_", "Continue a deployment that is paused at a hook."),
     "rollback": Place(DEPLOY, "rollback", "Go back to an earlier deployment."),
     "history": Place(INSPECT, "history", "List the deployments in the journal."),

@@ -108,7 +108,7 @@ def deploy(options: CliOptions, /, tag: str, yes: bool, **how: Any) -> int:
 @apply_options
 @pass_options
 def resume(options: CliOptions, /, form: str, unclear: str | None, **how: Any) -> int:
-    """Finish a deployment that was cut off, or is not finished.
+    """Finish a deployment that was killed, or is not finished.
 
     Steps that were done are not repeated. Does nothing if no deployment is unfinished.
     """
@@ -221,7 +221,7 @@ def print_outcome(options: CliOptions, result: Result, form: str) -> None:
     wrong = diagnoses_text(
         result.diagnoses,
         options.paint(sys.stderr),
-        said=result.reason,
+        already=result.reason,
         columns=columns,
         rows=rows,
         more=f"ecsplan show {result.number}",

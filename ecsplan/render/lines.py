@@ -19,12 +19,12 @@ from ecsplan.render.words import (
     without_service,
 )
 
-INTERRUPTED = "it was interrupted"  # the reason of one that somebody stopped, which its outcome says already
-QUIET = 30.0  # seconds after which an unchanged state is said again
+INTERRUPTED = "it was interrupted"  # a reason that only repeats the outcome
+QUIET = 30.0  # seconds after which an unchanged state is reported again
 
 
 class Lines:
-    """A listener that says each event as a line through `say`."""
+    """A listener that writes each event as a line through `say`."""
 
     def __init__(self, say: Callable[[str], None], paint: Paint = plain) -> None:
         self._say, self._paint = say, paint
@@ -76,28 +76,28 @@ class Lines:
 
     def _progressed(self, event: events.Progressed) -> None:
         if event.done and not event.ok:
-            return  # told as the step's failure
-        what, key = looked(event), (event.address, event.step)
+            return  # `StepFailed` reports it
+        what, key = progress_text(event), (event.address, event.step)
         said, at = self._last.get(key, ("", 0.0))
         if what != said or not 0 <= event.elapsed - at < QUIET or event.done:
             self._last[key] = (what, event.elapsed)
             color = "green" if event.done else "dim"
             line = f"{self._pad()}{event.address}  {self._paint(what, color)} ({event.elapsed:.0f} s)"
-            if line != self._before:  # the steps of one address may look the same at the same time
+            if line != self._before:  # the steps of one address often progress alike
                 self._say(line)
             self._before = line
-        self._told(event)
+        self._trouble(event)
 
-    def _told(self, event: events.Progressed) -> None:
-        """The newest event of a service, where it tells of trouble and was not said before."""
+    def _trouble(self, event: events.Progressed) -> None:
+        """Write the newest event of a service if it means trouble and was not written before."""
         newest = without_service(event.newest)
         if newest and newest != self._newest.get(event.address) and not is_routine(newest) and not event.done:
             self._newest[event.address] = newest
             self._say(f"{self._pad()}{event.address.name}: {newest}")
 
 
-def looked(event: events.Progressed) -> str:
-    """What one look has shown, as a line has it: the note, and what it does not say of stage and traffic."""
+def progress_text(event: events.Progressed) -> str:
+    """The result of one poll as a line shows it: the note, then stage and traffic unless the note has them."""
     parts = [one_line(event.note)]
     said = event.stage in event.note or stage_words(event.stage) in event.note.split(", ")
     if event.stage and not event.done and not said:

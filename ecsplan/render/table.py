@@ -1,4 +1,4 @@
-"""A deployment while it runs, as a table's contents: what each row says, taken from events. No colours, no widths."""
+"""The contents of the table of a running deployment: what each row says, from events. No colours, no widths."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecsplan.render.words import one_line, stage_words, without_service
 
 
 class State(Enum):
-    """Where a row stands; what is worth looking at comes first."""
+    """The state of a row; the order is that in which rows are kept where there is too little room."""
 
     FAILED = "failed"
     PAUSED = "paused"
@@ -45,8 +45,8 @@ FAILURES = {
 
 @dataclass(kw_only=True)
 class Row:
-    """A service, a one-off task, or all steps of a phase that take no time. `detail` is one more line about it: why it
-    failed, or the newest that is known of it; `trouble` where that is a reason to look up."""
+    """A service, a one-off task, or all steps of a phase that take no time. `detail` is one more line: why it failed,
+    or the newest event; `trouble` if that needs attention."""
 
     name: str
     phase: Phase
@@ -62,7 +62,7 @@ class Row:
     made: list[str] = field(default_factory=list)
 
     def elapsed(self, now: float) -> float | None:
-        """Seconds since it began, or that it took; None where it has not begun, or takes no time to speak of."""
+        """Seconds since it began, or that it took; None before it begins, and where steps take no time."""
         if self.began is None or WORDS[self.phase].together:
             return None
         return max(0.0, (now if self.ended is None else self.ended) - self.began)
@@ -78,7 +78,7 @@ class Row:
 
 
 class Board:
-    """Hears the events of one deployment, in order, and keeps what is to be seen of it. `now` gives seconds."""
+    """Takes the events of one deployment, in order, and keeps what the table shows. `now` returns seconds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -205,7 +205,7 @@ class Board:
         self.ended, self.outcome = self._now(), Outcome(event.outcome)
         for row in self.rows:
             if row.state is State.WAITING:
-                row.state, row.says = _unseen(row, self.outcome)
+                row.state, row.says = _without_events(row, self.outcome)
             elif row.state is not State.PAUSED and not row.state.over:
                 row.says = _left(row, self.outcome)
                 row.state = State.LEFT
@@ -213,7 +213,7 @@ class Board:
 
 
 def _under_way(event: events.Progressed, *, back: bool) -> str:
-    """The stage and the traffic where there are any, else how it is, without the counts, which stand beside."""
+    """The stage and the traffic if known, else the state, without the counts, which have their own column."""
     parts = [f"{event.traffic:.0f} % of traffic"] if event.traffic is not None else []
     if event.stage:
         parts.append(stage_words(event.stage))
@@ -229,22 +229,22 @@ def _all_made(row: Row) -> str:
 
 
 def _paused(pause: Pause) -> str:
-    """Where a rollout waits for somebody, and until when; the hook's id, which nobody can remember, is told below."""
+    """At which stage a rollout is paused, and until when."""
     parts = [f"at {stage_words(pause.stage)}"] if pause.stage else []
     if pause.expires:
         parts.append(f"until {pause.expires}, then {pause.action}" if pause.action else f"until {pause.expires}")
     return ", ".join(parts)
 
 
-def _unseen(row: Row, outcome: Outcome) -> tuple[State, str]:
-    """What a row says at which nobody has looked: what was carried out before a deployment was resumed need not be."""
+def _without_events(row: Row, outcome: Outcome) -> tuple[State, str]:
+    """The last state of a row that had no events: steps that were done before a resume are not polled again."""
     if set(row.steps.values()) != {State.DONE}:
         return State.LEFT, "not begun"
     return (State.DONE, "done before") if outcome is Outcome.SUCCEEDED else (State.LEFT, "begun before")
 
 
 def _left(row: Row, outcome: Outcome) -> str:
-    """What a row that did not end says when the deployment has."""
+    """What a row says that is not done when the deployment ends."""
     if outcome is Outcome.SUCCEEDED:
         return "not waited for"
     return f"left: {row.says}"

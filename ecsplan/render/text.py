@@ -145,6 +145,6 @@ def deployment_text(deployment: Deployment, paint: Paint = plain, *, columns: in
         lines.append(f"{step.index:>3} {sign} {step.address}  {states[step.index]}{note}")
         for field in step.changes if step.action is not Action.KEEP else ():
             lines += field_lines(msgspec.structs.replace(field, after=filled(field.after, known)), 8, paint)
-    if wrong := diagnoses_text(deployment.diagnoses, paint, said=deployment.reason, columns=columns):
+    if wrong := diagnoses_text(deployment.diagnoses, paint, already=deployment.reason, columns=columns):
         lines += ["", wrong]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""How values read: shared by the formats for people."""
+"""How values and events read in the formats for people."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def field_lines(change: FieldChange, indent: int, paint: Paint) -> list[str]:
     return [head, f"{pad}    {before}", f"{pad} -> {after}"]
 
 
-# --- what comes from elsewhere, on one line ---
+# --- text of containers and AWS, on one line ---
 
 _OF_SERVICE = re.compile(r"^\(service [^)]*\) *")
 _TASKS = re.compile(r":(?: \(task [^)]*\))+\.?$")
@@ -47,18 +47,17 @@ def one_line(text: str) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    """What was written at once, line by line; at least one."""
+    """A text line by line; at least one."""
     return [one_line(line) for line in text.splitlines()] or [""]
 
 
 def without_service(event: str) -> str:
-    """A service's event without the service's name, which stands before it anyway, and without a list of ids at its
-    end."""
+    """A service's event without the service's name, which is printed before it, and without the task ids at its end."""
     return _TASKS.sub("", _OF_SERVICE.sub("", one_line(event))).rstrip(".")
 
 
 def is_routine(event: str) -> bool:
-    """Does a service's event tell no more than that a rollout goes its way?"""
+    """Is this a service event of any normal rollout?"""
     return _ROUTINE.search(event) is not None
 
 
@@ -77,10 +76,10 @@ def seconds_text(seconds: float) -> str:
 
 
 def paced_text(event: Paced) -> str:
-    """Why nothing seems to happen."""
+    """Which calls are waiting for AWS's rate limit."""
     return f"{event.call} at AWS's pace: {event.per_second:.3g}/s, {event.waiting} waiting"
 
 
 def continued_text(event: Continued) -> str:
-    """Which hook was told to let a rollout go on."""
+    """Which hook was continued."""
     return f"{event.address}  continued past {event.stage or 'its hook'} (hook {event.hook})"
