@@ -8,8 +8,8 @@
         print(pipeline.text(plan))
         result = pipeline.run_plan(site, plan)
 
-Everything raises `ecsplan.errors.EcsplanError`, which says what happened and what state it leaves; a deployment that
-fails is no exception but a `Result` that says so.
+Every error is an `ecsplan.core.errors.EcsplanError`, which says what happened and what state that leaves. A deployment
+that fails is no exception: its `Result` says so.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def make_plan(
 def explained_plan(
     site: Site, spec: Spec, tag: str, *, redeploy: bool = False, emit: events.Listener = lambda _event: None
 ) -> tuple[Plan, tuple[Explanation, ...]]:
-    """The same plan, and how each field was compared: those that differ, that are equal only by a rule, or that are left
+    """The same plan, and how fields were compared: those that differ, that are equal only by a rule, or that are left
     alone. Secrets in the explanations are masked."""
     site.gateway.listen(emit)
     plan, deltas = _planned(site, spec, tag, redeploy=redeploy)
