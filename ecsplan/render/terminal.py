@@ -86,7 +86,7 @@ def table(board: Board, size: Size, now: float, *, signs: bool = True) -> list[T
     if hidden:
         lines.append(Text(f"  and {len(hidden)} more: {_counted(hidden)}", "dim"))
     for line in lines:
-        line.truncate(width, overflow="ellipsis" if signs else "crop")
+        line.truncate(max(1, size[0] - 1), overflow="ellipsis" if signs else "crop")
     return lines
 
 

@@ -308,11 +308,12 @@ def test_the_module_runs_the_command_line() -> None:
     assert "Missing argument 'TAG'" in done.stderr
 
 
-def test_whoever_reads_the_output_may_leave(folder: Path) -> None:
+@pytest.mark.parametrize("argument", ["render", "--help"])
+def test_the_reader_of_the_output_may_leave(folder: Path, argument: str) -> None:
     (folder / "ecsplan.toml").write_text(SPEC)
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "ecsplan", "render"]
+    command = [sys.executable, "-m", "ecsplan", argument]
     with os.fdopen(writing, "wb") as gone:
         done = subprocess.run(
             command, stdout=gone, stderr=subprocess.PIPE, text=True, check=False, env=child_environment()
