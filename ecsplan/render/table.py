@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ecsplan.core import events
-from ecsplan.core.diagnosis import Pause, Status, Tally
+from ecsplan.core.diagnosis import Pause, Tally
 from ecsplan.core.model import Address, Phase, Step
 from ecsplan.journal import Outcome
-from ecsplan.render.wording import WORDS
+from ecsplan.render.wording import FAILURES, WORDS
 from ecsplan.render.words import one_line, stage_words, without_service
 
 
@@ -33,14 +33,6 @@ class State(Enum):
     @property
     def rank(self) -> int:
         return list(State).index(self)
-
-
-FAILURES = {
-    Status.ROLLED_BACK.value: "rolled back by ECS",
-    Status.SUPERSEDED.value: "superseded",
-    Status.TIMED_OUT.value: "timed out",
-    Status.FORGOTTEN.value: "end unknown",
-}
 
 
 @dataclass(kw_only=True)

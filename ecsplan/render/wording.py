@@ -1,9 +1,10 @@
-"""How the phases of a deployment read, in every format for people: one table."""
+"""How the phases of a deployment, and its failures, read in every format for people."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ecsplan.core.diagnosis import Status
 from ecsplan.core.model import Phase
 
 
@@ -49,4 +50,12 @@ WORDS = {
         finished="deregistered",
         together="old revisions",
     ),
+}
+
+# How a row of the table has failed, by its status in events; any other reads "failed".
+FAILURES = {
+    Status.ROLLED_BACK.value: "rolled back by ECS",
+    Status.SUPERSEDED.value: "superseded",
+    Status.TIMED_OUT.value: "timed out",
+    Status.FORGOTTEN.value: "end unknown",
 }
