@@ -114,7 +114,7 @@ def resume(options: CliOptions, /, form: str, unclear: str | None, **how: Any) -
     """
     spec = options.spec_if_there()
     with (
-        options.site(spec, None if spec else app_name(options, spec)) as site,
+        options.site(spec, app_name(options, spec)) as site,
         listener(options, form) as output,
         stopping(site, output.say),
     ):
@@ -138,7 +138,7 @@ def continue_(options: CliOptions, /, form: str, yes: bool, **how: Any) -> int:
     """
     spec = options.spec_if_there()
     with (
-        options.site(spec, None if spec else app_name(options, spec)) as site,
+        options.site(spec, app_name(options, spec)) as site,
         listener(options, form) as output,
         stopping(site, output.say),
     ):
@@ -167,7 +167,7 @@ def rollback(options: CliOptions, /, to: str | None, yes: bool, only_plan: bool,
     spec = options.spec_if_there()
     if not only_plan:
         can_ask(yes)
-    with options.site(spec, None if spec else app_name(options, spec)) as site:
+    with options.site(spec, app_name(options, spec)) as site:
         made = pipeline.undo(site, spec, to=to, keep=keep, emit=planning_listener(options))
         if only_plan:
             print_plan(options, made, "text")
