@@ -20,13 +20,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from ecsplan.apply import engine as executor
-from ecsplan.apply import resume as continuing
-from ecsplan.apply.engine import Options, Result
-from ecsplan.apply.notify import announcer, notifier
-from ecsplan.apply.send import Ports, timestamp
-from ecsplan.aws.gateway import is_throttled
+from ecsplan.apply import deploy
+from ecsplan.apply.deploy import Options, Ports, Result
+from ecsplan.apply.notify import announcer, notifier, notifying
+from ecsplan.apply.redacted import redacted_ports, redacted_result
 from ecsplan.core import events
+from ecsplan.core.clock import StoppableClock, timestamp
 from ecsplan.core.errors import StaleError, UnfinishedError, UsageError
 from ecsplan.core.model import Notify, Plan
 from ecsplan.core.spec import Spec
@@ -43,7 +42,7 @@ from ecsplan.plan.read import fingerprints, read, seen
 from ecsplan.plan.rollback import RollbackState, known_definitions
 from ecsplan.plan.stale import stale
 from ecsplan.plan.steps import cautions, plan_of, rolling
-from ecsplan.redact import cleaned, hiding, mask_plan, scrub, secrets_in, secrets_of
+from ecsplan.redact import Redactor, hiding, mask_plan, secrets_in, secrets_of
 from ecsplan.render.text import plan_text
 from ecsplan.site import Site, connect, journal_root
 from ecsplan.spec.load import load as _load
@@ -197,7 +196,7 @@ def run_plan(
         )
     journal = site.journal(identity)
     at = timestamp(site.clock)
-    with hiding(secrets_of(plan)), journal.locked(site.origin, at):
+    with journal.locked(site.origin, at):
         left = _check_history(journal, plan)
         for warning in _check_fresh(site, plan):
             emit(events.Warned(message=warning))
@@ -206,8 +205,15 @@ def run_plan(
             return None
         writer = journal.open(plan, site.origin, at)
         try:
-            ports = _ports(site, plan, journal, writer, emit)
-            return executor.apply(plan, writer.number, ports, options or executor.Options(), once=writer.once)
+            key, chosen = writer.once, options or deploy.Options()
+            return _run(
+                site,
+                plan,
+                journal,
+                writer,
+                emit,
+                lambda ports: deploy.apply(plan, writer.number, ports, chosen, once=key),
+            )
         finally:
             writer.close()
 
@@ -220,7 +226,8 @@ def resume(
     Steps that are done are not repeated. Steps that began but have no end are looked up in AWS. A deployment that was
     rolling back continues to do so. Raises LockedError while a deployment runs.
     """
-    return _taken_up(site, executor.resume, options, emit)
+
+    return _resumed(site, deploy.resume, options, emit)
 
 
 def go_on(
@@ -228,10 +235,10 @@ def go_on(
 ) -> Result | None:
     """Continue the rollouts of the unfinished deployment that are paused at lifecycle hooks, then finish it as `resume`
     does. None if no deployment is unfinished. Raises LockedError while a deployment runs."""
-    return _taken_up(site, continuing.go_on, options, emit)
+    return _resumed(site, deploy.continue_, options, emit)
 
 
-def _taken_up(
+def _resumed(
     site: Site,
     work: Callable[[Deployment, Ports, Options], Result],
     options: Options | None,
@@ -245,27 +252,29 @@ def _taken_up(
             return None
         writer = journal.reopen(left.number)
         try:
-            with hiding(secrets_of(left.plan)):
-                return work(left, _ports(site, left.plan, journal, writer, emit), options or Options())
+            chosen = options or deploy.Options()
+            return _run(site, left.plan, journal, writer, emit, lambda ports: work(left, ports, chosen))
         finally:
             writer.close()
 
 
-def _ports(site: Site, plan: Plan, journal: Journal, writer: Writer, emit: Callable[[events.Event], None]) -> Ports:
-    clean = partial(scrub, secrets=secrets_of(plan))
-    listener = cleaned(emit, clean)
-    return Ports(
-        ask=site.gateway.poller(),
-        do=site.gateway.do,
-        log=writer,
-        clock=site.clock,
-        emit=listener,
-        told=notifier(plan.notify, site.gateway.do, listener),
-        ended=announcer(plan.notify, partial(journal.read, writer.number), site.clock, site.gateway.do, listener),
-        later=is_throttled,
-        stop=site.stop,
-        clean=clean,
+def _run(
+    site: Site, plan: Plan, journal: Journal, writer: Writer, emit: events.Listener, work: Callable[[Ports], Result]
+) -> Result:
+    """Run a deployment of this plan. Secrets are taken out of all that leaves it."""
+    redactor, write = Redactor(), site.gateway.do
+    redactor.learn(plan)
+    listener = redactor.listener(emit)
+    announce = announcer(plan.notify, partial(journal.read, writer.number), site.clock, write, listener)
+    ports = Ports(
+        read=site.gateway.poller(),
+        write=write,
+        journal=writer,
+        clock=StoppableClock(site.clock, site.stop),
+        emit=notifying(listener, notifier(plan.notify, write, listener), announce),
     )
+    with hiding(secrets_of(plan)):
+        return redacted_result(work(redacted_ports(ports, redactor)), redactor)
 
 
 def _check_history(journal: Journal, plan: Plan) -> Deployment | None:

@@ -101,5 +101,25 @@ def announcer(
     return ended
 
 
+def notifying(
+    emit: events.Listener,
+    notify: Callable[[Step, Call, Doc], None],
+    announce: Callable[[Outcome, str], None],
+) -> events.Emit:
+    """Sends each notice to its notifier, and every event to the listener."""
+
+    def hear(event: events.Event | events.Notice) -> None:
+        match event:
+            case events.CallAnswered():
+                notify(event.step, event.call, event.answer)
+            case events.DeploymentClosed():
+                if event.changed:
+                    announce(Outcome(event.outcome), event.reason)
+            case events.Event():
+                emit(event)
+
+    return hear
+
+
 def _publish(topic: str, text: str) -> Call:
     return Call(service="sns", operation="publish", params={"TargetArn": topic, "Message": text})

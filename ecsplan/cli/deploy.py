@@ -12,8 +12,7 @@ from typing import Any
 import click
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Options, Result
-from ecsplan.apply.wait import GO_ON
+from ecsplan.apply.deploy import Next, Options, Result
 from ecsplan.cli.exit import leave_at_once
 from ecsplan.cli.listeners import listener, planning_listener
 from ecsplan.cli.options import JSON_OR_TEXT, CliOptions, app_name, apply_options, pass_options
@@ -229,7 +228,7 @@ def print_outcome(options: CliOptions, result: Result, form: str) -> None:
     if wrong and form == "text":  # the stream has it already
         say(f"\n{wrong}\n")
     hints = [result.state, result.hint]
-    if not result.outcome.ended and not (result.outcome is Outcome.UNFINISHED and GO_ON in result.hint):
+    if Next.RESUME in result.next:
         hints.append("Go on with `ecsplan resume`, or back with `ecsplan rollback`.")
     for hint in filter(None, hints):
         say(fit(hint, sys.stderr))

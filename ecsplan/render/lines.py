@@ -19,7 +19,6 @@ from ecsplan.render.words import (
     without_service,
 )
 
-INTERRUPTED = "it was interrupted"  # a reason that only repeats the outcome
 QUIET = 30.0  # seconds after which an unchanged state is reported again
 
 
@@ -114,7 +113,7 @@ def outcome_text(number: int, outcome: Outcome, reason: str) -> str:
         Outcome.SUCCEEDED: f"Deployment {number} succeeded" + (f", but {reason}." if reason else "."),
         Outcome.PUT_BACK: f"Deployment {number} failed and everything was put back{because}",
         Outcome.STOPPED: f"Deployment {number} failed and stopped part-way{because}",
-        Outcome.INTERRUPTED: f"Deployment {number} was interrupted{because if reason != INTERRUPTED else '.'}",
+        Outcome.INTERRUPTED: f"Deployment {number} was interrupted{because}",
         Outcome.UNFINISHED: f"Deployment {number} is not finished{because}",
         Outcome.RUNNING: f"Deployment {number} is running",
     }[outcome]

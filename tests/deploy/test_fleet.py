@@ -15,7 +15,7 @@ import botocore.endpoint
 import pytest
 
 from ecsplan import pipeline, rehearsal
-from ecsplan.apply.engine import Options
+from ecsplan.apply.deploy import Options
 from ecsplan.core import events
 from ecsplan.core.model import Plan
 from ecsplan.core.normalize import normal

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Options, Result
+from ecsplan.apply.deploy import Options, Result
 from ecsplan.core import events
 from ecsplan.core.errors import AwsError, EcsplanError, LockedError, PlanningError, SpecError, StaleError, UsageError
 from ecsplan.journal import Journal, Outcome

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Options
+from ecsplan.apply.deploy import Options
 from ecsplan.sandbox.exchange import Request
 from tests.support.processes import until
 from tests.support.specs import shop, spec, task

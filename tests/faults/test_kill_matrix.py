@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Result
+from ecsplan.apply.deploy import Result
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc, Identity, Plan
 from ecsplan.core.spec import Spec

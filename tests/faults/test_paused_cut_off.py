@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Result
+from ecsplan.apply.deploy import Result
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Doc, Identity
 from ecsplan.core.spec import Spec

@@ -10,8 +10,7 @@ import click
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Options, Result
-from ecsplan.apply.state import DECIDE
+from ecsplan.apply.deploy import Next, Options, Result
 from ecsplan.cli import deploy as deploying
 from ecsplan.cli.options import CliOptions
 from ecsplan.core.errors import AwsError, Exit
@@ -65,9 +64,9 @@ def test_a_migration_without_an_end_is_not_run_again_once_ecs_has_forgotten_its_
     django.cloud.clock.sleep(TWO_HOURS)
     result = resumed(django)
     assert result.outcome is Outcome.STOPPED
-    assert "was begun 2 h 0 min ago and nobody saw its end" in result.reason
+    assert "was begun 2 h 0 min ago and its end is unknown" in result.reason
     assert "It was not run again." in result.state
-    assert result.hint == DECIDE
+    assert Next.DECIDE in result.next
     assert len(django.cloud.state()["ran"]) == (trouble == "killed after")
     assert resumed(django).outcome is Outcome.STOPPED  # and again
 
@@ -95,7 +94,7 @@ def test_resumed_by_a_machine_whose_clock_is_behind(django: Stage, behind: float
     django.cloud.clock.sleep(-behind)
     result = resumed(django)
     assert result.outcome is outcome
-    assert ("still to come by this machine's clock" in result.reason) == (outcome is Outcome.STOPPED)
+    assert ("in the future, by this machine's clock" in result.reason) == (outcome is Outcome.STOPPED)
 
 
 @pytest.mark.parametrize(("unclear", "ran"), [("done", 1), ("run", 2)])

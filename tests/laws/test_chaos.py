@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ecsplan import pipeline, rehearsal
-from ecsplan.apply.engine import Options
+from ecsplan.apply.deploy import Options
 from ecsplan.cli.deploy import exit_code
 from ecsplan.core.errors import EcsplanError
 from ecsplan.core.model import Call

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Options
+from ecsplan.apply.deploy import Options
 from ecsplan.core import events
 from ecsplan.core.errors import EcsplanError, LockedError, StaleError, UnfinishedError
 from ecsplan.core.model import Identity, Plan

@@ -214,7 +214,7 @@ def test_asking_that_fails_sends_nothing_twice(rig: Rig) -> None:
     rig.aws.fail("list_task_definitions", AwsError("no way there", code="NoConnection"), for_all=True)
     result = rig.resume(left(WHOLE, *began(1)), on_failure="stop")
     assert result.outcome is Outcome.STOPPED
-    assert result.reason == "whether task_definition.web was carried out could not be looked up: no way there"
+    assert result.reason == "could not determine whether task_definition.web was carried out: no way there"
     assert rig.aws.sent == []
 
 

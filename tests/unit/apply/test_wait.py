@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from ecsplan.apply.wait import WaitFailed, WaitTimedOut, said_together, wait_for
+from ecsplan.apply.wait import WaitFailed, WaitTimedOut, joined_notes, wait_for
 from ecsplan.core import events
+from ecsplan.core.clock import StoppableClock
 from ecsplan.core.diagnosis import Tally
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Settings, Step
@@ -46,7 +47,7 @@ class Looks:
         return waiting(step, {"tasks": f"arn:aws:ecs:eu-west-1:1:task/prod/{number}"})
 
     def wait(self, *those: Tracked, timeout: int | None = None) -> None:
-        wait_for(those, self.aws, self.clock, self.said.append, self.stop, timeout)
+        wait_for(those, self.aws, StoppableClock(self.clock, self.stop), self.said.append, timeout)
 
     @property
     def progress(self) -> list[events.Progressed]:
@@ -149,7 +150,7 @@ def test_failures_of_one_look_are_told_together(looks: Looks) -> None:
     ([(f"s{n}", f"note {n}") for n in range(40)], "s0: note 0; s1: note 1; s2: note 2; 37 other failures"),
 ])  # fmt: skip
 def test_many_failures_are_told_in_a_line_that_can_be_read(notes: list[tuple[str, str]], said: str) -> None:
-    assert said_together(notes) == said
+    assert joined_notes(notes) == said
 
 
 def test_a_failed_task_is_told_with_its_exit_code(looks: Looks) -> None:
@@ -175,7 +176,7 @@ def test_a_rollout_that_takes_too_long_is_only_not_finished(
         looks.wait(web, timeout=given)
     assert limit <= elapsed(looks) <= limit + 5
     assert caught.value.message == f"service.prod/web: not finished after {limit} s: rolling out, 1/1 running"
-    assert caught.value.hint == "ECS goes on with the rollout."
+    assert caught.value.hint == "ECS continues the rollout."
 
 
 @pytest.mark.parametrize(("declared", "given", "limit"), [(None, None, 1800), (120, None, 120), (120, 60, 60)])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ecsplan.apply.engine import Result
+from ecsplan.apply.deploy import Next, Result
 from ecsplan.cli.deploy import exit_code, print_outcome, stopping
 from ecsplan.cli.options import CliOptions, Duration
 from ecsplan.cli.streams import LineWriter, screen
@@ -68,7 +68,8 @@ def test_what_was_put_back_leaves_nothing_to_do(capsys: Output) -> None:
 
 @pytest.mark.parametrize("outcome", [Outcome.STOPPED, Outcome.INTERRUPTED, Outcome.UNFINISHED])
 def test_what_was_left_part_way_says_how_to_go_on(capsys: Output, outcome: Outcome) -> None:
-    print_outcome(given(), Result(number=7, outcome=outcome, reason="x"), "text")
+    result = Result(number=7, outcome=outcome, reason="x", next=frozenset({Next.RESUME, Next.ROLLBACK}))
+    print_outcome(given(), result, "text")
     err = capsys.readouterr().err
     assert "ecsplan rollback" in err
     assert "ecsplan resume" in err
