@@ -29,9 +29,8 @@ from ecsplan.core.clock import StoppableClock, timestamp
 from ecsplan.core.errors import StaleError, UnfinishedError, UsageError
 from ecsplan.core.model import Notify, Plan
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Deployment, Journal, Outcome, unfinished
+from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished
 from ecsplan.journal.find import history, journals, show
-from ecsplan.journal.writer import Writer
 from ecsplan.kinds import resource_of
 from ecsplan.kinds.contract import Delta, Resource
 from ecsplan.plan import rollback
@@ -205,15 +204,12 @@ def run_plan(
             return None
         writer = journal.open(plan, site.origin, at)
         try:
-            key, chosen = writer.once, options or deploy.Options()
-            return _run(
-                site,
-                plan,
-                journal,
-                writer,
-                emit,
-                lambda ports: deploy.apply(plan, writer.number, ports, chosen, once=key),
-            )
+            chosen, key = options or deploy.Options(), writer.deployment_key
+
+            def work(ports: Ports) -> Result:
+                return deploy.apply(plan, writer.number, ports, chosen, key=key)
+
+            return _run(site, plan, journal, writer, emit, work)
         finally:
             writer.close()
 
@@ -290,7 +286,7 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
         )
     for deployment in deployments:
         # A deployment that was killed before its first call has applied nothing.
-        if deployment.plan.digest == plan.digest and (deployment.touched() or deployment.outcome.ended):
+        if deployment.plan.digest == plan.digest and (deployment.begun() or deployment.outcome.ended):
             raise StaleError(
                 f"this plan was applied already: it was deployment {deployment.number}, "
                 f"which ended {deployment.outcome.value}",

@@ -54,16 +54,16 @@ class Result:
     next: frozenset[Next] = frozenset()
 
 
-def apply(plan: Plan, number: int, ports: Ports, options: Options, *, once: str) -> Result:
-    """Carry out every step of the plan. What goes wrong is in the result. `once` is unique to this deployment
-    (`Opened.once`)."""
-    return run_and_report(Engine(RunState(plan, number, once), ports, options), _forward)
+def apply(plan: Plan, number: int, ports: Ports, options: Options, *, key: str) -> Result:
+    """Carry out every step of the plan. What goes wrong is in the result. `key` is unique to this deployment
+    (`Opened.deployment_key`)."""
+    return run_and_report(Engine(RunState(plan, number, key), ports, options), _forward)
 
 
 def resume(deployment: Deployment, ports: Ports, options: Options) -> Result:
     """Continue a deployment where it was left: forward, or backward if it was rolling back."""
     engine = Engine(RunState.replay(deployment), ports, options)
-    return run_and_report(engine, _backward if deployment.going_back else _forward)
+    return run_and_report(engine, _backward if deployment.rolling_back else _forward)
 
 
 def continue_(deployment: Deployment, ports: Ports, options: Options) -> Result:
@@ -75,7 +75,7 @@ def continue_(deployment: Deployment, ports: Ports, options: Options) -> Result:
             _continue_paused(engine, _paused(engine))
         except (Interrupted, JournalError, UnknownState) as error:
             return _ended(engine, error)
-        return (_backward if deployment.going_back else _forward)(engine)
+        return (_backward if deployment.rolling_back else _forward)(engine)
 
     return run_and_report(engine, work)
 

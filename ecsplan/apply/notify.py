@@ -14,7 +14,6 @@ from ecsplan.core.clock import Clock
 from ecsplan.core.errors import EcsplanError
 from ecsplan.core.model import Call, Doc, Notify, Step, to_data
 from ecsplan.journal import Deployment, Outcome
-from ecsplan.journal.facts import revisions, when, who
 from ecsplan.redact import mask_doc
 
 MAX_BYTES = 256 * 1024  # of one message (SNS quotas)
@@ -44,10 +43,10 @@ def deployment_message(deployment: Deployment, outcome: Outcome, reason: str, no
         "outcome": outcome.value,
         "reason": reason,
         "identity": to_data(deployment.plan.identity),
-        "revisions": {} if outcome is Outcome.PUT_BACK else revisions(deployment),
+        "revisions": {} if outcome is Outcome.PUT_BACK else deployment.revisions(),
         "undoes": list(deployment.plan.undoes),
-        "who": who(deployment),
-        "began": when(deployment).replace(" ", "T"),
+        "who": deployment.user,
+        "began": deployment.started.replace(" ", "T"),
         "seconds": round(now - began, 3),
     }
     return _fitting(content, ("reason", "revisions"))

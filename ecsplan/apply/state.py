@@ -50,7 +50,7 @@ class RunState:
     it up again."""
 
     def __init__(self, plan: Plan, number: int, key: str, *, resumed: bool = False) -> None:
-        """`key` is unique to this deployment (`Opened.once`)."""
+        """`key` is unique to this deployment (`Opened.deployment_key`)."""
         self.plan, self.number, self.resumed = plan, number, resumed
         self._key, self._kinds = key, kinds_of(plan)
         self._indexed = {step.index: step for step in plan.steps}
@@ -61,7 +61,7 @@ class RunState:
 
     @classmethod
     def replay(cls, deployment: Deployment) -> RunState:
-        state = cls(deployment.plan, deployment.number, deployment.opened.once, resumed=True)
+        state = cls(deployment.plan, deployment.number, deployment.opened.deployment_key, resumed=True)
         for entry in deployment.entries:
             state.record(entry)
         return state

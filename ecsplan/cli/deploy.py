@@ -55,12 +55,14 @@ def plan(
             )
         else:
             made = pipeline.make_plan(site, spec, tag, redeploy=redeploy, emit=planning_listener(options))
-        path = out or site.plan_path
     print_plan(options, made, form, explanations=explanations)
-    planfile.save(made, path, root=None if out else site.root)
+    if out:
+        planfile.save(made, out)
+    else:
+        planfile.save_in_store(made, site.store)
     if form == "text" and made.changed:
         # The default place needs no naming: plain `apply` looks there.
-        click.echo(f"\nSaved. To carry it out: ecsplan apply{f' {path}' if out else ''}")
+        click.echo(f"\nSaved. To carry it out: ecsplan apply{f' {out}' if out else ''}")
     return Exit.CHANGES if detailed_exitcode and made.changed else Exit.OK
 
 
@@ -75,10 +77,12 @@ def apply(options: CliOptions, /, plan_file: Path | None, **how: Any) -> int:
     """
     spec = options.spec_if_there()
     if plan_file is None:
-        plan_file = options.root(spec) / app_name(options, spec) / "plan.json"
-    made = planfile.load(plan_file)
+        store, app = options.store(spec), app_name(options, spec)
+        where, made = store.plan_name(app), planfile.load_from_store(store, app)
+    else:
+        where, made = str(plan_file), planfile.load(plan_file)
     if spec is not None and spec.app != made.app:
-        raise UsageError(f"{plan_file} is a plan of {made.app}, and the spec {spec.file} is of {spec.app}")
+        raise UsageError(f"{where} is a plan of {made.app}, and the spec {spec.file} is of {spec.app}")
     with options.site(spec, made.app) as site:
         return apply_and_print(options, site, made, **how)
 
@@ -94,7 +98,7 @@ def deploy(options: CliOptions, /, tag: str, yes: bool, **how: Any) -> int:
     can_ask(yes)
     with options.site(spec) as site:
         made = pipeline.make_plan(site, spec, tag, emit=planning_listener(options))
-        planfile.save(made, site.plan_path, root=site.root)
+        planfile.save_in_store(made, site.store)
         return show_ask_apply(options, site, made, yes, **how)
 
 

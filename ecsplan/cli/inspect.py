@@ -30,10 +30,10 @@ def history(options: CliOptions, form: str) -> int:
         click.echo(history_json(app, [deployment for _, deployments in found for deployment in deployments]))
         return Exit.OK
     if not any(deployments for _, deployments in found):
-        click.echo(f"{app} has not been deployed yet, as far as {options.root(spec)} knows.")
+        click.echo(f"{app} has not been deployed yet, as far as {options.store(spec).name} knows.")
     for journal, deployments in found:
         if len(found) > 1:
-            click.echo(journal.folder.name)
+            click.echo(journal.identity)
         click.echo(fit(history_text(deployments, options.paint(sys.stdout)), sys.stdout))
     return Exit.OK
 
@@ -48,10 +48,10 @@ def show(options: CliOptions, number: int, form: str) -> int:
     app = app_name(options, spec)
     found = journals(options, spec, app)
     if len(found) > 1:
-        names = ", ".join(journal.folder.name for journal in found)
+        names = ", ".join(str(journal.identity) for journal in found)
         raise UsageError(f"{app} was deployed to several places: {names}", hint="Choose one with --region.")
     if not found:
-        raise UsageError(f"{app} has not been deployed yet, as far as {options.root(spec)} knows")
+        raise UsageError(f"{app} has not been deployed yet, as far as {options.store(spec).name} knows")
     deployment = find.show(found[0], number)
     opened = msgspec.structs.replace(deployment.opened, plan=mask_plan(deployment.plan))
     masked = msgspec.structs.replace(deployment, opened=opened)
@@ -65,7 +65,7 @@ def show(options: CliOptions, number: int, form: str) -> int:
 
 def journals(options: CliOptions, spec: Spec | None, app: str) -> list[Journal]:
     region = options.region or (spec.region if spec else None)
-    return find.journals(options.root(spec), app, account=spec.account if spec else None, region=region)
+    return find.journals(options.store(spec), app, account=spec.account if spec else None, region=region)
 
 
 @click.command()

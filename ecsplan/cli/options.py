@@ -14,8 +14,9 @@ from ecsplan.cli.streams import paint_for
 from ecsplan.core.clock import Clock
 from ecsplan.core.errors import UsageError
 from ecsplan.core.spec import Spec
+from ecsplan.journal import Store, open_store
 from ecsplan.render.paint import Paint
-from ecsplan.site import Site, connect, journal_root
+from ecsplan.site import Site, connect, journal_place
 from ecsplan.spec.load import load, parse_duration
 
 DEFAULT_FILE = "ecsplan.toml"
@@ -44,14 +45,11 @@ class CliOptions:
             return None
         return load(Path(self.file or DEFAULT_FILE), tables=tables)
 
-    def root(self, spec: Spec | None) -> Path:
-        """The journal's folder."""
-        if self.journal and "://" in self.journal:
-            raise UsageError(f"the journal is a folder for now, and {self.journal} is none")
-        return journal_root(spec, self.journal)
+    def store(self, spec: Spec | None) -> Store:
+        """Where the journal is kept."""
+        return open_store(journal_place(spec, self.journal))
 
     def site(self, spec: Spec | None, app: str | None = None) -> Site:
-        self.root(spec)
         return connect(spec, app=app, region=self.region, profile=self.profile, journal=self.journal, clock=self.clock)
 
     def paint(self, stream: Any) -> Paint:
@@ -110,9 +108,11 @@ def app_name(options: CliOptions, spec: Spec | None) -> str:
     """The spec's app; without a spec, the one app that the journal knows."""
     if spec is not None:
         return spec.app
-    root = options.root(None)
-    apps = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    store = options.store(None)
+    apps = store.apps()
     if len(apps) == 1:
         return apps[0]
-    known = f"{root} knows several apps: {', '.join(apps)}" if apps else f"there is no journal at {root} either"
+    known = (
+        f"{store.name} knows several apps: {', '.join(apps)}" if apps else f"there is no journal at {store.name} either"
+    )
     raise UsageError(f"there is no {DEFAULT_FILE} here, and {known}", hint="Name the spec with -f FILE.")

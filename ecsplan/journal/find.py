@@ -4,34 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ecsplan.core.errors import JournalError, UsageError
-from ecsplan.core.model import Identity
-from ecsplan.journal import Damaged, Deployment, Journal
+from ecsplan.core.errors import UsageError
+from ecsplan.journal import Damaged, Deployment, Journal, Store, open_store
 
 
-def journals(root: Path, app: str, *, account: str | None = None, region: str | None = None) -> list[Journal]:
-    """The journals of an app, a folder per account and region; nothing is sent to find them."""
-    try:
-        names = sorted(path.name for path in (root / app).iterdir() if path.is_dir())
-    except FileNotFoundError:
-        names = []
-    except OSError as error:
-        raise JournalError(f"the journal {root / app} cannot be read: {error.strerror}") from error
-    found = [name.partition("-") for name in names if name.partition("-")[2]]
+def journals(
+    where: Store | str | Path, app: str, *, account: str | None = None, region: str | None = None
+) -> list[Journal]:
+    """The journals of an app, one for each account and region; `where` is a store, or the place of one. Nothing is sent
+    to AWS."""
+    store = open_store(where) if isinstance(where, str | Path) else where
     return [
-        Journal(root, app, Identity(account=number, region=place))
-        for number, _, place in found
-        if account in (None, number) and region in (None, place)
+        Journal(store, app, identity)
+        for identity in store.identities(app)
+        if account in (None, identity.account) and region in (None, identity.region)
     ]
 
 
 def history(journal: Journal) -> list[Deployment | Damaged]:
-    """Every deployment, oldest first; one that cannot be read takes its place and hides no other."""
+    """Every deployment, oldest first. One that cannot be read stands as Damaged in its place."""
     return journal.all()
 
 
 def show(journal: Journal, number: int) -> Deployment:
     """One deployment; raises UsageError if there is none of that number."""
     if number not in journal.numbers():
-        raise UsageError(f"there is no deployment {number} in {journal.folder}")
+        raise UsageError(f"there is no deployment {number} in {journal.name}")
     return journal.read(number)

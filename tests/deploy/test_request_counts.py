@@ -12,7 +12,7 @@ import pytest
 
 from ecsplan import pipeline
 from ecsplan.apply.deploy import Options
-from ecsplan.sandbox.exchange import Request
+from ecsplan.sandbox.wire import Request
 from tests.support.processes import until
 from tests.support.specs import shop, spec, task
 from tests.support.world import World

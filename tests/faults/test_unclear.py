@@ -16,7 +16,7 @@ from ecsplan.cli.options import CliOptions
 from ecsplan.core.errors import AwsError, Exit
 from ecsplan.core.model import Call
 from ecsplan.journal import Deployment, Outcome
-from ecsplan.sandbox.outcomes import TaskRule
+from ecsplan.sandbox.ecs.outcomes import TaskRule
 from tests.faults.test_kill_matrix import Stage, Story, nothing, staged
 from tests.support.cloud import Killed, Wire
 
@@ -208,7 +208,7 @@ def test_a_refused_look_leaves_the_deployment_as_it_is(django: Stage, killed_at:
     result = resumed(django, wire=Wire(django.cloud, refused=asks(refused)))
     assert result.outcome is Outcome.STOPPED
     assert "AccessDeniedException" in result.reason
-    assert not last(django).going_back
+    assert not last(django).rolling_back
     assert (django.cloud.state(), last(django).states()) == (state, entries)
     assert django.cloud.published == published
     assert resumed(django).outcome is Outcome.SUCCEEDED

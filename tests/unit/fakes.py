@@ -355,8 +355,8 @@ class Rig:
         return self.aws.trace
 
     def apply(self, plan: Plan, *, number: int = 7, at: str = AT, **options: Any) -> Result:
-        once = Opened(number=number, at=at, origin=ORIGIN, plan=plan).once
-        return self._ended(apply(plan, number, self.ports, Options(**options), once=once))
+        key = Opened(number=number, at=at, origin=ORIGIN, plan=plan).deployment_key
+        return self._ended(apply(plan, number, self.ports, Options(**options), key=key))
 
     def resume(self, deployment: Deployment, **options: Any) -> Result:
         return self._ended(resume(deployment, self.ports, Options(**options)))

@@ -12,8 +12,7 @@ from ecsplan.apply.notify import LEFT_OUT, MAX_BYTES, announcer, deployment_mess
 from ecsplan.core import events
 from ecsplan.core.errors import AwsError, JournalError
 from ecsplan.core.model import Action, Call, Doc, Notify, Step
-from ecsplan.journal import Deployment, Done, Opened, Outcome
-from ecsplan.journal.lock import Origin
+from ecsplan.journal import Deployment, Done, Opened, Origin, Outcome
 from tests.support.specs import TOPIC
 from tests.support.world import EPOCH, Clock
 from tests.unit.builders import plan, register, task_definition_arn, update

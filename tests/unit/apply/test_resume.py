@@ -207,7 +207,7 @@ def test_what_may_have_been_carried_out_is_put_back_too(rig: Rig) -> None:
     ],
 )
 def test_a_deployment_knows_whether_it_was_going_back(entries: list[Any], back: bool) -> None:
-    assert left(WHOLE, *entries).going_back is back
+    assert left(WHOLE, *entries).rolling_back is back
 
 
 def test_asking_that_fails_sends_nothing_twice(rig: Rig) -> None:

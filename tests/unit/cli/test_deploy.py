@@ -17,7 +17,7 @@ from ecsplan.cli.deploy import exit_code, print_outcome, stopping
 from ecsplan.cli.options import CliOptions, Duration
 from ecsplan.cli.streams import LineWriter, screen
 from ecsplan.core.errors import Exit
-from ecsplan.journal import Outcome
+from ecsplan.journal import Outcome, open_store
 from ecsplan.pipeline import Site
 from ecsplan.render.paint import ansi, plain
 from tests.unit.builders import ORIGIN
@@ -32,7 +32,9 @@ def given(color: str = "never") -> CliOptions:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    with Site(app="shop", root=tmp_path, gateway=gateway_to(FakeAws()), origin=ORIGIN, clock=FakeClock()) as made:
+    with Site(
+        app="shop", store=open_store(tmp_path), gateway=gateway_to(FakeAws()), origin=ORIGIN, clock=FakeClock()
+    ) as made:
         yield made
 
 
