@@ -75,11 +75,9 @@ def explained_plan(
 
 def _planned(site: Site, spec: Spec, tag: str, *, redeploy: bool) -> tuple[Plan, tuple[Delta, ...]]:
     from ecsplan.plan.compile import compile_spec, notifications, warnings_of
-    from ecsplan.redact import hiding, secrets_in
 
     resources = compile_spec(spec, tag, redeploy=redeploy)
-    with hiding(secrets_in(resources)):
-        return _plan(site, resources, tag=tag, warnings=warnings_of(spec, tag), notify=notifications(spec))
+    return _plan(site, resources, tag=tag, warnings=warnings_of(spec, tag), notify=notifications(spec))
 
 
 def _plan(
@@ -95,6 +93,7 @@ def _plan(
 
     from ecsplan.plan.read import fingerprints, read, seen
 
+    site.redactor.learn_documents((resource.address, resource.doc) for resource in resources)
     site.gateway.identity()  # asked for at the same time as everything else
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan")
     try:
@@ -153,11 +152,9 @@ def undo(
     else:
         back = rollback.to_deployment(deployments, int(to), keep=keep)
     from ecsplan.plan.compile import notifications
-    from ecsplan.redact import hiding, secrets_in
 
     notify = (notifications(spec) if spec else None) or back.notify or {}
-    with hiding(secrets_in(back.resources)):
-        return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, undoes=back.undoes)[0]
+    return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, undoes=back.undoes)[0]
 
 
 def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> RollbackState:
@@ -204,7 +201,6 @@ def run_plan(
     """
     from ecsplan.apply import engine as executor
     from ecsplan.apply.send import timestamp
-    from ecsplan.redact import hiding, secrets_of
 
     site.gateway.listen(emit)
     identity = site.identity()
@@ -216,7 +212,8 @@ def run_plan(
         )
     journal = site.journal(identity)
     at = timestamp(site.clock)
-    with hiding(secrets_of(plan)), journal.locked(site.origin, at):
+    site.redactor.learn(plan)
+    with journal.locked(site.origin, at):
         left = _check_history(journal, plan)
         for warning in _check_fresh(site, plan):
             emit(events.Warned(message=warning))
@@ -262,7 +259,6 @@ def _taken_up(
 ) -> Result | None:
     from ecsplan.apply.engine import Options
     from ecsplan.apply.send import timestamp
-    from ecsplan.redact import hiding, secrets_of
 
     site.gateway.listen(emit)
     journal = site.journal(site.identity())
@@ -272,8 +268,8 @@ def _taken_up(
             return None
         writer = journal.reopen(left.number)
         try:
-            with hiding(secrets_of(left.plan)):
-                return work(left, _ports(site, left.plan, journal, writer, emit), options or Options())
+            site.redactor.learn(left.plan)
+            return work(left, _ports(site, left.plan, journal, writer, emit), options or Options())
         finally:
             writer.close()
 
@@ -282,10 +278,8 @@ def _ports(site: Site, plan: Plan, journal: Journal, writer: Writer, emit: Calla
     from ecsplan.apply.notify import announcer, notifier
     from ecsplan.apply.send import Ports
     from ecsplan.aws.gateway import is_throttled
-    from ecsplan.redact import cleaned, scrub, secrets_of
 
-    clean = partial(scrub, secrets=secrets_of(plan))
-    listener = cleaned(emit, clean)
+    listener = site.redactor.listener(emit)
     return Ports(
         ask=site.gateway.poller(),
         do=site.gateway.do,
@@ -296,7 +290,7 @@ def _ports(site: Site, plan: Plan, journal: Journal, writer: Writer, emit: Calla
         ended=announcer(plan.notify, partial(journal.read, writer.number), site.clock, site.gateway.do, listener),
         later=is_throttled,
         stop=site.stop,
-        clean=clean,
+        clean=site.redactor.clean,
     )
 
 
@@ -339,7 +333,7 @@ def _check_fresh(site: Site, plan: Plan) -> list[str]:
 
     resources = [resource_of(change) for change in plan.changes]
     lives = read(site.gateway.reader(), resources)
-    if error := stale(plan, resources, lives):
+    if error := stale(plan, resources, lives, site.redactor):
         raise error
     return rolling(plan.steps, resources, lives)
 

@@ -24,12 +24,10 @@ from ecsplan.core.normalize import Keyed, Rule, Secret
 from ecsplan.core.ports import Answer, Reader
 from ecsplan.core.text import CHANGED, SENSITIVE
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.contract import Resource
 
 QUOTED = ("note", "message", "error", "reason", "newest", "text", "diagnosis")  # fields of events with texts from AWS
 SHORTEST = 4  # characters of a value that is a secret
 SHORTEST_LINE = 7  # a line of a secret with more characters is a secret by itself
-CARRIED = "_secrets"  # the attribute of an exception that `hiding` sets
 
 _WORD = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY|PRIVATE|KEYS?$|PGPASS|PWD$")
 _PARTS = frozenset({"KEY", "KEYS", "PASS", "PWD", "PW", "AUTH", "DSN", "JWT"})
@@ -143,7 +141,12 @@ class Redactor:
 
     def listener(self, emit: events.Listener) -> events.Listener:
         """A listener that passes events on with the texts from AWS in them cleaned."""
-        return cleaned(emit, self.clean)
+
+        def listener(event: events.Event) -> None:
+            quoted = {name: self.clean_all(getattr(event, name)) for name in QUOTED if hasattr(event, name)}
+            emit(msgspec.structs.replace(event, **quoted) if quoted else event)
+
+        return listener
 
     def collecting(self, reader: Reader) -> Reader:
         """A reader that learns the secrets of the documents that AWS answers through it: a container that failed may
@@ -198,35 +201,6 @@ def _clean_all(value: Any, clean: Callable[[str], str]) -> Any:
     return value
 
 
-def secrets_of(plan: Plan) -> frozenset[str]:
-    """The secrets that a `Redactor` learns of this plan."""
-    redactor = Redactor()
-    redactor.learn(plan)
-    return frozenset(redactor._secrets)
-
-
-def secrets_in(resources: Iterable[Resource]) -> frozenset[str]:
-    """The secrets that a `Redactor` learns of these declared documents."""
-    redactor = Redactor()
-    redactor.learn_documents((resource.address, resource.doc) for resource in resources)
-    return frozenset(redactor._secrets)
-
-
-@contextlib.contextmanager
-def hiding(secrets: frozenset[str]) -> Iterator[None]:
-    """What is raised within carries these secrets along, so that the boundary can take them out of it."""
-    try:
-        yield
-    except BaseException as error:
-        vars(error)[CARRIED] = carried(error) | secrets
-        raise
-
-
-def carried(error: BaseException) -> frozenset[str]:
-    """The secrets that must not be printed with an error."""
-    return frozenset(vars(error).get(CARRIED, ()))
-
-
 def scrub(text: str, secrets: frozenset[str]) -> str:
     """Text without these values, as `Redactor.clean`."""
     for form in _forms(secrets):
@@ -243,16 +217,6 @@ class SecretCollectingReader(_CollectingReader):
 
     def secrets(self) -> frozenset[str]:
         return frozenset(self._redactor._secrets)
-
-
-def cleaned(emit: events.Listener, clean: Callable[[str], str]) -> events.Listener:
-    """A listener that passes events on with the texts from AWS in them cleaned."""
-
-    def listener(event: events.Event) -> None:
-        quoted = {name: clean_all(getattr(event, name), clean) for name in QUOTED if hasattr(event, name)}
-        emit(msgspec.structs.replace(event, **quoted) if quoted else event)
-
-    return listener
 
 
 def clean_all(value: Any, clean: Callable[[str], str]) -> Any:

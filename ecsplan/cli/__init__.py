@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -21,11 +22,12 @@ from ecsplan import __version__
 from ecsplan.cli import deploy as deploying
 from ecsplan.cli import inspect as looking
 from ecsplan.cli import sandbox as rehearsing
-from ecsplan.cli.options import DEFAULT_FILE, Given, fit, quiet
+from ecsplan.cli.options import DEFAULT_FILE, Given, fit, new_redactor, quiet
 from ecsplan.core.errors import EcsplanError, Exit, Interrupted
 
 if TYPE_CHECKING:
     from ecsplan.core.clock import Clock
+    from ecsplan.redact import Redactor
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def cli(context: click.Context, /, **given: Any) -> None:
     """Deploy to Amazon ECS: plan, apply, roll back."""
-    context.obj = Given(**given, clock=context.obj)
+    context.obj = Given(**given, **(context.obj or {}))
     # Otherwise click would take the colours out again where the output is no terminal.
     context.color = {"always": True, "never": False}.get(given["color"])
 
@@ -67,8 +69,10 @@ for command in (
 def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
     """Run a command; its exit code. Known errors are one message on stderr; only a surprise shows a traceback. `clock`
     stands for the machine's own time while a deployment is waited for."""
+    redactor = cache(new_redactor)  # one for the command and for what is printed of its errors
+    shared = {"clock": clock, "redactor": redactor}
     try:
-        return int(cli.main(args=arguments, prog_name="ecsplan", standalone_mode=False, obj=clock) or 0)
+        return int(cli.main(args=arguments, prog_name="ecsplan", standalone_mode=False, obj=shared) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help(), err=True)
         return Exit.USAGE
@@ -81,33 +85,31 @@ def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -
         return Exit.INTERRUPTED
     except EcsplanError as error:
         if is_verbose(arguments):
-            click.echo(traced(error), err=True)
-        tell_error(error)
+            click.echo(traced(error, redactor()), err=True)
+        tell_error(error, redactor())
         return error.exit_code
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ENOSPC):
-            return surprise(error)
+            return surprise(error, redactor())
         # Whoever read our output has gone, or there is no room for it; what is still buffered must not fail again.
         quiet(sys.stdout)
         if error.errno == errno.ENOSPC:
             click.echo("error: the output cannot be written: no space is left; nothing was changed", err=True)
         return Exit.ERROR
     except Exception as error:
-        return surprise(error)
+        return surprise(error, redactor())
 
 
-def traced(error: Exception) -> str:
-    """Its traceback, without the secrets of what it happened in."""
+def traced(error: Exception, redactor: Redactor) -> str:
+    """Its traceback, without the secrets of the command."""
     import traceback
 
-    from ecsplan.redact import carried, scrub
-
-    return scrub("".join(traceback.format_exception(error)), carried(error))
+    return redactor.clean("".join(traceback.format_exception(error)))
 
 
-def surprise(error: Exception) -> int:
-    """Something that nobody expected: the one case that shows a traceback."""
-    click.echo(traced(error), err=True)
+def surprise(error: Exception, redactor: Redactor) -> int:
+    """An unexpected error: the one case that shows a traceback."""
+    click.echo(traced(error, redactor), err=True)
     click.echo(f"\nThis is a fault of ecsplan {__version__}. Please report it with the lines above.", err=True)
     return Exit.ERROR
 
@@ -117,11 +119,9 @@ def is_verbose(arguments: Sequence[str] | None) -> bool:
     return any(argument in ("-v", "--verbose") for argument in given)
 
 
-def tell_error(error: EcsplanError) -> None:
-    from ecsplan.redact import carried, scrub
-
+def tell_error(error: EcsplanError, redactor: Redactor) -> None:
     for line in filter(None, (f"error: {error.message}", error.state, error.hint)):
-        click.echo(fit(scrub(line, carried(error)), sys.stderr), err=True)
+        click.echo(fit(redactor.clean(line), sys.stderr), err=True)
 
 
 def main() -> NoReturn:

@@ -17,11 +17,18 @@ from ecsplan.core.errors import UsageError
 if TYPE_CHECKING:
     from ecsplan.core.clock import Clock
     from ecsplan.pipeline import Site
+    from ecsplan.redact import Redactor
     from ecsplan.render.words import Paint
     from ecsplan.spec.load import Spec
 
 DEFAULT_FILE = "ecsplan.toml"
 NARROWEST = 20  # columns that text is broken for
+
+
+def new_redactor() -> Redactor:
+    from ecsplan.redact import Redactor
+
+    return Redactor()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +43,8 @@ class Given:
     verbose: bool
     clock: Clock | None = None
     """the machine's own where there is none"""
+    redactor: Callable[[], Redactor] = new_redactor
+    """the one that the error boundary asks too; made when it is first needed, since help needs none"""
 
     def spec(self) -> Spec:
         from ecsplan.pipeline import load
@@ -60,7 +69,15 @@ class Given:
         from ecsplan.pipeline import connect
 
         self.root(spec)
-        return connect(spec, app=app, region=self.region, profile=self.profile, journal=self.journal, clock=self.clock)
+        return connect(
+            spec,
+            app=app,
+            region=self.region,
+            profile=self.profile,
+            journal=self.journal,
+            clock=self.clock,
+            redactor=self.redactor(),
+        )
 
     def paint(self, stream: Any) -> Paint:
         from ecsplan.render.words import ansi, plain

@@ -13,13 +13,15 @@ from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Live, Resource
 from ecsplan.plan.diff import field_changes
 from ecsplan.plan.read import fingerprints, seen
-from ecsplan.redact import mask_field, scrub, secrets_of
+from ecsplan.redact import Redactor, mask_field
 
 LONGEST = 60  # characters of a value; the rest does not help to see what has moved
 MOST = 20  # lines
 
 
-def stale(plan: Plan, resources: Sequence[Resource], lives: Mapping[Address, Live]) -> StaleError | None:
+def stale(
+    plan: Plan, resources: Sequence[Resource], lives: Mapping[Address, Live], redactor: Redactor
+) -> StaleError | None:
     """The refusal, where what is live differs from what the plan was made for. The digests decide; the fields are told
     as far as the plan holds what it had seen (one made by an older ecsplan does not)."""
     digests = fingerprints(resources, lives)
@@ -32,7 +34,7 @@ def stale(plan: Plan, resources: Sequence[Resource], lives: Mapping[Address, Liv
         lines = [*lines[:MOST], f"  and {len(lines) - MOST} more"]
     message = "\n".join([f"the plan is stale: since it was made, this has changed: {', '.join(moved)}", *lines])
     return StaleError(
-        scrub(message, secrets_of(plan)),
+        redactor.clean(message),
         state="Nothing was changed.",
         hint="Make the plan again and look at it: ecsplan plan TAG",
     )
