@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from ecsplan.apply.send import StepError
 from ecsplan.apply.state import UnknownState, look_up
 from ecsplan.apply.wait import WaitFailed, poll
+from ecsplan.core.documents import refs_in
 from ecsplan.core.errors import AwsError, RefusedError
-from ecsplan.core.model import Call, Irreversible, Phase, Step, refs_in
+from ecsplan.core.model import Call, Irreversible, Phase, Step
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Progress, Reverting, Tracked
 

@@ -25,8 +25,9 @@ from ecsplan.apply.state import DECIDE, EvidenceExpired, Memory, UnknownState, l
 from ecsplan.apply.wait import GO_ON, Observation, Paused, WaitFailed, WaitTimedOut, wait_for
 from ecsplan.core import events
 from ecsplan.core.diagnosis import Diagnosis
+from ecsplan.core.documents import filled
 from ecsplan.core.errors import AwsError, EcsplanError, Interrupted, JournalError, RefusedError
-from ecsplan.core.model import Address, Call, Irreversible, Phase, Plan, Step, filled
+from ecsplan.core.model import Address, Call, Irreversible, Phase, Plan, Step
 from ecsplan.journal import Closed, Deployment, Outcome
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Tracked

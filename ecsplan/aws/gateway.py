@@ -18,8 +18,9 @@ from ecsplan.aws.loader import loader
 from ecsplan.aws.pacing import Pace, Turn, rate_of
 from ecsplan.core import events
 from ecsplan.core.clock import SystemClock
+from ecsplan.core.codec import to_data
 from ecsplan.core.errors import AwsError, EcsplanError, UsageError
-from ecsplan.core.model import Call, Doc, Identity, to_data
+from ecsplan.core.model import Call, Doc, Identity
 from ecsplan.core.ports import Answer
 
 if TYPE_CHECKING:

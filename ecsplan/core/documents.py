@@ -1,12 +1,88 @@
-"""Documents laid over each other, and the parts of them that differ. Pure; arguments are never changed."""
+"""Documents: walked, copied, laid over each other, and the parts of them that differ. Pure; arguments are never
+changed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from ecsplan.core.model import Doc
-from ecsplan.core.normalize import is_empty
+from ecsplan.core.model import Address, Doc, Ref
+
+# Asked for in this order, because most values are scalars and asking whether something is a Mapping takes longest.
+SCALARS = (str, int, float)
+CONTAINERS = (dict, list, tuple, Mapping)
+PLAIN = frozenset({str, int, float, bool})  # the types that scalars from JSON and TOML are of
+
+
+def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """A deep copy of a document with `change` applied to each leaf (references count as leaves)."""
+    if isinstance(value, str | int):  # most values; asking whether something is a mapping takes longest
+        return change(value)
+    if isinstance(value, dict | Mapping):
+        return {k: mapped(v, change) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [mapped(item, change) for item in value]
+    return change(value)
+
+
+def copied(value: Any) -> Any:
+    """A deep copy that its owner may edit."""
+    return mapped(value, lambda leaf: leaf)
+
+
+def filled(value: Any, outputs: Mapping[Address, Mapping[str, str]]) -> Any:
+    """A deep copy with every reference whose output is known replaced by it."""
+
+    def fill(leaf: Any) -> Any:
+        return outputs.get(leaf.address, {}).get(leaf.output, leaf) if isinstance(leaf, Ref) else leaf
+
+    return mapped(value, fill)
+
+
+def refs_in(value: Any) -> Iterator[Ref]:
+    """Every reference in a document."""
+    return (leaf for leaf in _leaves(value) if isinstance(leaf, Ref))
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text in a document; names of fields are left out."""
+    return (leaf for leaf in _leaves(value) if isinstance(leaf, str))
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | Mapping):
+        for item in value.values():
+            yield from _leaves(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
+
+
+def is_empty(value: Any) -> bool:
+    """Absent, null, [] and {} are one and the same to AWS; "", 0 and false are values."""
+    if value is None:
+        return True
+    return not isinstance(value, SCALARS) and isinstance(value, CONTAINERS) and len(value) == 0
+
+
+def pruned(value: Any) -> Any:
+    """The value without anything empty in it, as a copy that its owner may edit; None if nothing is left."""
+    if isinstance(value, SCALARS):
+        return value
+    if isinstance(value, dict | Mapping):
+        fields = {}
+        for name, item in value.items():
+            # Most members are scalars, and to call for each of them takes longer than all else here.
+            if type(item) in PLAIN or (item := pruned(item)) is not None:
+                fields[name] = item
+        return fields or None
+    if isinstance(value, list | tuple):
+        return [kept for item in value if (kept := pruned(item)) is not None] or None
+    return value
 
 
 def layered(newer: Any, older: Any, maps: Collection[str] = ()) -> Any:

@@ -1,14 +1,11 @@
-"""The core values: what is declared, what is live, what differs, and the plan. Frozen, and typed JSON both ways.
+"""The core values: changes, steps and the plan. Frozen; `codec` writes and reads them as typed JSON.
 
 A `Doc` is a resource or a request shaped as AWS shapes it: `dict` of JSON values, plus `Ref` where a value is known
-only after an earlier step. Values that hold a `Doc` are never edited; whoever changes one copies it first (`copied`
-does).
+only after an earlier step. Documents are never edited, only copies of them (`documents.copied` makes one).
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -205,112 +202,3 @@ class Plan(Value, frozen=True, kw_only=True):
     undoes: tuple[int, ...] = ()
     seen: dict[Address, Any] = {}
     digest: str = ""
-
-
-# --- documents ---
-
-
-def _refs_made(value: Any) -> Any:
-    if isinstance(value, str | int):
-        return value
-    if isinstance(value, dict | Mapping):
-        if value.get("$ref") == "output" and value.keys() == {"$ref", "address", "output"}:
-            return msgspec.convert(value, Ref, dec_hook=_decode)
-        return {k: _refs_made(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_refs_made(item) for item in value]
-    return value
-
-
-def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
-    """A deep copy of a document with `change` applied to each leaf (references count as leaves)."""
-    if isinstance(value, str | int):  # most values; asking whether something is a mapping takes longest
-        return change(value)
-    if isinstance(value, dict | Mapping):
-        return {k: mapped(v, change) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [mapped(item, change) for item in value]
-    return change(value)
-
-
-def copied(value: Any) -> Any:
-    """A deep copy that its owner may edit."""
-    return mapped(value, lambda leaf: leaf)
-
-
-def filled(value: Any, outputs: Mapping[Address, Mapping[str, str]]) -> Any:
-    """A deep copy with every reference whose output is known replaced by it."""
-
-    def fill(leaf: Any) -> Any:
-        return outputs.get(leaf.address, {}).get(leaf.output, leaf) if isinstance(leaf, Ref) else leaf
-
-    return mapped(value, fill)
-
-
-def refs_in(value: Any) -> Iterator[Ref]:
-    """Every reference in a document."""
-    if isinstance(value, Ref):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from refs_in(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from refs_in(item)
-
-
-def texts_in(value: Any) -> Iterator[str]:
-    """Every text in a document, names of fields left out."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from texts_in(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from texts_in(item)
-
-
-# --- JSON ---
-
-
-def _encode(value: Any) -> Any:
-    if isinstance(value, str):
-        return str.__str__(value)
-    raise TypeError(f"cannot be written as JSON: {type(value).__name__}")
-
-
-def _decode(wanted: type, value: Any) -> Any:
-    if wanted is Address:
-        if not isinstance(value, str):
-            raise ValueError(f"not an address: {value!r:.80}")
-        return Address(value)
-    raise TypeError(f"cannot be read from JSON: {wanted.__name__}")
-
-
-def to_data(value: Any) -> Any:
-    """A core value, or anything made of them, as plain JSON data."""
-    return msgspec.to_builtins(value, enc_hook=_encode)
-
-
-def to_json(value: Any) -> bytes:
-    """One line of JSON, keys in the order of declaration."""
-    return msgspec.json.encode(value, enc_hook=_encode)
-
-
-def from_data(data: Any, wanted: type[Any]) -> Any:
-    """Strict and typed: raises msgspec.ValidationError with the path of what is wrong. Unknown keys are ignored."""
-    return msgspec.convert(_refs_made(data), wanted, dec_hook=_decode)
-
-
-def from_json(line: bytes, wanted: type[Any]) -> Any:
-    """The same of a line of JSON, and much faster where no reference is in it."""
-    if b'"$ref"' in line:
-        return from_data(msgspec.json.decode(line), wanted)
-    return msgspec.json.decode(line, type=wanted, dec_hook=_decode)
-
-
-def digest_of(value: Any) -> str:
-    """`sha256:…` over JSON with sorted keys: equal for equal values, whatever their order of keys."""
-    text = msgspec.json.encode(value, enc_hook=_encode, order="sorted")
-    return "sha256:" + hashlib.sha256(text).hexdigest()

@@ -16,7 +16,8 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from ecsplan.core.model import Doc, Value, copied
+from ecsplan.core.documents import PLAIN, copied, is_empty, pruned
+from ecsplan.core.model import Doc, Value
 
 
 class Default(Value, frozen=True, kw_only=True, eq=False):
@@ -91,11 +92,6 @@ class Leaf(Value, frozen=True, kw_only=True):
     value: Any
 
 
-# Asked for in this order, because most values are scalars and asking whether something is a Mapping takes longest.
-SCALARS = (str, int, float)
-CONTAINERS = (dict, list, tuple, Mapping)
-PLAIN = frozenset({str, int, float, bool})  # the types that scalars from JSON and TOML are of
-
 Rule: TypeAlias = Default | Derive | Canon | Drop | Keyed | Unordered | Keep | Secret
 
 
@@ -145,29 +141,6 @@ def leaves(doc: Doc, rules: Sequence[Rule]) -> dict[str, Leaf]:
 
     _View(rules, keep).of(doc)
     return found
-
-
-def is_empty(value: Any) -> bool:
-    """Absent, null, [] and {} are one and the same to AWS; "", 0 and false are values."""
-    if value is None:
-        return True
-    return not isinstance(value, SCALARS) and isinstance(value, CONTAINERS) and len(value) == 0
-
-
-def pruned(value: Any) -> Any:
-    """The value without anything empty in it, as a copy that its owner may edit; None if nothing is left."""
-    if isinstance(value, SCALARS):
-        return value
-    if isinstance(value, dict | Mapping):
-        fields = {}
-        for name, item in value.items():
-            # Most members are scalars, and to call for each of them takes longer than all else here.
-            if type(item) in PLAIN or (item := pruned(item)) is not None:
-                fields[name] = item
-        return fields or None
-    if isinstance(value, list | tuple):
-        return [kept for item in value if (kept := pruned(item)) is not None] or None
-    return value
 
 
 def sort_key(value: Any) -> str:

@@ -17,9 +17,10 @@ from typing import TypeAlias
 
 import msgspec
 
+from ecsplan.core.codec import digest_of, from_data, from_json
 from ecsplan.core.diagnosis import Diagnosis
 from ecsplan.core.errors import JournalError, NeverBegunError
-from ecsplan.core.model import FORMAT_VERSION, Address, Call, Identity, Plan, Value, digest_of, from_data, from_json
+from ecsplan.core.model import FORMAT_VERSION, Address, Call, Identity, Plan, Value
 from ecsplan.journal.files import make_folders, sync_folder, told
 from ecsplan.journal.lock import Origin, hold, works
 from ecsplan.journal.writer import Writer

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import msgspec
 
+from ecsplan.core.codec import from_data, to_json
 from ecsplan.core.errors import JournalError, LockedError
-from ecsplan.core.model import Value, from_data, to_json
+from ecsplan.core.model import Value
 from ecsplan.journal.files import told, write_file
 
 # Seconds for whoever has just taken the lock to write down who it is; until then the last holder's name may be there.

@@ -7,7 +7,8 @@ import os
 import threading
 from pathlib import Path
 
-from ecsplan.core.model import Value, to_json
+from ecsplan.core.codec import to_json
+from ecsplan.core.model import Value
 from ecsplan.journal.files import told
 
 

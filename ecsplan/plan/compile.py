@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from ecsplan.aws.api import dotted, quoted
+from ecsplan.core.documents import mapped
 from ecsplan.core.errors import UsageError
-from ecsplan.core.model import UNKNOWN, Address, Doc, Notify, Ref, mapped
+from ecsplan.core.model import UNKNOWN, Address, Doc, Notify, Ref
 from ecsplan.core.spec import Spec, Task
 from ecsplan.kinds import kinds
 from ecsplan.kinds.contract import CompileScope, Resource

@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
+from ecsplan.core.documents import filled, mapped, pruned
 from ecsplan.core.errors import PlanningError
-from ecsplan.core.model import Action, Address, Change, Doc, FieldChange, Ref, Value, filled, mapped
-from ecsplan.core.normalize import Normalized, Rule, pruned, view
+from ecsplan.core.model import Action, Address, Change, Doc, FieldChange, Ref, Value
+from ecsplan.core.normalize import Normalized, Rule, view
 from ecsplan.kinds.contract import Candidate, Compare, Delta, Kind, Live, Resource
 from ecsplan.plan.read import referenced_values
 

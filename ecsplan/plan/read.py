@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ecsplan.core.model import Address, Doc, Ref, digest_of, refs_in
+from ecsplan.core.codec import digest_of
+from ecsplan.core.documents import refs_in
+from ecsplan.core.model import Address, Doc, Ref
 from ecsplan.core.normalize import view
 from ecsplan.core.ports import Reader
 from ecsplan.kinds import by_kind

@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 
+from ecsplan.core.documents import mapped, refs_in, texts_in
 from ecsplan.core.errors import UsageError
-from ecsplan.core.model import Action, Address, Call, Change, Doc, Notify, Ref, Settings, mapped, refs_in, texts_in
+from ecsplan.core.model import Action, Address, Call, Change, Doc, Notify, Ref, Settings
 from ecsplan.journal import Deployment, Outcome
 from ecsplan.kinds import kinds_of
 from ecsplan.kinds import task_definition as revisions

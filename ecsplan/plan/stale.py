@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ecsplan.core.codec import to_data
 from ecsplan.core.errors import StaleError
-from ecsplan.core.model import Address, Plan, to_data
+from ecsplan.core.model import Address, Plan
 from ecsplan.core.normalize import view
 from ecsplan.core.text import value_text
 from ecsplan.kinds import kind_of

@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
-from ecsplan.core.model import Action, Address, Identity, Notify, Phase, Plan, Step, digest_of, texts_in, to_data
+from ecsplan.core.codec import digest_of, to_data
+from ecsplan.core.documents import texts_in
+from ecsplan.core.model import Action, Address, Identity, Notify, Phase, Plan, Step
 from ecsplan.kinds.contract import Delta, Kind, Live, Resource, StepDraft
 from ecsplan.plan.diff import conflicts
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from ecsplan.core.codec import from_data, to_data
 from ecsplan.core.errors import AwsError, PlanningError
-from ecsplan.core.model import Call, Identity, Plan, from_data, to_data
+from ecsplan.core.model import Call, Identity, Plan
 from ecsplan.core.ports import Answer
 from ecsplan.plan.compile import compile_spec, notifications, warnings_of
 from ecsplan.plan.diff import diff, without_impossible

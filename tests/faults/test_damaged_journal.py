@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ecsplan.core.model import to_json
+from ecsplan.core.codec import to_json
 from ecsplan.journal import Opened, read_file
 from tests.support.processes import environment
 from tests.support.specs import shop

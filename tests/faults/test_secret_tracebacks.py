@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ecsplan import cli, pipeline
-from ecsplan.core.model import Call, Doc, to_data
+from ecsplan.core.codec import to_data
+from ecsplan.core.model import Call, Doc
 from tests.deploy.test_secrets import NEW, OLD, leaked, with_secrets
 from tests.support.world import World
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ecsplan.aws import api as shapes
-from ecsplan.core.model import copied
+from ecsplan.core.documents import copied
 from ecsplan.core.normalize import normal, view
 from ecsplan.plan.diff import field_changes
 from tests.laws.documents import shuffled

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ecsplan.core.model import Doc, copied
-from ecsplan.core.normalize import normal, pruned, view
+from ecsplan.core.documents import copied, pruned
+from ecsplan.core.model import Doc
+from ecsplan.core.normalize import normal, view
 from ecsplan.kinds.contract import Kind
 from ecsplan.plan.diff import field_changes
 from tests.laws.documents import (

@@ -10,19 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecsplan.apply.notify import message
-from ecsplan.core.model import (
-    Address,
-    Call,
-    Doc,
-    FieldChange,
-    Identity,
-    Plan,
-    Ref,
-    digest_of,
-    from_data,
-    to_data,
-    to_json,
-)
+from ecsplan.core.codec import digest_of, from_data, to_data, to_json
+from ecsplan.core.model import Address, Call, Doc, FieldChange, Identity, Plan, Ref
 from ecsplan.kinds import kind_of
 from ecsplan.plan.compile import compile_spec
 from ecsplan.plan.diff import diff

@@ -11,8 +11,9 @@ from typing import Any
 from ecsplan import pipeline
 from ecsplan.aws.gateway import ATTEMPTS, EXPIRED, ONCE, AwsReader
 from ecsplan.core import events
+from ecsplan.core.codec import to_data
 from ecsplan.core.errors import AwsError
-from ecsplan.core.model import Call, Doc, Identity, to_data
+from ecsplan.core.model import Call, Doc, Identity
 from ecsplan.core.ports import Answer
 from ecsplan.journal.lock import Origin
 from ecsplan.sandbox import Sandbox

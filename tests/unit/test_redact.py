@@ -11,20 +11,8 @@ import msgspec
 import pytest
 
 from ecsplan.core import events
-from ecsplan.core.model import (
-    Action,
-    Address,
-    Call,
-    Change,
-    Doc,
-    FieldChange,
-    Identity,
-    Irreversible,
-    Plan,
-    Ref,
-    Step,
-    to_json,
-)
+from ecsplan.core.codec import to_json
+from ecsplan.core.model import Action, Address, Call, Change, Doc, FieldChange, Identity, Irreversible, Plan, Ref, Step
 from ecsplan.core.ports import Answer, Reader
 from ecsplan.core.text import CHANGED, SENSITIVE
 from ecsplan.redact import (

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from ecsplan.core.codec import digest_of, from_data, to_data, to_json
+from ecsplan.core.documents import copied, filled, mapped, refs_in
 from ecsplan.core.model import (
     Action,
     Address,
@@ -21,14 +23,6 @@ from ecsplan.core.model import (
     Ref,
     Settings,
     Step,
-    copied,
-    digest_of,
-    filled,
-    from_data,
-    mapped,
-    refs_in,
-    to_data,
-    to_json,
 )
 
 WEB = Address("task_definition.web")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ecsplan.core.documents import is_empty, pruned
 from ecsplan.core.model import Address, Doc, Ref
 from ecsplan.core.normalize import (
     Canon,
@@ -18,10 +19,8 @@ from ecsplan.core.normalize import (
     Secret,
     Unordered,
     identity,
-    is_empty,
     normal,
     places,
-    pruned,
     sort_key,
     view,
 )

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from ecsplan.core.codec import digest_of, to_data, to_json
 from ecsplan.core.errors import EcsplanError, Exit, PlanFileError
-from ecsplan.core.model import Doc, Notify, digest_of, to_data, to_json
+from ecsplan.core.model import Doc, Notify
 from ecsplan.plan import file as planfile
 from tests.unit.builders import kept, moved, plan, register, run, step, update, whole
 

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan.core.model import Address, Doc, Identity, Notify, Phase, Plan, from_data, to_data
+from ecsplan.core.codec import from_data, to_data
+from ecsplan.core.model import Address, Doc, Identity, Notify, Phase, Plan
 from ecsplan.kinds.contract import Delta, Live
 from ecsplan.plan.diff import diff
 from ecsplan.plan.steps import cautions, plan_digest, plan_of
