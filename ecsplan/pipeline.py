@@ -91,7 +91,7 @@ def _plan(
 ) -> tuple[Plan, tuple[Delta, ...]]:
     from concurrent.futures import ThreadPoolExecutor
 
-    from ecsplan.plan.read import fingerprints, read, seen
+    from ecsplan.plan.read import fingerprints, observed_state, read
 
     site.redactor.learn_documents((resource.address, resource.doc) for resource in resources)
     site.gateway.identity()  # asked for at the same time as everything else
@@ -119,7 +119,7 @@ def _plan(
         tag=tag,
         identity=identity,
         observed=fingerprints(resources, lives),
-        seen=seen(resources, lives),
+        seen=observed_state(resources, lives),
         base=(journal.numbers() or [0])[-1],
         warnings=(*warnings, *open_ones, *left_out, *cautions(deltas)),
         notify=notify,
@@ -146,7 +146,7 @@ def undo(
     site.gateway.listen(emit)
     deployments = site.journal(site.identity()).deployments() if to is None or ":" not in to else ()
     if to is None and deployments:
-        back = rollback.to_deployment(deployments, rollback.target(deployments), keep=keep)
+        back = rollback.to_deployment(deployments, rollback.default_number(deployments), keep=keep)
     elif to is None or ":" in to:
         back = _by_history(site, spec, to, keep=keep)
     else:

@@ -1,8 +1,8 @@
-"""What AWS does to a request before it answers it back, as rows of a table, and the few lines that apply them.
+"""What AWS does to a request before it returns it, as rows of a table, and the engine that applies them.
 
-A kind lists its rows at the top of its file; each has a path, an effect and the reason (with its source). `normal`
-brings a declared and a live document to one form, so that they can be compared naively; `view` names list items by
-identity, so that a difference reads `containers.web.environment.DEBUG`. Absent, null, [] and {} are one and the same
+A kind lists its rows; each has a path, an effect and the reason (with its source). `normal` brings a declared and a
+live document to one form, so that a plain comparison finds their differences. `by_identity` names list items by
+identity, so that a difference reads `containers.web.environment.DEBUG`. Absent, null, [] and {} mean the same
 throughout.
 
 A path is AWS's own names joined by dots; `*` stands for every item of a list.
@@ -127,19 +127,19 @@ class Normalized:
         return self._normal
 
 
-def view(normal_doc: Doc, rules: Sequence[Rule]) -> Doc:
+def by_identity(normal_doc: Doc, rules: Sequence[Rule]) -> Doc:
     """A normal document with keyed lists as maps from identity to item: the form in which differences are named."""
-    return _View(rules).of(normal_doc)
+    return _Namer(rules).of(normal_doc)
 
 
 def leaves(doc: Doc, rules: Sequence[Rule]) -> dict[str, Leaf]:
-    """The leaves of `view(doc, rules)`, by path as differences name it; a list whose order matters is one leaf."""
+    """The leaves of `by_identity(doc, rules)`, by path as differences name it. An ordered list is one leaf."""
     found: dict[str, Leaf] = {}
 
     def keep(path: str, name: str, value: Any) -> None:
         found[name] = Leaf(path=path, value=value)
 
-    _View(rules, keep).of(doc)
+    _Namer(rules, keep).of(doc)
     return found
 
 
@@ -258,7 +258,7 @@ def _with_value(item: Any, field: str) -> Any:
     return {**item, field: ""} if isinstance(item, Mapping) and item.get(field) is None else item
 
 
-class _View:
+class _Namer:
     """Names list items by identity, and tells `leaf` of every leaf with the place in AWS's shape that it came from."""
 
     def __init__(self, rules: Sequence[Rule], leaf: Callable[[str, str, Any], None] | None = None) -> None:
@@ -272,7 +272,7 @@ class _View:
         if isinstance(value, Mapping):
             return self._members(value, path, name)
         if isinstance(value, list) and (rule := self.keyed.get(path)) is not None:
-            return self._by_identity(value, path, name, rule)
+            return self._keyed_items(value, path, name, rule)
         return self._leaf(value, path, name)
 
     def _members(self, doc: Mapping[str, Any], path: str, name: str) -> Doc:
@@ -292,7 +292,7 @@ class _View:
             self.leaf(path, name, value)
         return value
 
-    def _by_identity(self, items: list[Any], path: str, name: str, rule: Keyed) -> Doc:
+    def _keyed_items(self, items: list[Any], path: str, name: str, rule: Keyed) -> Doc:
         result: Doc = {}
         here = f"{path}.*"
         for item in items:

@@ -10,7 +10,7 @@ import msgspec
 from ecsplan.core.documents import filled, mapped, pruned
 from ecsplan.core.errors import PlanningError
 from ecsplan.core.model import Action, Address, Change, Doc, FieldChange, Ref, Value
-from ecsplan.core.normalize import Normalized, Rule, view
+from ecsplan.core.normalize import Normalized, Rule, by_identity
 from ecsplan.kinds.contract import Candidate, Compare, Delta, Kind, Live, Resource
 from ecsplan.plan.read import referenced_values
 
@@ -95,7 +95,7 @@ def _delta(
         return Delta(change=change, resource=resource, live=live, candidate=None, declared={})
     if first is None:
         merged = Normalized(compare.merge({}, declared), rules)
-        fields = tuple(FieldChange(path=p, after=v) for p, v in _leaves(_declared_view(kind, merged.doc)))
+        fields = tuple(FieldChange(path=p, after=v) for p, v in _leaves(_declared_by_identity(kind, merged.doc)))
         change = _change(resource, Action.CREATE, after=resource.doc, fields=fields)
         return Delta(change=change, resource=resource, live=live, candidate=None, declared=declared, merged=merged)
     comparisons = [Comparison.of(compare, rules, candidate, declared) for candidate in live.candidates]
@@ -237,16 +237,16 @@ def _switches(delta: Delta, outputs: Mapping[Address, Mapping[str, str]]) -> set
 # --- fields ---
 
 
-def _declared_view(kind: Kind, doc: Doc) -> Doc:
+def _declared_by_identity(kind: Kind, doc: Doc) -> Doc:
     """What is declared, named by meaning, without what AWS would fill in."""
-    return view(pruned(doc) or {}, kind.document.rules)
+    return by_identity(pruned(doc) or {}, kind.document.rules)
 
 
 def _fields(kind: Kind, before: Normalized, after: Normalized) -> tuple[FieldChange, ...]:
     """Only the members that are apart are named and looked through."""
     old, new = before.normal, after.normal
     apart = [name for name in {**old, **new} if not _same(old.get(name), new.get(name))]
-    return field_changes(*(view({n: d[n] for n in apart if n in d}, kind.document.rules) for d in (old, new)))
+    return field_changes(*(by_identity({n: d[n] for n in apart if n in d}, kind.document.rules) for d in (old, new)))
 
 
 def field_changes(before: Doc, after: Doc) -> tuple[FieldChange, ...]:

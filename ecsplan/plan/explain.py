@@ -61,11 +61,11 @@ def explain(deltas: Sequence[Delta]) -> tuple[Explanation, ...]:
         _masked(one)
         for delta in deltas
         if delta.kind.compare is not None
-        for one in sorted(_of(delta), key=lambda it: (list(Verdict).index(it.verdict), it.field.path))
+        for one in sorted(_explanations(delta), key=lambda it: (list(Verdict).index(it.verdict), it.field.path))
     )
 
 
-def _of(delta: Delta) -> Iterator[Explanation]:
+def _explanations(delta: Delta) -> Iterator[Explanation]:
     address, kind = delta.change.address, delta.kind
     live = delta.live.candidates[0].doc if delta.live.candidates else {}
     before, after = _Sides(live, kind), _Sides(delta.merged_doc, kind)
@@ -76,7 +76,7 @@ def _of(delta: Delta) -> Iterator[Explanation]:
         rule, reason = why(_place(change.path, before, after), kind.document.rules)
         yield Explanation(address=address, field=change, verdict=Verdict.DIFFERS, rule=rule, reason=reason)
     if live:
-        yield from _the_same(address, kind, delta, before, after)
+        yield from _without_difference(address, kind, delta, before, after)
 
 
 class _Sides:
@@ -94,14 +94,16 @@ def _named_alike(doc: Doc, kind: Kind) -> Doc:
     return normal(doc, [row for row in kind.document.rules if row.path in names])
 
 
-def _the_same(address: Address, kind: Kind, delta: Delta, before: _Sides, after: _Sides) -> Iterator[Explanation]:
-    told = {change.path for change in delta.change.fields}
+def _without_difference(
+    address: Address, kind: Kind, delta: Delta, before: _Sides, after: _Sides
+) -> Iterator[Explanation]:
+    differing = {change.path for change in delta.change.fields}
     asked = leaves(_named_alike(delta.declared, kind), kind.document.rules)
-    declared = told | asked.keys()
-    paths = (before.raw.keys() | after.raw.keys()) - told
-    blocks = {above for path in paths | told for above in _above(path)[:-1]}
+    declared = differing | asked.keys()
+    paths = (before.raw.keys() | after.raw.keys()) - differing
+    blocks = {above for path in paths | differing for above in _above(path)[:-1]}
     left: dict[str, Any] = {}
-    for path in sorted(paths - blocks):  # an item with nothing but its name on one side is told by its members
+    for path in sorted(paths - blocks):  # an item with nothing but its name on one side is differing by its members
         old, new = _value(before.raw, path), _value(asked if path in asked else after.raw, path)
         if old != new and _value(before.normal, path) == _value(after.normal, path):
             rule, reason = why(_place(path, before, after), kind.document.rules)

@@ -9,7 +9,7 @@ from typing import Any
 from ecsplan.core.codec import digest_of
 from ecsplan.core.documents import refs_in
 from ecsplan.core.model import Address, Doc, Ref
-from ecsplan.core.normalize import view
+from ecsplan.core.normalize import by_identity
 from ecsplan.core.ports import Reader
 from ecsplan.kinds import by_kind
 from ecsplan.kinds.contract import Kind, Live, Resource
@@ -37,10 +37,10 @@ def read(reader: Reader, resources: Sequence[Resource]) -> dict[Address, Live]:
 
 def fingerprints(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[Address, str]:
     """A digest per address of what must not move between plan and apply."""
-    return {address: digest_of(value) for address, value in seen(resources, lives).items()}
+    return {address: digest_of(value) for address, value in observed_state(resources, lives).items()}
 
 
-def seen(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[Address, Any]:
+def observed_state(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[Address, Any]:
     """What `fingerprints` gives the digests of."""
     return {
         resource.address: lives[resource.address].observed
@@ -69,7 +69,7 @@ def referenced_values(kind: Kind, declared: Doc, live: Doc) -> Iterator[tuple[Re
     merged, rules = kind.compare.merge(live, declared), kind.document.rules
     wanted = {name: value for name, value in merged.items() if any(refs_in(value))}
     theirs = {name: live[name] for name in wanted if name in live}
-    return pair_refs(view(wanted, rules), view(theirs, rules))
+    return pair_refs(by_identity(wanted, rules), by_identity(theirs, rules))
 
 
 def pair_refs(wanted: Any, found: Any) -> Iterator[tuple[Ref, Any]]:

@@ -36,7 +36,7 @@ class RollbackState:
     notify: Mapping[str, Notify] | None = None
 
 
-def target(deployments: Sequence[Deployment]) -> int:
+def default_number(deployments: Sequence[Deployment]) -> int:
     """Before the newest deployment that changed something: the number to go back to where none is named. A rollback
     that was left part-way is gone on with, since to undo it would bring back what it was undoing."""
     numbers = [0, *(deployment.number for deployment in deployments)]
@@ -83,7 +83,7 @@ def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool)
             befores,
             last,
             _kept_users(later, kinds, befores),
-            _made(later, kinds),
+            _registered(later, kinds),
             known_definitions(deployments),
             tasks,
             keep,
@@ -91,7 +91,7 @@ def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool)
         ),
         tag=_tag(deployments, number),
         undoes=tuple(deployment.number for deployment in later if deployment.touched()),
-        notes=_missing(known, number),
+        notes=_gap_notes(known, number),
         notify=deployments[-1].plan.notify if deployments else None,
     )
 
@@ -101,7 +101,7 @@ def _kinds(deployments: Sequence[Deployment]) -> dict[Address, Kind]:
     return {address: kind for deployment in deployments for address, kind in kinds_of(deployment.plan).items()}
 
 
-def _missing(known: Mapping[int, Deployment], number: int) -> tuple[str, ...]:
+def _gap_notes(known: Mapping[int, Deployment], number: int) -> tuple[str, ...]:
     """Deployments missing from the journal: their changes cannot be restored."""
     missing = [str(one) for one in range(number + 1, max(known, default=0)) if one not in known]
     if not missing:
@@ -139,7 +139,7 @@ def _kept_users(
     }
 
 
-def _made(later: Sequence[Deployment], kinds: Mapping[Address, Kind]) -> list[str]:
+def _registered(later: Sequence[Deployment], kinds: Mapping[Address, Kind]) -> list[str]:
     """The revisions that those deployments registered."""
     return [
         arn
@@ -185,12 +185,12 @@ def _resources(
     kinds: Mapping[Address, Kind],
     befores: Mapping[Address, Doc],
     last: Mapping[Address, Change],
-    bystanders: Mapping[Address, Change],
-    made: Sequence[str],
+    kept_users: Mapping[Address, Change],
+    registered: Sequence[str],
     known: Mapping[str, Doc],
     tasks: Mapping[Address, str],
     keep: bool,
-    under_way: Mapping[Address, Doc],
+    still_rolling: Mapping[Address, Doc],
 ) -> tuple[Resource, ...]:
     arns = sorted({text for doc in befores.values() for text in texts_in(doc) if PINNED.fullmatch(text)})
     families = [family_of(arn) for arn in arns]
@@ -201,7 +201,7 @@ def _resources(
         )
         for arn in arns
     }
-    retire = {family: [a for a in made if family_of(a) == family] for family in map(family_of, made)}
+    retire = {family: [a for a in registered if family_of(a) == family] for family in map(family_of, registered)}
     if keep:
         retire = {}
     result = []
@@ -225,9 +225,9 @@ def _resources(
     for address, doc in befores.items():
         change = last[address]
         # A rollout without a difference, a redeployment, is taken back too where it is still under way.
-        again = under_way.get(address, {}).get("open", False) and not change.fields
+        again = still_rolling.get(address, {}).get("open", False) and not change.fields
         settings = Settings(wait=change.settings.wait, timeout=change.settings.timeout, redeploy=again)
-        facts = {"made": under_way[address]} if address in under_way else {}
+        facts = {"made": still_rolling[address]} if address in still_rolling else {}
         result.append(
             Resource(
                 kind=kinds[address],
@@ -239,7 +239,7 @@ def _resources(
                 optional=True,
             )
         )
-    for address, change in bystanders.items():
+    for address, change in kept_users.items():
         kind, after = kinds[address], change.after
         if after is not None and (identity := _identity(kind)):
             result.append(Resource(kind=kind, address=address, task=change.task, doc=identity(after), optional=True))
@@ -282,7 +282,7 @@ def to_revision(
         result.append(msgspec.structs.replace(resource, doc={}, pinned=to, retire=retire, keep=None))
         notes.append(f"by ECS's own history: {short_arn(in_use) or 'nothing'} -> {short_arn(to)}")
     moved = frozenset(resource.address for resource in result)
-    result += [_on(other, moved) for other in declared if _moves(other, moved)]
+    result += [_moved_only(other, moved) for other in declared if _refers_to(other, moved)]
     ordered = sorted(result, key=lambda resource: resource.kind.order)
     return RollbackState(resources=tuple(ordered), tag="", notes=tuple(notes))
 
@@ -298,11 +298,11 @@ def _previous(resource: Resource, in_use: str, active: Sequence[str]) -> str:
     return max(older, key=revision_of)
 
 
-def _moves(resource: Resource, addresses: frozenset[Address]) -> bool:
+def _refers_to(resource: Resource, addresses: frozenset[Address]) -> bool:
     return _identity(resource.kind) is not None and any(ref.address in addresses for ref in refs_in(resource.doc))
 
 
-def _on(resource: Resource, addresses: frozenset[Address]) -> Resource:
+def _moved_only(resource: Resource, addresses: frozenset[Address]) -> Resource:
     """The same service or targets with nothing declared but the revision."""
     settings = Settings(wait=resource.settings.wait, timeout=resource.settings.timeout)
     compare = resource.kind.compare

@@ -8,12 +8,12 @@ from typing import Any
 from ecsplan.core.codec import to_data
 from ecsplan.core.errors import StaleError
 from ecsplan.core.model import Address, Plan
-from ecsplan.core.normalize import view
+from ecsplan.core.normalize import by_identity
 from ecsplan.core.text import value_text
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Live, Resource
 from ecsplan.plan.diff import field_changes
-from ecsplan.plan.read import fingerprints, seen
+from ecsplan.plan.read import fingerprints, observed_state
 from ecsplan.redact import Redactor, mask_field
 
 LONGEST = 60  # characters of a value; the rest does not help to see what has moved
@@ -29,8 +29,8 @@ def stale(
     moved = sorted(address for address in plan.observed | digests if plan.observed.get(address) != digests.get(address))
     if not moved:
         return None
-    now = seen(resources, lives)
-    lines = [line for address in moved for line in _told(address, plan.seen.get(address), now.get(address))]
+    now = observed_state(resources, lives)
+    lines = [line for address in moved for line in _moved_fields(address, plan.seen.get(address), now.get(address))]
     if len(lines) > MOST:
         lines = [*lines[:MOST], f"  and {len(lines) - MOST} more"]
     message = "\n".join([f"the plan is stale: since it was made, this has changed: {', '.join(moved)}", *lines])
@@ -41,7 +41,7 @@ def stale(
     )
 
 
-def _told(address: Address, before: Any, after: Any) -> Iterator[str]:
+def _moved_fields(address: Address, before: Any, after: Any) -> Iterator[str]:
     """A line per field, secrets masked."""
     if before is None or after is None:
         return
@@ -50,10 +50,10 @@ def _told(address: Address, before: Any, after: Any) -> Iterator[str]:
         return
     rules = kind_of(Address(address)).document.rules
     try:
-        old = view(to_data(before), rules)
+        old = by_identity(to_data(before), rules)
     except (KeyError, TypeError, AttributeError):  # a plan file may hold anything there
         return
-    for change in field_changes(old, view(to_data(after), rules)):
+    for change in field_changes(old, by_identity(to_data(after), rules)):
         masked = mask_field(Address(address), change)
         yield f"  {address}: {change.path} {_difference(masked.before, masked.after)}"
 

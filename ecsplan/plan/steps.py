@@ -74,7 +74,7 @@ def cautions(deltas: Sequence[Delta]) -> Iterator[str]:
         if delta.resource.optional:  # of what is declared, `diff` has refused it
             yield from conflicts(delta, others)
         address, found = delta.change.address, delta.candidate
-        if delta.live.rolling and not _takes_back(delta):
+        if delta.live.rolling and not _reverts_rollout(delta):
             yield STILL_ROLLING.format(address)
         if delta.change.action is Action.CREATE and found is not None and not found.reusable:
             arn = found.outputs.get("arn", "").rpartition("/")[2]
@@ -83,20 +83,20 @@ def cautions(deltas: Sequence[Delta]) -> Iterator[str]:
             yield f"{address}: {doubt}"
 
 
-def _takes_back(delta: Delta) -> bool:
+def _reverts_rollout(delta: Delta) -> bool:
     """Does this change revert what is still under way?"""
     moves = delta.change.action is not Action.KEEP
-    return moves and any(_reverts(delta.kind, draft) for draft in delta.kind.change.steps(delta))
+    return moves and any(_is_revert(delta.kind, draft) for draft in delta.kind.change.steps(delta))
 
 
 def rolling(steps: Iterable[Step], resources: Iterable[Resource], lives: Mapping[Address, Live]) -> list[str]:
     """What is still rolling out while a plan changes it, unless that reverts it: a sentence each."""
     kinds = {resource.address: resource.kind for resource in resources if lives[resource.address].rolling}
     moved = {step.address: step for step in steps if step.address in kinds}
-    return [STILL_ROLLING.format(address) for address, step in moved.items() if not _reverts(kinds[address], step)]
+    return [STILL_ROLLING.format(address) for address, step in moved.items() if not _is_revert(kinds[address], step)]
 
 
-def _reverts(kind: Kind, step: Step | StepDraft) -> bool:
+def _is_revert(kind: Kind, step: Step | StepDraft) -> bool:
     """Does it revert an earlier rollout that may still be under way?"""
     return kind.revert is not None and kind.revert.started_by(step.expect) is not None
 

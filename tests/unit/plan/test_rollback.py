@@ -9,7 +9,7 @@ from ecsplan.core.errors import UsageError
 from ecsplan.core.model import Action, Address, Change, Doc, Notify, Plan, Ref, Settings
 from ecsplan.journal import Began, Closed, Deployment, Outcome
 from ecsplan.kinds.contract import Resource
-from ecsplan.plan.rollback import RollbackState, target, to_deployment
+from ecsplan.plan.rollback import RollbackState, default_number, to_deployment
 from tests.unit.builders import (
     AT,
     deployment,
@@ -280,20 +280,20 @@ def test_before_all_of_an_empty_journal_is_nothing() -> None:
 
 
 def test_without_a_number_it_is_the_newest() -> None:
-    assert target(THREE) == 2
-    assert target(THREE[:1]) == 0
+    assert default_number(THREE) == 2
+    assert default_number(THREE[:1]) == 0
 
 
 @pytest.mark.parametrize("outcome", [Outcome.STOPPED, Outcome.INTERRUPTED, Outcome.UNFINISHED, None])
 def test_one_that_was_left_part_way_counts(outcome: Outcome | None) -> None:
-    assert target([THREE[0], one(2, to(42, old=41), outcome=outcome)]) == 1
+    assert default_number([THREE[0], one(2, to(42, old=41), outcome=outcome)]) == 1
 
 
 def test_a_rollback_that_was_left_part_way_is_gone_on_with() -> None:
     """To undo it would bring back what it was undoing."""
     back = one(3, to(41, old=42, undoes=(2,)), outcome=Outcome.STOPPED)
-    assert target([*THREE[:2], back]) == 1
-    assert target([*THREE[:2], one(3, to(41, old=42, undoes=(2,)))]) == 2
+    assert default_number([*THREE[:2], back]) == 1
+    assert default_number([*THREE[:2], one(3, to(41, old=42, undoes=(2,)))]) == 2
 
 
 def test_what_there_is_no_way_back_from_does_not_count() -> None:
@@ -301,22 +301,22 @@ def test_what_there_is_no_way_back_from_does_not_count() -> None:
     only_ran = deployment(2, plan(run(), changes=(kept(),)))
     anew = msgspec.structs.replace(update(), changes=())
     redeployed = deployment(3, plan(anew, changes=(moved(),)))
-    assert target([THREE[0], only_ran, redeployed]) == 0
+    assert default_number([THREE[0], only_ran, redeployed]) == 0
 
 
 def test_one_that_was_put_back_or_touched_nothing_does_not_count() -> None:
     put_back = one(2, to(42, old=41), outcome=Outcome.PUT_BACK)
     nothing = deployment(3, to(43, old=41), begun=[], outcome=Outcome.INTERRUPTED)
-    assert target([THREE[0], put_back, nothing]) == 0
+    assert default_number([THREE[0], put_back, nothing]) == 0
 
 
 @pytest.mark.parametrize("deployments", [[], [one(1, to(41, old=40), outcome=Outcome.PUT_BACK)]])
 def test_where_nothing_changed_there_is_nothing_to_roll_back(deployments: list[Deployment]) -> None:
     with pytest.raises(UsageError, match=r"^there is nothing to roll back"):
-        target(deployments)
+        default_number(deployments)
 
 
 def test_a_closed_deployment_is_told_by_its_last_word() -> None:
     resumed = one(2, to(42, old=41), outcome=Outcome.STOPPED)
     settled = Deployment(opened=resumed.opened, entries=(*resumed.entries, Closed(at=AT, outcome=Outcome.PUT_BACK)))
-    assert target([THREE[0], settled]) == 0
+    assert default_number([THREE[0], settled]) == 0
