@@ -26,7 +26,7 @@ def _decode(wanted: type, value: Any) -> Any:
 
 
 def to_data(value: Any) -> Any:
-    """A core value, or anything made of them, as plain JSON data."""
+    """A core value, or anything made of core values, as plain JSON data."""
     return msgspec.to_builtins(value, enc_hook=_encode)
 
 
@@ -36,19 +36,20 @@ def to_json(value: Any) -> bytes:
 
 
 def from_data(data: Any, wanted: type[Any]) -> Any:
-    """Strict and typed: raises msgspec.ValidationError with the path of what is wrong. Unknown keys are ignored."""
+    """JSON data as a value of type `wanted`. Raises msgspec.ValidationError with the path of what is wrong. Unknown
+    keys are ignored."""
     return msgspec.convert(_with_refs(data), wanted, dec_hook=_decode)
 
 
 def from_json(line: bytes, wanted: type[Any]) -> Any:
-    """The same of a line of JSON, and much faster where no reference is in it."""
+    """A line of JSON as `from_data` reads it; much faster if no reference is in it."""
     if b'"$ref"' in line:
         return from_data(msgspec.json.decode(line), wanted)
     return msgspec.json.decode(line, type=wanted, dec_hook=_decode)
 
 
 def digest_of(value: Any) -> str:
-    """`sha256:…` over JSON with sorted keys: equal for equal values, whatever their order of keys."""
+    """`sha256:…` over JSON with sorted keys: the order of keys makes no difference."""
     text = msgspec.json.encode(value, enc_hook=_encode, order="sorted")
     return "sha256:" + hashlib.sha256(text).hexdigest()
 

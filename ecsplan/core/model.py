@@ -46,7 +46,7 @@ class Address(str):
 
 
 class Ref(Value, tag_field="$ref", tag="output", frozen=True, kw_only=True):
-    """A value known only after the step at `address` was carried out: its output of this name.
+    """A value that is known only after the step at `address`: its output of this name.
 
     In JSON: `{"$ref": "output", "address": "task_definition.web", "output": "arn"}`.
     """
@@ -56,7 +56,7 @@ class Ref(Value, tag_field="$ref", tag="output", frozen=True, kw_only=True):
 
 
 class Phase(Enum):
-    """The order of a deployment. The value is the word used in plans, and in their summary."""
+    """The order of a deployment. The value is the word in plans and in their summary."""
 
     REGISTER = "register"
     RUN = "run"
@@ -82,10 +82,9 @@ class Action(Enum):
 
 
 class Settings(Value, frozen=True, kw_only=True):
-    """What the spec says about a step beside the AWS request itself. `timeout` is in seconds; None is the kind's
-    default.
+    """What the spec declares for a step beside the AWS request. `timeout` is in seconds; None is the kind's default.
 
-    `force` sends forceNewDeployment along with an update; `redeploy` makes an update of it where nothing differs.
+    `force` adds forceNewDeployment to an update; `redeploy` updates the resource even if nothing differs.
     """
 
     wait: bool = True
@@ -104,7 +103,7 @@ class FieldChange(Value, frozen=True, kw_only=True):
 
 
 class Change(Value, frozen=True, kw_only=True):
-    """What differs at one address. `before` is the part of the live state that `after` would replace: what a rollback
+    """What differs at one address. `before` is the part of the live document that `after` replaces, and that a rollback
     restores. `outputs` are those of the live resource."""
 
     address: Address
@@ -143,9 +142,9 @@ Undo: TypeAlias = Call | Irreversible
 
 
 class Step(Value, frozen=True, kw_only=True):
-    """One mutating call of a plan, with the change that it makes and its undo written beside it.
+    """One mutating call of a plan, with the changes that it makes and its undo.
 
-    `expect` is what the kind needs to judge the outcome; `note` is one line for people.
+    `expect` is what the kind needs to assess the outcome; `note` is one line for people.
     """
 
     index: int
@@ -163,7 +162,7 @@ class Step(Value, frozen=True, kw_only=True):
 
 
 class Identity(Value, frozen=True, kw_only=True):
-    """The account and region that a plan was made in, and is refused outside of."""
+    """The account and region that a plan was made in. It is refused in any other."""
 
     account: str
     region: str
@@ -173,8 +172,8 @@ class Identity(Value, frozen=True, kw_only=True):
 
 
 class Notify(Value, frozen=True, kw_only=True):
-    """Where successful mutating calls are published, and which are not (a regex on the method, matched at its
-    start). `deployment_message`: is the end of the deployment published too?"""
+    """Where successful mutating calls are published. `blacklist_regex` excludes those whose method it matches at the
+    start. `deployment_message`: is the end of the deployment published too?"""
 
     topic_arn: str
     blacklist_regex: str = ""
@@ -182,10 +181,12 @@ class Notify(Value, frozen=True, kw_only=True):
 
 
 class Plan(Value, frozen=True, kw_only=True):
-    """A deployment before it happens. `base` is the number of the newest deployment in the journal when it was made;
-    `observed` a digest per address that was read; `seen` what was digested, so that a refusal can name what has
-    moved; `notify` is by task. `undoes` names the deployments a rollback
-    undoes."""
+    """A deployment before it happens.
+
+    `base` is the number of the newest deployment in the journal when the plan was made. `observed` holds a digest of
+    the live state of each address that was read, `seen` that state itself, so that a refusal can name what has
+    changed. `notify` is by task. `undoes` are the numbers of the deployments that a rollback undoes.
+    """
 
     format_version: str = FORMAT_VERSION
     app: str

@@ -21,7 +21,7 @@ from ecsplan.core.model import Doc, Value
 
 
 class Default(Value, frozen=True, kw_only=True, eq=False):
-    """Where the parent is there and the field is not, AWS answers `value`."""
+    """AWS answers `value` if the parent exists and the field is absent."""
 
     path: str
     value: Any
@@ -29,8 +29,7 @@ class Default(Value, frozen=True, kw_only=True, eq=False):
 
 
 class Derive(Value, frozen=True, kw_only=True, eq=False):
-    """What AWS answers depends on other fields: `of(document, parent)` gives the value, None to leave the field as
-    it is."""
+    """AWS's answer depends on other fields: `of(document, parent)` returns the value, or None to leave the field."""
 
     path: str
     of: Callable[[Doc, Doc], Any]
@@ -38,7 +37,7 @@ class Derive(Value, frozen=True, kw_only=True, eq=False):
 
 
 class Canon(Value, frozen=True, kw_only=True, eq=False):
-    """Several spellings of one value: `to` picks one. `to(value)` must be idempotent."""
+    """One value has several spellings: `to` picks one. It must be idempotent."""
 
     path: str
     to: Callable[[Any], Any]
@@ -46,7 +45,7 @@ class Canon(Value, frozen=True, kw_only=True, eq=False):
 
 
 class Drop(Value, frozen=True, kw_only=True, eq=False):
-    """Not part of what is compared; with `when`, only the values for which it holds."""
+    """The field is not compared; with `when`, only values for which it holds are left out."""
 
     path: str
     reason: str
@@ -54,8 +53,8 @@ class Drop(Value, frozen=True, kw_only=True, eq=False):
 
 
 class Keyed(Value, frozen=True, kw_only=True, eq=False):
-    """A list whose items have an identity: compared by it, in any order. `by` names the fields that make it (those
-    absent are left out), `label` replaces the list's name in paths, and with `value` the item stands for that field."""
+    """A list whose items have an identity and no order. `by` names the fields of the identity (absent ones are left
+    out), `label` replaces the list's name in paths, and with `value` an item is represented by that field."""
 
     path: str
     by: tuple[str, ...]
@@ -72,21 +71,21 @@ class Unordered(Value, frozen=True, kw_only=True, eq=False):
 
 
 class Keep(Value, frozen=True, kw_only=True, eq=False):
-    """A block that AWS replaces whole: it is sent as the live values with the declared ones over them."""
+    """A block that AWS replaces as a whole: sent as the live values with the declared ones over them."""
 
     path: str
     reason: str
 
 
 class Secret(Value, frozen=True, kw_only=True, eq=False):
-    """A map, or a list of name/value pairs, in which a name may say that its value is secret."""
+    """A map, or a list of name/value pairs, in which some names mark their value as secret."""
 
     path: str
     reason: str
 
 
 class Leaf(Value, frozen=True, kw_only=True):
-    """A value of a document, with the place that it has in the rules' words (`containerDefinitions.*.image`)."""
+    """A value of a document, with its path as rules write it (`containerDefinitions.*.image`)."""
 
     path: str
     value: Any
@@ -96,11 +95,10 @@ Rule: TypeAlias = Default | Derive | Canon | Drop | Keyed | Unordered | Keep | S
 
 
 def normal(doc: Doc, rules: Sequence[Rule]) -> Doc:
-    """The document in AWS's shape with every rule applied, in the table's order. Idempotent; the argument is not
-    edited."""
+    """The document in AWS's shape with every rule applied, in the table's order. Idempotent; returns a new document."""
     result: Doc = pruned(doc) or {}  # a new document, down to the leaves
     for above, rows in _table(tuple(rules)).runs:
-        if above and above[0] not in result:  # of most rows' fields a document has nothing
+        if above and above[0] not in result:  # true of most rows
             continue
         parents = _parents(result, above)
         for row in rows:
@@ -111,13 +109,12 @@ def normal(doc: Doc, rules: Sequence[Rule]) -> Doc:
 
 
 class Normalized:
-    """A document of a kind with its normal form, which is made when it is first asked for and then kept. As all
-    documents, neither is edited."""
+    """A document of a kind with its normal form, which is computed when it is first needed. Neither may be edited."""
 
     __slots__ = ("_normal", "_rules", "doc")
 
     def __init__(self, doc: Doc, rules: tuple[Rule, ...], known: Doc | None = None) -> None:
-        """`known` is the normal form, where that has been made already."""
+        """`known` is the normal form, if it was computed already."""
         self.doc, self._rules, self._normal = doc, rules, known
 
     @property
@@ -128,7 +125,7 @@ class Normalized:
 
 
 def by_identity(normal_doc: Doc, rules: Sequence[Rule]) -> Doc:
-    """A normal document with keyed lists as maps from identity to item: the form in which differences are named."""
+    """A normal document with keyed lists as maps from identity to item; paths of differences come from this form."""
     return _Namer(rules).of(normal_doc)
 
 
@@ -144,19 +141,19 @@ def leaves(doc: Doc, rules: Sequence[Rule]) -> dict[str, Leaf]:
 
 
 def sort_key(value: Any) -> str:
-    """An order for any JSON values, references included."""
+    """Sorts any JSON values, references included."""
     return json.dumps(value, sort_keys=True, default=repr)
 
 
 def identity(item: Any, rule: Keyed) -> str:
-    """The name of a keyed item in paths: its identifying fields joined by `/`."""
+    """The name of a keyed item in paths: the fields of its identity joined by `/`."""
     if not isinstance(item, Mapping):
         return str(item)
     return "/".join(str(item[field]) for field in rule.by if not is_empty(item.get(field)))
 
 
 def places(doc: Any, path: str) -> Sequence[tuple[Doc, str]]:
-    """Every (parent, field name) that a path points at, whether or not the field is there; parents are maps."""
+    """Every (parent, field name) that a path points at, whether or not the field exists; parents are maps."""
     *above, field = path.split(".")
     return [(parent, field) for parent in _parents(doc, above)]
 
@@ -215,7 +212,7 @@ EFFECTS: Mapping[type, Effect] = {
     Drop: _drop,
     Unordered: _unordered,
     Keyed: _keyed,
-}  # the other rows say nothing about what is compared
+}  # the other rows do not concern comparison
 
 
 class _Row(Value, frozen=True, kw_only=True):
@@ -223,12 +220,12 @@ class _Row(Value, frozen=True, kw_only=True):
     field: str
     effect: Effect
     fills: bool
-    """has it something to do where the field is absent?"""
+    """does it apply to an absent field?"""
 
 
 class _Table(Value, frozen=True, kw_only=True):
-    """Rows as they are applied: those in a row whose fields have the same parents look for these once, since none of
-    them changes what the parents are."""
+    """Rows as they are applied. Neighbours whose fields have the same parents are a run, for which the parents are
+    looked up once: no row replaces a parent."""
 
     runs: tuple[tuple[tuple[str, ...], tuple[_Row, ...]], ...]
     keyed: Mapping[str, Keyed]
@@ -236,7 +233,7 @@ class _Table(Value, frozen=True, kw_only=True):
 
 @lru_cache(maxsize=64)
 def _table(rules: tuple[Rule, ...]) -> _Table:
-    """Rows are equal where they are one, so that looking for a table costs nothing."""
+    """Cheap to look up: rows compare by identity (eq=False)."""
     effective = [rule for rule in rules if type(rule) in EFFECTS]
     runs = []
     for above, group in groupby(effective, key=lambda rule: tuple(rule.path.split(".")[:-1])):
@@ -254,12 +251,13 @@ def _table(rules: tuple[Rule, ...]) -> _Table:
 
 
 def _with_value(item: Any, field: str) -> Any:
-    """An entry without its value is one whose value is empty."""
+    """An entry without a value has the empty value."""
     return {**item, field: ""} if isinstance(item, Mapping) and item.get(field) is None else item
 
 
 class _Namer:
-    """Names list items by identity, and tells `leaf` of every leaf with the place in AWS's shape that it came from."""
+    """Names list items by identity. Calls `leaf` for every leaf with its path as rules write it, its path in
+    differences and its value."""
 
     def __init__(self, rules: Sequence[Rule], leaf: Callable[[str, str, Any], None] | None = None) -> None:
         self.keyed, self.leaf = _table(tuple(rules)).keyed, leaf
@@ -268,7 +266,7 @@ class _Namer:
         return self._members(doc, "", "")
 
     def _named(self, value: Any, path: str, name: str) -> Any:
-        """`path` is the place in the rules' words, `name` in those of differences."""
+        """`path` is the path as rules write it, `name` the one in differences."""
         if isinstance(value, Mapping):
             return self._members(value, path, name)
         if isinstance(value, list) and (rule := self.keyed.get(path)) is not None:
@@ -281,7 +279,7 @@ class _Namer:
             here = _below(path, field)
             rule = self.keyed.get(here)
             label = (rule and rule.label) or field
-            if self.leaf is None and type(item) in PLAIN:  # most of them; only for leaves are names needed
+            if self.leaf is None and type(item) in PLAIN:  # most of them; names are needed for leaves only
                 result[label] = item
             else:
                 result[label] = self._named(item, here, _below(name, label))
@@ -307,7 +305,7 @@ class _Namer:
             elif isinstance(item, Mapping) and (rest := {k: v for k, v in item.items() if k not in rule.by}):
                 result[key] = self._named(rest, here, called)
             elif isinstance(item, Mapping):
-                # Nothing but its identity: that it is there is all there is to tell.
+                # Nothing but its identity: all that can differ is whether it exists.
                 result[key] = self._leaf(True, here, called)
             else:
                 result[key] = self._leaf(item, here, called)
