@@ -15,7 +15,7 @@ class Clock(Protocol):
         """Seconds since the epoch."""
 
     def sleep(self, seconds: float) -> None:
-        """Returns early when somebody asks to stop."""
+        """Returns early when a stop is requested."""
 
     def random(self) -> float:
         """From 0 up to 1, for jitter."""

@@ -1,6 +1,6 @@
-"""Going back: journal entries, or ECS's own revision history, to desired resources. Pure.
+"""Rollback: makes desired resources of the journal, or of ECS's own revision history. Pure.
 
-What comes out goes through diff and planner like any other desired state, so only what differs from live is changed,
+They go through `diff` and `steps` like any other desired state. So only what differs from the live state is changed,
 it is shown and journaled, and it can itself be rolled back.
 """
 
@@ -27,7 +27,8 @@ PINNED = re.compile(r"arn:[^:]+:ecs:[^:]*:[^:]*:task-definition/[A-Za-z0-9_-]+:\
 
 @dataclass(frozen=True, kw_only=True)
 class RollbackState:
-    """Where a rollback goes: desired resources, the tag that ran there, the deployments it undoes, and what to tell."""
+    """What a rollback restores: desired resources, the tag that ran then, the deployments that it undoes, and notes for
+    the operator."""
 
     resources: tuple[Resource, ...]
     tag: str
@@ -37,8 +38,8 @@ class RollbackState:
 
 
 def default_number(deployments: Sequence[Deployment]) -> int:
-    """Before the newest deployment that changed something: the number to go back to where none is named. A rollback
-    that was left part-way is gone on with, since to undo it would bring back what it was undoing."""
+    """The number to roll back to if none is given: the one before the newest deployment that changed something. An
+    unfinished rollback is continued: undoing it would restore what it was rolling back from."""
     numbers = [0, *(deployment.number for deployment in deployments)]
     for deployment in reversed(deployments):
         if deployment.outcome is not Outcome.PUT_BACK and (_changed(deployment) or _is_open(deployment)):
@@ -48,19 +49,19 @@ def default_number(deployments: Sequence[Deployment]) -> int:
 
 
 def _changed(deployment: Deployment) -> bool:
-    """Has it begun anything that there is a way back from? Running a task again, or a redeployment, is none."""
+    """Has it begun a change that can be rolled back? A one-off task or a redeployment is not such a change."""
     begun = [step for step in deployment.plan.steps if step.index in deployment.touched()]
     return any(isinstance(step.undo, Call) and (step.changes or step.action is not Action.UPDATE) for step in begun)
 
 
 def _is_open(deployment: Deployment) -> bool:
-    """Was it left part-way, with something begun? Going further back would undo more than was asked for."""
+    """Is it unfinished, with something begun? A rollback must not skip it: that would undo more than was asked for."""
     return not deployment.outcome.ended and bool(deployment.touched())
 
 
 def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool) -> RollbackState:
-    """Every address that the deployments after `number` touched, as it was before the first of them. 0 is before
-    all."""
+    """Every address that the deployments after `number` changed, as it was before the first of them. 0 is before all
+    deployments."""
     known = {deployment.number: deployment for deployment in deployments}
     if number != 0 and number not in known:
         have = f"it has {min(known)} to {max(known)}" if known else "it is empty"
@@ -112,14 +113,14 @@ def _gap_notes(known: Mapping[int, Deployment], number: int) -> tuple[str, ...]:
 
 
 def _tag(deployments: Sequence[Deployment], number: int) -> str:
-    """The tag that ran after deployment `number`: that of the newest one until then that succeeded."""
+    """The tag that ran after deployment `number`: that of the newest deployment up to it that succeeded."""
     tags = [d.plan.tag for d in deployments if d.number <= number and d.outcome is Outcome.SUCCEEDED]
     return tags[-1] if tags else ""
 
 
 def _reversible(deployment: Deployment, kinds: Mapping[Address, Kind]) -> Iterator[Change]:
-    """The changes of a deployment that were begun and can be put back. Whether they were carried out, live state
-    tells."""
+    """The changes of a deployment that were begun and can be rolled back. If one was not carried out, the diff with the
+    live state drops it."""
     begun = {step.address for step in deployment.plan.steps if step.index in deployment.touched()}
     for change in deployment.plan.changes:
         kind = kinds[change.address]
@@ -130,7 +131,8 @@ def _reversible(deployment: Deployment, kinds: Mapping[Address, Kind]) -> Iterat
 def _kept_users(
     later: Sequence[Deployment], kinds: Mapping[Address, Kind], befores: Mapping[Address, Doc]
 ) -> dict[Address, Change]:
-    """What those deployments looked at and left alone: read again, so that no revision that it uses is deregistered."""
+    """What those deployments read and did not change. It is read again, so that no revision that it uses is
+    deregistered."""
     return {
         change.address: change
         for deployment in later
@@ -140,7 +142,7 @@ def _kept_users(
 
 
 def _registered(later: Sequence[Deployment], kinds: Mapping[Address, Kind]) -> list[str]:
-    """The revisions that those deployments registered."""
+    """The ARNs of the revisions that those deployments registered."""
     return [
         arn
         for deployment in later
@@ -151,7 +153,7 @@ def _registered(later: Sequence[Deployment], kinds: Mapping[Address, Kind]) -> l
 
 
 def _still_rolling(later: Sequence[Deployment], kinds: Mapping[Address, Kind]) -> dict[Address, Doc]:
-    """What the newest of those deployments made, where that may still be under way: its outputs, and the revision from
+    """The rollouts of the newest of those deployments, which may still be under way: their outputs, and the revision
     before."""
     if not later or later[-1].plan.undoes:
         return {}
@@ -168,7 +170,7 @@ def _still_rolling(later: Sequence[Deployment], kinds: Mapping[Address, Kind]) -
 
 
 def known_definitions(deployments: Sequence[Deployment]) -> dict[str, Doc]:
-    """By ARN: the task definitions that the journal holds, as they were registered, or else as ECS answered them."""
+    """The task definitions that the journal holds, by ARN: as they were registered, or else as ECS answered them."""
     known: dict[str, Doc] = {}
     for deployment in deployments:
         outputs, kinds = deployment.outputs(), kinds_of(deployment.plan)
@@ -224,7 +226,7 @@ def _resources(
         )
     for address, doc in befores.items():
         change = last[address]
-        # A rollout without a difference, a redeployment, is taken back too where it is still under way.
+        # A redeployment, which has no differences, is reverted too if it is still under way.
         again = still_rolling.get(address, {}).get("open", False) and not change.fields
         settings = Settings(wait=change.settings.wait, timeout=change.settings.timeout, redeploy=again)
         facts = {"made": still_rolling[address]} if address in still_rolling else {}
@@ -251,7 +253,7 @@ def _identity(kind: Kind) -> Callable[[Doc], Doc] | None:
 
 
 def _referring(doc: Doc, pins: Mapping[str, Address]) -> Any:
-    """The document with each pinned revision as a reference, since it may have to be registered anew."""
+    """The document with each pinned revision as a reference, since it may have to be registered again."""
     return mapped(
         doc, lambda leaf: Ref(address=pins[leaf], output="arn") if isinstance(leaf, str) and leaf in pins else leaf
     )
@@ -263,9 +265,10 @@ def _referring(doc: Doc, pins: Mapping[str, Address]) -> Any:
 def to_revision(
     declared: Sequence[Resource], lives: Mapping[Address, Live], wanted: str | None, *, keep: bool
 ) -> RollbackState:
-    """By ECS's own history: `FAMILY:REV`, or for each family the ACTIVE revision before the one in use.
+    """A rollback by ECS's own history: to `FAMILY:REV`, or for each family to the ACTIVE revision before the one in
+    use.
 
-    `declared` are the spec's resources, `lives` what is live at their addresses. Only the revision is moved.
+    `declared` are the spec's resources, `lives` the live state of their addresses. Only the revision is changed.
     """
     result, notes = [], []
     families = [resource for resource in declared if resource.kind.versioned]
@@ -303,7 +306,7 @@ def _refers_to(resource: Resource, addresses: frozenset[Address]) -> bool:
 
 
 def _moved_only(resource: Resource, addresses: frozenset[Address]) -> Resource:
-    """The same service or targets with nothing declared but the revision."""
+    """The service or targets with only the revision declared."""
     settings = Settings(wait=resource.settings.wait, timeout=resource.settings.timeout)
     compare = resource.kind.compare
     doc = compare.revision_only(resource.doc, addresses) if compare and compare.revision_only else resource.doc

@@ -1,4 +1,4 @@
-"""Has anything moved since a plan was made? Then nothing of it is carried out, and what has moved is named."""
+"""Refuses a plan if the live state has changed since it was made, and names what has changed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ecsplan.plan.diff import field_changes
 from ecsplan.plan.read import fingerprints, observed_state
 from ecsplan.redact import Redactor, mask_field
 
-LONGEST = 60  # characters of a value; the rest does not help to see what has moved
+LONGEST = 60  # characters of a value that are shown
 MOST = 20  # lines
 
 
 def stale(
     plan: Plan, resources: Sequence[Resource], lives: Mapping[Address, Live], redactor: Redactor
 ) -> StaleError | None:
-    """The refusal, where what is live differs from what the plan was made for. The digests decide; the fields are told
-    as far as the plan holds what it had seen (one made by an older ecsplan does not)."""
+    """The refusal if the live state differs from the one that the plan was made for, else None. The digests decide. The
+    message lists fields if the plan holds the state (a plan of an older ecsplan does not)."""
     digests = fingerprints(resources, lives)
     moved = sorted(address for address in plan.observed | digests if plan.observed.get(address) != digests.get(address))
     if not moved:
@@ -42,7 +42,7 @@ def stale(
 
 
 def _moved_fields(address: Address, before: Any, after: Any) -> Iterator[str]:
-    """A line per field, secrets masked."""
+    """A line for each field that differs, secrets masked."""
     if before is None or after is None:
         return
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
@@ -51,7 +51,7 @@ def _moved_fields(address: Address, before: Any, after: Any) -> Iterator[str]:
     rules = kind_of(Address(address)).document.rules
     try:
         old = by_identity(to_data(before), rules)
-    except (KeyError, TypeError, AttributeError):  # a plan file may hold anything there
+    except (KeyError, TypeError, AttributeError):  # a plan file may hold anything here
         return
     for change in field_changes(old, by_identity(to_data(after), rules)):
         masked = mask_field(Address(address), change)
@@ -59,7 +59,7 @@ def _moved_fields(address: Address, before: Any, after: Any) -> Iterator[str]:
 
 
 def _difference(before: Any, after: Any) -> str:
-    """Of lists of names, which have come and gone."""
+    """For lists of names, those that were added and removed; else both values."""
     if _names(before) and _names(after) and set(before) != set(after):
         changes = [f"+{name}" for name in after if name not in before]
         changes += [f"-{name}" for name in before if name not in after]

@@ -1,4 +1,4 @@
-"""Changes to the ordered steps of a plan, each with its undo. Pure."""
+"""Orders the steps of changes into a plan, each with its undo. Pure."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def plan_of(
     undoes: Sequence[int] = (),
     seen: Mapping[Address, Any] | None = None,
 ) -> Plan:
-    """The plan for these deltas. Without a difference it has no steps, and cleaning up alone is no difference; but
-    it is where a rollback finds nothing switched, only registered."""
+    """The plan for these deltas. Without a difference it has no steps: cleanup alone is no difference, except in a
+    rollback, whose deployment may have registered revisions and switched nothing."""
     drafts = [
         (delta, draft)
         for delta in deltas
@@ -61,17 +61,17 @@ def plan_of(
 
 
 def plan_digest(plan: Plan) -> str:
-    """Over everything in the plan but the digest itself."""
+    """The digest of everything in the plan but the digest itself."""
     data = to_data(plan)
     data.pop("digest")
     return digest_of(data)
 
 
 def cautions(deltas: Sequence[Delta]) -> Iterator[str]:
-    """What a person should know before going ahead, a sentence each."""
+    """Warnings for the operator, a sentence each."""
     others = {delta.change.address: delta for delta in deltas}
     for delta in deltas:
-        if delta.resource.optional:  # of what is declared, `diff` has refused it
+        if delta.resource.optional:  # for others `diff` has raised them
             yield from conflicts(delta, others)
         address, found = delta.change.address, delta.candidate
         if delta.live.rolling and not _reverts_rollout(delta):
@@ -84,20 +84,20 @@ def cautions(deltas: Sequence[Delta]) -> Iterator[str]:
 
 
 def _reverts_rollout(delta: Delta) -> bool:
-    """Does this change revert what is still under way?"""
+    """Does this change revert a rollout that is still under way?"""
     moves = delta.change.action is not Action.KEEP
     return moves and any(_is_revert(delta.kind, draft) for draft in delta.kind.change.steps(delta))
 
 
 def rolling(steps: Iterable[Step], resources: Iterable[Resource], lives: Mapping[Address, Live]) -> list[str]:
-    """What is still rolling out while a plan changes it, unless that reverts it: a sentence each."""
+    """Warnings about services that the plan changes while they roll out, unless it reverts that: a sentence each."""
     kinds = {resource.address: resource.kind for resource in resources if lives[resource.address].rolling}
     moved = {step.address: step for step in steps if step.address in kinds}
     return [STILL_ROLLING.format(address) for address, step in moved.items() if not _is_revert(kinds[address], step)]
 
 
 def _is_revert(kind: Kind, step: Step | StepDraft) -> bool:
-    """Does it revert an earlier rollout that may still be under way?"""
+    """Does this step revert an earlier rollout that may still be under way?"""
     return kind.revert is not None and kind.revert.started_by(step.expect) is not None
 
 
@@ -120,7 +120,7 @@ def _step(number: int, delta: Delta, draft: StepDraft) -> Step:
 
 
 def _used_afterwards(deltas: Sequence[Delta]) -> frozenset[str]:
-    """Every text in what will be live, which holds every revision that is used; and what is still draining."""
+    """Every text in what will be live, among them every revision in use, and what is still draining."""
     return frozenset(
         text
         for delta in deltas

@@ -113,8 +113,8 @@ def test_a_secret_in_clear_is_warned_of_without_its_value(name: str, value: str 
     one = container("web", image="web:{image_tag}", environment=[{"name": name, "value": value}])
     loaded = spec_of(spec({"task_definition": definition("web", one)}))
     expected = (
-        f'tasks.web.task_definition.containerDefinitions[0].environment: "{name}" can be read by whoever may describe '
-        "the task definition; declare it in secrets instead"
+        f'tasks.web.task_definition.containerDefinitions[0].environment: "{name}" can be read by anyone who may '
+        "describe the task definition; declare it in secrets instead"
     )
     assert warnings_of(loaded, "v1") == ((expected,) if warned else ())
 
