@@ -28,7 +28,7 @@ CASES = sorted(path.parent for path in HERE.glob("*/spec.toml"))
 
 
 class Recorded:
-    """AWS as `live.json` has it. An answer that nobody asks for is a fault of the case."""
+    """AWS as `live.json` has it. An answer that is never requested is a fault of the case."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

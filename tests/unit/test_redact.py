@@ -128,7 +128,7 @@ def test_the_secrets_of_a_line(line: str, masked: str, secrets: set[str]) -> Non
     assert redactor.clean(line) == (SENSITIVE if secrets else line)
 
 
-def test_an_option_with_its_value_is_a_secret_of_the_plan_too() -> None:
+def test_the_value_of_an_option_is_a_secret() -> None:
     assert knowing({"command": ["run", "--password=hunter2"]}).clean("no hunter2") == f"no {SENSITIVE}"
 
 
@@ -206,7 +206,7 @@ def plan() -> Plan:
     )  # fmt: skip
 
 
-def test_nothing_of_a_masked_plan_tells_a_secret() -> None:
+def test_a_masked_plan_shows_no_secret() -> None:
     shown = mask_plan(plan())
     text = to_json(shown).decode()
     for secret in (SECRET, "old one", "hunter2", "abc"):
@@ -262,7 +262,7 @@ def knowing(*docs: Doc) -> Redactor:
     return redactor
 
 
-def test_a_redactor_that_knows_nothing_leaves_text_as_it_is() -> None:
+def test_an_empty_redactor_changes_nothing() -> None:
     assert Redactor().clean("it said hunter2") == "it said hunter2"
 
 
@@ -309,7 +309,7 @@ class Answering:
 
 
 @pytest.mark.parametrize("operation", ["describe_task_definition", "describe_tasks", "describe_services"])
-def test_a_collecting_reader_learns_from_answers_with_an_environment(operation: str) -> None:
+def test_a_collecting_reader_learns_from_answers(operation: str) -> None:
     redactor, data = Redactor(), {"containerDefinitions": [{"environment": pairs(TOKEN="hunter2")}]}
     reader: Reader = redactor.collecting(Answering(data))
     assert [answer.data for answer in reader.fetch([call(operation)])] == [data]
@@ -342,7 +342,7 @@ def test_secrets_of_unchanged_resources_are_known_too() -> None:
     assert redactor.clean("kept-as-it-is") == SENSITIVE
 
 
-def test_a_listener_gets_events_with_the_texts_of_aws_cleaned() -> None:
+def test_a_listener_gets_cleaned_events() -> None:
     heard: list[events.Event] = []
     emit = knowing({"environment": pairs(TOKEN="hunter2")}).listener(heard.append)
     started = events.DeploymentStarted(number=1, app="hunter2", tag="x", steps=1)
