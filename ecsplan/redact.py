@@ -138,7 +138,14 @@ class Redactor:
 
     def clean_all(self, value: Any) -> Any:
         """A copy of a value from AWS with every text in it cleaned. Addresses stay: ecsplan makes them."""
-        return _clean_all(value, self.clean)
+        if type(value) is str:
+            return self.clean(value)
+        if isinstance(value, Struct):
+            fields = {name: self.clean_all(getattr(value, name)) for name in value.__struct_fields__}
+            return msgspec.structs.replace(value, **fields)
+        if isinstance(value, tuple):
+            return tuple(self.clean_all(item) for item in value)
+        return value
 
     def listener(self, emit: events.Listener) -> events.Listener:
         """A listener that passes events on with the texts from AWS in them cleaned."""
@@ -188,41 +195,6 @@ def _forms(secrets: Iterable[str]) -> tuple[str, ...]:
     values = {*secrets, *(line for line in lines if len(line) > SHORTEST_LINE)}
     forms = {form for value in values for form in (value, repr(value)[1:-1], json.dumps(value)[1:-1])}
     return tuple(sorted(forms, key=len, reverse=True))
-
-
-def _clean_all(value: Any, clean: Callable[[str], str]) -> Any:
-    if type(value) is str:  # an Address is not cleaned
-        return clean(value)
-    if isinstance(value, Struct):
-        return msgspec.structs.replace(
-            value, **{f: _clean_all(getattr(value, f), clean) for f in value.__struct_fields__}
-        )
-    if isinstance(value, tuple):
-        return tuple(_clean_all(item, clean) for item in value)
-    return value
-
-
-def scrub(text: str, secrets: frozenset[str]) -> str:
-    """Text without these values, as `Redactor.clean`."""
-    for form in _forms(secrets):
-        text = text.replace(form, SENSITIVE)
-    return text
-
-
-class SecretCollectingReader(_CollectingReader):
-    """A reader that collects what `Redactor.collecting` learns."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._redactor = Redactor()
-        super().__init__(reader, self._redactor._add)
-
-    def secrets(self) -> frozenset[str]:
-        return frozenset(self._redactor._secrets)
-
-
-def clean_all(value: Any, clean: Callable[[str], str]) -> Any:
-    """A copy of a value from AWS with every text in it cleaned, and without passwords in URLs."""
-    return _clean_all(value, lambda text: _URL.sub(f"://{SENSITIVE}@", clean(text)))
 
 
 def _mask_change(change: Change) -> Change:

@@ -26,6 +26,7 @@ from ecsplan.kinds.contract import (
     Tracked,
     short_arn,
 )
+from ecsplan.kinds.ecs.calls import in_cluster
 from ecsplan.kinds.ecs.task_diagnosis import diagnose
 from ecsplan.kinds.run_task.calls import MARK, accept, recover
 from ecsplan.kinds.run_task.streams import logs_of, streams
@@ -154,7 +155,7 @@ def stop(waiting: Tracked, why: str) -> tuple[Call, ...]:
         Call(
             service="ecs",
             operation="stop_task",
-            params={**({"cluster": cluster} if cluster else {}), "task": arn, "reason": why[:LONGEST_REASON]},
+            params=in_cluster(cluster, {"task": arn, "reason": why[:LONGEST_REASON]}),
         )
         for arn in waiting.outputs["tasks"].split()
     )

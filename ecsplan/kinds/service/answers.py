@@ -9,6 +9,7 @@ import msgspec
 
 from ecsplan.core.model import Call, Doc, Step, Value
 from ecsplan.kinds.contract import short_arn
+from ecsplan.kinds.ecs.calls import in_cluster
 
 T = TypeVar("T")
 
@@ -24,10 +25,7 @@ def batches(items: Sequence[tuple[str | None, T]]) -> list[tuple[str | None, lis
 
 
 def describe(cluster: str | None, names: Sequence[str]) -> Call:
-    params: Doc = {"services": list(names)}
-    return Call(
-        service="ecs", operation="describe_services", params={"cluster": cluster, **params} if cluster else params
-    )
+    return Call(service="ecs", operation="describe_services", params=in_cluster(cluster, {"services": list(names)}))
 
 
 def by_name(data: Doc) -> dict[str, Doc]:

@@ -93,7 +93,7 @@ def revert_rest(reader: Reader, waiting: Tracked, service: Doc, undo: Call) -> R
     wanted = undo.params.get("taskDefinition") or expected(waiting.step).previous
     elsewhere = short_arn(primary.get("taskDefinition", "")) != short_arn(wanted)
     if judged.superseded and elsewhere:
-        raise RefusedError(f"{waiting.address} was changed by somebody else and is left to them")
+        raise RefusedError(f"{waiting.address} was changed by another deployment; left as it is")
     not_shown = primary["id"] == expected(waiting.step).deployment and judged.status is not Status.ROLLED_BACK
     if elsewhere or not_shown:
         return Reverting(call=undo)
