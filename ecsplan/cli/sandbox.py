@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import click
 
@@ -32,4 +33,7 @@ def demo(given: Given) -> int:
     from ecsplan.cli import run
     from ecsplan.rehearsal.demo import play
 
-    return play(run, say=lambda line: click.echo(given.paint(sys.stdout)(line, "bold")))
+    def say(line: str) -> None:
+        click.echo(given.paint(sys.stdout)(line, "bold"))
+
+    return play(partial(run, clock=given.clock), say, given.clock)

@@ -6,6 +6,7 @@ only after an earlier step. Documents are never edited, only copies of them (`do
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -15,6 +16,10 @@ Doc: TypeAlias = dict[str, Any]
 
 FORMAT_VERSION = "1.0"
 UNKNOWN = "(known after apply)"
+
+
+Outputs: TypeAlias = Mapping[str, str]
+"""What a step makes, by name: `{"arn": …}`. References of other documents are filled with it."""
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ecsplan import rehearsal
+from ecsplan.core.clock import Clock
 from ecsplan.core.errors import Exit
 from ecsplan.pipeline import load
 
@@ -81,13 +82,13 @@ STORY: tuple[tuple[str, Sequence[str], Exit], ...] = (
 )
 
 
-def play(run: Callable[[Sequence[str]], int], say: Callable[[str], None]) -> int:
-    """Run the story's commands against an embedded AWS. 0 if each ended as told; nothing outside of a temporary folder
-    and of this process is touched, and no real AWS can be reached."""
+def play(run: Callable[[Sequence[str]], int], say: Callable[[str], None], clock: Clock | None = None) -> int:
+    """Run the story's commands against an embedded AWS, which goes by `clock`, or by the machine's own. 0 if each ended
+    as told; nothing outside of a temporary folder and of this process is touched, and no real AWS can be reached."""
     with tempfile.TemporaryDirectory(prefix="ecsplan-demo-") as folder:
         spec = Path(folder) / "ecsplan.toml"
         spec.write_text(SPEC, encoding="utf-8")
-        with rehearsal.open_sandbox(None) as aws, only_environment(aws.environment):
+        with rehearsal.open_sandbox(None, clock=clock) as aws, only_environment(aws.environment):
             rehearsal.seed(aws, load(spec))
             for order in ORDERS:
                 aws.task(**order)

@@ -36,7 +36,7 @@ def live(world: World) -> World:
 
 
 def run(world: World, *arguments: str) -> Ran:
-    return world.run(*arguments, clock=world.clock)
+    return world.run(*arguments)
 
 
 def paused(world: World, made: Doc) -> Ran:

@@ -105,6 +105,7 @@ def test_the_models_are_read_once_and_no_folders_are_looked_through(
         return found
 
     api.loader.cache_clear()
+    monkeypatch.setenv("AWS_SDK_UA_APP_ID", "anew")  # an environment for which no client has been made yet
     monkeypatch.setattr(JSONFileLoader, "load_file", counted)
     world.write(shop())
     world.deploy("v1")
