@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Value, copied
-from ecsplan.core.normalize import Rule, Secret, is_empty
+from ecsplan.core.documents import copied, is_empty
+from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Value
+from ecsplan.core.normalize import Rule, Secret
 from ecsplan.core.spec import Task
 from ecsplan.kinds.contract import (
     Calls,
