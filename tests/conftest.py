@@ -11,6 +11,8 @@ from typing import Protocol
 
 import pytest
 
+from tests.support.amounts import figure
+
 
 class Golden(Protocol):
     def __call__(self, path: Path, text: str) -> None:
@@ -53,4 +55,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             if getattr(report, "when", "") == "teardown":
                 figures.update({name: value for name, value in report.user_properties if isinstance(value, int)})
     for name, number in sorted(figures.items()):
-        terminalreporter.write_line(f"{name}: {number:,}")
+        figure(f"{name}: {number:,}")
