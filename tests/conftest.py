@@ -40,8 +40,8 @@ def golden(request: pytest.FixtureRequest) -> Golden:
 @pytest.fixture(scope="session", autouse=True)
 def unsynced() -> Iterator[None]:
     """No test cuts the power, so none can see whether what was written has reached the disk; waiting for that takes
-    most of the time that a journal takes. What the journal syncs is seen in unit/journal/test_entry_file.py. Processes that
-    tests start do sync."""
+    most of the time that a journal takes. What the journal syncs is seen in unit/journal/test_entry_file.py.
+    Processes that tests start do sync."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _handle: None)
         yield

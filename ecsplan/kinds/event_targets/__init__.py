@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ecsplan.core.documents import layered, overlay, replaced
-from ecsplan.core.model import Address, Doc, Ref, copied
-from ecsplan.core.normalize import Normalized, is_empty
+from ecsplan.core.documents import copied, is_empty, layered, overlay, replaced
+from ecsplan.core.model import Address, Doc, Ref
+from ecsplan.core.normalize import Normalized
 from ecsplan.core.spec import Task
 from ecsplan.kinds.contract import Calls, Change, Compare, CompileScope, Declare, Document, Kind, Live, Resource
 from ecsplan.kinds.ecs.request_fields import map_fields

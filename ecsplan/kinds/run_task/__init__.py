@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Value, copied
-from ecsplan.core.normalize import Rule, Secret, is_empty
+from ecsplan.core.documents import copied, is_empty
+from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Value
+from ecsplan.core.normalize import Rule, Secret
 from ecsplan.core.spec import Task
 from ecsplan.kinds.contract import (
     Calls,
@@ -177,7 +178,14 @@ KIND = Kind(
     document=Document(request="ecs:run_task", rules=RULES),
     declare=Declare(compile=compile_),
     change=Change(writes=frozenset({"ecs:run_task"}), steps=steps, conflicts=conflicts, fill_in=fill_in, expect=Expect),
-    calls=Calls(accept=accept, recover=recover, token="clientToken", marker=MARK, evidence=EVIDENCE),  # noqa: S106
+    calls=Calls(
+        accept=accept,
+        recover=recover,
+        token="clientToken",  # noqa: S106  the name of a parameter
+        marker=MARK,
+        evidence=EVIDENCE,
+        assumed={"tasks": ""},
+    ),
     track=Track(
         polls=polls,
         judge=judge,

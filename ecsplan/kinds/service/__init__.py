@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from ecsplan.core.documents import layered, overlay, replaced, without_none
-from ecsplan.core.model import Address, Doc, copied
+from ecsplan.core.documents import copied, layered, overlay, replaced, without_none
+from ecsplan.core.model import Address, Doc
 from ecsplan.core.normalize import Normalized
 from ecsplan.core.spec import Task
 from ecsplan.kinds.contract import (
