@@ -10,19 +10,15 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
-from ecsplan.core.clock import SystemClock
+from ecsplan.aws.gateway import Gateway
+from ecsplan.core.clock import Clock, SystemClock
 from ecsplan.core.errors import EcsplanError, UsageError
 from ecsplan.core.model import Identity
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Journal, Origin, Store, open_store
 from ecsplan.redact import Redactor
 from ecsplan.spec.checks import plain_name
-
-if TYPE_CHECKING:
-    from ecsplan.aws.gateway import Gateway
-    from ecsplan.core.clock import Clock
 
 DEFAULT_FOLDER = ".ecsplan"
 
@@ -76,8 +72,6 @@ def connect(
     `.ecsplan` beside the spec, or in the current folder without one. `redactor` learns the secrets of what is planned
     and applied here, so that its `clean` takes them out of an error. Nothing is sent yet. Raises UsageError for an app
     without a usable name, and for a journal that no store can keep."""
-    from ecsplan.aws.gateway import Gateway
-
     name = app or (spec.app if spec else None)
     if name is None:
         raise UsageError("neither a spec nor the name of an app was given")

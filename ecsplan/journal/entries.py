@@ -210,7 +210,7 @@ class Deployment(Value, frozen=True, kw_only=True):
         closings = [entry for entry in self.entries if isinstance(entry, Closed)]
         if self.running:
             return ""
-        return closings[-1].reason if closings else "it was cut off"
+        return closings[-1].reason if closings else "the process was killed"
 
     @property
     def diagnoses(self) -> dict[Address, Diagnosis]:

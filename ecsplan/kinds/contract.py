@@ -170,6 +170,8 @@ class Progress:
     done: bool
     ok: bool = True
     note: str = ""
+    summary: str = ""
+    """the note without counts, stage and traffic, where it has any"""
     superseded: bool = False
     """it failed because another deployment changed it since: it is not restored"""
     unknown: bool = False

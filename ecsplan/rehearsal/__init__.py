@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ecsplan.core.clock import Clock
 from ecsplan.core.errors import UsageError
 from ecsplan.core.spec import Spec
+from ecsplan.plan.compile import requests
 
 if TYPE_CHECKING:
     from ecsplan.sandbox import Sandbox
@@ -33,8 +34,6 @@ def open_sandbox(spec: Spec | None, *, port: int = 0, region: str | None = None,
 
 def seed(aws: Sandbox, spec: Spec) -> Any:
     """Make what the spec names: clusters, services on a bootstrap revision, rules with their targets, topics."""
-    from ecsplan.plan.compile import requests
-
     topics = sorted({task.notify.topic_arn for task in spec.tasks if task.notify})
     return aws.seed(requests(spec, "sandbox"), cluster=spec.cluster or "default", topics=tuple(topics))
 

@@ -92,5 +92,5 @@ def test_it_can_be_switched_off(world: World) -> None:
 def test_it_changes_no_exit_code(told: World) -> None:
     told.aws.fault("Publish", "error", times=99, code="AuthorizationError", message="No.")
     ran = told.deploy("v2")
-    assert "! SNS was not told of the deployment's end" in ran.err
+    assert "! could not publish the deployment's end to SNS" in ran.err
     assert ran.err.count("the deployment's end") == 1

@@ -168,7 +168,7 @@ def test_no_place(ready: World, golden: Golden) -> None:
     ran = deployed(ready, "v2")
     put_back(ready, ran)
     assert "0 of 1 tasks could be placed: not enough free CPU on any container instance (RESOURCE:CPU)" in ran.err
-    assert "stays done" not in ran.err
+    assert "One-off tasks are not undone" not in ran.err
     shown(golden, "no_place", ran)
 
 

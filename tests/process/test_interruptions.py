@@ -59,7 +59,7 @@ def test_while_a_call_is_running(deployed: World) -> None:
         until(lambda: deployed.aws.holding, "the registration is held")
         process.send(signal.SIGINT)
         assert process.running.stderr is not None
-        while "once more to stop at once" not in process.running.stderr.readline():
+        while "press Ctrl-C again to stop immediately" not in process.running.stderr.readline():
             pass
         deployed.aws.release()
         code, _, err = process.ended()
@@ -79,7 +79,7 @@ def test_the_second_signal_stops_at_once(deployed: World) -> None:
         until(lambda: deployed.aws.holding, "the registration is held")
         process.send(signal.SIGINT)
         assert process.running.stderr is not None
-        while "once more to stop at once" not in process.running.stderr.readline():
+        while "press Ctrl-C again to stop immediately" not in process.running.stderr.readline():
             pass
         process.send(signal.SIGINT)
         code, _, _ = process.ended()
@@ -100,7 +100,7 @@ def test_a_process_that_is_killed(deployed: World) -> None:
         process.send(signal.SIGKILL)
         process.running.communicate()
     found = deployed.history()[1]
-    assert (found["outcome"], found["reason"]) == ("unfinished", "it was cut off")
+    assert (found["outcome"], found["reason"]) == ("unfinished", "the process was killed")
     back_to_v1(deployed)
 
 

@@ -54,7 +54,7 @@ def _diagnosis(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosi
         reason=progress.note,
         meaning=meaning,
         advice=advice,
-        tasks=tuple(group.told for group in groups[:GROUPS]),
+        tasks=tuple(group.summary for group in groups[:GROUPS]),
         logs=logs,
         unseen=tuple(lookup.missing),
     )

@@ -68,7 +68,7 @@ def _failed(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosis:
         threshold=int(breaker.get("threshold") or 0) if on else 0,
         alarms=alarms,
         events=events,
-        tasks=tuple(group.told for group in groups[:GROUPS]),
+        tasks=tuple(group.summary for group in groups[:GROUPS]),
         logs=logs,
         unseen=tuple(lookup.missing),
     )

@@ -150,7 +150,7 @@ def _by_deployments(shown: ServiceObservation) -> Progress:
     if (settled or (state == "COMPLETED" and started)) and not shown.open:
         return service_deployment.rolled_out(shown)
     under_way = "rolling out" if state in (None, "IN_PROGRESS", "COMPLETED") else str(state)
-    return Progress(done=False, note=f"{under_way}, {sums}")
+    return Progress(done=False, note=f"{under_way}, {sums}", summary=under_way)
 
 
 def _failed(note: str) -> Progress:

@@ -71,7 +71,8 @@ def judged(shown: ServiceObservation) -> Progress | None:
         return superseded(shown)
     if pause := paused(rollout):
         return Progress(done=False, note=pause_note(pause), pause=pause)
-    return Progress(done=False, note=_under_way(shown, status))
+    how = "rolling out" if status in ROLLING else status
+    return Progress(done=False, note=_under_way(shown, how), summary=how)
 
 
 def _ended(shown: ServiceObservation) -> Progress | None:
@@ -86,11 +87,11 @@ def _replaced(shown: ServiceObservation) -> bool:
     return str(shown.primary.get("id") or "") not in ("", shown.before, shown.ours)
 
 
-def _under_way(shown: ServiceObservation, status: str) -> str:
+def _under_way(shown: ServiceObservation, how: str) -> str:
     """What ECS calls something that nobody here knows is said as it is."""
     target = shown.rollout.get("targetServiceRevision") or {}
     traffic = target.get("requestedProductionTrafficWeight")
-    parts = ["rolling out" if status in ROLLING else status, counts(shown.mine or shown.primary)]
+    parts = [how, counts(shown.mine or shown.primary)]
     parts += [str(shown.rollout["lifecycleStage"])] if shown.rollout.get("lifecycleStage") else []
     parts += [f"{traffic:g} % of the traffic"] if traffic is not None else []
     return ", ".join(parts)
@@ -130,9 +131,9 @@ def rolling_back(shown: ServiceObservation) -> Progress:
     shows_it = not forward or on_revision(primary, shown.waiting.call)
     ended = state == "COMPLETED" or (state is None and shown.settled)
     if (status == "ROLLBACK_SUCCESSFUL" and shows_it) or (not status and not forward and ended):
-        note = f"rolled back to {short_arn(primary.get('taskDefinition', ''))}, {counts(primary)}"
-        return Progress(done=True, note=note, stated=Status.SUCCEEDED)
-    return Progress(done=False, note=f"going back, {counts(primary)}")
+        how = f"rolled back to {short_arn(primary.get('taskDefinition', ''))}"
+        return Progress(done=True, note=f"{how}, {counts(primary)}", summary=how, stated=Status.SUCCEEDED)
+    return Progress(done=False, note=f"going back, {counts(primary)}", summary="going back")
 
 
 def rolled_out(shown: ServiceObservation) -> Progress:
@@ -144,7 +145,7 @@ def rolled_out(shown: ServiceObservation) -> Progress:
         note = f"rolled out, and nothing runs: {why}"
     elif daemon:
         note += ", one on each instance"
-    return Progress(done=True, note=note, stated=Status.SUCCEEDED)
+    return Progress(done=True, note=note, summary="rolled out", stated=Status.SUCCEEDED)
 
 
 def rolled_back(shown: ServiceObservation, why: str) -> Progress:

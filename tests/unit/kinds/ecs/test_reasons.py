@@ -80,26 +80,26 @@ def test_a_consequence_is_not_taken_for_the_cause() -> None:
     """A container that is killed because it is unhealthy did not run out of memory."""
     killed = {"name": "web", "exitCode": 137}
     (group,) = grouped([task("a", killed, stoppedReason="Task failed container health checks")], None)
-    assert group.told.meaning == "the container's own health check failed"
-    assert group.told.containers[0].meaning == ""
+    assert group.summary.meaning == "the container's own health check failed"
+    assert group.summary.containers[0].meaning == ""
 
 
 def test_exit_codes_tell_where_nothing_else_does() -> None:
     (group,) = grouped([task("a", {"name": "web", "exitCode": 139})], {"web"})
-    assert group.told.meaning == group.told.containers[0].meaning == "it crashed: a segmentation fault"
+    assert group.summary.meaning == group.summary.containers[0].meaning == "it crashed: a segmentation fault"
 
 
 def test_an_essential_container_comes_first() -> None:
     ends = [{"name": "side", "exitCode": 127}, {"name": "web", "exitCode": 2}]
     (group,) = grouped([task("a", *ends)], {"web"})
-    assert [end.name for end in group.told.containers] == ["web", "side"]
-    assert group.told.meaning == ""
+    assert [end.name for end in group.summary.containers] == ["web", "side"]
+    assert group.summary.meaning == ""
 
 
 def test_groups_are_newest_first() -> None:
     odd = {"name": "web", "exitCode": 2}
     groups = grouped([task("a", seconds=10), task("b", odd, seconds=30), task("c", seconds=20)], None)
-    assert [(group.told.task, group.told.count) for group in groups] == [("b", 1), ("c", 2)]
+    assert [(group.summary.task, group.summary.count) for group in groups] == [("b", 1), ("c", 2)]
 
 
 # --- events ---

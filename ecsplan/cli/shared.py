@@ -1,0 +1,22 @@
+"""What a command shares with the error boundary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the command line imports this module for --help, without the kinds that a redactor needs
+    from ecsplan.core.clock import Clock
+    from ecsplan.redact import Redactor
+
+
+@dataclass(kw_only=True)
+class Shared:
+    """`clock` is None for the machine's own. `redactor` is set when a command begins, and learns its secrets."""
+
+    clock: Clock | None = None
+    redactor: Redactor | None = None
+
+    def clean(self, text: str) -> str:
+        """The text of an error without the secrets of the command."""
+        return text if self.redactor is None else self.redactor.clean(text)
