@@ -178,7 +178,14 @@ KIND = Kind(
     document=Document(request="ecs:run_task", rules=RULES),
     declare=Declare(compile=compile_),
     change=Change(writes=frozenset({"ecs:run_task"}), steps=steps, conflicts=conflicts, fill_in=fill_in, expect=Expect),
-    calls=Calls(accept=accept, recover=recover, token="clientToken", marker=MARK, evidence=EVIDENCE),  # noqa: S106
+    calls=Calls(
+        accept=accept,
+        recover=recover,
+        token="clientToken",  # noqa: S106  the name of a parameter
+        marker=MARK,
+        evidence=EVIDENCE,
+        assumed={"tasks": ""},
+    ),
     track=Track(
         polls=polls,
         judge=judge,
