@@ -212,7 +212,7 @@ def test_the_numbers_of_the_documents() -> None:
     assert f"Connecting takes at most {aws.CONNECT_TIMEOUT} s, an answer {aws.READ_TIMEOUT} s" in text
     assert f"{sending.MAX_ATTEMPTS} attempts in all" in text
     assert f"After a lost answer, at most {sending.MAX_RESENDS} times more" in text
-    assert f"{waiting.FIRST_PAUSE} s at first and {waiting.LONGEST_PAUSE:.0f} s at most" in text
+    assert f"Polls are {waiting.FIRST_PAUSE} s apart at first and {waiting.LONGEST_PAUSE:.0f} s at most" in text
     assert f"waits {lock.GRACE} s" in text
     assert {"ecs:register_task_definition", "sns:publish", "logs:get_log_events"} == aws.ONCE
 
