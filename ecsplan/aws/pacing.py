@@ -19,6 +19,7 @@ from ecsplan.core.model import Call
 # After a throttled answer a bucket owes the tokens of so many seconds, and so many at least. Without that, processes
 # that share a bucket send so much that most attempts are throttled, and deployments fail.
 REST_SECONDS, REST_TOKENS = 1.5, 4
+MOST_RESTS = 4  # each rest in a row is twice as long as the one before, so many times
 POLLING = 0.5  # of a rate, for polling what is under way; the rest is for others
 
 SLICE = 0.25  # seconds after which a wait checks whether it has to end
@@ -80,6 +81,7 @@ class TokenBucket:
         self.rate = rate
         self._in_flight = 0
         self._missing = 0.0  # tokens of answered requests that have not come back yet
+        self._rests = 0  # how often in a row a throttled answer came although the bucket had rested
         self._at = float("-inf")
 
     def wait(self, now: float) -> float:
@@ -102,10 +104,13 @@ class TokenBucket:
         """It has an answer. A throttled one shows that the bucket is empty, since others take from it too."""
         self._refill(now)
         self._in_flight -= 1
-        if throttled:
-            self._missing = self.rate.burst + max(REST_SECONDS * self.rate.per_second, REST_TOKENS)
-        else:
+        if not throttled:
+            self._rests = 0
             self._missing += 1
+        elif self._missing <= self.rate.burst:  # else it is of the same moment as one before, and rests already
+            rest = max(REST_SECONDS * self.rate.per_second, REST_TOKENS)
+            self._missing = self.rate.burst + rest * 2 ** min(self._rests, MOST_RESTS)
+            self._rests += 1
 
     def _refill(self, now: float) -> None:
         passed = max(0.0, now - self._at)
