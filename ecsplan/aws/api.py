@@ -1,40 +1,29 @@
-"""Checks AWS request tables against the installed botocore's own service models, and lists their fields.
+"""AWS's requests as the installed botocore describes them: fields and types, and checks of request tables.
 
-The models are what makes every field that AWS adds usable without a release of ecsplan. They are read once per process,
-when first asked for. Operations are named as boto3 names them (`register_task_definition`).
+The models make every field that AWS adds usable without a release of ecsplan. They are read once per process, when
+first asked for; the gateway's clients read them through the same `loader`. Operations are named as boto3 names them
+(`register_task_definition`).
 
 A *pattern* is a field's place: `containerDefinitions[].environment[].name`; a map's values are `dockerLabels{}`.
+
+botocore is imported inside functions: it takes longer to import than all of ecsplan.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from ecsplan.aws.loader import loader
+from ecsplan.core.checks import EMPTY, MISSING, Path, Problem, unknown_key, want_table, want_tables, wrong_type
 from ecsplan.core.model import Value
 
 if TYPE_CHECKING:
+    from botocore.loaders import Loader
     from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
-Path: TypeAlias = tuple[str | int, ...]
-Check: TypeAlias = Callable[[Any], str]
-
-MISSING = "required, but missing"
-EMPTY = "must not be empty"
-FEW = 12  # how many known keys are still listed to someone who mistyped one
-DEEPEST = 32  # free-form documents are the only shapes without an end of their own
-
-
-class Problem(NamedTuple):
-    """What is wrong, and where: keys and list indices from the root of the document."""
-
-    path: Path
-    message: str
+MAX_DEPTH = 32  # of free-form documents, the only shapes whose model sets no limit
 
 
 class Field(NamedTuple):
@@ -45,28 +34,56 @@ class Field(NamedTuple):
 
 
 class Request(Value, frozen=True, kw_only=True):
-    """An operation, and where what is declared for it may or must differ from the model. All places are patterns."""
+    """An operation, and where its declared parameters may or must differ from the model. All places are patterns."""
 
     service: str
     operation: str
     partial: bool = False
-    """what is not declared is kept as it is live, so that the model's required members are not demanded; but within
-    lists, which are replaced whole"""
+    """undeclared members keep their live values, so the model's required members are demanded only within lists, which
+    are replaced whole"""
     merged: frozenset[str] = frozenset()
-    """lists whose items are kept as they are live too"""
+    """lists whose items keep their undeclared members too"""
     required: frozenset[str] = frozenset()
-    """members demanded beside those, or for a partial request alone"""
+    """members demanded in addition; of a partial request, the only ones outside of lists"""
     filled: frozenset[str] = frozenset()
-    """members that are not empty where they are declared, text or list"""
+    """members, text or list, that must not be empty where they are declared"""
     supplied: Mapping[str, str] = {}
-    """members that are filled in later, so never missed; declaring one is a problem with this message"""
+    """members that are filled in later; declaring one is a problem with this message"""
     lenient: Mapping[str, tuple[type, ...]] = {}
-    """types accepted beside the model's, because they are turned into it later"""
+    """types accepted besides the model's, because they are converted later"""
     own: tuple[str, ...] = ()
-    """names that stand beside the members at the top, for suggestions; the caller has taken them out of the table"""
+    """ecsplan's own keys beside the members at the top, for suggestions; the caller has removed them from the table"""
 
 
 # --- the models ---
+
+
+@cache
+def loader() -> Loader:
+    """botocore's loader of models, for the checks here and for `Session.register_component("data_loader", …)`.
+
+    Before botocore reads the model of one service, it looks through the folders of all services, anew for each sort of
+    file. That takes longer than reading. This loader opens the folder of the service that is asked for.
+    """
+    from botocore.exceptions import DataNotFoundError
+    from botocore.loaders import Loader
+
+    usual = Loader()
+
+    class DirectLoader(Loader):
+        asked: frozenset[str] = frozenset()
+
+        def list_available_services(self, type_name: str) -> list[str]:
+            return sorted(self.asked)
+
+        def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> object:
+            self.asked |= {service_name}
+            try:
+                return super().load_service_model(service_name, type_name, api_version)
+            except DataNotFoundError:  # botocore's own error names the services that it knows
+                return usual.load_service_model(service_name, type_name, api_version)
+
+    return DirectLoader()
 
 
 @cache
@@ -88,7 +105,7 @@ def _operation(service: str, operation: str) -> OperationModel:
 
 
 def _input(service: str, operation: str) -> StructureShape:
-    """Raises LookupError for an operation that the installed botocore does not know, or that takes no parameters."""
+    """Raises LookupError for an operation that is not in the installed botocore, or that takes no parameters."""
     shape = _operation(service, operation).input_shape
     if shape is None:
         raise LookupError(f"{service}.{operation} takes no parameters")
@@ -96,7 +113,7 @@ def _input(service: str, operation: str) -> StructureShape:
 
 
 def members(service: str, operation: str) -> frozenset[str]:
-    """The names of an operation's parameters. Raises LookupError for an operation that botocore does not know."""
+    """The names of an operation's parameters. Raises LookupError for an operation that is not in botocore."""
     return frozenset(_input(service, operation).members)
 
 
@@ -108,7 +125,7 @@ def walk(service: str, operation: str) -> Iterator[Field]:
 def _walk(shape: Shape, at: str, above: tuple[str, ...]) -> Iterator[Field]:
     if at:
         yield Field(at, shape.type_name)
-    if shape.name in above:  # a shape that holds itself is listed once
+    if shape.name in above:  # a shape that contains itself is listed once
         return
     above = (*above, shape.name)
     match shape.type_name:
@@ -121,146 +138,21 @@ def _walk(shape: Shape, at: str, above: tuple[str, ...]) -> Iterator[Field]:
             yield from _walk(cast("MapShape", shape).value, f"{at}{{}}", above)
 
 
-# --- words ---
-
-
-def dotted(path: Path) -> str:
-    """A path as people read it, with keys quoted where TOML quotes them: `tasks."my.web".run_tasks[0].cluster`."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            key = part if re.fullmatch("[A-Za-z0-9_-]+", part) else quoted(part)
-            text += f".{key}" if text else key
-    return text
-
-
-def in_order(data: Any, problems: Iterable[Problem]) -> list[Problem]:
-    """Each problem once, as the keys stand in `data`; what is missing comes before all that is there."""
-    return sorted(set(problems), key=lambda it: (_position(data, it.path), dotted(it.path), it.message))
-
-
-def _position(data: Any, path: Path) -> tuple[int, ...]:
-    places: list[int] = []
-    for part in path:
-        if isinstance(data, dict) and part in data:
-            places.append(list(data).index(part))
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            places.append(part)
-        else:
-            break  # a shorter path sorts first
-        data = data[part]
-    return tuple(places)
-
-
-def quoted(text: str) -> str:
-    """Text in quotes and on one line, with what does not print escaped."""
-    shown = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text.replace("\\", "\\\\")
-    ).replace('"', '\\"')
-    return f'"{shown}"'
-
-
-def kind_of(value: object) -> str:
-    """What a TOML value is, in words: `a string`, `a table`."""
-    names = {str: "a string", bool: "a boolean", int: "an integer", float: "a float", dict: "a table", list: "a list"}
-    return names.get(type(value), "a date or time")
-
-
-def wrong_type(wanted: str, value: object) -> str:
-    """One sentence; dates, which no AWS request takes from TOML, get one of their own."""
-    if kind_of(value) == "a date or time":
-        return f"must be {wanted}, not a date or time; write it as a string"
-    return f"must be {wanted}, not {kind_of(value)}"
-
-
-def want_tables(path: Path, value: object) -> str:
-    """What to say where a list of tables is wanted; one table is the usual slip, `[x]` for `[[x]]`."""
-    said = wrong_type("a list of tables", value)
-    return f"{said}; write [[{_header(path)}]]" if isinstance(value, dict) else said
-
-
-def want_table(path: Path, value: object) -> str:
-    """What to say where one table is wanted; `[[x]]` for `[x]` is the usual slip."""
-    said = wrong_type("a table", value)
-    tables = isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
-    return f"{said}; write [{_header(path)}]" if tables else said
-
-
-def _header(path: Path) -> str:
-    return dotted(tuple(part for part in path if isinstance(part, str)))
-
-
-def unknown_key(key: str, known: Collection[str], else_say: str = "") -> str:
-    """Names the nearest known key, whatever its case, `_` and `-`; or lists them when few; or says `else_say`."""
-    by_fold = {_fold(name): name for name in sorted(known)}
-    near = difflib.get_close_matches(_fold(key), sorted(by_fold), n=1, cutoff=0.7)
-    if near:
-        return f"unknown key; did you mean {quoted(by_fold[near[0]])}?"
-    if else_say and len(known) > FEW:
-        return f"unknown key; {else_say}"
-    return f"unknown key; the keys here are {', '.join(sorted(known))}"
-
-
-def _fold(name: str) -> str:
-    return name.lower().replace("_", "").replace("-", "")
-
-
-# --- values of unknown type ---
-
-
-def text(value: Any) -> str:
-    """A `Check`: what is wrong, in words, or "". Here: text that is not empty."""
-    if not isinstance(value, str):
-        return wrong_type("a string", value)
-    return "" if value else EMPTY
-
-
-def truth(value: Any) -> str:
-    return "" if isinstance(value, bool) else wrong_type("true or false", value)
-
-
-def matching(pattern: str, must: str) -> Check:
-    """Text that matches all of `pattern`; `must` says in words what that is."""
-    return lambda it: text(it) or ("" if re.fullmatch(pattern, it) else f"must {must}, not {quoted(it)}")
-
-
-def member(table: Any, key: str) -> Any:
-    return table.get(key) if isinstance(table, dict) else None
-
-
-def entries_of(table: Any, key: str) -> list[Any]:
-    value = member(table, key)
-    return value if isinstance(value, list) else []
-
-
-def repeats(found: Iterable[tuple[Any, Path]]) -> Iterator[tuple[Any, Path, Path]]:
-    """Each key that was there before, where it stands again, and where it stood first. A key is text, or a tuple of
-    texts; one with anything else in it is at fault elsewhere, and passed over."""
-    seen: dict[Any, Path] = {}
-    for key, path in found:
-        if all(isinstance(part, str) and part for part in (key if isinstance(key, tuple) else (key,))):
-            first = seen.setdefault(key, path)
-            if first is not path:
-                yield key, path, first
-
-
 # --- checking ---
 
 
 def check(request: Request, params: Any, path: Path = ()) -> list[Problem]:
-    """Everything in which declared parameters depart from the model, with paths below `path`; empty is sound.
+    """Every difference between declared parameters and the model, with paths below `path`; an empty list is sound.
 
-    Checked are unknown and missing members, types (a boolean is no integer), unions, and the minimum lengths and values
-    of the model. As in botocore itself, enumerations, maximums and patterns are left to AWS, which widens them. Nothing
-    is raised for any value that TOML can hold, and `params` is not changed.
+    Checked are unknown and missing members, types (a boolean is no integer), unions, and the model's minimum lengths
+    and values. As in botocore itself, enumerations, maximums and patterns are left to AWS, which widens them. Raises
+    nothing for any value that TOML can hold. `params` is not changed.
     """
     return list(_Checker(request).value(_input(request.service, request.operation), params, path, ""))
 
 
 class _Checker:
-    """One method per sort of shape; `at` is the pattern of the place, `path` where it stands in the file."""
+    """One method per type of shape; `at` is the pattern of the place, `path` its place in the file."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -274,7 +166,7 @@ class _Checker:
             return
         match shape.type_name:
             case "structure" if getattr(shape, "is_document_type", False):
-                yield from _document(value, path, DEEPEST)
+                yield from _document(value, path, MAX_DEPTH)
             case "structure":
                 yield from self._structure(cast("StructureShape", shape), value, path, at)
             case "list":
@@ -302,23 +194,23 @@ class _Checker:
                 names = [name for name in known if _within(at, name) not in self.request.supplied]
                 if not at:
                     names += self.request.own
-                yield Problem((*path, key), unknown_key(key, names, self._beyond()))
+                yield Problem((*path, key), unknown_key(key, names, self._not_in_model()))
 
-    def _beyond(self) -> str:
+    def _not_in_model(self) -> str:
         from botocore import __version__
 
         return f"boto3's {self.request.service}.{self.request.operation} has none of that name (botocore {__version__})"
 
     def _missing(self, shape: StructureShape, value: Mapping[str, Any], path: Path, at: str) -> Iterator[Problem]:
-        demanded = set() if self._kept(at) else set(shape.required_members)
+        demanded = set() if self._kept_live(at) else set(shape.required_members)
         if self.request.required:
             demanded.update(name for name in shape.members if _within(at, name) in self.request.required)
         for name in sorted(demanded):
             if name not in value and _within(at, name) not in self.request.supplied:
                 yield Problem((*path, name), MISSING)
 
-    def _kept(self, at: str) -> bool:
-        """Whether what is not declared there is kept as it is live."""
+    def _kept_live(self, at: str) -> bool:
+        """Whether undeclared members there keep their live values."""
         if not self.request.partial:
             return False
         lists = [at[:end] for end in range(len(at)) if at.startswith("[]", end)]
@@ -371,7 +263,7 @@ def _scalar(shape: Shape, value: Any, path: Path) -> Iterator[Problem]:
 
 
 def _numbers(value: Any, type_name: str, path: Path) -> list[Problem]:
-    """Numbers that TOML can write and a request cannot carry: JSON has no nan and inf, integers have their bits."""
+    """Numbers that TOML allows and a request does not: JSON has no nan and inf, integers have 32 or 64 bits."""
     if isinstance(value, float) and not math.isfinite(value):
         return [Problem(path, f"must be a finite number, not {value}")]
     bits = 32 if type_name == "integer" else 64
@@ -386,10 +278,10 @@ def _at_least(shape: Shape, size: float, must: str, path: Path) -> list[Problem]
 
 
 def _document(value: Any, path: Path, deeper: int) -> Iterator[Problem]:
-    """A free-form document takes any JSON, so all that can be wrong is what JSON has not."""
+    """A free-form document takes any JSON; only what JSON does not have is wrong."""
     if isinstance(value, dict | list):
         if not deeper:
-            yield Problem(path, f"must not be nested more than {DEEPEST} deep")
+            yield Problem(path, f"must not be nested more than {MAX_DEPTH} deep")
             return
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _document(item, (*path, key), deeper - 1)

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ecsplan.aws.loader import loader
+from ecsplan.aws.api import loader
 from ecsplan.aws.pacing import Pace, Turn, rate_of
 from ecsplan.core import events
 from ecsplan.core.clock import SystemClock

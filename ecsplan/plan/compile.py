@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ecsplan.aws.api import dotted, quoted
+from ecsplan.core.checks import dotted, quoted
 from ecsplan.core.errors import UsageError
 from ecsplan.core.model import UNKNOWN, Address, Doc, Notify, Ref, mapped
 from ecsplan.core.spec import Spec, Task

@@ -9,8 +9,26 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from ecsplan.aws import api as shapes
-from ecsplan.aws.api import MISSING, Check, Path, Problem, Request, dotted, entries_of, member, quoted, repeats
+from ecsplan.aws import api
+from ecsplan.aws.api import Request
+from ecsplan.core.checks import (
+    MISSING,
+    Check,
+    Path,
+    Problem,
+    boolean,
+    dotted,
+    entries_of,
+    matching,
+    member,
+    nonempty,
+    quoted,
+    repeats,
+    unknown_key,
+    want_table,
+    want_tables,
+    wrong_type,
+)
 from ecsplan.core.model import Doc
 from ecsplan.spec import lint
 
@@ -27,14 +45,14 @@ Problems: TypeAlias = Iterator[Problem]
 
 def _revisions(value: Any) -> str:
     if type(value) is not int:
-        return shapes.wrong_type("an integer", value)
+        return wrong_type("an integer", value)
     if value < 1:
         return "must be at least 1, because the revision that was just deployed has to stay"
     return "" if value < 2**31 else "must fit in 32 bits"
 
 
 def _regex(value: Any) -> str:
-    if fault := shapes.text(value):
+    if fault := nonempty(value):
         return f'{fault}; write "^$" to publish every call' if value == "" else fault
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -46,7 +64,7 @@ def _regex(value: Any) -> str:
 
 def _duration(value: Any) -> str:
     if type(value) not in (int, str):
-        return shapes.wrong_type('seconds or text such as "15m"', value)
+        return wrong_type('seconds or text such as "15m"', value)
     try:
         parse_duration(value)
     except ValueError as error:
@@ -55,14 +73,14 @@ def _duration(value: Any) -> str:
 
 
 def _when(value: Any) -> str:
-    return shapes.text(value) or ("" if value in ("changed", "always") else 'must be "changed" or "always"')
+    return nonempty(value) or ("" if value in ("changed", "always") else 'must be "changed" or "always"')
 
 
-plain_name = shapes.matching(  # it becomes the name of a folder
+plain_name = matching(  # it becomes the name of a folder
     "[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "be 1 to 64 letters, digits, '.', '_' and '-', the first a letter or digit"
 )
-_family = shapes.matching("[A-Za-z0-9_-]{1,255}", "be 1 to 255 letters, digits, '_' and '-'")
-_topic_arn = shapes.matching(
+_family = matching("[A-Za-z0-9_-]{1,255}", "be 1 to 255 letters, digits, '_' and '-'")
+_topic_arn = matching(
     r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?",
     "be the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:123456789012:deploys",
 )
@@ -74,19 +92,19 @@ TASK_KEYS: Mapping[str, Check] = {
     "active_task_count": _revisions,
     TOPIC: lambda value: "" if value == "" else _topic_arn(value),  # an empty one switches notification off
     BLACKLIST: _regex,
-    DEPLOYMENT_MESSAGE: shapes.truth,
+    DEPLOYMENT_MESSAGE: boolean,
 }
 TOP_KEYS: Mapping[str, Check] = {
     "app": plain_name,
-    "region": shapes.matching("[a-z0-9-]{1,64}", "be the name of a region, such as eu-west-1"),
-    "account": shapes.matching("[0-9]{12}", "be 12 digits in quotes"),
-    "profile": shapes.text,
-    "assume_role": shapes.matching("arn:aws[a-z-]*:iam::[0-9]{12}:role/.+", "be the ARN of an IAM role"),
-    "cluster": shapes.text,
+    "region": matching("[a-z0-9-]{1,64}", "be the name of a region, such as eu-west-1"),
+    "account": matching("[0-9]{12}", "be 12 digits in quotes"),
+    "profile": nonempty,
+    "assume_role": matching("arn:aws[a-z-]*:iam::[0-9]{12}:role/.+", "be the ARN of an IAM role"),
+    "cluster": nonempty,
     **TASK_KEYS,
 }
-RUN_KEYS: Mapping[str, Check] = {"name": plain_name, "timeout": _duration, "wait": shapes.truth, "when": _when}
-UPDATE_KEYS: Mapping[str, Check] = {"timeout": _duration, "wait": shapes.truth}
+RUN_KEYS: Mapping[str, Check] = {"name": plain_name, "timeout": _duration, "wait": boolean, "when": _when}
+UPDATE_KEYS: Mapping[str, Check] = {"timeout": _duration, "wait": boolean}
 
 
 def parse_duration(text: str | int) -> int:
@@ -169,7 +187,7 @@ def problems(data: Doc, stem: str, *, tables: bool) -> Problems:
 def _tasks_problems(data: Doc) -> Problems:
     tasks = data.get("tasks", {})
     if not isinstance(tasks, dict):
-        yield Problem(("tasks",), f"{shapes.wrong_type('a table', tasks)}; write [tasks.NAME]")
+        yield Problem(("tasks",), f"{wrong_type('a table', tasks)}; write [tasks.NAME]")
     elif not tasks:
         yield Problem(("tasks",), NO_TASKS)
     else:
@@ -184,14 +202,14 @@ def _own_problems(table: Doc, path: Path, checks: Mapping[str, Check], others: t
             if fault := checks[key](value):
                 yield Problem((*path, key), fault)
         elif key not in others:
-            yield Problem((*path, key), shapes.unknown_key(key, [*checks, *others]))
+            yield Problem((*path, key), unknown_key(key, [*checks, *others]))
 
 
 def _task_problems(name: str, task: Any, path: Path) -> Problems:
     if fault := plain_name(name):
         yield Problem(path, f"the name of a task {fault}")
     if not isinstance(task, dict):
-        yield Problem(path, shapes.want_table(path, task))
+        yield Problem(path, want_table(path, task))
         return
     yield from _own_problems(task, path, TASK_KEYS, tuple(REQUESTS))
     yield from lint.problems(task, path)
@@ -201,13 +219,13 @@ def _task_problems(name: str, task: Any, path: Path) -> Problems:
         yield Problem((*path, DEFINITION), MISSING)
     for key in OWN_KEYS:
         if not isinstance(entries := task.get(key, []), list):
-            yield Problem((*path, key), shapes.want_tables((*path, key), entries))
+            yield Problem((*path, key), want_tables((*path, key), entries))
         for index, entry in enumerate(entries_of(task, key)):
             yield from _entry_problems(key, entry, (*path, key, index))
 
 
 def _definition_problems(definition: Any, path: Path) -> Problems:
-    yield from shapes.check(REQUESTS[DEFINITION], definition, path)
+    yield from api.check(REQUESTS[DEFINITION], definition, path)
     if isinstance(family := member(definition, "family"), str) and (fault := _family(family)):
         yield Problem((*path, "family"), fault)
     containers = enumerate(entries_of(definition, "containerDefinitions"))
@@ -216,12 +234,12 @@ def _definition_problems(definition: Any, path: Path) -> Problems:
 
 def _entry_problems(key: str, entry: Any, path: Path) -> Problems:
     if not isinstance(entry, dict):
-        yield Problem(path, shapes.wrong_type("a table", entry))
+        yield Problem(path, wrong_type("a table", entry))
         return
     for own, check in OWN_KEYS[key].items():
         if own in entry and (fault := check(entry[own])):
             yield Problem((*path, own), fault)
-    yield from shapes.check(REQUESTS[key], params_of(key, entry), path)
+    yield from api.check(REQUESTS[key], params_of(key, entry), path)
     count = entry.get("count")
     if key == RUN and type(count) is int and not 1 <= count <= MAX_COUNT:
         yield Problem((*path, "count"), f"must be from 1 to {MAX_COUNT:,}")

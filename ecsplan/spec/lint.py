@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ecsplan.aws.api import Path, Problem, dotted, entries_of, member, quoted, repeats
+from ecsplan.core.checks import Path, Problem, dotted, entries_of, member, quoted, repeats
 from ecsplan.core.model import Doc
 from ecsplan.core.units import cpu_units, mebibytes, whole
 from ecsplan.spec import lint_definition, lint_ports, lint_requests

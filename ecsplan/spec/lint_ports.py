@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ecsplan.aws.api import Path, Problem, dotted, entries_of, member
+from ecsplan.core.checks import Path, Problem, dotted, entries_of, member
 from ecsplan.core.model import Doc
 
 OWN_PORTS = ("awsvpc", "host")  # modes in which a container's port is the host's

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ecsplan.aws.api import Path, Problem, dotted, entries_of, member, quoted, repeats
+from ecsplan.core.checks import Path, Problem, dotted, entries_of, member, quoted, repeats
 from ecsplan.spec.lint_definition import integer, on_fargate, storage, tables
 
 MAX_TAGS, MAX_STARTED_BY, MAX_GROUP = 50, 128, 255

@@ -1,6 +1,6 @@
 """Loads a spec and checks all of it, offline. What comes out is typed and sound, or every fault is reported at once.
 
-AWS tables are checked against the installed botocore's model (`shapes`), and ecsplan's own keys taken out of them.
+AWS tables are checked against the installed botocore's model (`aws.api`) without ecsplan's own keys.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from pathlib import Path, PurePath
 
 import tomli
 
-from ecsplan.aws import api as shapes
-from ecsplan.aws.api import Path as Where
-from ecsplan.aws.api import dotted
+from ecsplan.core.checks import Path as Where
+from ecsplan.core.checks import dotted, in_order
 from ecsplan.core.errors import Fault, SpecError, UsageError
 from ecsplan.core.model import Doc, Notify, Settings
 from ecsplan.core.spec import ACTIVE_TASK_COUNT, Entry, Spec, Task
@@ -123,7 +122,7 @@ def loads(text: str, file: str, *, tables: bool = True) -> Spec:
     """The spec in a text; `file` is what faults call it, and its stem the default name of the app."""
     data = _parsed(text, file)
     stem = PurePath(file).stem
-    if found := shapes.in_order(data, problems(data, stem, tables=tables)):
+    if found := in_order(data, problems(data, stem, tables=tables)):
         raise SpecError([Fault(file=file, path=dotted(path), message=message) for path, message in found])
     given = {key: data[key] for key in TOP_KEYS if key in data and key not in TASK_KEYS}
     return Spec(

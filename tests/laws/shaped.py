@@ -38,7 +38,7 @@ def request(service: str, operation: str) -> StructureShape:
 
 
 def pattern_of(path: str) -> str:
-    """A rule's path as `shapes.walk` writes it."""
+    """A rule's path as `api.walk` writes it."""
     return path.replace(".*", "[]")
 
 
@@ -49,7 +49,7 @@ def readable(pattern: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Strategies:
-    """Documents of one request. All places are patterns, as `shapes.walk` writes them."""
+    """Documents of one request. All places are patterns, as `api.walk` writes them."""
 
     shape: StructureShape
     rules: Sequence[Rule]

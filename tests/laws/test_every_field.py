@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ecsplan.aws import api as shapes
+from ecsplan.aws import api
 from ecsplan.core.model import copied
 from ecsplan.core.normalize import normal, view
 from ecsplan.plan.diff import field_changes
@@ -42,7 +42,7 @@ def test_a_whole_document_has_every_field_of_its_shape(name: str, data: st.DataO
     """So that what holds for whole documents has been seen to hold for every field that botocore knows."""
     request = REQUESTS[name]
     doc = data.draw(request.whole)
-    assert {field.pattern for field in shapes.walk(*OPERATIONS[name])} == set(patterns_in(doc, request.shape))
+    assert {field.pattern for field in api.walk(*OPERATIONS[name])} == set(patterns_in(doc, request.shape))
 
 
 @every_kind

@@ -90,10 +90,10 @@ def test_an_apply_imports_what_it_uses(deployed: World) -> None:
 def test_the_models_are_read_once_and_no_folders_are_looked_through(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The clients and the checks share a loader, which lists only the services that ecsplan asks."""
+    """The clients and the checks share a loader, which opens only the folders of the services that ecsplan calls."""
     from botocore.loaders import JSONFileLoader
 
-    from ecsplan.aws import loader
+    from ecsplan.aws import api
 
     read: list[Path] = []
     load = JSONFileLoader.load_file
@@ -104,7 +104,7 @@ def test_the_models_are_read_once_and_no_folders_are_looked_through(
             read.append(Path(path))
         return found
 
-    loader.loader.cache_clear()
+    api.loader.cache_clear()
     monkeypatch.setattr(JSONFileLoader, "load_file", counted)
     world.write(shop())
     world.deploy("v1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ecsplan.aws.api import dotted
+from ecsplan.core.checks import dotted
 from ecsplan.spec import lint
 from tests.support.specs import ROLE
 

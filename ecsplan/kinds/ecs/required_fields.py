@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ecsplan.aws.api import MISSING, Request, check, dotted
+from ecsplan.aws.api import Request, check
+from ecsplan.core.checks import MISSING, dotted
 from ecsplan.core.model import Doc
 from ecsplan.kinds.contract import Delta
 

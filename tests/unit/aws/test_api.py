@@ -8,13 +8,16 @@ from typing import Any
 
 import botocore
 import pytest
+from botocore.exceptions import UnknownServiceError
+from botocore.loaders import Loader
 from botocore.session import Session
 from botocore.validate import validate_parameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecsplan.aws import api as shapes
-from ecsplan.aws.api import Field, Problem, Request
+from ecsplan.aws import api
+from ecsplan.aws.api import Field, Request
+from ecsplan.core.checks import Path, Problem, dotted
 
 DEFINITION = Request(service="ecs", operation="register_task_definition")
 RUN = Request(service="ecs", operation="run_task")
@@ -26,46 +29,46 @@ def definition(**container: Any) -> dict[str, Any]:
     return {"family": "web", "containerDefinitions": [{"name": "web", "image": "web:1"} | container]}
 
 
-def said(request: Request, params: Any, path: shapes.Path = ()) -> list[str]:
-    return [f"{shapes.dotted(problem.path)}: {problem.message}" for problem in shapes.check(request, params, path)]
+def said(request: Request, params: Any, path: Path = ()) -> list[str]:
+    return [f"{dotted(problem.path)}: {problem.message}" for problem in api.check(request, params, path)]
 
 
 # --- the models ------------------------------------------------------------------------------------------------------
 
 
 def test_members_are_the_parameters_by_boto3s_name_of_the_operation() -> None:
-    assert {"family", "containerDefinitions", "cpu", "tags"} <= shapes.members("ecs", "register_task_definition")
-    assert shapes.members("events", "put_targets") == {"Rule", "EventBusName", "Targets"}
+    assert {"family", "containerDefinitions", "cpu", "tags"} <= api.members("ecs", "register_task_definition")
+    assert api.members("events", "put_targets") == {"Rule", "EventBusName", "Targets"}
 
 
 def test_a_model_is_read_once() -> None:
-    assert shapes._operation("ecs", "run_task").service_model is shapes._operation("ecs", "list_tasks").service_model
+    assert api._operation("ecs", "run_task").service_model is api._operation("ecs", "list_tasks").service_model
 
 
 def test_an_operation_that_botocore_does_not_know_is_named() -> None:
     with pytest.raises(LookupError, match=r"^the installed botocore knows no operation ecs\.register_task$"):
-        shapes.members("ecs", "register_task")
+        api.members("ecs", "register_task")
     with pytest.raises(LookupError, match=r"knows no operation ecs\.RunTask$"):
-        shapes.members("ecs", "RunTask")
+        api.members("ecs", "RunTask")
     with pytest.raises(LookupError, match=r"^iam\.delete_account_password_policy takes no parameters$"):
-        shapes.members("iam", "delete_account_password_policy")
+        api.members("iam", "delete_account_password_policy")
 
 
 def test_walk_lists_every_field_by_pattern() -> None:
-    fields = list(shapes.walk("ecs", "register_task_definition"))
+    fields = list(api.walk("ecs", "register_task_definition"))
     assert fields[0] == Field("family", "string")
     assert Field("containerDefinitions", "list") in fields
     assert Field("containerDefinitions[]", "structure") in fields
     assert Field("containerDefinitions[].environment[].value", "string") in fields
     assert Field("containerDefinitions[].dockerLabels{}", "string") in fields
     assert len(fields) == len(set(fields))
-    assert {field.pattern for field in fields if field.pattern.isalpha()} == shapes.members(
+    assert {field.pattern for field in fields if field.pattern.isalpha()} == api.members(
         "ecs", "register_task_definition"
     )
 
 
 def test_walk_ends_in_a_shape_that_holds_itself() -> None:
-    fields = {field.pattern for field in shapes.walk("ce", "get_cost_and_usage")}
+    fields = {field.pattern for field in api.walk("ce", "get_cost_and_usage")}
     assert {"Filter.Or", "Filter.Or[]", "Filter.Not", "Filter.Dimensions.Key"} <= fields
     assert "Filter.Or[].Or" not in fields
 
@@ -73,12 +76,39 @@ def test_walk_ends_in_a_shape_that_holds_itself() -> None:
 def test_importing_loads_no_botocore_and_a_check_makes_no_session() -> None:
     program = """if True:
         import sys
-        import ecsplan.aws.api as shapes
+        from ecsplan.aws import api
         assert not any(name.startswith(("botocore", "boto3")) for name in sys.modules), "import"
-        shapes.check(shapes.Request(service="ecs", operation="run_task"), {"taskDefinition": "web"})
+        api.check(api.Request(service="ecs", operation="run_task"), {"taskDefinition": "web"})
         assert not {"botocore.session", "botocore.client", "boto3"} & set(sys.modules), "check"
     """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+# --- botocore's files ---
+
+
+@pytest.mark.parametrize("service", ["ecs", "events", "sns", "sts", "logs", "scheduler"])
+@pytest.mark.parametrize("file", ["service-2", "endpoint-rule-set-1"])
+def test_the_loader_reads_what_botocores_own_does_from_one_folder(
+    service: str, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without looking through the folders of all services, whichever is asked for."""
+    expected = Loader().load_service_model(service, file)
+    monkeypatch.setattr(Loader, "list_available_services", not_called)
+    assert api.loader().load_service_model(service, file) == expected
+
+
+def not_called(*_: object) -> list[str]:
+    raise AssertionError("the folders of all services were listed")
+
+
+def test_the_loader_raises_botocores_own_errors() -> None:
+    for service, file in (("nothing", "service-2"), ("ecs", "service-9")):
+        with pytest.raises(UnknownServiceError) as expected:
+            Loader().load_service_model(service, file)
+        with pytest.raises(UnknownServiceError) as caught:
+            api.loader().load_service_model(service, file)
+        assert str(caught.value) == str(expected.value)
 
 
 # --- checking --------------------------------------------------------------------------------------------------------
@@ -108,7 +138,7 @@ def test_importing_loads_no_botocore_and_a_check_makes_no_session() -> None:
 )
 def test_sound_requests(request_: Request, params: dict[str, Any]) -> None:
     assert said(request_, params) == []
-    validate_parameters(params, shapes._input(request_.service, request_.operation))
+    validate_parameters(params, api._input(request_.service, request_.operation))
 
 
 CONTAINER = "containerDefinitions[0]"
@@ -258,7 +288,7 @@ def test_what_botocore_would_refuse_is_never_missed(data: st.DataObject) -> None
     params = altered(data, FULL)
     if said(DEFINITION, params):
         return
-    validate_parameters(params, shapes._input("ecs", "register_task_definition"))
+    validate_parameters(params, api._input("ecs", "register_task_definition"))
 
 
 def test_a_document_nested_without_end_is_refused_and_does_not_overflow() -> None:
@@ -266,12 +296,12 @@ def test_a_document_nested_without_end_is_refused_and_does_not_overflow() -> Non
     for _ in range(2000):
         deep = [deep]
     params = {"service": "web", "deploymentConfiguration": {"lifecycleHooks": [{"hookDetails": {"a": deep}}]}}
-    (problem,) = shapes.check(UPDATE, params)
+    (problem,) = api.check(UPDATE, params)
     assert problem.message == "must not be nested more than 32 deep"
 
 
 def test_paths_start_where_the_table_stands() -> None:
-    assert shapes.check(RUN, {"taskDefinition": 1}, ("tasks", "web", "run_tasks", 0)) == [
+    assert api.check(RUN, {"taskDefinition": 1}, ("tasks", "web", "run_tasks", 0)) == [
         Problem(("tasks", "web", "run_tasks", 0, "taskDefinition"), "must be a string, not an integer")
     ]
 
@@ -352,4 +382,4 @@ def test_the_models_are_those_of_botocores_own_session() -> None:
     model = Session().get_service_model("ecs")
     input_shape = model.operation_model("RunTask").input_shape
     assert input_shape is not None
-    assert frozenset(input_shape.members) == shapes.members("ecs", "run_task")
+    assert frozenset(input_shape.members) == api.members("ecs", "run_task")

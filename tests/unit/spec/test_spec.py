@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecsplan.aws import api as shapes
+from ecsplan.aws import api
+from ecsplan.core.checks import quoted
 from ecsplan.core.errors import Exit, SpecError, UsageError
 from ecsplan.core.model import Notify, Settings
 from ecsplan.core.spec import Entry, Spec
@@ -214,7 +215,7 @@ def test_durations(text: str | int, seconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "s", "1h30", "30m1h", "1d", "-5", "1.5h", " 5", "5 ", "5\n", "٥", "9" * 5000])
 def test_what_is_no_duration(text: str) -> None:
-    said = f'not a duration: {shapes.quoted(text[:40])}; write seconds or units, 90, "90s", "15m" or "1h30m"'
+    said = f'not a duration: {quoted(text[:40])}; write seconds or units, 90, "90s", "15m" or "1h30m"'
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         parse_duration(text)
 
@@ -231,17 +232,17 @@ def test_durations_out_of_range(text: str | int) -> None:
 def test_own_keys_are_no_parameter_of_aws_and_no_part_of_one_another() -> None:
     for key, own in spec.OWN_KEYS.items():
         request = spec.REQUESTS[key]
-        assert not own.keys() & shapes.members(request.service, request.operation)
+        assert not own.keys() & api.members(request.service, request.operation)
     assert not spec.TOP_KEYS.keys() & spec.REQUESTS.keys()
     assert not spec.TASK_KEYS.keys() & spec.REQUESTS.keys()
 
 
 def test_every_place_with_a_leeway_is_a_field_of_the_model() -> None:
     for request in spec.REQUESTS.values():
-        fields = {field.pattern for field in shapes.walk(request.service, request.operation)}
+        fields = {field.pattern for field in api.walk(request.service, request.operation)}
         assert {*request.required, *request.filled, *request.lenient} <= fields
         # What only CreateService knows is told from a slip too.
-        created = shapes.members("ecs", "create_service") if request.operation == "update_service" else frozenset()
+        created = api.members("ecs", "create_service") if request.operation == "update_service" else frozenset()
         assert request.supplied.keys() <= fields | created
         assert not set(request.own) & fields
 

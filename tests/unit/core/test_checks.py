@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecsplan.aws import api as shapes
-from ecsplan.aws.api import Problem
+from ecsplan.core.checks import Path, Problem, dotted, in_order, unknown_key
 
 
 @pytest.mark.parametrize(
@@ -18,8 +17,8 @@ from ecsplan.aws.api import Problem
         (("größe",), '"größe"'),
     ],
 )
-def test_dotted(path: shapes.Path, text: str) -> None:
-    assert shapes.dotted(path) == text
+def test_dotted(path: Path, text: str) -> None:
+    assert dotted(path) == text
 
 
 @pytest.mark.parametrize(
@@ -32,14 +31,12 @@ def test_dotted(path: shapes.Path, text: str) -> None:
     ],
 )
 def test_unknown_key(key: str, message: str) -> None:
-    assert shapes.unknown_key(key, ["run_tasks", "cluster"], "it is too late") == message
+    assert unknown_key(key, ["run_tasks", "cluster"], "it is too late") == message
 
 
 def test_unknown_key_among_many() -> None:
-    assert (
-        shapes.unknown_key("zzz", [f"key{n}" for n in range(13)], "read the manual") == "unknown key; read the manual"
-    )
-    assert shapes.unknown_key("zzz", ["b", "a"]) == "unknown key; the keys here are a, b"
+    assert unknown_key("zzz", [f"key{n}" for n in range(13)], "read the manual") == "unknown key; read the manual"
+    assert unknown_key("zzz", ["b", "a"]) == "unknown key; the keys here are a, b"
 
 
 def test_in_order_sorts_by_the_file_missing_first_and_drops_repeats() -> None:
@@ -53,7 +50,7 @@ def test_in_order_sorts_by_the_file_missing_first_and_drops_repeats() -> None:
         Problem(("b", "x"), "p"),
         Problem((), "p"),
     ]
-    assert [shapes.dotted(it.path) for it in shapes.in_order(data, problems)] == [
+    assert [dotted(it.path) for it in in_order(data, problems)] == [
         "",
         "b.missing",
         "b.x",
