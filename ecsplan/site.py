@@ -12,13 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from ecsplan.core.checks import plain_name
 from ecsplan.core.clock import SystemClock
 from ecsplan.core.errors import EcsplanError, UsageError
 from ecsplan.core.model import Identity
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Journal
 from ecsplan.journal.lock import Origin
-from ecsplan.spec.checks import plain_name
 
 if TYPE_CHECKING:
     from ecsplan.aws.gateway import Gateway

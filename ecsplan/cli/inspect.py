@@ -11,8 +11,8 @@ from ecsplan.cli.options import JSON_OR_TEXT, Given, app_name, fit, screen
 from ecsplan.core.errors import Exit, UsageError
 
 if TYPE_CHECKING:
+    from ecsplan.core.spec import Spec
     from ecsplan.journal import Journal
-    from ecsplan.spec.load import Spec
 
 
 @click.command()

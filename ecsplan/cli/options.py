@@ -16,9 +16,9 @@ from ecsplan.core.errors import UsageError
 
 if TYPE_CHECKING:
     from ecsplan.core.clock import Clock
+    from ecsplan.core.spec import Spec
     from ecsplan.pipeline import Site
     from ecsplan.render.words import Paint
-    from ecsplan.spec.load import Spec
 
 DEFAULT_FILE = "ecsplan.toml"
 NARROWEST = 20  # columns that text is broken for
@@ -94,7 +94,7 @@ class Duration(click.ParamType[int]):
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from ecsplan.spec.load import parse_duration
+        from ecsplan.core.checks import parse_duration
 
         if isinstance(value, int):
             return value

@@ -3,7 +3,7 @@
 A kind is cut into facets, one for each stage of the pipeline that uses it:
 
     Document    what its documents look like, and what AWS does to them     plan/, redact, the checks of plan files
-    Declare     from the spec to resources                                  spec/, plan/compile
+    Declare     its table in the spec, and from there to resources          spec/, plan/compile
     Compare     what is live, and what of it differs                        plan/read, diff, explain, rollback
     Change      the steps of a difference, each with its undo               plan/diff, steps, file
     Calls       what the answer to a call means                             apply/
@@ -20,9 +20,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
+from ecsplan.core.checks import Check, Path, Problems, Request
 from ecsplan.core.diagnosis import Diagnosis, Pause, Status, Tally
 from ecsplan.core.documents import layered
 from ecsplan.core.model import Action, Address, Call, Doc, FieldChange, Phase, Settings, Step, Undo, Value
@@ -245,6 +247,10 @@ def nothing(*_arguments: object) -> tuple[()]:
     return ()
 
 
+def no_problems(*_arguments: object) -> Problems:
+    return iter(())
+
+
 def unnamed(call: Call) -> str:
     return ""
 
@@ -253,21 +259,41 @@ def unnamed(call: Call) -> str:
 
 
 class Document(Value, frozen=True, kw_only=True):
-    """What the documents of a kind look like."""
+    """What the documents of a kind look like: they have the form of the request of its table."""
 
-    request: str
-    """the `service:operation` whose request they have the form of"""
     rules: tuple[Rule, ...] = ()
     """what AWS does to them, and where secrets stand in them (core/normalize)"""
     required: frozenset[str] = frozenset()
     """places that they always have: `Targets[].Id`"""
 
 
-class Declare(Value, frozen=True, kw_only=True):
-    """From the spec to resources."""
+class Table(Value, frozen=True, kw_only=True):
+    """The table of a kind in a spec: `[[tasks.NAME.KEY]]`, one for each resource."""
 
+    key: str
+    request: Request
+    """the operation whose parameters the table holds; they are checked against botocore's model"""
+    own: Mapping[str, Check] = {}
+    """ecsplan's own keys beside them, each with its check. `wait`, `timeout` and `when` become the entry's settings."""
+    inherits: tuple[str, ...] = ()
+    """parameters for which a key of that name at the top of the spec stands where they are not declared: `cluster`"""
+    single: bool = False
+    """`[tasks.NAME.KEY]`: every task has exactly one"""
+
+
+class Declare(Value, frozen=True, kw_only=True):
+    """From the spec to resources. What checks tables takes them as they stand in the file: any value may stand
+    anywhere, and what is malformed is a problem of the model's check."""
+
+    table: Table
     compile: Callable[[Task, CompileScope], tuple[Resource, ...]]
     """the resources that a task of the spec declares"""
+    lint: Callable[[Any, Path], Problems] = no_problems
+    """(task's table, its path): what AWS would refuse in this kind's tables"""
+    cautions: Callable[[Any, Path], Problems] = no_problems
+    """(task's table, its path): what AWS would accept without the effect that was meant"""
+    clashes: Callable[[Doc, Any], Problems] = no_problems
+    """(all tasks' tables by name, the spec's default cluster): what is declared twice, where AWS has one of it"""
     combine: Callable[[Doc, Doc], Doc] | None = None
     """the documents of one address that two tasks declare parts of, as one; None where an address has one declarer"""
 

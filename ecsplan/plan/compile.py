@@ -11,12 +11,10 @@ import msgspec
 from ecsplan.core.checks import dotted, quoted
 from ecsplan.core.errors import UsageError
 from ecsplan.core.model import UNKNOWN, Address, Doc, Notify, Ref, mapped
-from ecsplan.core.spec import Spec, Task
+from ecsplan.core.spec import DEFINITION, Spec, Task
 from ecsplan.kinds import kinds
-from ecsplan.kinds.contract import CompileScope, Resource
+from ecsplan.kinds.contract import CompileScope, Kind, Resource
 from ecsplan.redact import says_secret
-from ecsplan.spec import lint
-from ecsplan.spec.checks import DEFINITION, RUN
 
 PLACEHOLDER = "{image_tag}"
 # What may stand behind the colon of an image, or behind its @ (the OCI distribution specification's tags and digests).
@@ -54,7 +52,12 @@ def _parts(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resource, .
 
 def warnings_of(spec: Spec, tag: str) -> tuple[str, ...]:
     """What AWS would take, and a person would want to know before anything is sent; without any value of a variable."""
-    cautions = (problem for task in spec.tasks for problem in lint.cautions(_table(task), ("tasks", task.name)))
+    cautions = (
+        problem
+        for task in spec.tasks
+        for kind in kinds()
+        for problem in kind.declare.cautions(_tables(task), ("tasks", task.name))
+    )
     return (
         *tag_warnings(spec, tag),
         *(f"{dotted(path)}: {message}" for path, message in cautions),
@@ -62,8 +65,13 @@ def warnings_of(spec: Spec, tag: str) -> tuple[str, ...]:
     )
 
 
-def _table(task: Task) -> Doc:
-    return {DEFINITION: task.task_definition, RUN: [entry.params for entry in task.run_tasks]}
+def _tables(task: Task) -> Doc:
+    return {kind.declare.table.key: _by_table(kind, [e.params for e in task.entries[kind.name]]) for kind in kinds()}
+
+
+def _by_table(kind: Kind, docs: list[Doc]) -> Any:
+    """As they stand in the spec: a list of tables, or the one that there is."""
+    return docs[0] if kind.declare.table.single else docs
 
 
 def _written_secrets(task: Task) -> Iterator[str]:
@@ -121,19 +129,14 @@ def requests(spec: Spec, tag: str) -> dict[str, Doc]:
     by_task: dict[str, list[Resource]] = {}
     for resource in _parts(spec, tag):
         by_task.setdefault(resource.task, []).append(resource)
-    return {task.name: _task_requests(task, by_task[task.name]) for task in spec.tasks}
+    return {task.name: _task_requests(by_task[task.name]) for task in spec.tasks}
 
 
-def _task_requests(task: Task, resources: list[Resource]) -> Doc:
-    def docs(kind: str) -> list[Doc]:
-        return [_shown(resource.doc) for resource in resources if resource.address.kind == kind]
+def _task_requests(resources: list[Resource]) -> Doc:
+    def docs(kind: Kind) -> list[Doc]:
+        return [_shown(resource.doc) for resource in resources if resource.kind is kind]
 
-    return {
-        "task_definition": docs("task_definition")[0],
-        "run_tasks": docs("run_task"),
-        "update_services": docs("service"),
-        "events__put_targets": docs("event_targets"),
-    }
+    return {kind.declare.table.key: _by_table(kind, docs(kind)) for kind in kinds()}
 
 
 def _shown(doc: Doc) -> Any:

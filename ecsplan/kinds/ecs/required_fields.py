@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ecsplan.aws.api import Request, check
-from ecsplan.core.checks import MISSING, dotted
+from ecsplan.aws.api import check
+from ecsplan.core.checks import MISSING, Request, dotted
 from ecsplan.core.model import Doc
 from ecsplan.kinds.contract import Delta
 

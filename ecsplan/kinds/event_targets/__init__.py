@@ -5,18 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ecsplan.core.checks import Request
 from ecsplan.core.documents import layered, overlay, replaced
 from ecsplan.core.model import Address, Doc, Ref, copied
 from ecsplan.core.normalize import Normalized, is_empty
 from ecsplan.core.spec import Task
-from ecsplan.kinds.contract import Calls, Change, Compare, CompileScope, Declare, Document, Kind, Live, Resource
+from ecsplan.kinds.contract import Calls, Change, Compare, CompileScope, Declare, Document, Kind, Live, Resource, Table
 from ecsplan.kinds.ecs.request_fields import map_fields
+from ecsplan.kinds.event_targets import lint
 from ecsplan.kinds.event_targets.change import ABSENT, accept, recover, refused, steps
 from ecsplan.kinds.event_targets.read import by_id, names_of, read
 from ecsplan.kinds.event_targets.rules import RULES
 from ecsplan.kinds.task_definition import arn_of
 
 NAME = "event_targets"
+_RULE = frozenset({"Rule", "Targets", "Targets[].Id"})
+TABLE = Table(
+    key=lint.KEY,
+    request=Request(
+        service="events",
+        operation="put_targets",
+        partial=True,
+        merged=frozenset({"Targets"}),
+        required=_RULE,
+        filled=_RULE,
+    ),
+)
 
 
 def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
@@ -28,7 +42,7 @@ def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
             task=task.name,
             doc=_pinned(entry.params, arn_of(task)),
         )
-        for entry in task.put_targets
+        for entry in task.entries[NAME]
     )
 
 
@@ -54,7 +68,6 @@ def rule_name(params: Mapping[str, Any]) -> str:
 # --- comparing and changing ---
 
 # Of these EventBridge takes one at most (EventBridge API reference, Target and EcsParameters).
-INPUTS = frozenset({"Input", "InputPath", "InputTransformer"})
 CAPACITY = frozenset({"LaunchType", "CapacityProviderStrategy"})
 
 
@@ -70,7 +83,7 @@ def merge(live: Doc, declared: Doc) -> Doc:
 
 def with_exclusions(declared: Doc) -> Doc:
     """What is declared of a target, with None for every member that it excludes."""
-    result = keep_one(declared, INPUTS)
+    result = keep_one(declared, frozenset(lint.INPUTS))
     if isinstance(parameters := result.get("EcsParameters"), Mapping):
         result["EcsParameters"] = keep_one(parameters, CAPACITY)
     return result
@@ -143,8 +156,8 @@ def _fault(address: Address, target: Doc, found: Mapping[str, Doc]) -> str:
 KIND = Kind(
     name=NAME,
     order=3,
-    document=Document(request="events:put_targets", rules=RULES, required=frozenset({"Rule", "Targets[].Id"})),
-    declare=Declare(compile=compile_, combine=combine),
+    document=Document(rules=RULES, required=frozenset({"Rule", "Targets[].Id"})),
+    declare=Declare(table=TABLE, compile=compile_, lint=lint.problems, clashes=lint.clashes, combine=combine),
     compare=Compare(
         read=read,
         merge=merge,

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ecsplan.core.checks import Request, boolean, duration, nonempty, plain_name
 from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Value, copied
 from ecsplan.core.normalize import Rule, Secret, is_empty
 from ecsplan.core.spec import Task
@@ -21,17 +22,19 @@ from ecsplan.kinds.contract import (
     Kind,
     Resource,
     StepDraft,
+    Table,
     Track,
     Tracked,
     short_arn,
 )
 from ecsplan.kinds.ecs.task_diagnosis import diagnose
+from ecsplan.kinds.run_task import lint
 from ecsplan.kinds.run_task.calls import MARK, accept, recover
 from ecsplan.kinds.run_task.streams import logs_of, streams
 from ecsplan.kinds.run_task.track import judge, polls, which
 from ecsplan.kinds.service import NAME as SERVICE
 from ecsplan.kinds.service.fit import has_network
-from ecsplan.kinds.task_definition import arn_of, stringify_environment
+from ecsplan.kinds.task_definition import BY_ECSPLAN, SCALARS, arn_of, stringify_environment
 
 NAME = "run_task"
 AT_ONCE = 10  # tasks per RunTask (ECS API reference)
@@ -46,10 +49,31 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+def _when(value: Any) -> str:
+    return nonempty(value) or ("" if value in ("changed", "always") else 'must be "changed" or "always"')
+
+
+TABLE = Table(
+    key=lint.KEY,
+    request=Request(
+        service="ecs",
+        operation="run_task",
+        supplied={
+            "taskDefinition": BY_ECSPLAN,
+            "clientToken": "set by ecsplan, so that a retry never runs the task twice; leave it out",
+        },
+        filled=frozenset({"cluster"}),
+        lenient={"overrides.containerOverrides[].environment[].value": SCALARS},
+    ),
+    own={"name": plain_name, "timeout": duration, "wait": boolean, "when": _when},
+    inherits=("cluster",),
+)
+
+
 def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
     """One resource per entry, in file order: RunTask's parameters as declared, and the revision."""
     resources = []
-    for entry in task.run_tasks:
+    for index, entry in enumerate(task.entries[NAME]):
         # What is empty says nothing, and some of it is refused: "Tags can not be empty."
         given = {field: value for field, value in copied(entry.params).items() if not is_empty(value)}
         doc = {**given, "taskDefinition": arn_of(task)}
@@ -58,7 +82,7 @@ def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
         resources.append(
             Resource(
                 kind=KIND,
-                address=Address.of(NAME, f"{task.family}/{entry.name}"),
+                address=Address.of(NAME, f"{task.family}/{lint.name_of(entry.own, index)}"),
                 task=task.name,
                 doc=doc,
                 settings=entry.settings,
@@ -173,8 +197,8 @@ class Expect(Value, frozen=True, kw_only=True):
 KIND = Kind(
     name=NAME,
     order=1,
-    document=Document(request="ecs:run_task", rules=RULES),
-    declare=Declare(compile=compile_),
+    document=Document(rules=RULES),
+    declare=Declare(table=TABLE, compile=compile_, lint=lint.problems, cautions=lint.cautions, clashes=lint.clashes),
     change=Change(writes=frozenset({"ecs:run_task"}), steps=steps, conflicts=conflicts, fill_in=fill_in, expect=Expect),
     calls=Calls(accept=accept, recover=recover, token="clientToken", marker=MARK, evidence=EVIDENCE),  # noqa: S106
     track=Track(

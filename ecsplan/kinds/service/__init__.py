@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ecsplan.core.checks import Request, boolean, duration
 from ecsplan.core.documents import layered, overlay, replaced, without_none
 from ecsplan.core.model import Address, Doc, copied
 from ecsplan.core.normalize import Normalized
@@ -21,9 +22,11 @@ from ecsplan.kinds.contract import (
     Kind,
     Resource,
     Revert,
+    Table,
     Track,
     short_arn,
 )
+from ecsplan.kinds.service import lint
 from ecsplan.kinds.service.answers import Expect, names
 from ecsplan.kinds.service.change import map_members, refused, steps
 from ecsplan.kinds.service.diagnosis import diagnose
@@ -34,26 +37,41 @@ from ecsplan.kinds.service.revert import revert, started_by
 from ecsplan.kinds.service.rollout import accept, judge, polls, recover
 from ecsplan.kinds.service.rules import RESET, RESET_MEMBERS, RULES, other_form_of_namespace
 from ecsplan.kinds.service.service_deployment import resolve_pause
-from ecsplan.kinds.task_definition import arn_of
+from ecsplan.kinds.task_definition import BY_ECSPLAN, arn_of
 
 NAME = "service"
 CHOSEN = ("encrypted", "iops", "kmsKeyId", "throughput", "volumeType")  # of a volume, by AWS, where they are left out
+TABLE = Table(
+    key=lint.KEY,
+    request=Request(
+        service="ecs",
+        operation="update_service",
+        partial=True,
+        required=frozenset({"service"}),
+        supplied={
+            "taskDefinition": BY_ECSPLAN,
+            # In CreateService, and not in UpdateService.
+            "launchType": "a live service keeps its launch type; leave it out, or declare capacityProviderStrategy",
+            "role": "a live service keeps its role; leave it out",
+            "schedulingStrategy": "a live service keeps its scheduling strategy; leave it out",
+        },
+        filled=frozenset({"cluster", "service"}),
+    ),
+    own={"timeout": duration, "wait": boolean},
+    inherits=("cluster",),
+)
 
 
 def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
-    """One service per entry: UpdateService's parameters as declared, and the revision."""
-    return tuple(
-        Resource(
-            kind=KIND,
-            address=address(entry.params),
-            task=task.name,
-            doc={**copied(entry.params), "taskDefinition": arn_of(task)},
-            settings=msgspec.structs.replace(
-                entry.settings, force=entry.settings.force or scope.redeploy, redeploy=scope.redeploy
-            ),
-        )
-        for entry in task.update_services
-    )
+    """One service per entry: UpdateService's parameters as declared, and the revision. forceNewDeployment is an action
+    and no state: as a part of the document it would make a difference in every plan."""
+    resources = []
+    for entry in task.entries[NAME]:
+        doc = {**copied(entry.params), "taskDefinition": arn_of(task)}
+        force = doc.pop("forceNewDeployment", False) or scope.redeploy
+        settings = msgspec.structs.replace(entry.settings, force=force, redeploy=scope.redeploy)
+        resources.append(Resource(kind=KIND, address=address(entry.params), task=task.name, doc=doc, settings=settings))
+    return tuple(resources)
 
 
 def address(params: Mapping[str, Any]) -> Address:
@@ -153,8 +171,8 @@ def _without_names(doc: Doc) -> Doc:
 KIND = Kind(
     name=NAME,
     order=2,
-    document=Document(request="ecs:update_service", rules=RULES, required=frozenset({"service"})),
-    declare=Declare(compile=compile_),
+    document=Document(rules=RULES, required=frozenset({"service"})),
+    declare=Declare(table=TABLE, compile=compile_, lint=lint.problems, clashes=lint.clashes),
     compare=Compare(
         read=read,
         merge=merge,

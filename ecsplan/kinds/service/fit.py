@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from ecsplan.core.model import Address, Doc, Ref
 from ecsplan.kinds.contract import Delta, Live, Resource, short_arn
-from ecsplan.spec.lint import maps_port
+from ecsplan.kinds.task_definition.lint_ports import maps_port
 
 
 def blockers(resource: Resource, live: Live) -> tuple[str, ...]:

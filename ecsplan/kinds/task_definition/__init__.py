@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ecsplan.core.checks import Request
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Step, Value, copied
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Reader
-from ecsplan.core.spec import Task
+from ecsplan.core.spec import DEFINITION, Task
 from ecsplan.kinds.contract import (
     Calls,
     Change,
@@ -21,9 +22,11 @@ from ecsplan.kinds.contract import (
     Live,
     Resource,
     StepDraft,
+    Table,
     short_arn,
 )
 from ecsplan.kinds.ecs.request_fields import unknown_fields
+from ecsplan.kinds.task_definition import lint
 from ecsplan.kinds.task_definition.read import (
     REQUEST,
     all_pages,
@@ -39,7 +42,22 @@ from ecsplan.kinds.task_definition.read import (
 )
 from ecsplan.kinds.task_definition.rules import RULES, blank_variables
 
-NAME = "task_definition"
+NAME = DEFINITION
+BY_ECSPLAN = "set by ecsplan to the task's own revision; leave it out"  # of `taskDefinition` in a table
+SCALARS = (int, float, bool)  # values of variables that `stringify_environment` takes
+# The model does not demand them, AWS does: "Container.name should not be null or empty".
+_CONTAINER = frozenset({"containerDefinitions[].name", "containerDefinitions[].image"})
+TABLE = Table(
+    key=DEFINITION,
+    single=True,
+    request=Request(
+        service="ecs",
+        operation="register_task_definition",
+        required=_CONTAINER,
+        filled=_CONTAINER | {"containerDefinitions"},
+        lenient={"cpu": (int,), "memory": (int,), "containerDefinitions[].environment[].value": SCALARS},
+    ),
+)
 
 
 def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
@@ -191,8 +209,8 @@ class Expect(Value, frozen=True, kw_only=True):
 KIND = Kind(
     name=NAME,
     order=0,
-    document=Document(request="ecs:register_task_definition", rules=RULES),
-    declare=Declare(compile=compile_),
+    document=Document(rules=RULES),
+    declare=Declare(table=TABLE, compile=compile_, lint=lint.problems, cautions=lint.cautions, clashes=lint.clashes),
     compare=Compare(read=read, read_used=read_used, merge=merge, tolerate=blank_variables, versioned=True),
     change=Change(
         writes=frozenset({"ecs:register_task_definition", "ecs:deregister_task_definition"}),

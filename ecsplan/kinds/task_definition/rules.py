@@ -10,7 +10,7 @@ from typing import Any
 
 from ecsplan.core.model import Doc
 from ecsplan.core.normalize import Canon, Default, Derive, Drop, Keyed, Rule, Secret, Unordered
-from ecsplan.core.units import cpu_units, mebibytes
+from ecsplan.kinds.task_definition.sizes import cpu_units, mebibytes
 
 C = "containerDefinitions.*"
 V = "volumes.*.dockerVolumeConfiguration"

@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ecsplan.core.checks import Path, Problem, dotted, entries_of, member
+from ecsplan.core.checks import Path, Problem, Problems, dotted, entries_of, member
 from ecsplan.core.model import Doc
+from ecsplan.kinds.task_definition.sizes import whole
 
 OWN_PORTS = ("awsvpc", "host")  # modes in which a container's port is the host's
 
 
-def problems(definition: Doc, path: Path) -> Iterator[Problem]:
+def problems(definition: Doc, path: Path) -> Problems:
     """Everything that is wrong with ports, each with its path."""
     mode = definition.get("networkMode")
     used: dict[tuple[str, int], Path] = {}
@@ -28,7 +29,7 @@ def problems(definition: Doc, path: Path) -> Iterator[Problem]:
             yield from _twice(mapping, (*at, number), mapped, used)
 
 
-def _mapping(mapping: Any, mode: Any, path: Path) -> Iterator[Problem]:
+def _mapping(mapping: Any, mode: Any, path: Path) -> Problems:
     """ "When networkMode=awsvpc, the host ports and container ports in port mappings must match." 0 is none."""
     port, host = member(mapping, "containerPort"), member(mapping, "hostPort")
     if member(mapping, "containerPortRange"):
@@ -42,7 +43,7 @@ def _mapping(mapping: Any, mode: Any, path: Path) -> Iterator[Problem]:
 
 def _twice(
     mapping: Any, path: Path, mapped: dict[tuple[int | str, str], Path], used: dict[tuple[str, int], Path]
-) -> Iterator[Problem]:
+) -> Problems:
     """ "Container port 53 is used in more than one port mapping for container", "TCP host port '3000' is mapped
     multiple times in task." `mapped` is what the container has so far, `used` what the task has; both are added to."""
     protocol = str(member(mapping, "protocol") or "tcp")
@@ -62,7 +63,7 @@ def _ports(mapping: Any) -> Iterator[tuple[str, int | str]]:
             yield key, port
 
 
-def cautions(definition: Doc, path: Path) -> Iterator[Problem]:
+def cautions(definition: Doc, path: Path) -> Problems:
     """A port under two protocols: registration takes it (the guide's note that it does not was taken out in 2020), and
     CreateService was seen to refuse it for a load balancer's and a Service Connect port."""
     for index, container in enumerate(entries_of(definition, "containerDefinitions")):
@@ -76,3 +77,14 @@ def cautions(definition: Doc, path: Path) -> Iterator[Problem]:
                     yield Problem(
                         (*at, number, key), f"{said}; ECS refuses it as the port of a service's load balancer"
                     )
+
+
+def maps_port(container: Doc, port: int) -> bool:
+    """Does a port mapping of the container have this port, or a range with it?"""
+    for mapping in entries_of(container, "portMappings"):
+        low, _, high = str(member(mapping, "containerPortRange") or "").partition("-")
+        if member(mapping, "containerPort") == port or (
+            (first := whole(low)) is not None and (last := whole(high)) is not None and first <= port <= last
+        ):
+            return True
+    return False
