@@ -30,7 +30,7 @@ class Problem(NamedTuple):
     message: str
 
 
-Problems: TypeAlias = Iterator[Problem]
+Problems: TypeAlias = Iterable[Problem]
 
 
 class Request(Value, frozen=True, kw_only=True):

@@ -1,11 +1,12 @@
-"""The machine's own time and chance, where no other is handed in."""
+"""Time and chance: the machine's own, where no other is handed in, and the times in AWS's answers."""
 
 from __future__ import annotations
 
 import random
 import threading
 import time
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
 
 class Clock(Protocol):
@@ -15,7 +16,7 @@ class Clock(Protocol):
         """Seconds since the epoch."""
 
     def sleep(self, seconds: float) -> None:
-        """Returns early when somebody asks to stop."""
+        """Returns early when a stop is requested."""
 
     def random(self) -> float:
         """From 0 up to 1, for jitter."""
@@ -35,3 +36,24 @@ class SystemClock:
 
     def random(self) -> float:
         return random.random()  # noqa: S311  jitter, not a secret
+
+
+# --- times in AWS's answers: datetimes out of its SDK, numbers over the wire, texts in JSON ---
+
+
+def epoch(at: Any) -> float | None:
+    """In epoch seconds, by AWS's clock, not by this machine's; None where it is no time."""
+    if isinstance(at, datetime):
+        return at.timestamp()
+    if isinstance(at, int | float):
+        return float(at)
+    try:
+        return datetime.fromisoformat(at).timestamp()
+    except (TypeError, ValueError):
+        return None
+
+
+def iso(at: Any) -> str:
+    """ISO 8601 in UTC, to the second; "" where it is no time."""
+    seconds = epoch(at)
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

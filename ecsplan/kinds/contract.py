@@ -247,10 +247,6 @@ def nothing(*_arguments: object) -> tuple[()]:
     return ()
 
 
-def no_problems(*_arguments: object) -> Problems:
-    return iter(())
-
-
 def unnamed(call: Call) -> str:
     return ""
 
@@ -288,11 +284,11 @@ class Declare(Value, frozen=True, kw_only=True):
     table: Table
     compile: Callable[[Task, CompileScope], tuple[Resource, ...]]
     """the resources that a task of the spec declares"""
-    lint: Callable[[Any, Path], Problems] = no_problems
+    lint: Callable[[Any, Path], Problems] = nothing
     """(task's table, its path): what AWS would refuse in this kind's tables"""
-    cautions: Callable[[Any, Path], Problems] = no_problems
+    cautions: Callable[[Any, Path], Problems] = nothing
     """(task's table, its path): what AWS would accept without the effect that was meant"""
-    clashes: Callable[[Doc, Any], Problems] = no_problems
+    clashes: Callable[[Doc, Any], Problems] = nothing
     """(all tasks' tables by name, the spec's default cluster): what is declared twice, where AWS has one of it"""
     combine: Callable[[Doc, Doc], Doc] | None = None
     """the documents of one address that two tasks declare parts of, as one; None where an address has one declarer"""
@@ -413,8 +409,3 @@ class Kind(Value, frozen=True, kw_only=True):
     @property
     def versioned(self) -> bool:
         return self.compare is not None and self.compare.versioned
-
-
-def short_arn(arn: object) -> str:
-    """The last part of an ARN, as people say it: `web:41`, a cluster's or service's name."""
-    return str(arn).rpartition("/")[2]

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from ecsplan.aws.api import walk
+from ecsplan.aws.api import check, walk
+from ecsplan.core.checks import MISSING, Request, dotted
 from ecsplan.core.model import Doc
+from ecsplan.kinds.contract import Delta
 
 
 @cache
@@ -33,7 +35,9 @@ def unknown_fields(service: str, operation: str, declared: Doc) -> frozenset[str
     return frozenset(at for at in _places(declared, "", fields, parents) if at not in fields)
 
 
-def known(service: str, operation: str, doc: Doc, also: frozenset[str] = frozenset(), *, top: bool = True) -> Doc:
+def request_fields_only(
+    service: str, operation: str, doc: Doc, also: frozenset[str] = frozenset(), *, top: bool = True
+) -> Doc:
     """The document without members that the request does not have, and that are not among the patterns `also`; without
     `top`, those that stand at its top are left alone."""
     fields, parents = _fields(service, operation)
@@ -67,3 +71,19 @@ def _places(value: Any, at: str, fields: frozenset[str], parents: frozenset[str]
             place = f"{at}.{name}" if at else name
             yield place
             yield from _places(item, place, fields, parents)
+
+
+def missing(service: str, operation: str, params: Doc, delta: Delta) -> tuple[str, ...]:
+    """A sentence on each member that neither the spec nor what is live has, and without which botocore would refuse
+    the call when it is too late."""
+    problems = check(Request(service=service, operation=operation), params)
+    return tuple(
+        f"{delta.change.address}: {dotted(problem.path)} is required, and neither the spec nor what is live has it"
+        for problem in problems
+        if problem.message == MISSING
+    )
+
+
+def has_network(doc: Doc) -> bool:
+    """Whether it has an awsvpc network: without subnets it is none, whatever else is filled in."""
+    return bool(((doc.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}).get("subnets"))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import msgspec
 
+from ecsplan.core.clock import epoch
 from ecsplan.core.diagnosis import ContainerEnd, LogTail, StoppedTasks, alike
 from ecsplan.core.model import Doc
-from ecsplan.kinds.contract import short_arn
+from ecsplan.core.text import short_arn
 from ecsplan.kinds.ecs.reasons import Reason, explain
-from ecsplan.kinds.ecs.times import epoch
 
 # DELETED is what DescribeTasks may say of a task that has just stopped ("Task lifecycle" in the ECS developer guide).
 STOPPED = ("STOPPED", "DELETED")

@@ -9,8 +9,7 @@ from ecsplan.core.errors import EcsplanError
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.ports import Reader
 from ecsplan.kinds.contract import Progress, Tracked
-from ecsplan.kinds.ecs.log_tails import sources, tails
-from ecsplan.kinds.ecs.lookup import Lookup
+from ecsplan.kinds.ecs.lookup import Lookup, sources, tails
 from ecsplan.kinds.ecs.stopped_tasks import BATCH, failed_containers, grouped, has_stopped, summed_up
 
 GROUPS = 5  # that are told of

@@ -10,7 +10,7 @@ from ecsplan.core.model import Action, Address, Call, Doc, FieldChange, Phase, S
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Reader
 from ecsplan.kinds.contract import Delta, StepDraft
-from ecsplan.kinds.ecs.required_fields import missing
+from ecsplan.kinds.ecs.request_fields import missing
 from ecsplan.kinds.event_targets.read import all_pages, by_id, listing, names_of
 from ecsplan.kinds.event_targets.rules import RULES
 

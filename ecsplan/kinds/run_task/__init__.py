@@ -12,6 +12,7 @@ from ecsplan.core.checks import Request, boolean, duration, nonempty, plain_name
 from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Value, copied
 from ecsplan.core.normalize import Rule, Secret, is_empty
 from ecsplan.core.spec import Task
+from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import (
     Calls,
     Change,
@@ -25,15 +26,13 @@ from ecsplan.kinds.contract import (
     Table,
     Track,
     Tracked,
-    short_arn,
 )
+from ecsplan.kinds.ecs.request_fields import has_network
 from ecsplan.kinds.ecs.task_diagnosis import diagnose
 from ecsplan.kinds.run_task import lint
 from ecsplan.kinds.run_task.calls import MARK, accept, recover
 from ecsplan.kinds.run_task.streams import logs_of, streams
 from ecsplan.kinds.run_task.track import judge, polls, which
-from ecsplan.kinds.service import NAME as SERVICE
-from ecsplan.kinds.service.fit import has_network
 from ecsplan.kinds.task_definition import BY_ECSPLAN, SCALARS, arn_of, stringify_environment
 
 NAME = "run_task"
@@ -108,7 +107,7 @@ def fill_in(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) -
     services = [
         other
         for other in others.values()
-        if other.change.address.startswith(f"{SERVICE}.{cluster}/") and has_network(other.merged_doc)
+        if other.change.address.startswith(f"service.{cluster}/") and has_network(other.merged_doc)
     ]
     services.sort(key=lambda other: other.change.task != resource.task)
     if not services:

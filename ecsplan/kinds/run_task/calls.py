@@ -5,7 +5,7 @@ from __future__ import annotations
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Call, Doc, Step
 from ecsplan.core.ports import Reader
-from ecsplan.kinds.contract import short_arn
+from ecsplan.core.text import short_arn
 from ecsplan.kinds.run_task.track import BATCH
 from ecsplan.kinds.task_definition.read import family_of
 

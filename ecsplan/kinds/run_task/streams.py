@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ecsplan.core.clock import epoch
 from ecsplan.core.model import Doc
-from ecsplan.kinds.contract import Stream, Tracked, short_arn
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.contract import Stream, Tracked
 from ecsplan.kinds.ecs.stopped_tasks import STOPPED, has_stopped
-from ecsplan.kinds.ecs.times import epoch
 
 STARTED = ("RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", *STOPPED)
 SHOWN = 8  # characters of a task's id that people are shown

@@ -12,6 +12,7 @@ from ecsplan.core.documents import layered, overlay, replaced, without_none
 from ecsplan.core.model import Address, Doc, copied
 from ecsplan.core.normalize import Normalized
 from ecsplan.core.spec import Task
+from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import (
     Calls,
     Change,
@@ -24,15 +25,12 @@ from ecsplan.kinds.contract import (
     Revert,
     Table,
     Track,
-    short_arn,
 )
 from ecsplan.kinds.service import lint
-from ecsplan.kinds.service.answers import Expect, names
-from ecsplan.kinds.service.change import map_members, refused, steps
+from ecsplan.kinds.service.change import blockers, conflicts, map_members, steps
 from ecsplan.kinds.service.diagnosis import diagnose
-from ecsplan.kinds.service.fit import blockers
 from ecsplan.kinds.service.observe import is_reverting
-from ecsplan.kinds.service.read import read
+from ecsplan.kinds.service.read import Expect, names, read
 from ecsplan.kinds.service.revert import revert, started_by
 from ecsplan.kinds.service.rollout import accept, judge, polls, recover
 from ecsplan.kinds.service.rules import RESET, RESET_MEMBERS, RULES, other_form_of_namespace
@@ -186,7 +184,7 @@ KIND = Kind(
         writes=frozenset({"ecs:update_service"}),
         steps=steps,
         blockers=blockers,
-        conflicts=refused,
+        conflicts=conflicts,
         expect=Expect,
         subject=lambda call: address(call.params).name,
     ),

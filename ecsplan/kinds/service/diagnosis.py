@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
-from ecsplan.core.diagnosis import Diagnosis, LogTail, Status
+from ecsplan.core.clock import epoch, iso
+from ecsplan.core.diagnosis import Diagnosis, LogTail, ServiceEvent, Status, alike
 from ecsplan.core.errors import EcsplanError
 from ecsplan.core.model import Doc
 from ecsplan.core.ports import Reader
-from ecsplan.kinds.contract import Progress, Tracked, short_arn
-from ecsplan.kinds.ecs.log_tails import sources, tails
-from ecsplan.kinds.ecs.lookup import Lookup
-from ecsplan.kinds.ecs.reasons import Reason
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.contract import Progress, Tracked
+from ecsplan.kinds.ecs.lookup import Lookup, sources, tails
+from ecsplan.kinds.ecs.reasons import Reason, explain
 from ecsplan.kinds.ecs.stopped_tasks import Group, failed_containers, grouped, summed_up
 from ecsplan.kinds.ecs.task_diagnosis import essentials
-from ecsplan.kinds.ecs.times import epoch
-from ecsplan.kinds.service.answers import primary_of
-from ecsplan.kinds.service.events import events_since, explained
 from ecsplan.kinds.service.facts import Facts, about_service, facts_of, service_of
+from ecsplan.kinds.service.read import primary_of
 
 GROUPS = 5  # that are told of
 CONTAINERS = 2  # whose lines are looked up
 BY_SCALING = "Scaling activity initiated by"  # no failure: ECS stops what a deployment no longer needs
+
+MOST = 8  # that are told of
+
+# What ECS says of every rollout; beside anything else it tells nothing.
+ROUTINE = re.compile(
+    r"has (started|stopped) \d+ (running )?tasks|(de)?registered \d+ (targets|instances) in"
+    r"|has begun draining connections|has reached a steady state|deployment completed|^rolling back to"
+)
+_NAME = re.compile(r"^\(service [^)]*\) (?:\(instance [^)]*\) )?")
 
 
 def diagnose(reader: Reader, waiting: Tracked, progress: Progress) -> Diagnosis:
@@ -119,3 +128,33 @@ def _logs(lookup: Lookup, groups: Sequence[Group], facts: Facts) -> tuple[LogTai
     if not wanted or not facts.definition:
         return ()
     return tails(lookup, sources(lookup, facts.definition, wanted, CONTAINERS))
+
+
+# --- events of one rollout, grouped where they say the same ---
+
+
+def events_since(events: Sequence[Doc], began: float | None) -> tuple[ServiceEvent, ...]:
+    """Newest first, `MOST` at most. Without a beginning: all that are shown."""
+    since = list(_since(events, began))
+    telling = [event for event in since if not ROUTINE.search(_text(event))] or since
+    groups: dict[str, list[Doc]] = {}
+    for event in telling:
+        groups.setdefault(alike(_text(event)), []).append(event)
+    return tuple(
+        ServiceEvent(text=_text(some[0]), count=len(some), at=iso(some[0].get("createdAt")))
+        for some in list(groups.values())[:MOST]
+    )
+
+
+def explained(events: Sequence[Doc], began: float | None) -> Reason | None:
+    """What the newest event that has words for it means."""
+    return next((words for event in _since(events, began) if (words := explain(_text(event)))), None)
+
+
+def _since(events: Sequence[Doc], began: float | None) -> Iterator[Doc]:
+    """ECS answers the newest event first."""
+    return (event for event in events if began is None or (epoch(event.get("createdAt")) or began) >= began)
+
+
+def _text(event: Doc) -> str:
+    return _NAME.sub("", str(event.get("message", ""))).rstrip(".")

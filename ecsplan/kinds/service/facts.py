@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ecsplan.core.clock import epoch
 from ecsplan.core.model import Call, Doc
-from ecsplan.kinds.contract import Tracked, short_arn
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.contract import Tracked
 from ecsplan.kinds.ecs.lookup import Lookup
 from ecsplan.kinds.ecs.stopped_tasks import BATCH
 from ecsplan.kinds.ecs.task_diagnosis import definition_of
-from ecsplan.kinds.ecs.times import epoch
-from ecsplan.kinds.service.answers import by_name, describe, expected
+from ecsplan.kinds.service.read import by_name, describe, expected
 
 CLOCK_SKEW = 120.0  # seconds at most between a deployment and the service deployment that is about it
 

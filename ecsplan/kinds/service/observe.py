@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from ecsplan.core.clock import epoch
 from ecsplan.core.diagnosis import Tally
 from ecsplan.core.model import Call, Doc
-from ecsplan.kinds.contract import Progress, Tracked, short_arn
-from ecsplan.kinds.ecs.times import epoch
-from ecsplan.kinds.service.answers import by_name, expected, primary_of
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.contract import Progress, Tracked
+from ecsplan.kinds.service.read import by_name, expected, primary_of
 
 # Times of one service that AWS takes at different places, seconds apart at most.
 CLOCK_SKEW = 1.0

@@ -1,16 +1,23 @@
-"""What is live of services, in the shape of UpdateService's parameters."""
+"""Reading services, in the shape of UpdateService's parameters; DescribeServices: requests and answers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
-from ecsplan.core.model import Address, Doc
+import msgspec
+
+from ecsplan.core.model import Address, Call, Doc, Step, Value
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Answer, Reader
-from ecsplan.kinds.contract import Candidate, Live, Resource, short_arn
-from ecsplan.kinds.ecs.request_fields import known, unknown_fields
-from ecsplan.kinds.service.answers import batches, by_name, describe, names, primary_of
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.contract import Candidate, Live, Resource
+from ecsplan.kinds.ecs.request_fields import request_fields_only, unknown_fields
 from ecsplan.kinds.service.rules import RULES
+
+T = TypeVar("T")
+
+BATCH = 10  # names per DescribeServices (ECS API reference)
 
 # Not on the service but on its PRIMARY deployment (ECS API reference, Deployment).
 ON_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
@@ -64,7 +71,7 @@ def _live(resource: Resource, service: Doc | None) -> Live:
     primary, state = primary_of(service), primary_of(service).get("rolloutState")
     doc |= {field: primary[field] for field in ON_DEPLOYMENT if field in primary}
     request = ("ecs", "update_service")
-    doc = known(*request, doc, unknown_fields(*request, resource.doc), top=False) | names(resource.doc)
+    doc = request_fields_only(*request, doc, unknown_fields(*request, resource.doc), top=False) | names(resource.doc)
     form = normal(doc, RULES)
     observed = {"status": service.get("status"), **form}
     if "desiredCount" not in resource.doc:
@@ -88,3 +95,57 @@ def _live(resource: Resource, service: Doc | None) -> Live:
             **({"rollout": rollout} if (rollout := service.get("currentServiceDeployment")) else {}),
         },
     )
+
+
+# --- requests and answers ---
+
+
+def batches(items: Sequence[tuple[str | None, T]]) -> list[tuple[str | None, list[T]]]:
+    """Ten at a time, by cluster; a cluster is the same by name and by ARN."""
+    clusters: dict[str, tuple[str | None, list[T]]] = {}
+    for cluster, item in items:
+        clusters.setdefault(short_arn(cluster or "default"), (cluster, []))[1].append(item)
+    return [(c, group[i : i + BATCH]) for c, group in clusters.values() for i in range(0, len(group), BATCH)]
+
+
+def describe(cluster: str | None, names: Sequence[str]) -> Call:
+    params: Doc = {"services": list(names)}
+    return Call(
+        service="ecs", operation="describe_services", params={"cluster": cluster, **params} if cluster else params
+    )
+
+
+def by_name(data: Doc) -> dict[str, Doc]:
+    return {
+        short_arn(service.get("serviceName") or service.get("serviceArn")): service
+        for service in data.get("services", ())
+    }
+
+
+def primary_of(service: Doc) -> Doc:
+    for deployment in service.get("deployments", ()):
+        if deployment.get("status") == "PRIMARY":
+            return dict(deployment)
+    return {}
+
+
+def names(doc: Doc) -> Doc:
+    """What names a service in a request."""
+    return {field: doc[field] for field in ("cluster", "service") if field in doc}
+
+
+# --- what a step expects ---
+
+
+class Expect(Value, frozen=True, kw_only=True):
+    """What a step expects: the ids of the deployment and of the service deployment until then, the revision that the
+    service moves from, and the deployment that the step reverts while it may still be rolling out."""
+
+    deployment: str = ""
+    previous: str = ""
+    rollout: str = ""
+    stops: str = ""
+
+
+def expected(step: Step) -> Expect:
+    return msgspec.convert(step.expect, Expect)

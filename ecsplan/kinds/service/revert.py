@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from ecsplan.core.clock import epoch
 from ecsplan.core.diagnosis import Status
 from ecsplan.core.documents import overlay
 from ecsplan.core.errors import AwsError, RefusedError
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Reader
-from ecsplan.kinds.contract import Delta, Reverting, Tracked, short_arn
-from ecsplan.kinds.ecs.times import epoch
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.contract import Delta, Reverting, Tracked
 from ecsplan.kinds.service import service_deployment as deployments
-from ecsplan.kinds.service.answers import by_name, describe, expected, names, primary_of
 from ecsplan.kinds.service.observe import BACK, CLOCK_SKEW, followed
+from ecsplan.kinds.service.read import by_name, describe, expected, names, primary_of
 from ecsplan.kinds.service.rollout import ACTIONS, judge
 from ecsplan.kinds.service.rules import RULES
 

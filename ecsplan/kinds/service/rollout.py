@@ -11,9 +11,9 @@ from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Call, Doc, Step
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Reader
-from ecsplan.kinds.contract import Poll, Progress, Tracked, short_arn
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.contract import Poll, Progress, Tracked
 from ecsplan.kinds.service import service_deployment
-from ecsplan.kinds.service.answers import batches, by_name, describe, expected, primary_of
 from ecsplan.kinds.service.observe import (
     BACK,
     MAX_LISTINGS,
@@ -28,6 +28,7 @@ from ecsplan.kinds.service.observe import (
     on_revision,
     with_details,
 )
+from ecsplan.kinds.service.read import batches, by_name, describe, expected, primary_of
 from ecsplan.kinds.service.rules import RULES
 
 ACTIONS = ("forceNewDeployment",)  # parameters that are no state of the service

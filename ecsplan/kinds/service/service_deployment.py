@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ecsplan.core.clock import iso
 from ecsplan.core.diagnosis import Pause, Status
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.ports import Reader
-from ecsplan.kinds.contract import Poll, Progress, Tracked, short_arn
-from ecsplan.kinds.ecs.times import iso
-from ecsplan.kinds.service.answers import expected
-from ecsplan.kinds.service.answers import names as named
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.contract import Poll, Progress, Tracked
 from ecsplan.kinds.service.observe import ServiceObservation, counts, on_revision
+from ecsplan.kinds.service.read import expected
+from ecsplan.kinds.service.read import names as named
 
 BATCH = 20  # ARNs per DescribeServiceDeployments (ECS API reference)
 WAITS = "AWAITING_ACTION"  # the status of a PAUSE hook

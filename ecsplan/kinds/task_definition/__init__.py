@@ -10,6 +10,7 @@ from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, 
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Reader
 from ecsplan.core.spec import DEFINITION, Task
+from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import (
     Calls,
     Change,
@@ -23,7 +24,6 @@ from ecsplan.kinds.contract import (
     Resource,
     StepDraft,
     Table,
-    short_arn,
 )
 from ecsplan.kinds.ecs.request_fields import unknown_fields
 from ecsplan.kinds.task_definition import lint

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Address, Call, Doc
 from ecsplan.core.ports import Answer, Reader
-from ecsplan.kinds.contract import Candidate, Live, Resource, short_arn
-from ecsplan.kinds.ecs.request_fields import known, unknown_fields
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.contract import Candidate, Live, Resource
+from ecsplan.kinds.ecs.request_fields import request_fields_only, unknown_fields
 
 # Members of an answer that its request does not take are left out: the ARN, the status, and what AWS adds to answers.
 REQUEST = ("ecs", "register_task_definition")
@@ -157,7 +158,7 @@ def candidate(answer: Answer, also: frozenset[str] = frozenset()) -> Candidate |
         doc["tags"] = tags
     outputs = {"arn": str(doc["taskDefinitionArn"])}
     return Candidate(
-        doc=known(*REQUEST, doc, also),
+        doc=request_fields_only(*REQUEST, doc, also),
         outputs=outputs,
         reusable=doc.get("status", "ACTIVE") == "ACTIVE",
     )

@@ -12,8 +12,9 @@ from ecsplan.core.documents import layered, overlay, replaced, without_none
 from ecsplan.core.errors import AwsError, Exit, PlanFileError
 from ecsplan.core.model import Address, Call, Doc
 from ecsplan.core.ports import Answer
+from ecsplan.core.text import short_arn
 from ecsplan.kinds import kind_of, kinds, resource_of
-from ecsplan.kinds.contract import Calls, Change, Compare, Declare, Document, Kind, Live, Resource, Table, short_arn
+from ecsplan.kinds.contract import Calls, Change, Compare, Declare, Document, Kind, Live, Resource, Table
 from ecsplan.plan.diff import without_impossible
 from tests.unit.core.test_model import ARN, CHANGE
 from tests.unit.fakes_kinds import FakeAsk, before, call, candidate, compare, live_of, resource

@@ -7,7 +7,7 @@ import pytest
 from ecsplan.core.diagnosis import alike
 from ecsplan.kinds.ecs.reasons import TABLE, explain
 from ecsplan.kinds.ecs.stopped_tasks import grouped
-from ecsplan.kinds.service.events import events_since, explained
+from ecsplan.kinds.service.diagnosis import events_since, explained
 from tests.unit.fakes_diagnosis import BEGAN, at, event, task
 
 PULL = "CannotPullContainerError: pull image manifest has been retried 5 time(s): "
