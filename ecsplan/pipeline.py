@@ -281,7 +281,7 @@ def _taken_up(
 def _ports(site: Site, plan: Plan, journal: Journal, writer: Writer, emit: Callable[[events.Event], None]) -> Ports:
     from ecsplan.apply.notify import announcer, notifier
     from ecsplan.apply.send import Ports
-    from ecsplan.aws.gateway import is_throttled
+    from ecsplan.aws.errors import is_throttled
     from ecsplan.redact import cleaned, scrub, secrets_of
 
     clean = partial(scrub, secrets=secrets_of(plan))

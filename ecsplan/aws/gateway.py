@@ -1,8 +1,9 @@
-"""The way to AWS: one session, clients made once and shared, concurrent reads, errors translated (the only importer
-of boto3).
+"""The connection to AWS: one session, clients made once and shared, concurrent reads (the only importer of boto3).
 
-Two ports come out of it and no more. A `AwsReader` refuses every operation that does not read; `do` is handed to the
-executor alone, so nothing else can write.
+It has two ports. An `AwsReader` refuses every operation that does not read. `do` is given to the executor alone, so
+nothing else can write.
+
+boto3 and botocore are imported inside functions, because they take longer to import than all of ecsplan.
 """
 
 from __future__ import annotations
@@ -12,46 +13,36 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ecsplan.aws.api import loader
-from ecsplan.aws.pacing import Pace, Turn, rate_of
+from ecsplan.aws.errors import (
+    FOR_ALL_CALLS,
+    HOW_TO_SIGN_IN,
+    NO_CREDENTIALS,
+    TOO_OFTEN,
+    refused,
+    unanswered,
+    unknown_operation,
+    unreadable,
+)
+from ecsplan.aws.pacing import Pacer, rate_of
 from ecsplan.core import events
-from ecsplan.core.clock import SystemClock
-from ecsplan.core.errors import AwsError, EcsplanError, UsageError
+from ecsplan.core.clock import Clock, SystemClock
+from ecsplan.core.errors import AwsError, UsageError
 from ecsplan.core.model import Call, Doc, Identity, to_data
 from ecsplan.core.ports import Answer
-
-if TYPE_CHECKING:
-    from ecsplan.core.clock import Clock
 
 THREADS = 25  # so that 50 services and 10 rules are asked for at once, and updated in two turns; made when needed
 READS = ("describe_", "get_", "list_", "head_")
 
 # Requests that botocore must not repeat by itself: those that make something new each time they arrive, and those that
-# are asked again a moment later and must not keep anything waiting until then.
+# are repeated by the next poll anyway and must not delay it.
 ONCE = frozenset({"ecs:register_task_definition", "sns:publish", "logs:get_log_events"})
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 60  # seconds
 ATTEMPTS = 5  # of everything that may be repeated, in botocore's standard mode: with backoff, jitter and a retry quota
-
-ROUNDS = 3  # of those attempts, for a read that is only ever throttled
-
-# What AWS answers when asked too often. The last is a ClientException that botocore does not repeat.
-TOO_OFTEN = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
-# EventBridge says the second when another change of the same rule is under way.
-THROTTLED = TOO_OFTEN | {"ConcurrentModificationException"}
-TOO_MANY_AT_ONCE = "Too many concurrent attempts to create a new revision of the specified family"
-# ECS answers from several places: of a revision that was just registered one of them may not have heard yet.
-NOT_YET = ("Unable to describe task definition", "TaskDefinition not found")
-USING_REVISIONS = ("update_service", "run_task")
-
-
-def is_throttled(error: AwsError) -> bool:
-    """AWS did nothing and wants to be asked again later."""
-    if error.operation in USING_REVISIONS and any(text in error.message for text in NOT_YET):
-        return True
-    return error.code in THROTTLED or TOO_MANY_AT_ONCE in error.message
+ROUNDS = 3  # of those attempts, for a read that is throttled each time
 
 
 class Gateway:
@@ -66,8 +57,8 @@ class Gateway:
         clock: Clock | None = None,
         stop: threading.Event | None = None,
     ) -> None:
-        """Nothing is sent and botocore is not imported before the first call. Waiting for AWS's pace goes by `clock`,
-        and ends with StoppingError when `stop` is set."""
+        """Nothing is sent and botocore is not imported before the first call. Waiting for AWS's request rates
+        uses `clock`, and ends with Interrupted when `stop` is set."""
         self._region, self._profile, self._assume_role = region, profile, assume_role
         self._session: Any = None
         self._clients: dict[tuple[str, bool], Any] = {}
@@ -76,9 +67,9 @@ class Gateway:
         self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="aws")
         self._identity: Future[Identity] | None = None
         clock, stop = clock or SystemClock(self._closed), stop or self._closed
-        self._pace = Pace(clock.now, clock.sleep, lambda: stop.is_set() or self._closed.is_set())
-        self._lines: dict[object, ThreadPoolExecutor] = {}  # of reads for which AWS has no room yet, by rate
-        self._here = threading.local()
+        self._pacer = Pacer(clock.now, clock.sleep, lambda: stop.is_set() or self._closed.is_set())
+        self._queues: dict[object, ThreadPoolExecutor] = {}  # reads that wait for a bucket, by its rate
+        self._sending = threading.local()  # `call`, and whether there is a token for its next attempt
 
     def __enter__(self) -> Gateway:
         return self
@@ -88,84 +79,95 @@ class Gateway:
 
     def close(self) -> None:
         self._closed.set()
-        for pool in (*self._lines.values(), self._pool):  # what they still hold is answered at once: not sent any more
+        for pool in (*self._queues.values(), self._pool):  # the calls that they still hold fail at once, unsent
             pool.shutdown(wait=False)
-        for client in list(self._clients.values()):  # a thread may be making another one right now
+        for client in list(self._clients.values()):  # another thread may be adding one
             client.close()
 
     def identity(self) -> Future[Identity]:
-        """The account and region, asked for once and in the background; its result raises AwsError or UsageError."""
+        """The account and region, fetched once and in the background; its result raises AwsError or UsageError."""
         with self._lock:
             if self._identity is None:
                 self._identity = self._pool.submit(self._get_identity)
             return self._identity
 
     def reader(self) -> AwsReader:
-        """An `Reader` that remembers its answers: for one look at the world."""
+        """A `Reader` that remembers its answers: for one view of AWS."""
         return AwsReader(self, remember=True)
 
     def poller(self) -> AwsReader:
-        """An `Reader` that asks anew each time: for waiting."""
+        """A `Reader` that sends each call anew: for waiting."""
         return AwsReader(self, remember=False)
 
-    def listen(self, told: events.Listener) -> None:
-        """Have somebody told of long waits for AWS's pace."""
-        self._pace.told = told
+    def listen(self, listener: events.Listener) -> None:
+        """Report long waits for AWS's request rates to `listener`."""
+        self._pacer.on_wait = listener
 
     def do(self, call: Call) -> Doc:
-        """Send any call. Raises AwsError; `unclear` tells that nobody knows whether it was carried out."""
-        return self._send_in_turn(call, self._pace.turn(call))
+        """Send any call. Raises AwsError, which is `unclear` if the call may have been carried out."""
+        self._pacer.acquire(call)
+        return self._send_paced(call)
 
     def submit(self, call: Call) -> Future[Answer]:
-        """Send a read from one of the threads, or, while AWS has no room for it, as soon as it has."""
+        """Send a read in one of the threads. One that has to wait for its bucket does so in a queue of that bucket, so
+        that the threads stay free for others."""
         self._check_open(call)
-        if turn := self._pace.turn_now(call):
-            return self._pool.submit(self._answer, call, turn)
+        if self._pacer.try_acquire(call):
+            return self._pool.submit(self._answer, call)
         answer: Future[Answer] = Future()
         with self._lock:
             rate = rate_of(call)
-            if rate not in self._lines:
-                self._lines[rate] = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aws-line")
-        self._lines[rate].submit(self._queue, call, answer)
+            if rate not in self._queues:
+                self._queues[rate] = ThreadPoolExecutor(max_workers=1, thread_name_prefix="aws-queue")
+        self._queues[rate].submit(self._wait_and_submit, call, answer)
         return answer
 
-    def _queue(self, call: Call, answer: Future[Answer]) -> None:
-        """The threads are kept free for what can be sent; nothing but the wait happens here."""
+    def _wait_and_submit(self, call: Call, answer: Future[Answer]) -> None:
         try:
-            turn = self._pace.turn(call, announced=True)
-            self._pool.submit(self._answer, call, turn).add_done_callback(partial(_pass_on, answer))
+            self._pacer.acquire(call, announced=True)
+            self._pool.submit(self._answer, call).add_done_callback(partial(_pass_on, answer))
         except Exception as error:
             answer.set_exception(error)
 
-    def _answer(self, call: Call, turn: Turn) -> Answer:
-        """What AWS refuses is an answer; what keeps any call from being answered is raised."""
+    def _answer(self, call: Call) -> Answer:
+        """Send a read that has its token. An error that concerns this call alone is an answer; others are raised."""
         for further in reversed(range(ROUNDS)):
             try:
-                return Answer(call=call, data=self._send_in_turn(call, turn))
+                return Answer(call=call, data=self._send_paced(call))
             except AwsError as error:
                 if error.code in TOO_OFTEN and further:
-                    turn.again()
+                    self._pacer.acquire(call)
                     continue
                 if error.code in FOR_ALL_CALLS:
                     raise
                 return Answer(call=call, error=error)
         raise AssertionError("the last round returns or raises")
 
-    def _send_in_turn(self, call: Call, turn: Turn) -> Doc:
-        self._here.turn = turn
+    def _send_paced(self, call: Call) -> Doc:
+        """Send a call that has its token, which is put back if nothing was sent."""
+        here = self._sending
+        here.call, here.token = call, True
         try:
             return self._send(call)
         finally:
-            turn.over()
+            if here.token:
+                here.token = False
+                self._pacer.cancel(call)
 
     def _before_send(self, **_: Any) -> None:
-        """botocore sends a request, for the first time or again."""
-        self._here.turn.again()
+        """botocore sends a request of this thread's call. Its own repetitions need a token each."""
+        here = self._sending
+        if not here.token:
+            self._pacer.acquire(here.call)
+            here.token = True
 
     def _received(self, parsed_response: Any = None, **_: Any) -> None:
-        """It has an answer, or knows that there will be none."""
-        code = (parsed_response or {}).get("Error", {}).get("Code")
-        self._here.turn.answered(throttled=code in TOO_OFTEN)
+        """botocore has an answer, or has lost it."""
+        here = self._sending
+        if here.token:
+            here.token = False
+            code = (parsed_response or {}).get("Error", {}).get("Code")
+            self._pacer.release(here.call, throttled=code in TOO_OFTEN)
 
     def _send(self, call: Call) -> Doc:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -176,24 +178,24 @@ class Gateway:
             self._check_open(call)
             send = getattr(self._client(call.service, once), call.operation, None)
             if send is None:
-                raise _unknown(call)
-            self._check_open(call)  # making the client takes its time
+                raise unknown_operation(call)
+            self._check_open(call)  # again, because making the client takes time
             answer = send(**call.params)
         except ClientError as error:
-            raise _refused(call, error) from error
-        except ResponseParserError as error:  # the page of a proxy, for example
-            raise _unreadable(call, error) from error
+            raise refused(call, error) from error
+        except ResponseParserError as error:
+            raise unreadable(call, error) from error
         except BotoCoreError as error:
-            raise _not_sent(call, error) from error
+            raise unanswered(call, error) from error
         answer.pop("ResponseMetadata", None)
         return dict(answer)
 
     def _check_open(self, call: Call) -> None:
-        if self._closed.is_set():  # by a command that has failed meanwhile
-            raise AwsError(f"{call}: not sent any more", service=call.service, operation=call.operation)
+        if self._closed.is_set():  # the command has failed while other threads were still sending
+            raise AwsError.of(call, "not sent, shutting down")
 
     def _client(self, service: str, once: bool) -> Any:
-        # Making clients in several threads is slower than one after the other, so this is the one place.
+        # One after the other: several threads that make clients at once take longer.
         with self._lock:
             key = (service, once)
             if key not in self._clients:
@@ -236,7 +238,7 @@ class Gateway:
         return self._session
 
     def _assumed(self, session: Any, role: str) -> Any:
-        """A session in another role, whose credentials renew themselves: a deployment can outlast them."""
+        """A session in another role. Its credentials renew themselves, because a deployment can outlast them."""
         from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
         source = session.get_credentials()
@@ -251,7 +253,7 @@ class Gateway:
             extra_args={"RoleSessionName": "ecsplan"},
         )
         assumed = _new_session(session.get_config_variable("region"))
-        # botocore has no public way to hand over credentials that renew themselves; this one is used all over its docs.
+        # botocore has no public way to set credentials that renew themselves; its documentation uses this one.
         credentials = DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method="assume-role")
         vars(assumed)["_credentials"] = credentials
         return assumed
@@ -262,13 +264,13 @@ class Gateway:
 
 
 def _new_session(region: str | None, profile: str | None = None) -> Any:
-    """botocore's, for boto3's to hold: with models that were read already."""
+    """A session of botocore that shares the models which the checks have read."""
     import botocore.session
 
     session = botocore.session.Session(profile=profile)
     if region is not None:
         session.set_config_variable("region", region)
-    if session.get_config_variable("data_path") is None:  # otherwise somebody's own models are meant
+    if session.get_config_variable("data_path") is None:  # otherwise the user has models of their own
         session.register_component("data_loader", loader())
     return session
 
@@ -281,7 +283,7 @@ def _pass_on(answer: Future[Answer], done: Future[Answer]) -> None:
 
 
 class AwsReader:
-    """The `Reader` port: all calls at once through the gateway's threads."""
+    """The `Reader` port: sends all calls at once, in the gateway's threads."""
 
     def __init__(self, gateway: Gateway, *, remember: bool) -> None:
         self._gateway, self._remember = gateway, remember
@@ -302,97 +304,3 @@ class AwsReader:
             if key not in self._answers:
                 self._answers[key] = self._gateway.submit(call)
             return self._answers[key]
-
-
-# --- errors ---
-
-EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
-BAD_KEYS = frozenset(
-    {"UnrecognizedClientException", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidSignatureException"}
-)
-NO_CREDENTIALS, NO_CONNECTION, BAD_PARAMETERS = "NoCredentials", "NoConnection", "BadParameters"
-# RunTask: its client token came before, and what became of that call is to be looked up.
-TOKEN_USED = "ConflictException"  # noqa: S105  an error code, not a secret
-HOW_TO_SIGN_IN = "Sign in, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-FOR_ALL_CALLS = EXPIRED | BAD_KEYS | {NO_CREDENTIALS, NO_CONNECTION}
-
-
-def _refused(call: Call, error: Any) -> AwsError:
-    """AWS answered, with an error."""
-    detail = error.response.get("Error", {})
-    code, message = str(detail.get("Code", "")), str(detail.get("Message", "") or "AWS gave no reason")
-    metadata = error.response.get("ResponseMetadata", {})
-    # botocore repeats requests: a refusal of the second says nothing about the first, whose answer may have been lost.
-    unclear = metadata.get("HTTPStatusCode", 0) >= 500 or metadata.get("RetryAttempts", 0) > 0
-    unclear |= code == TOKEN_USED and call.operation == "run_task"
-    hint = ""
-    if code in EXPIRED:
-        hint = "The credentials have expired: sign in again."
-    elif code in BAD_KEYS:
-        hint = "AWS does not accept these credentials: check the profile, or AWS_ACCESS_KEY_ID and its secret."
-    elif "AccessDenied" in code:
-        hint = f"The role in use needs permission for {call}."
-    return AwsError(
-        f"{call}: {code}: {message}",
-        service=call.service,
-        operation=call.operation,
-        code=code,
-        unclear=unclear,
-        locked_out=code in EXPIRED | BAD_KEYS,
-        hint=hint,
-    )
-
-
-def _unknown(call: Call) -> AwsError:
-    """The installed SDK is older than the operation."""
-    return AwsError(
-        f"{call}: the installed botocore does not know it",
-        service=call.service,
-        operation=call.operation,
-        code="UnknownOperation",
-        hint="Install a newer boto3.",
-    )
-
-
-def _unreadable(call: Call, error: Exception) -> AwsError:
-    return AwsError(
-        f"{call}: the answer is not one of AWS and could not be read: {error}",
-        service=call.service,
-        operation=call.operation,
-        code=NO_CONNECTION,
-        unclear=True,
-        hint="Check whether a proxy answers in AWS's place.",
-    )
-
-
-def _not_sent(call: Call, error: Any) -> EcsplanError:
-    """botocore did not get an answer, or did not send at all."""
-    from botocore import exceptions
-
-    unclear, code, hint = False, type(error).__name__, ""
-    message = str(error)
-    if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
-        code, message = NO_CREDENTIALS, "no AWS credentials were found"
-        hint = HOW_TO_SIGN_IN
-    elif isinstance(error, exceptions.CredentialRetrievalError | exceptions.TokenRetrievalError | exceptions.SSOError):
-        code, hint = NO_CREDENTIALS, "Sign in again."
-    elif isinstance(error, exceptions.NoRegionError | exceptions.InvalidRegionError):
-        return UsageError(f"{error}; nothing was sent", hint="Set the region with --region, or in the spec.")
-    elif isinstance(error, exceptions.ParamValidationError):
-        code = BAD_PARAMETERS
-    elif isinstance(
-        error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError | exceptions.ProxyConnectionError
-    ):
-        code, hint = NO_CONNECTION, "Check the network, the region and AWS_ENDPOINT_URL."
-    elif isinstance(error, exceptions.HTTPClientError):
-        code, unclear = NO_CONNECTION, True
-        message = f"the connection broke before an answer came: {error}"
-    return AwsError(
-        f"{call}: {message}",
-        service=call.service,
-        operation=call.operation,
-        code=code,
-        unclear=unclear,
-        locked_out=code == NO_CREDENTIALS,
-        hint=hint,
-    )

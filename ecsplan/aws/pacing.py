@@ -1,8 +1,7 @@
-"""At AWS's pace: how often each operation may be sent, and how all threads of a process keep to it together.
+"""AWS's request rates as rows, and how all threads of a process keep to them together.
 
-AWS counts requests in token buckets per account and region. Others use the same ones, so what is counted here is a
-forecast. When AWS throttles, it was wrong: the bucket then counts as empty for everybody who waits for it, and they go
-on more slowly until requests are answered again.
+AWS counts requests in token buckets per account and region. Others use the same buckets, so what is counted here is a
+forecast. A throttled answer shows that it was wrong: the bucket is then empty for all threads, and rests for a moment.
 """
 
 from __future__ import annotations
@@ -17,12 +16,13 @@ from ecsplan.core import events
 from ecsplan.core.errors import Interrupted
 from ecsplan.core.model import Call
 
-SLOWEST = 1 / 16  # of the documented rate, however often AWS throttles
-RECOVERY = 0.1  # of it, regained with every answer
-LOOKS = 0.5  # of it, for looking again and again at what is under way; the rest is for everybody else
+# After a throttled answer a bucket owes the tokens of so many seconds, and so many at least. Without that, processes
+# that share a bucket send so much that most attempts are throttled, and deployments fail.
+REST_SECONDS, REST_TOKENS = 1.5, 4
+POLLING = 0.5  # of a rate, for polling what is under way; the rest is for others
 
-SLICE = 0.25  # seconds after which a wait looks whether it is still wanted
-NOTICE, REMINDER = 3.0, 15.0  # seconds of waiting in line after which that is said, and said again
+SLICE = 0.25  # seconds after which a wait checks whether it has to end
+NOTICE, REMINDER = 3.0, 15.0  # seconds of waiting until the first event, and between two events
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ def _row(operations: str, burst: int, per_second: float, source: str = "ECS, req
     return Rate(operations=frozenset(operations.split()), burst=burst, per_second=per_second, source=source)
 
 
-# "service:operation", or "service:*" for all that have no row of their own. What is not here is not paced.
+# "service:operation", or "service:*" for all operations without a row of their own. All others are not paced.
 RATES: Final = (
     _row("ecs:register_task_definition ecs:deregister_task_definition", 20, 1),
     _row("ecs:describe_task_definition ecs:list_task_definitions", 50, 20),
@@ -59,187 +59,159 @@ _ROWS: Final = {operation: rate for rate in RATES for operation in rate.operatio
 
 
 def rate_of(call: Call) -> Rate | None:
-    """The row of an operation; None where there is none."""
+    """The row of an operation; None if it has none."""
     return _ROWS.get(str(call)) or _ROWS.get(f"{call.service}:*")
 
 
 def poll_interval(calls: Iterable[Call], usual: float) -> float:
-    """Seconds until the same calls may be sent again without taking more than their share of what AWS allows."""
+    """Seconds between two polls, so that `calls` take no more than their share of AWS's rates; `usual` at least."""
     counts = Counter(rate for call in calls if (rate := rate_of(call)))
-    return max([usual, *(count / (rate.per_second * LOOKS) for rate, count in counts.items())])
+    return max([usual, *(count / (rate.per_second * POLLING) for rate, count in counts.items())])
 
 
-class Meter:
-    """One bucket, as far as this process can tell. Pure: the moment is handed in, in seconds.
+class TokenBucket:
+    """One of AWS's buckets, as this process reckons it. Pure: the time is handed in, in seconds.
 
-    A request counts in full until its answer is there, and only then begins to be forgotten: AWS may have counted it at
-    any moment between. So a process that is alone is never throttled, however long requests are on their way.
+    A token begins to come back when its request is answered, because AWS may have taken it at any moment until then.
+    So a process that is alone in its account is never throttled, however long its requests are on their way.
     """
 
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
-        self.cuts = 0
-        self._under_way = 0
-        self._answered = 0.0  # as many as AWS has not forgotten yet
-        self._share = 1.0
+        self._in_flight = 0
+        self._missing = 0.0  # tokens of answered requests that have not come back yet
         self._at = float("-inf")
 
-    @property
-    def per_second(self) -> float:
-        """The pace that is kept now."""
-        return self.rate.per_second * self._share
-
-    def left(self, now: float) -> float:
-        """Seconds until one more may be sent; 0 for now. More may be needed when they are over."""
-        self._forget(now)
-        over = self._under_way + self._answered + 1 - self.rate.burst
-        if over <= 1e-9:
+    def wait(self, now: float) -> float:
+        """Seconds until a token may be taken; 0 for now. Afterwards there may be more to wait."""
+        self._refill(now)
+        lacking = self._in_flight + self._missing + 1 - self.rate.burst
+        if lacking <= 1e-9:
             return 0.0
-        return max(min(over, self._answered) / self.per_second, 0.001)
+        return max(min(lacking, self._missing) / self.rate.per_second, 0.001)
 
-    def sent(self) -> int:
-        """One more is on its way; what `answered` has to be told about it."""
-        self._under_way += 1
-        return self.cuts
+    def take(self) -> None:
+        """A request is about to be sent."""
+        self._in_flight += 1
 
-    def answered(self, now: float, cuts: int, *, throttled: bool) -> None:
-        """AWS has let one through, or throttled it. Those that were on their way together slow down once."""
-        self._forget(now)
-        self._under_way -= 1
-        if not throttled:
-            self._answered += 1
-            self._share = min(1.0, self._share + RECOVERY)
-            return
-        self._answered = float(self.rate.burst)
-        if cuts == self.cuts:
-            self._share = max(self._share / 2, SLOWEST)
-            self.cuts += 1
+    def put_back(self) -> None:
+        """It was not sent after all."""
+        self._in_flight -= 1
 
-    def unsent(self) -> None:
-        """One that was on its way was not sent after all."""
-        self._under_way -= 1
+    def answered(self, now: float, *, throttled: bool) -> None:
+        """It has an answer. A throttled one shows that the bucket is empty, since others take from it too."""
+        self._refill(now)
+        self._in_flight -= 1
+        if throttled:
+            self._missing = self.rate.burst + max(REST_SECONDS * self.rate.per_second, REST_TOKENS)
+        else:
+            self._missing += 1
 
-    def _forget(self, now: float) -> None:
+    def _refill(self, now: float) -> None:
         passed = max(0.0, now - self._at)
         self._at = now
-        if self._answered:
-            self._answered = max(0.0, self._answered - passed * self.per_second)
+        if self._missing:
+            self._missing = max(0.0, self._missing - passed * self.rate.per_second)
 
 
 class _Line:
-    """Who waits for a bucket, in order of arrival; only the first one looks at the clock."""
+    """A bucket and those who wait for it, in order of arrival. Only the first one watches the clock."""
 
     def __init__(self, rate: Rate) -> None:
-        self.meter = Meter(rate)
+        self.bucket = TokenBucket(rate)
         self.changed = threading.Condition()
         self.queue: deque[object] = deque()
-        self.announced = 0
-        self.dry: float | None = None  # since when nobody could go at once
-        self.said = float("-inf")
+        self.waiting = 0  # those in the queue, and those announced for it
+        self.empty_since: float | None = None  # when a request last had to wait after one that had not
+        self.last_notice = float("-inf")
 
 
-class Turn:
-    """The right to send one request, until it is answered; then `again` waits for another one."""
+class Pacer:
+    """All buckets, for all threads. Each token that is acquired is released after the answer, or cancelled.
 
-    def __init__(self, pace: Pace, call: Call, line: _Line | None) -> None:
-        self._pace, self._call, self._line = pace, call, line
-        self._cuts: int | None = None
-
-    def now(self) -> bool:
-        """Begin without waiting, if nobody waits and AWS has room."""
-        line = self._line
-        if line is not None:
-            with line.changed:
-                if line.queue or line.announced or line.meter.left(self._pace.now()):
-                    line.announced += 1
-                    return False
-                line.dry = None
-                self._cuts = line.meter.sent()
-        return True
-
-    def again(self) -> None:
-        """Before a repetition: waits in line like any other request, unless this turn was not used yet."""
-        if self._line is not None and self._cuts is None:
-            self._cuts = self._pace.wait(self._call, self._line)
-
-    def answered(self, *, throttled: bool) -> None:
-        if self._line is not None and self._cuts is not None:
-            with self._line.changed:
-                self._line.meter.answered(self._pace.now(), self._cuts, throttled=throttled)
-            self._cuts = None
-
-    def over(self) -> None:
-        """Nothing more is sent; a turn that was not used is given back."""
-        if self._line is not None and self._cuts is not None:
-            with self._line.changed:
-                self._line.meter.unsent()
-            self._cuts = None
-
-
-class Pace:
-    """All buckets, for all threads. `stopped` tells that nobody wants to wait any more; `told` hears of long waits."""
+    `stopped` ends all waits; `on_wait` is called with `events.Paced` during long ones.
+    """
 
     def __init__(
         self,
         now: Callable[[], float],
         sleep: Callable[[float], None],
         stopped: Callable[[], bool],
-        told: events.Listener = lambda _event: None,
+        on_wait: events.Listener = lambda _event: None,
     ) -> None:
-        self.now, self._sleep, self._stopped, self.told = now, sleep, stopped, told
+        self.on_wait = on_wait
+        self._now, self._sleep, self._stopped = now, sleep, stopped
         self._lines: dict[Rate, _Line] = {}
         self._lock = threading.Lock()
 
-    def turn_now(self, call: Call) -> Turn | None:
-        """A turn that can be had without waiting. None: it counts as waiting until `turn` with `announced`."""
-        turn = Turn(self, call, self._line(call))
-        return turn if turn.now() else None
-
-    def turn(self, call: Call, *, announced: bool = False) -> Turn:
-        """Waits in line; raises StoppingError when that is no longer wanted."""
+    def try_acquire(self, call: Call) -> bool:
+        """Acquire without waiting. If that is not possible, the call counts as waiting, so that later ones do not
+        overtake it, and has to be followed by `acquire` with `announced`."""
         line = self._line(call)
-        turn = Turn(self, call, line)
-        if line is not None:
-            try:
-                turn.again()
-            finally:
-                with line.changed:
-                    line.announced -= announced
-        return turn
+        if line is None:
+            return True
+        with line.changed:
+            if line.waiting or line.bucket.wait(self._now()):
+                line.waiting += 1
+                return False
+            line.empty_since = None
+            line.bucket.take()
+        return True
 
-    def wait(self, call: Call, line: _Line) -> int:
-        """Until `call` may be sent, first come first served; it counts as sent then."""
+    def acquire(self, call: Call, *, announced: bool = False) -> None:
+        """Wait until `call` may be sent, first come first served. Raises Interrupted when all waits have to end."""
+        line = self._line(call)
+        if line is None:
+            return
         me = object()
         with line.changed:
+            line.waiting += not announced
             line.queue.append(me)
             line.changed.wait_for(lambda: line.queue[0] is me)
-        waited = False
         try:
-            while True:
-                with line.changed:
-                    seconds = line.meter.left(self.now())
-                    if not seconds:
-                        line.dry = line.dry if waited else None
-                        return line.meter.sent()
-                waited = True
-                if self._stopped():
-                    raise Interrupted
-                self._tell(call, line)
-                self._sleep(min(seconds, SLICE))
+            self._take(call, line)
         finally:
             with line.changed:
                 line.queue.popleft()
+                line.waiting -= 1
                 line.changed.notify_all()
 
-    def _tell(self, call: Call, line: _Line) -> None:
-        now = self.now()
-        if line.dry is None:
-            line.dry = now
-        if now - line.dry < NOTICE or now - line.said < REMINDER:
+    def release(self, call: Call, *, throttled: bool) -> None:
+        """It was sent, and is answered or lost."""
+        if line := self._line(call):
+            with line.changed:
+                line.bucket.answered(self._now(), throttled=throttled)
+
+    def cancel(self, call: Call) -> None:
+        """It was not sent."""
+        if line := self._line(call):
+            with line.changed:
+                line.bucket.put_back()
+
+    def _take(self, call: Call, line: _Line) -> None:
+        waited = False
+        while True:
+            with line.changed:
+                seconds = line.bucket.wait(self._now())
+                if not seconds:
+                    line.empty_since = line.empty_since if waited else None
+                    line.bucket.take()
+                    return
+            waited = True
+            if self._stopped():
+                raise Interrupted
+            self._notify(call, line)
+            self._sleep(min(seconds, SLICE))
+
+    def _notify(self, call: Call, line: _Line) -> None:
+        now = self._now()
+        if line.empty_since is None:
+            line.empty_since = now
+        if now - line.empty_since < NOTICE or now - line.last_notice < REMINDER:
             return
-        line.said = now
-        waiting = max(len(line.queue), line.announced)
-        self.told(events.Paced(call=str(call), per_second=line.meter.per_second, waiting=waiting))
+        line.last_notice = now
+        rate = line.bucket.rate
+        self.on_wait(events.Paced(call=str(call), per_second=rate.per_second, waiting=line.waiting))
 
     def _line(self, call: Call) -> _Line | None:
         rate = rate_of(call)

@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the command line imports this module for --help, without the values
+    from ecsplan.core.model import Call
 
 
 class Exit(IntEnum):
@@ -101,10 +105,11 @@ class NeverBegunError(JournalError):
 
 
 class AwsError(EcsplanError):
-    """AWS, or the way to it, answered no.
+    """AWS refused a call, or no answer came.
 
     `code` is AWS's own error code, or the name of a client-side failure such as `NoCredentials` or
-    `EndpointConnection`. `unclear` is true where nobody saw whether the request was carried out (a lost answer).
+    `NoConnection`. `unclear`: the call may have been carried out (a lost answer). `locked_out`: the credentials are not
+    accepted, so that other calls would fail as well.
     """
 
     def __init__(
@@ -125,6 +130,28 @@ class AwsError(EcsplanError):
         self.code = code
         self.unclear = unclear
         self.locked_out = locked_out
+
+    @classmethod
+    def of(
+        cls,
+        call: Call,
+        message: str,
+        *,
+        code: str = "",
+        unclear: bool = False,
+        locked_out: bool = False,
+        hint: str = "",
+    ) -> AwsError:
+        """The error of one call; its message begins with the call's name."""
+        return cls(
+            f"{call}: {message}",
+            service=call.service,
+            operation=call.operation,
+            code=code,
+            unclear=unclear,
+            locked_out=locked_out,
+            hint=hint,
+        )
 
 
 class RefusedError(EcsplanError):

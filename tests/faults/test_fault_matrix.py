@@ -208,7 +208,7 @@ def test_the_numbers_of_the_documents() -> None:
     text = " ".join(TABLE.read_text(encoding="utf-8").split())
     assert f"{aws.ATTEMPTS} attempts of every request that may be repeated" in text
     assert f"asked {aws.ROUNDS} times as often, {aws.ROUNDS * aws.ATTEMPTS} attempts in all" in text
-    assert f"Waits of more than {pacing.NOTICE:.0f} s are told" in text
+    assert f"Waits of more than {pacing.NOTICE:.0f} s are reported" in text
     assert f"connecting takes at most {aws.CONNECT_TIMEOUT} s, an answer {aws.READ_TIMEOUT} s" in text
     assert f"{sending.PATIENCE} attempts in all" in text
     assert f"after a lost answer at most {sending.LOST} times more" in text

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ecsplan.aws.gateway import NO_CONNECTION, ONCE, READS, Gateway
+from ecsplan.aws.errors import NO_CONNECTION
+from ecsplan.aws.gateway import ONCE, READS, Gateway
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.spec import Spec

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ecsplan import pipeline
-from ecsplan.aws.gateway import ATTEMPTS, EXPIRED, ONCE, AwsReader
+from ecsplan.aws.errors import EXPIRED
+from ecsplan.aws.gateway import ATTEMPTS, ONCE, AwsReader
 from ecsplan.core import events
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc, Identity, to_data

@@ -9,6 +9,7 @@ from ecsplan.core.errors import EcsplanError
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.ports import Reader
 from ecsplan.kinds.contract import Progress, Tracked
+from ecsplan.kinds.ecs.calls import in_cluster
 from ecsplan.kinds.ecs.lookup import Lookup, sources, tails
 from ecsplan.kinds.ecs.stopped_tasks import BATCH, failed_containers, grouped, has_stopped, summed_up
 
@@ -30,13 +31,10 @@ def _diagnosis(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosi
     arns = waiting.outputs.get("tasks", "").split()
     if not arns:
         return Diagnosis(reason=progress.note)
-    cluster: Doc = {"cluster": params["cluster"]} if params.get("cluster") else {}
+    batches = [in_cluster(params.get("cluster"), {"tasks": arns[i : i + BATCH]}) for i in range(0, len(arns), BATCH)]
     definition, *answers = lookup.fetch(
         ("the task definition", definition_of(params.get("taskDefinition"))),
-        *(
-            ("its tasks", Call(service="ecs", operation="describe_tasks", params={**cluster, "tasks": some}))
-            for some in (arns[i : i + BATCH] for i in range(0, len(arns), BATCH))
-        ),
+        *(("its tasks", Call(service="ecs", operation="describe_tasks", params=batch)) for batch in batches),
     )
     described = definition.get("taskDefinition", {})
     essential = set(waiting.step.expect.get("essential", ())) or essentials(described)

@@ -11,7 +11,7 @@ from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Reader
 from ecsplan.kinds.contract import Delta, StepDraft
 from ecsplan.kinds.ecs.request_fields import missing
-from ecsplan.kinds.event_targets.read import all_pages, by_id, listing, names_of
+from ecsplan.kinds.event_targets.read import by_id, listing, names_of, rule_is_missing, targets_of
 from ecsplan.kinds.event_targets.rules import RULES
 
 BATCH = 10  # entries per PutTargets or RemoveTargets call (EventBridge quotas)
@@ -103,9 +103,10 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
 def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     """Are all targets of a PutTargets live as it would leave them, or all of a RemoveTargets gone?"""
     (first,) = reader.fetch([listing(call.params)])
-    if first.error and first.error.code == "ResourceNotFoundException":
-        return None  # the rule itself is gone
-    live = by_id({"Targets": all_pages(reader, first)})
+    if rule_is_missing(first):
+        return None
+    (targets,) = targets_of(reader, [first])
+    live = by_id({"Targets": targets})
     if "Targets" not in call.params:
         return None if live.keys() & set(call.params["Ids"]) else {}
     put = by_id(normal({"Targets": call.params["Targets"]}, RULES))

@@ -27,6 +27,7 @@ from ecsplan.kinds.contract import (
     Track,
     Tracked,
 )
+from ecsplan.kinds.ecs.calls import in_cluster
 from ecsplan.kinds.ecs.request_fields import has_network
 from ecsplan.kinds.ecs.task_diagnosis import diagnose
 from ecsplan.kinds.run_task import lint
@@ -176,7 +177,7 @@ def stop(waiting: Tracked, why: str) -> tuple[Call, ...]:
         Call(
             service="ecs",
             operation="stop_task",
-            params={**({"cluster": cluster} if cluster else {}), "task": arn, "reason": why[:LONGEST_REASON]},
+            params=in_cluster(cluster, {"task": arn, "reason": why[:LONGEST_REASON]}),
         )
         for arn in waiting.outputs["tasks"].split()
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Call, Doc, Step
 from ecsplan.core.ports import Reader
 from ecsplan.core.text import short_arn
+from ecsplan.kinds.ecs.calls import in_cluster, pages
 from ecsplan.kinds.run_task.track import BATCH
 from ecsplan.kinds.task_definition.read import family_of
 
@@ -63,28 +66,15 @@ def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     """
     if MARK in step.call.params or MARK not in call.params:
         return None
-    cluster = {field: call.params[field] for field in ("cluster",) if field in call.params}
-    arns = _listed(reader, {**cluster, "family": family_of(str(call.params["taskDefinition"]))})
-    batches = [arns[i : i + BATCH] for i in range(0, len(arns), BATCH)]
-    calls = [Call(service="ecs", operation="describe_tasks", params={**cluster, "tasks": some}) for some in batches]
+    cluster = call.params.get("cluster")
+    family = in_cluster(cluster, {"family": family_of(str(call.params["taskDefinition"]))})
+    listings = [
+        Call(service="ecs", operation="list_tasks", params={**family, "desiredStatus": status})
+        for status in ("RUNNING", "STOPPED")
+    ]
+    arns = list(dict.fromkeys(chain.from_iterable(pages(reader, reader.fetch(listings), at="taskArns"))))
+    batches = [in_cluster(cluster, {"tasks": arns[i : i + BATCH]}) for i in range(0, len(arns), BATCH)]
+    calls = [Call(service="ecs", operation="describe_tasks", params=batch) for batch in batches]
     found = [task for answer in (reader.fetch(calls) if calls else ()) for task in answer.value().get("tasks", ())]
     mine = sorted(str(task["taskArn"]) for task in found if task.get("taskArn") and task.get(MARK) == call.params[MARK])
     return {"tasks": " ".join(mine)} if len(mine) >= step.expect.get("count", 1) else None
-
-
-def _listed(reader: Reader, params: Doc) -> list[str]:
-    """The ARNs of a family's tasks, those that run and those that have stopped; both listings page by page."""
-    arns: dict[str, None] = {}
-    pending: list[Doc] = [{**params, "desiredStatus": status} for status in ("RUNNING", "STOPPED")]
-    seen = set[str]()
-    while pending:
-        answers = reader.fetch([Call(service="ecs", operation="list_tasks", params=one) for one in pending])
-        pending = []
-        for answer in answers:
-            data = answer.value()
-            arns |= dict.fromkeys(data.get("taskArns", ()))
-            token = data.get("nextToken")
-            if token and token not in seen:  # a page that names itself as the next one would never end
-                seen.add(token)
-                pending.append({**answer.call.params, "nextToken": token})
-    return list(arns)

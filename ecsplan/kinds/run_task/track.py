@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ecsplan.core.diagnosis import Status, Tally
 from ecsplan.core.model import Call, Doc
 from ecsplan.kinds.contract import Poll, Progress, Tracked
+from ecsplan.kinds.ecs.calls import in_cluster
 from ecsplan.kinds.ecs.stopped_tasks import has_stopped
 
 BATCH = 100  # tasks per DescribeTasks (ECS API reference)
@@ -28,10 +29,8 @@ def polls(waiting: Sequence[Tracked]) -> tuple[Poll, ...]:
         arns = one.outputs["tasks"].split()
         cluster = one.call.params.get("cluster")
         for i in range(0, len(arns), BATCH):
-            params: Doc = {"tasks": arns[i : i + BATCH]}
-            call = Call(
-                service="ecs", operation="describe_tasks", params={"cluster": cluster, **params} if cluster else params
-            )
+            params = in_cluster(cluster, {"tasks": arns[i : i + BATCH]})
+            call = Call(service="ecs", operation="describe_tasks", params=params)
             looks.append(Poll(call=call, steps=(one.step.index,)))
     return tuple(looks)
 

@@ -9,6 +9,7 @@ from ecsplan.core.clock import epoch
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import Tracked
+from ecsplan.kinds.ecs.calls import in_cluster
 from ecsplan.kinds.ecs.lookup import Lookup
 from ecsplan.kinds.ecs.stopped_tasks import BATCH
 from ecsplan.kinds.ecs.task_diagnosis import definition_of
@@ -68,22 +69,19 @@ def facts_of(lookup: Lookup, waiting: Tracked, *, late: bool) -> Facts:
     )
 
 
-def _cluster(params: Doc) -> Doc:
-    return {"cluster": params["cluster"]} if params.get("cluster") else {}
-
-
 def about_service(waiting: Tracked) -> tuple[str, Call]:
     params = waiting.call.params
     return "the service's events", describe(params.get("cluster"), [params["service"]])
 
 
 def _list_tasks(params: Doc, status: str) -> Call:
-    given = {**_cluster(params), "serviceName": params["service"], "desiredStatus": status}
+    given = in_cluster(params.get("cluster"), {"serviceName": params["service"], "desiredStatus": status})
     return Call(service="ecs", operation="list_tasks", params=given)
 
 
 def _describe_tasks(params: Doc, arns: Sequence[str]) -> Call:
-    return Call(service="ecs", operation="describe_tasks", params={**_cluster(params), "tasks": list(arns[:BATCH])})
+    given = in_cluster(params.get("cluster"), {"tasks": list(arns[:BATCH])})
+    return Call(service="ecs", operation="describe_tasks", params=given)
 
 
 def _about_definition(revision: object) -> tuple[str, Call]:
@@ -91,7 +89,7 @@ def _about_definition(revision: object) -> tuple[str, Call]:
 
 
 def _about_rollouts(params: Doc) -> tuple[str, Call]:
-    given = {**_cluster(params), "service": params["service"]}
+    given = in_cluster(params.get("cluster"), {"service": params["service"]})
     return "circuit breaker and alarms", Call(service="ecs", operation="list_service_deployments", params=given)
 
 

@@ -12,6 +12,7 @@ from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Answer, Reader
 from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import Candidate, Live, Resource
+from ecsplan.kinds.ecs.calls import in_cluster
 from ecsplan.kinds.ecs.request_fields import request_fields_only, unknown_fields
 from ecsplan.kinds.service.rules import RULES
 
@@ -109,10 +110,7 @@ def batches(items: Sequence[tuple[str | None, T]]) -> list[tuple[str | None, lis
 
 
 def describe(cluster: str | None, names: Sequence[str]) -> Call:
-    params: Doc = {"services": list(names)}
-    return Call(
-        service="ecs", operation="describe_services", params={"cluster": cluster, **params} if cluster else params
-    )
+    return Call(service="ecs", operation="describe_services", params=in_cluster(cluster, {"services": list(names)}))
 
 
 def by_name(data: Doc) -> dict[str, Doc]:

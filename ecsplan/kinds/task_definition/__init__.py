@@ -29,7 +29,6 @@ from ecsplan.kinds.ecs.request_fields import unknown_fields
 from ecsplan.kinds.task_definition import lint
 from ecsplan.kinds.task_definition.read import (
     REQUEST,
-    all_pages,
     arns_of,
     candidate,
     describe,
@@ -38,6 +37,7 @@ from ecsplan.kinds.task_definition.read import (
     read,
     read_used,
     revision_of,
+    revisions,
     same_family,
 )
 from ecsplan.kinds.task_definition.rules import RULES, blank_variables
@@ -176,7 +176,7 @@ def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
         (answer,) = reader.fetch([describe(arn)])
         found = candidate(answer)
         return {"arn": arn} if found is None or not found.reusable else None
-    (listed,) = all_pages(reader, reader.fetch([listing(call.params["family"])]))
+    (listed,) = revisions(reader, reader.fetch([listing(call.params["family"])]))
     newer = [
         arn
         for arn in sorted(listed, key=revision_of)

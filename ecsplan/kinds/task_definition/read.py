@@ -1,4 +1,4 @@
-"""What is live of task definitions: the newest revision of a family, those that are ACTIVE, and those in use."""
+"""Reading task definitions: the newest revision of a family, those that are ACTIVE, and those in use."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ecsplan.core.model import Address, Call, Doc
 from ecsplan.core.ports import Answer, Reader
 from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import Candidate, Live, Resource
+from ecsplan.kinds.ecs.calls import pages
 from ecsplan.kinds.ecs.request_fields import request_fields_only, unknown_fields
 
 # Members of an answer that its request does not take are left out: the ARN, the status, and what AWS adds to answers.
@@ -20,7 +21,7 @@ def read(reader: Reader, resources: Sequence[Resource]) -> tuple[Live, ...]:
     calls = [call for resource in resources for call in (describe(family(resource)), listing(family(resource)))]
     pins = [describe(resource.pinned) for resource in resources if resource.pinned]
     answers = reader.fetch([*calls, *pins])
-    described, listed = answers[0 : len(calls) : 2], all_pages(reader, answers[1 : len(calls) : 2])
+    described, listed = answers[0 : len(calls) : 2], revisions(reader, answers[1 : len(calls) : 2])
     pinned = iter(answers[len(calls) :])
     return tuple(
         _live(resource, newest, arns, next(pinned) if resource.pinned else None)
@@ -102,27 +103,9 @@ def listing(family: str) -> Call:
     )
 
 
-def all_pages(reader: Reader, first: Sequence[Answer]) -> list[list[str]]:
-    """The ARNs of each listing; further pages of all listings are asked for together."""
-    arns: list[list[str]] = [list(answer.value().get("taskDefinitionArns", ())) for answer in first]
-    open_pages = {i: answer for i, answer in enumerate(first) if answer.value().get("nextToken")}
-    seen: set[tuple[int, str]] = set()
-    while open_pages:
-        calls = {}
-        for i, answer in open_pages.items():
-            token = str(answer.value()["nextToken"])
-            if (i, token) not in seen:  # a page that names itself as the next one would never end
-                seen.add((i, token))
-                calls[i] = Call(
-                    service="ecs",
-                    operation="list_task_definitions",
-                    params={**answer.call.params, "nextToken": token},
-                )
-        answers = dict(zip(calls, reader.fetch(list(calls.values())), strict=True)) if calls else {}
-        for i, answer in answers.items():
-            arns[i].extend(answer.value().get("taskDefinitionArns", ()))
-        open_pages = {i: answer for i, answer in answers.items() if answer.value().get("nextToken")}
-    return arns
+def revisions(reader: Reader, first: Sequence[Answer]) -> list[list[str]]:
+    """The ARNs of each listing, beginning with its first page."""
+    return pages(reader, first, at="taskDefinitionArns")
 
 
 def _live(resource: Resource, newest: Answer, listed: Iterable[str], pinned: Answer | None) -> Live:
@@ -151,8 +134,7 @@ def candidate(answer: Answer, also: frozenset[str] = frozenset()) -> Candidate |
     described = answer.value()
     doc = dict(described.get("taskDefinition") or {})
     if "taskDefinitionArn" not in doc:
-        call = answer.call
-        raise AwsError(f"{call}: the answer names no revision", service=call.service, operation=call.operation)
+        raise AwsError.of(answer.call, "the answer names no revision")
     # AWS's own tags cannot be sent back.
     if tags := [tag for tag in described.get("tags", ()) if not str(tag.get("key", "")).startswith("aws:")]:
         doc["tags"] = tags

@@ -14,6 +14,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from ecsplan.aws.gateway import ATTEMPTS, ROUNDS, Gateway
+from ecsplan.aws.pacing import REST_SECONDS
 from ecsplan.core import events
 from ecsplan.core.errors import AwsError, Interrupted
 from ecsplan.core.model import Call
@@ -130,7 +131,7 @@ def test_one_throttled_answer_slows_down_all(gateway: Gateway, wire: Wire, clock
     wire.answers = [THROTTLED]
     gateway.do(UPDATE)
     begun = clock.now()
-    assert begun - wire.sent[0] == pytest.approx(1 / 2.5)
+    assert begun - wire.sent[0] == pytest.approx(REST_SECONDS + 1 / 5)
     gateway.do(UPDATE)
     assert clock.now() > begun
     waited = len(clock.slept)

@@ -10,7 +10,8 @@ from botocore import exceptions
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from ecsplan.aws.gateway import FOR_ALL_CALLS, Gateway, is_throttled
+from ecsplan.aws.errors import FOR_ALL_CALLS, is_throttled
+from ecsplan.aws.gateway import Gateway
 from ecsplan.core.errors import AwsError, EcsplanError, UsageError
 from ecsplan.core.model import Call
 from tests.unit.builders import ecs

@@ -357,9 +357,9 @@ def test_tasks_are_found_by_their_mark_running_or_stopped_on_any_page() -> None:
     reader = FakeAsk().on(_listing("RUNNING"), {"taskArns": _arns(1), "nextToken": "2"})
     reader.on(_listing("RUNNING", nextToken="2"), {"taskArns": _arns(2), "nextToken": "2"})
     reader.on(_listing("STOPPED"), {"taskArns": _arns(3)})
-    marks = ["ecsplan-2", None, "ecsplan-1"]
-    tasks = [one | ({"startedBy": mark} if mark else {}) for one, mark in zip(started(1, 3, 2), marks, strict=True)]
-    reader.on(_described(1, 3, 2), {"tasks": tasks})
+    marks = ["ecsplan-2", "ecsplan-1", None]
+    tasks = [one | ({"startedBy": mark} if mark else {}) for one, mark in zip(started(1, 2, 3), marks, strict=True)]
+    reader.on(_described(1, 2, 3), {"tasks": tasks})
     step = step_of(MIGRATE, RUN, action=Action.RUN, expect={"count": 1})
     assert KIND.calls.recover(reader, step, _marked()) == {"tasks": _arns(2)[0]}
     assert all(page[0].operation == "list_tasks" for page in reader.rounds[:2])
