@@ -8,6 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TypeVar
 
+from ecsplan.aws.pacing import add_rates
 from ecsplan.core.errors import PlanFileError
 from ecsplan.core.model import Address, Change, Plan
 from ecsplan.kinds.contract import Kind, Resource
@@ -17,9 +18,12 @@ T = TypeVar("T")
 
 @cache
 def kinds() -> tuple[Kind, ...]:
-    """All kinds, in reference order."""
+    """All kinds, in reference order. From then on their requests are paced."""
     modules = (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__))
-    return tuple(sorted((m.KIND for m in modules if hasattr(m, "KIND")), key=lambda kind: (kind.order, kind.name)))
+    found = sorted((m.KIND for m in modules if hasattr(m, "KIND")), key=lambda kind: (kind.order, kind.name))
+    for kind in found:
+        add_rates(kind.rates)
+    return tuple(found)
 
 
 def by_kind(items: Iterable[T], kind_of: Callable[[T], Kind]) -> list[tuple[Kind, list[T]]]:

@@ -31,6 +31,7 @@ from ecsplan.core.model import Action, Address, Call, Doc, FieldChange, Phase, S
 from ecsplan.core.model import Change as Planned
 from ecsplan.core.normalize import Normalized, Rule
 from ecsplan.core.ports import Reader
+from ecsplan.core.rates import Rate
 from ecsplan.core.spec import Task
 
 Outputs = Mapping[str, str]
@@ -402,6 +403,8 @@ class Kind(Value, frozen=True, kw_only=True):
     calls: Calls
     track: Track | None = None
     revert: Revert | None = None
+    rates: tuple[Rate, ...] = ()
+    """how often AWS takes its operations, where they are not those of ECS (aws/pacing)"""
 
     def __repr__(self) -> str:
         return f"<kind {self.name}>"

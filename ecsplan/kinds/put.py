@@ -7,7 +7,7 @@ whole. The live document is its undo. A resource that is not there is not create
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from ecsplan.core.documents import layered, overlay, replaced, without_none
 from ecsplan.core.model import Action, Address, Call, Doc, Phase, Ref, Step, Value, mapped
 from ecsplan.core.normalize import Normalized, Rule, normal
 from ecsplan.core.ports import Answer, Reader
+from ecsplan.core.rates import Rate
 from ecsplan.core.spec import Task
 from ecsplan.kinds.contract import (
     Calls,
@@ -48,6 +49,7 @@ def put_kind(
     not_found: Collection[str],
     revision: str,
     rules: tuple[Rule, ...],
+    rates: tuple[Rate, ...] = (),
     lint: Callable[[Any, Path], Problems] = nothing,
     cautions: Callable[[Any, Path], Problems] = nothing,
 ) -> Kind:
@@ -93,6 +95,7 @@ def put_kind(
             subject=lambda call: put.address(call.params).name,
         ),
         calls=Calls(accept=lambda *_: {}, recover=put.recover),
+        rates=rates,
     )
     return kind
 
@@ -186,7 +189,10 @@ class _Put(Value, frozen=True, kw_only=True):
 
 
 def _as_text(leaf: Any) -> Any:
-    """Dates and times, which TOML and AWS's SDK have a type for, in ISO 8601: JSON has none."""
+    """Dates and times, for which TOML and AWS's SDK have types and JSON has none, in ISO 8601; those with an offset in
+    UTC, so that equal ones are equal texts."""
+    if isinstance(leaf, datetime) and leaf.tzinfo is not None:
+        return leaf.astimezone(UTC).isoformat()
     return leaf.isoformat() if isinstance(leaf, date) else leaf
 
 

@@ -9,6 +9,7 @@ from ecsplan.core.checks import Request
 from ecsplan.core.documents import layered, overlay, replaced
 from ecsplan.core.model import Address, Doc, Ref, copied
 from ecsplan.core.normalize import Normalized, is_empty
+from ecsplan.core.rates import Rate
 from ecsplan.core.spec import Task
 from ecsplan.kinds.contract import Calls, Change, Compare, CompileScope, Declare, Document, Kind, Live, Resource, Table
 from ecsplan.kinds.ecs.request_fields import map_fields
@@ -174,4 +175,13 @@ KIND = Kind(
         subject=lambda call: rule_name(call.params),
     ),
     calls=Calls(accept=accept, recover=recover),
+    # The quota names no burst, so a second's worth is taken.
+    rates=(
+        Rate(
+            operations=frozenset({"events:*"}),
+            burst=50,
+            per_second=50,
+            source="EventBridge, quotas: everything but PutEvents",
+        ),
+    ),
 )
