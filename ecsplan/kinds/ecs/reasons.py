@@ -125,7 +125,7 @@ TABLE = (
 )
 
 
-def explain(*texts: str) -> Reason | None:
+def reason_for(*texts: str) -> Reason | None:
     """The row that fits one of these texts, all on one line each."""
     return next((row for row in TABLE if any(_compiled(row.pattern).search(text) for text in texts)), None)
 

@@ -11,7 +11,7 @@ from ecsplan.core.clock import epoch
 from ecsplan.core.diagnosis import ContainerEnd, LogTail, StoppedTasks, alike
 from ecsplan.core.model import Doc
 from ecsplan.core.text import short_arn
-from ecsplan.kinds.ecs.reasons import Reason, explain
+from ecsplan.kinds.ecs.reasons import Reason, reason_for
 
 # DELETED is what DescribeTasks may say of a task that has just stopped ("Task lifecycle" in the ECS developer guide).
 STOPPED = ("STOPPED", "DELETED")
@@ -24,7 +24,7 @@ class Group:
     """Tasks that stopped in the same way: what is told of them, the tasks themselves, newest first, and the row of
     words that fits."""
 
-    told: StoppedTasks
+    summary: StoppedTasks
     tasks: tuple[Doc, ...]
     words: Reason | None
 
@@ -57,12 +57,12 @@ def _group(tasks: Sequence[Doc], essential: Collection[str] | None) -> Group:
     newest = tasks[0]
     reason, code = str(newest.get("stoppedReason") or ""), str(newest.get("stopCode") or "")
     given = [_end(container, essential) for container in newest.get("containers", ())]
-    words = explain(*(f"{code}: {text}" for text in (reason, *(end.reason for end in given))))
+    words = reason_for(*(f"{code}: {text}" for text in (reason, *(end.reason for end in given))))
     # Exit codes tell less than reasons do: they may only follow from what the reason says.
-    ends = given if words else [msgspec.structs.replace(end, meaning=_meaning(explain(_code(end)))) for end in given]
+    ends = given if words else [msgspec.structs.replace(end, meaning=_meaning(reason_for(_code(end)))) for end in given]
     ends.sort(key=lambda end: (not end.essential, end.exit_code == 0))
-    words = words or next((row for end in ends if end.essential and (row := explain(_code(end)))), None)
-    told = StoppedTasks(
+    words = words or next((row for end in ends if end.essential and (row := reason_for(_code(end)))), None)
+    summary = StoppedTasks(
         count=len(tasks),
         reason=reason or code or "ECS gave no reason",
         stop_code=code,
@@ -70,7 +70,7 @@ def _group(tasks: Sequence[Doc], essential: Collection[str] | None) -> Group:
         task=short_arn(newest.get("taskArn", "")),
         meaning=_meaning(words),
     )
-    return Group(told=told, tasks=tuple(tasks), words=words)
+    return Group(summary=summary, tasks=tuple(tasks), words=words)
 
 
 def _end(container: Doc, essential: Collection[str] | None) -> ContainerEnd:
@@ -79,7 +79,7 @@ def _end(container: Doc, essential: Collection[str] | None) -> ContainerEnd:
         name=name,
         exit_code=code if isinstance(code, int) else None,
         reason=reason,
-        meaning=_meaning(explain(reason)),
+        meaning=_meaning(reason_for(reason)),
         essential=essential is None or name in essential,
     )
 
@@ -94,21 +94,21 @@ def _code(end: ContainerEnd) -> str:
 
 def failed_containers(group: Group) -> tuple[ContainerEnd, ...]:
     """Those that ended with another exit code than 0; else the essential ones that had started."""
-    started = [end for end in group.told.containers if end.exit_code is not None]
+    started = [end for end in group.summary.containers if end.exit_code is not None]
     return tuple(end for end in started if end.exit_code) or tuple(end for end in started if end.essential)
 
 
-def summed_up(group: Group, logs: Sequence[LogTail]) -> tuple[str, str]:
+def summary_of(group: Group, logs: Sequence[LogTail]) -> tuple[str, str]:
     """What it comes down to, and what to do about it, given the lines that were found."""
     words, failed = group.words, failed_containers(group)
-    ends = failed or tuple(end for end in group.told.containers if end.reason)
+    ends = failed or tuple(end for end in group.summary.containers if end.reason)
     first = next((end for end in ends if end.essential), ends[0] if ends else None)
     if words:  # of a container, or of the task as a whole
         where = f"container {first.name}: " if first and first.meaning else ""
         code = f" (exit code {first.exit_code})" if first and where and failed else ""
         return f"{where}{words.meaning}{code}", words.advice
     if not failed or first is None:
-        return group.told.reason, ""
+        return group.summary.reason, ""
     if first.exit_code == 0:
         return f"container {first.name} ended by itself, with exit code 0", ""
     advice = SEE_LOGS if any(log.lines for log in logs) else ""

@@ -11,24 +11,24 @@ from ecsplan.core.ports import Reader
 from ecsplan.kinds.contract import Progress, Tracked
 from ecsplan.kinds.ecs.calls import in_cluster
 from ecsplan.kinds.ecs.lookup import Lookup, sources, tails
-from ecsplan.kinds.ecs.stopped_tasks import BATCH, failed_containers, grouped, has_stopped, summed_up
+from ecsplan.kinds.ecs.stopped_tasks import BATCH, failed_containers, grouped, has_stopped, summary_of
 
 GROUPS = 5  # that are told of
 CONTAINERS = 3  # whose lines are looked up
 
 
-def diagnose(reader: Reader, waiting: Tracked, progress: Progress) -> Diagnosis:
+def diagnose(reader: Reader, tracked: Tracked, progress: Progress) -> Diagnosis:
     """Two round trips: the tasks and their revision, then the log lines. Raises nothing."""
     lookup = Lookup(reader)
     try:
-        return _diagnosis(lookup, waiting, progress)
+        return _diagnosis(lookup, tracked, progress)
     except EcsplanError as error:  # it concerns every request alike
         return Diagnosis(reason=progress.note, unseen=(f"nothing could be looked up: {error.message}",))
 
 
-def _diagnosis(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosis:
-    params = waiting.call.params
-    arns = waiting.outputs.get("tasks", "").split()
+def _diagnosis(lookup: Lookup, tracked: Tracked, progress: Progress) -> Diagnosis:
+    params = tracked.call.params
+    arns = tracked.outputs.get("tasks", "").split()
     if not arns:
         return Diagnosis(reason=progress.note)
     batches = [in_cluster(params.get("cluster"), {"tasks": arns[i : i + BATCH]}) for i in range(0, len(arns), BATCH)]
@@ -37,7 +37,7 @@ def _diagnosis(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosi
         *(("its tasks", Call(service="ecs", operation="describe_tasks", params=batch)) for batch in batches),
     )
     described = definition.get("taskDefinition", {})
-    essential = set(waiting.step.expect.get("essential", ())) or essentials(described)
+    essential = set(tracked.step.expect.get("essential", ())) or essentials(described)
     tasks = [task for answer in answers for task in answer.get("tasks", ())]
     stopped = [task for task in tasks if has_stopped(task) and not _well(task, essential)]
     groups = grouped(stopped, essential)
@@ -48,12 +48,12 @@ def _diagnosis(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosi
     if going:  # it is late: what does it do?
         wanted = [(name, going) for name in sorted(essential or ())]
     logs = tails(lookup, sources(lookup, described, wanted, CONTAINERS) if described else ())
-    meaning, advice = summed_up(groups[0], logs) if groups else _late(tasks)
+    meaning, advice = summary_of(groups[0], logs) if groups else _late(tasks)
     return Diagnosis(
         reason=progress.note,
         meaning=meaning,
         advice=advice,
-        tasks=tuple(group.told for group in groups[:GROUPS]),
+        tasks=tuple(group.summary for group in groups[:GROUPS]),
         logs=logs,
         unseen=tuple(lookup.missing),
     )

@@ -170,16 +170,16 @@ def _command(doc: Doc) -> str:
     return "; ".join(parts) or "the containers' own commands"
 
 
-def stop(waiting: Tracked, why: str) -> tuple[Call, ...]:
+def stop(tracked: Tracked, why: str) -> tuple[Call, ...]:
     """The tasks are stopped: what is put back would not be, with them still at work."""
-    cluster = waiting.call.params.get("cluster")
+    cluster = tracked.call.params.get("cluster")
     return tuple(
         Call(
             service="ecs",
             operation="stop_task",
             params=in_cluster(cluster, {"task": arn, "reason": why[:LONGEST_REASON]}),
         )
-        for arn in waiting.outputs["tasks"].split()
+        for arn in tracked.outputs["tasks"].split()
     )
 
 

@@ -27,15 +27,15 @@ def logs_of(task_definition: Doc) -> dict[str, list[str]]:
     return found
 
 
-def streams(waiting: Tracked, answers: Sequence[Doc]) -> tuple[Stream, ...]:
+def streams(tracked: Tracked, answers: Sequence[Doc]) -> tuple[Stream, ...]:
     """`<prefix>/<container>/<task id>` of each container that has started (awslogs in the ECS developer guide). Without
     a prefix a stream is named after the container's id at its host, which nobody outside learns."""
-    logs = _places(waiting)
+    logs = _places(tracked)
     return tuple(
         Stream(
             task=task_id,
             container=name,
-            source=_source(waiting, task_id, name),
+            source=_source(tracked, task_id, name),
             region=region,
             group=group,
             name=f"{prefix}/{name}/{task_id}" if prefix else "",
@@ -50,9 +50,9 @@ def streams(waiting: Tracked, answers: Sequence[Doc]) -> tuple[Stream, ...]:
     )
 
 
-def _places(waiting: Tracked) -> dict[str, list[str]]:
+def _places(tracked: Tracked) -> dict[str, list[str]]:
     """What `logs_of` has told, in as far as a plan file still says it in that form."""
-    logs = waiting.step.expect.get("logs") or {}
+    logs = tracked.step.expect.get("logs") or {}
     return {
         str(name): [str(part) for part in where]
         for name, where in logs.items()
@@ -60,10 +60,10 @@ def _places(waiting: Tracked) -> dict[str, list[str]]:
     }
 
 
-def _source(waiting: Tracked, task_id: str, container: str) -> str:
-    expect = waiting.step.expect
-    parts = [waiting.address.name.rpartition("/")[2]]
-    if len(_places(waiting)) > 1:
+def _source(tracked: Tracked, task_id: str, container: str) -> str:
+    expect = tracked.step.expect
+    parts = [tracked.address.name.rpartition("/")[2]]
+    if len(_places(tracked)) > 1:
         parts.append(container)
     if int(expect.get("of") or expect.get("count") or 1) > 1:
         parts.append(task_id[:SHOWN])

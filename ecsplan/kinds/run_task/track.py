@@ -23,9 +23,9 @@ CUT_SHORT = {
 }
 
 
-def polls(waiting: Sequence[Tracked]) -> tuple[Poll, ...]:
+def polls(tracked: Sequence[Tracked]) -> tuple[Poll, ...]:
     looks = []
-    for one in waiting:
+    for one in tracked:
         arns = one.outputs["tasks"].split()
         cluster = one.call.params.get("cluster")
         for i in range(0, len(arns), BATCH):
@@ -43,23 +43,23 @@ def which(expect: Doc) -> str:
     return f"tasks {first} to {first + count - 1} of {of}" if count > 1 else f"task {first} of {of}"
 
 
-def judge(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
+def judge(tracked: Tracked, answers: Sequence[Doc]) -> Progress:
     """Done when every task has stopped; ok when every essential container ended with exit code 0."""
-    found, part = _progress(waiting, answers), which(waiting.step.expect)
+    found, part = _progress(tracked, answers), which(tracked.step.expect)
     return dataclasses.replace(found, note=f"{part}: {found.note}") if part else found
 
 
-def _progress(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
+def _progress(tracked: Tracked, answers: Sequence[Doc]) -> Progress:
     tasks = [task for data in answers for task in data.get("tasks", ())]
-    wanted = len(waiting.outputs["tasks"].split())
+    wanted = len(tracked.outputs["tasks"].split())
     if not wanted:
         return Progress(done=True, note="taken for done")
     if len(tasks) < wanted:
-        if waiting.old:
+        if tracked.old:
             return Progress(done=True, ok=False, unknown=True, note="ECS no longer knows the task, nor how it ended")
         # A stopped task is described for an hour, so one that is not there is one that ECS does not show yet.
         return Progress(done=False, note="waiting for ECS to show the task", tally=Tally(desired=wanted))
-    essential = waiting.step.expect.get("essential", ())
+    essential = tracked.step.expect.get("essential", ())
     states = Counter(str(task.get("lastStatus", "UNKNOWN")) for task in tasks)
     stopped = [task for task in tasks if has_stopped(task)]
     problems = Counter(why for task in stopped if (why := problem(task, essential)))

@@ -13,10 +13,10 @@ from ecsplan.core.ports import Reader
 from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import Progress, Tracked
 from ecsplan.kinds.ecs.lookup import Lookup, sources, tails
-from ecsplan.kinds.ecs.reasons import Reason, explain
-from ecsplan.kinds.ecs.stopped_tasks import Group, failed_containers, grouped, summed_up
+from ecsplan.kinds.ecs.reasons import Reason, reason_for
+from ecsplan.kinds.ecs.stopped_tasks import Group, failed_containers, grouped, summary_of
 from ecsplan.kinds.ecs.task_diagnosis import essentials
-from ecsplan.kinds.service.facts import Facts, about_service, facts_of, service_of
+from ecsplan.kinds.service.facts import Facts, facts_of, service_of, service_request
 from ecsplan.kinds.service.read import primary_of
 
 GROUPS = 5  # that are told of
@@ -33,22 +33,22 @@ ROUTINE = re.compile(
 _NAME = re.compile(r"^\(service [^)]*\) (?:\(instance [^)]*\) )?")
 
 
-def diagnose(reader: Reader, waiting: Tracked, progress: Progress) -> Diagnosis:
+def diagnose(reader: Reader, tracked: Tracked, progress: Progress) -> Diagnosis:
     """Three round trips at most, whatever AWS refuses. Raises nothing."""
     lookup = Lookup(reader)
     try:
         if progress.superseded or progress.status is Status.SUPERSEDED:
-            return _superseded(lookup, waiting, progress)
-        return _failed(lookup, waiting, progress)
+            return _superseded(lookup, tracked, progress)
+        return _failed(lookup, tracked, progress)
     except EcsplanError as error:  # it concerns every request alike
         return Diagnosis(reason=progress.note, unseen=(f"nothing could be looked up: {error.message}",))
 
 
-def _superseded(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosis:
+def _superseded(lookup: Lookup, tracked: Tracked, progress: Progress) -> Diagnosis:
     """Which deployment took over; what it does is somebody else's."""
-    service = service_of(waiting, lookup.fetch(about_service(waiting))[0])
+    service = service_of(tracked, lookup.fetch(service_request(tracked))[0])
     primary = primary_of(service)
-    if not primary.get("id") or primary["id"] == waiting.outputs.get("deployment"):
+    if not primary.get("id") or primary["id"] == tracked.outputs.get("deployment"):
         return Diagnosis(reason=progress.note, unseen=tuple(lookup.missing))
     on = short_arn(primary.get("taskDefinition", "an unknown revision"))
     return Diagnosis(
@@ -59,8 +59,8 @@ def _superseded(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnos
     )
 
 
-def _failed(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosis:
-    facts = facts_of(lookup, waiting, late=progress.status is Status.TIMED_OUT)
+def _failed(lookup: Lookup, tracked: Tracked, progress: Progress) -> Diagnosis:
+    facts = facts_of(lookup, tracked, late=progress.status is Status.TIMED_OUT)
     groups = grouped([task for task in facts.stopped if not _by_scaling(task)], essentials(facts.definition))
     began = epoch(facts.deployment.get("createdAt")) or epoch(facts.rollout.get("createdAt"))
     events = events_since(facts.service.get("events", ()), began)
@@ -68,7 +68,7 @@ def _failed(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosis:
     on = breaker.get("status", "DISABLED") != "DISABLED"
     alarms = tuple(str(name) for name in (facts.rollout.get("alarms") or {}).get("triggeredAlarmNames") or ())
     logs = _logs(lookup, groups, facts)
-    meaning, advice = _summed_up(groups, logs, alarms, explained(facts.service.get("events", ()), began))
+    meaning, advice = _summary_of(groups, logs, alarms, explained(facts.service.get("events", ()), began))
     return Diagnosis(
         reason=_reason(progress, facts),
         meaning=meaning,
@@ -77,7 +77,7 @@ def _failed(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosis:
         threshold=int(breaker.get("threshold") or 0) if on else 0,
         alarms=alarms,
         events=events,
-        tasks=tuple(group.told for group in groups[:GROUPS]),
+        tasks=tuple(group.summary for group in groups[:GROUPS]),
         logs=logs,
         unseen=tuple(lookup.missing),
     )
@@ -103,14 +103,14 @@ def _reason(progress: Progress, facts: Facts) -> str:
     return next((str(reason).rstrip(".") for reason in given if reason), progress.note)
 
 
-def _summed_up(
+def _summary_of(
     groups: Sequence[Group], logs: Sequence[LogTail], alarms: Sequence[str], words: Reason | None
 ) -> tuple[str, str]:
     if alarms:
         which = f"alarm {alarms[0]}" if len(alarms) == 1 else f"alarms {', '.join(alarms)}"
         return f"{which} went off", "See its metric for what the new revision does differently."
     if groups:
-        meaning, advice = summed_up(groups[0], logs)
+        meaning, advice = summary_of(groups[0], logs)
         return meaning, advice or ("The containers of a service have to go on running." if _ended(groups[0]) else "")
     return (words.meaning, words.advice) if words else ("", "")
 
@@ -148,7 +148,7 @@ def events_since(events: Sequence[Doc], began: float | None) -> tuple[ServiceEve
 
 def explained(events: Sequence[Doc], began: float | None) -> Reason | None:
     """What the newest event that has words for it means."""
-    return next((words for event in _since(events, began) if (words := explain(_text(event)))), None)
+    return next((words for event in _since(events, began) if (words := reason_for(_text(event)))), None)
 
 
 def _since(events: Sequence[Doc], began: float | None) -> Iterator[Doc]:

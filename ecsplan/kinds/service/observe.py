@@ -40,7 +40,7 @@ class Misses:
 class ServiceObservation:
     """`listed` are the service deployments that were described or listed, by ARN."""
 
-    waiting: Tracked
+    tracked: Tracked
     service: Doc
     listed: dict[str, Doc]
     answered: bool
@@ -51,25 +51,33 @@ class ServiceObservation:
         return primary_of(self.service)
 
     @cached_property
-    def before(self) -> str:
+    def previous_id(self) -> str:
         """The id of the deployment that was PRIMARY until the update."""
-        return str(self.waiting.before.get("deployment") or expected(self.waiting.step).deployment or "")
+        return str(self.tracked.before.get("deployment") or expected(self.tracked.step).deployment or "")
 
     @cached_property
-    def ours(self) -> str:
+    def deployment_id(self) -> str:
         """The id of the deployment that the update started; "" where it is not known yet."""
-        call = self.waiting.call
-        unknown = not on_revision(self.primary, call) or is_before(self.primary, call, self.before)
-        return self.waiting.outputs.get("deployment") or ("" if unknown else str(self.primary.get("id") or ""))
+        call = self.tracked.call
+        unknown = not on_revision(self.primary, call) or is_previous(self.primary, call, self.previous_id)
+        return self.tracked.outputs.get("deployment") or ("" if unknown else str(self.primary.get("id") or ""))
 
     @property
     def is_primary(self) -> bool:
-        return bool(self.ours) and self.primary.get("id") == self.ours and on_revision(self.primary, self.waiting.call)
+        return (
+            bool(self.deployment_id)
+            and self.primary.get("id") == self.deployment_id
+            and on_revision(self.primary, self.tracked.call)
+        )
 
     @cached_property
-    def mine(self) -> Doc:
+    def deployment(self) -> Doc:
         """Our deployment, for as long as it is shown."""
-        found = (one for one in self.service.get("deployments", ()) if self.ours and one.get("id") == self.ours)
+        found = (
+            one
+            for one in self.service.get("deployments", ())
+            if self.deployment_id and one.get("id") == self.deployment_id
+        )
         return dict(next(found, {}))
 
     @property
@@ -81,24 +89,24 @@ class ServiceObservation:
     @cached_property
     def rollout(self) -> Doc:
         """The service deployment of the update, as far as it is known and answered."""
-        found = self.listed.get(self.waiting.outputs.get("rollout", ""), {})
-        return found if is_reverting(self.waiting.outputs) or self._since(found) else {}
+        found = self.listed.get(self.tracked.outputs.get("rollout", ""), {})
+        return found if is_reverting(self.tracked.outputs) or self._since(found) else {}
 
     def _since(self, rollout: Doc) -> bool:
         """Did it begin with our deployment, or after it? What is not told speaks against nothing."""
-        made, began = epoch(rollout.get("createdAt")), epoch(self.mine.get("createdAt"))
+        made, began = epoch(rollout.get("createdAt")), epoch(self.deployment.get("createdAt"))
         ended = epoch(rollout.get("finishedAt"))
         if not rollout or began is None:
             return bool(rollout)
         return (made is None or made >= began - CLOCK_SKEW) and (ended is None or ended >= began)
 
     @cached_property
-    def current(self) -> str:
+    def rollout_arn(self) -> str:
         """The ARN of our service deployment, where this look tells it: the service's newest one while our deployment
         is PRIMARY, unless it is still the one from before."""
         if not self.is_primary:
             return ""
-        before, with_details = expected(self.waiting.step).rollout, self.service.get("currentServiceDeployment")
+        before, with_details = expected(self.tracked.step).rollout, self.service.get("currentServiceDeployment")
         if with_details:
             return "" if with_details == before else str(with_details)
         new = {arn: one for arn, one in self.listed.items() if arn != before and self._since(one)}
@@ -108,7 +116,7 @@ class ServiceObservation:
     def _newest(self, new: Mapping[str, Doc]) -> str:
         """Only of what is under way there is one at most; of what has ended, the times have to tell beyond doubt: the
         end of an earlier rollout is not to be taken for that of ours."""
-        began = epoch(self.mine.get("createdAt"))
+        began = epoch(self.deployment.get("createdAt"))
         made = sorted((at, arn) for arn, one in new.items() if (at := epoch(one.get("createdAt"))) is not None)
         if began is None or not made or len(made) < len(new) or (len(made) > 1 and made[-1][0] == made[-2][0]):
             return ""
@@ -118,24 +126,24 @@ class ServiceObservation:
     @property
     def misses(self) -> Misses:
         """What the polls before this one did not show."""
-        state = self.waiting.state
+        state = self.tracked.state
         return state if isinstance(state, Misses) else Misses()
 
     @property
-    def gone(self) -> int:
+    def missing_polls(self) -> int:
         """In how many looks in a row our deployment, which the update's answer had shown, was not there any more, and
         the one from before was PRIMARY."""
-        ours = self.ours not in ("", self.before)
-        again = ours and not self.mine and self.primary.get("id") == self.before
+        ours = self.deployment_id not in ("", self.previous_id)
+        again = ours and not self.deployment and self.primary.get("id") == self.previous_id
         return self.misses.deployment + 1 if again else 0
 
     @cached_property
-    def open(self) -> bool:
+    def expects_rollout(self) -> bool:
         """Is a service deployment to be followed that has not been heard of yet, and still may be?"""
-        outputs = self.waiting.outputs
-        if not followed(self.service) or self.rollout:
+        outputs = self.tracked.outputs
+        if not needs_service_deployment(self.service) or self.rollout:
             return False
-        if self.current and self.current != outputs.get("rollout"):
+        if self.rollout_arn and self.rollout_arn != outputs.get("rollout"):
             return True
         if outputs.get("rollout"):
             return outputs["rollout"] not in self.listed and self.misses.rollout < MAX_LISTINGS
@@ -143,15 +151,15 @@ class ServiceObservation:
         return not listed and self.misses.listing <= MAX_LISTINGS
 
 
-def observe(waiting: Tracked, answers: Sequence[Doc]) -> ServiceObservation | None:
+def observe(tracked: Tracked, answers: Sequence[Doc]) -> ServiceObservation | None:
     """None where the answers do not show the service."""
     services = {name: service for data in answers for name, service in by_name(data).items()}
-    service = services.get(short_arn(waiting.call.params["service"]))
+    service = services.get(short_arn(tracked.call.params["service"]))
     lists = [data["serviceDeployments"] for data in answers if "serviceDeployments" in data]
     listed = {str(one.get("serviceDeploymentArn")): one for found in lists for one in found}
     if service is None:
         return None
-    return ServiceObservation(waiting=waiting, service=service, listed=listed, answered=bool(lists))
+    return ServiceObservation(tracked=tracked, service=service, listed=listed, answered=bool(lists))
 
 
 def on_revision(deployment: Doc, call: Call) -> bool:
@@ -160,7 +168,7 @@ def on_revision(deployment: Doc, call: Call) -> bool:
     return wanted is None or short_arn(deployment.get("taskDefinition", "")) == short_arn(wanted)
 
 
-def is_before(primary: Doc, call: Call, before: object) -> bool:
+def is_previous(primary: Doc, call: Call, before: object) -> bool:
     """Is it the deployment from before an update that starts a new one whatever else it says?"""
     return bool(call.params.get("forceNewDeployment")) and primary.get("id") == before
 
@@ -170,7 +178,7 @@ def is_reverting(outputs: Mapping[str, str]) -> bool:
     return BACK in outputs
 
 
-def followed(service: Doc) -> bool:
+def needs_service_deployment(service: Doc) -> bool:
     """Do only service deployments tell all of how its rollouts go? Of a plain rolling one, the service tells enough."""
     configuration = service.get("deploymentConfiguration") or {}
     more = configuration.get("lifecycleHooks") or configuration.get("bakeTimeInMinutes")
@@ -180,53 +188,53 @@ def followed(service: Doc) -> bool:
 # --- what a look is told with ---
 
 
-def with_details(shown: ServiceObservation, progress: Progress) -> Progress:
+def with_details(observed: ServiceObservation, progress: Progress) -> Progress:
     """With the facts that it shows beside the judgement, and what the next look needs to know. On the way back the
     stages are those of the way there, and say nothing."""
-    rollout, about = shown.rollout, shown.mine or (shown.primary if not shown.ours else {})
-    target, back = rollout.get("targetServiceRevision") or {}, is_reverting(shown.waiting.outputs)
+    rollout, about = observed.rollout, observed.deployment or (observed.primary if not observed.deployment_id else {})
+    target, back = rollout.get("targetServiceRevision") or {}, is_reverting(observed.tracked.outputs)
     return replace(
         progress,
         tally=tally(about, rollout) if about else None,
         stage="" if back else str(rollout.get("lifecycleStage") or ""),
         traffic=None if back else target.get("requestedProductionTrafficWeight"),
-        newest=newest(shown.service, about.get("createdAt") or rollout.get("createdAt")),
-        outputs=learned(shown),
-        state=misses(shown),
+        newest=newest(observed.service, about.get("createdAt") or rollout.get("createdAt")),
+        outputs=new_outputs(observed),
+        state=misses(observed),
     )
 
 
-def learned(shown: ServiceObservation) -> dict[str, str]:
+def new_outputs(observed: ServiceObservation) -> dict[str, str]:
     """The id of our deployment, and the ARN of our service deployment where that has to be followed."""
-    outputs, result = shown.waiting.outputs, {}
+    outputs, result = observed.tracked.outputs, {}
     if is_reverting(outputs):
         return {}
-    if not outputs.get("deployment") and shown.is_primary:
-        result["deployment"] = shown.ours
-    if _lacks_rollout(shown) and shown.current and shown.current != outputs.get("rollout"):
-        result["rollout"] = shown.current
+    if not outputs.get("deployment") and observed.is_primary:
+        result["deployment"] = observed.deployment_id
+    if _lacks_rollout(observed) and observed.rollout_arn and observed.rollout_arn != outputs.get("rollout"):
+        result["rollout"] = observed.rollout_arn
     return result
 
 
-def misses(shown: ServiceObservation) -> Misses:
+def misses(observed: ServiceObservation) -> Misses:
     """The counts that the next poll continues."""
-    if is_reverting(shown.waiting.outputs):
-        return shown.misses
-    rollout = shown.waiting.outputs.get("rollout")
-    unheard = min(shown.misses.rollout + 1, MAX_LISTINGS) if rollout and rollout not in shown.listed else 0
-    return Misses(deployment=shown.gone, rollout=unheard, listing=_listings(shown))
+    if is_reverting(observed.tracked.outputs):
+        return observed.misses
+    rollout = observed.tracked.outputs.get("rollout")
+    unheard = min(observed.misses.rollout + 1, MAX_LISTINGS) if rollout and rollout not in observed.listed else 0
+    return Misses(deployment=observed.missing_polls, rollout=unheard, listing=_listings(observed))
 
 
-def _listings(shown: ServiceObservation) -> int:
-    asked = shown.misses.listing
-    if not _lacks_rollout(shown) or shown.current or shown.service.get("currentServiceDeployment"):
+def _listings(observed: ServiceObservation) -> int:
+    asked = observed.misses.listing
+    if not _lacks_rollout(observed) or observed.rollout_arn or observed.service.get("currentServiceDeployment"):
         return asked
-    return asked if asked > MAX_LISTINGS or (asked and shown.answered) else asked + 1
+    return asked if asked > MAX_LISTINGS or (asked and observed.answered) else asked + 1
 
 
-def _lacks_rollout(shown: ServiceObservation) -> bool:
+def _lacks_rollout(observed: ServiceObservation) -> bool:
     """Does its service deployment have to be followed, and is not known yet?"""
-    return followed(shown.service) and not shown.rollout and shown.is_primary
+    return needs_service_deployment(observed.service) and not observed.rollout and observed.is_primary
 
 
 def tally(deployment: Doc, rollout: Doc) -> Tally:

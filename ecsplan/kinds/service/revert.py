@@ -12,7 +12,7 @@ from ecsplan.core.ports import Reader
 from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import Delta, Reverting, Tracked
 from ecsplan.kinds.service import service_deployment as deployments
-from ecsplan.kinds.service.observe import BACK, CLOCK_SKEW, followed
+from ecsplan.kinds.service.observe import BACK, CLOCK_SKEW, needs_service_deployment
 from ecsplan.kinds.service.read import by_name, describe, expected, names, primary_of
 from ecsplan.kinds.service.rollout import ACTIONS, judge
 from ecsplan.kinds.service.rules import RULES
@@ -34,27 +34,27 @@ def started_by(expect: Doc) -> dict[str, str] | None:
     return {"deployment": str(expect["stops"])} if expect.get("stops") else None
 
 
-def revert(reader: Reader, waiting: Tracked, undo: Call) -> Reverting:
+def revert(reader: Reader, tracked: Tracked, undo: Call) -> Reverting:
     """Where ECS is taking the update back, or has done so, only what is left: nothing, or an update of what is no part
     of a rollout. Where it is still rolling out, ECS is told to take it back. Else the undo, as also where AWS does not
     say how it stands."""
     try:
         (answer,) = reader.fetch([describe(undo.params.get("cluster"), [undo.params["service"]])])
         service = by_name(answer.value()).get(short_arn(undo.params["service"]), {})
-        update, primary = waiting.outputs.get("deployment"), primary_of(service)
+        update, primary = tracked.outputs.get("deployment"), primary_of(service)
         if not update or not primary.get("id"):
             return Reverting(call=undo)
-        return (_stopped if primary["id"] == update else revert_rest)(reader, waiting, service, undo)
+        return (_stopped if primary["id"] == update else revert_rest)(reader, tracked, service, undo)
     except AwsError:
         return Reverting(call=undo)
 
 
-def _stopped(reader: Reader, waiting: Tracked, service: Doc, undo: Call) -> Reverting:
+def _stopped(reader: Reader, tracked: Tracked, service: Doc, undo: Call) -> Reverting:
     """Our deployment is PRIMARY, and may still be rolling out."""
     primary = primary_of(service)
-    if primary.get("rolloutState") in ("COMPLETED", "FAILED") and not followed(service):
+    if primary.get("rolloutState") in ("COMPLETED", "FAILED") and not needs_service_deployment(service):
         return Reverting(call=undo)
-    rollout = _service_deployment(reader, waiting, service)
+    rollout = _service_deployment(reader, tracked, service)
     arn, status = str(rollout.get("serviceDeploymentArn") or ""), rollout.get("status")
     if status in deployments.GOING_BACK:
         return Reverting(outputs={"deployment": "", "rollout": arn, BACK: "by itself"})
@@ -65,37 +65,39 @@ def _stopped(reader: Reader, waiting: Tracked, service: Doc, undo: Call) -> Reve
     return Reverting(call=deployments.resolve_pause(pause, onwards=False) if pause else deployments.stopping(arn))
 
 
-def _service_deployment(reader: Reader, waiting: Tracked, service: Doc) -> Doc:
+def _service_deployment(reader: Reader, tracked: Tracked, service: Doc) -> Doc:
     """The service deployment of the update that is PRIMARY; empty where AWS does not tell."""
-    primary, step = primary_of(service), waiting.step
-    mine = waiting.outputs.get("deployment")
+    primary, step = primary_of(service), tracked.step
+    mine = tracked.outputs.get("deployment")
     before = expected(step).rollout if mine != expected(step).deployment else None
-    arn = waiting.outputs.get("rollout") or service.get("currentServiceDeployment")
+    arn = tracked.outputs.get("rollout") or service.get("currentServiceDeployment")
     if not arn:
-        (answer,) = reader.fetch([deployments.listed(waiting.call)])
+        (answer,) = reader.fetch([deployments.list_rollouts(tracked.call)])
         listed: list[Doc] = answer.value().get("serviceDeployments") or [{}]
         arn = max(listed, key=lambda one: epoch(one.get("createdAt")) or 0.0).get("serviceDeploymentArn")
     if not arn or arn == before:
         return {}
-    (answer,) = reader.fetch([deployments.described([str(arn)])])
+    (answer,) = reader.fetch([deployments.describe_rollouts([str(arn)])])
     found = answer.value().get("serviceDeployments") or [{}]
     made, began = epoch(found[0].get("createdAt")), epoch(primary.get("createdAt"))
     stale = made is not None and began is not None and made < began - CLOCK_SKEW
     return {} if stale else dict(found[0])
 
 
-def revert_rest(reader: Reader, waiting: Tracked, service: Doc, undo: Call) -> Reverting:
+def revert_rest(reader: Reader, tracked: Tracked, service: Doc, undo: Call) -> Reverting:
     """Another deployment is PRIMARY than the update's: ECS's own way back, unless somebody else made it."""
-    primary, arn = primary_of(service), waiting.outputs.get("rollout")
+    primary, arn = primary_of(service), tracked.outputs.get("rollout")
     details = [
-        answer.value() for answer in reader.fetch([deployments.described([arn])] if arn else ()) if not answer.error
+        answer.value()
+        for answer in reader.fetch([deployments.describe_rollouts([arn])] if arn else ())
+        if not answer.error
     ]
-    judged = judge(waiting, [{"services": [service]}, *details])
-    wanted = undo.params.get("taskDefinition") or expected(waiting.step).previous
+    judged = judge(tracked, [{"services": [service]}, *details])
+    wanted = undo.params.get("taskDefinition") or expected(tracked.step).previous
     elsewhere = short_arn(primary.get("taskDefinition", "")) != short_arn(wanted)
     if judged.superseded and elsewhere:
-        raise RefusedError(f"{waiting.address} was changed by somebody else and is left to them")
-    not_shown = primary["id"] == expected(waiting.step).deployment and judged.status is not Status.ROLLED_BACK
+        raise RefusedError(f"{tracked.address} was changed by somebody else and is left to them")
+    not_shown = primary["id"] == expected(tracked.step).deployment and judged.status is not Status.ROLLED_BACK
     if elsewhere or not_shown:
         return Reverting(call=undo)
     if differs := _differing(service, undo):

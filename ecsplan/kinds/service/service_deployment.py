@@ -16,8 +16,7 @@ from ecsplan.core.ports import Reader
 from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import Poll, Progress, Tracked
 from ecsplan.kinds.service.observe import ServiceObservation, counts, on_revision
-from ecsplan.kinds.service.read import expected
-from ecsplan.kinds.service.read import names as named
+from ecsplan.kinds.service.read import expected, names
 
 BATCH = 20  # ARNs per DescribeServiceDeployments (ECS API reference)
 WAITS = "AWAITING_ACTION"  # the status of a PAUSE hook
@@ -25,74 +24,74 @@ ROLLING = ("PENDING", "IN_PROGRESS")
 GOING_BACK = ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL")
 
 
-def looks(known: Sequence[tuple[int, str]]) -> tuple[Poll, ...]:
+def rollout_polls(known: Sequence[tuple[int, str]]) -> tuple[Poll, ...]:
     """Twenty per request; whoever is refused them goes by the services' deployments."""
     groups = [known[i : i + BATCH] for i in range(0, len(known), BATCH)]
     return tuple(
-        Poll(call=described([arn for _, arn in group]), steps=tuple(index for index, _ in group), optional=True)
+        Poll(call=describe_rollouts([arn for _, arn in group]), steps=tuple(index for index, _ in group), optional=True)
         for group in groups
     )
 
 
-def described(arns: Sequence[str]) -> Call:
+def describe_rollouts(arns: Sequence[str]) -> Call:
     return Call(
         service="ecs", operation="describe_service_deployments", params={"serviceDeploymentArns": sorted(set(arns))}
     )
 
 
-def listing(one: Tracked) -> Poll:
+def listing_poll(one: Tracked) -> Poll:
     """For a service that does not say which service deployment is its current one."""
-    return Poll(call=listed(one.call), steps=(one.step.index,), optional=True)
+    return Poll(call=list_rollouts(one.call), steps=(one.step.index,), optional=True)
 
 
-def listed(call: Call) -> Call:
+def list_rollouts(call: Call) -> Call:
     """The service deployments of the service that a call updates, newest first."""
-    return Call(service="ecs", operation="list_service_deployments", params=named(call.params))
+    return Call(service="ecs", operation="list_service_deployments", params=names(call.params))
 
 
 # --- what they tell ---
 
 
-def judged(shown: ServiceObservation) -> Progress | None:
+def judge_rollout(observed: ServiceObservation) -> Progress | None:
     """What our service deployment says has become of the update; None where it is not known, or says nothing of it."""
-    rollout, status = shown.rollout, str(shown.rollout.get("status") or "")
+    rollout, status = observed.rollout, str(observed.rollout.get("status") or "")
     said = reason({"rolloutStateReason": (rollout.get("rollback") or {}).get("reason") or rollout.get("statusReason")})
     if not status:
         return None
     if status == "SUCCESSFUL":
-        return _ended(shown)
+        return _ended(observed)
     if status in GOING_BACK:
-        return rolled_back(shown, said)
+        return rolled_back(observed, said)
     if status == "ROLLBACK_FAILED":
-        return _failed(f"the rollout failed, and ECS could not roll it back: {said}; {counts(shown.primary)}")
+        return _failed(f"the rollout failed, and ECS could not roll it back: {said}; {counts(observed.primary)}")
     if status == "STOPPED":
-        failed = _failed(f"the rollout failed: {said}; {counts(shown.primary)}")
-        return superseded(shown) if _replaced(shown) else failed
-    if _replaced(shown) and shown.service.get("currentServiceDeployment") not in (None, _arn(rollout)):
-        return superseded(shown)
+        failed = _failed(f"the rollout failed: {said}; {counts(observed.primary)}")
+        return superseded(observed) if _replaced(observed) else failed
+    if _replaced(observed) and observed.service.get("currentServiceDeployment") not in (None, _arn(rollout)):
+        return superseded(observed)
     if pause := paused(rollout):
         return Progress(done=False, note=pause_note(pause), pause=pause)
-    return Progress(done=False, note=_under_way(shown, status))
+    return Progress(done=False, note=_under_way(observed, status))
 
 
-def _ended(shown: ServiceObservation) -> Progress | None:
+def _ended(observed: ServiceObservation) -> Progress | None:
     """It went to its end; another deployment that is PRIMARY by now is somebody else's, and no rollback of it."""
-    if shown.is_primary:
-        return rolled_out(shown)
-    return superseded(shown) if _replaced(shown) else None
+    if observed.is_primary:
+        return rolled_out(observed)
+    return superseded(observed) if _replaced(observed) else None
 
 
-def _replaced(shown: ServiceObservation) -> bool:
+def _replaced(observed: ServiceObservation) -> bool:
     """Is another deployment PRIMARY than ours and the one from before?"""
-    return str(shown.primary.get("id") or "") not in ("", shown.before, shown.ours)
+    return str(observed.primary.get("id") or "") not in ("", observed.previous_id, observed.deployment_id)
 
 
-def _under_way(shown: ServiceObservation, status: str) -> str:
+def _under_way(observed: ServiceObservation, status: str) -> str:
     """What ECS calls something that nobody here knows is said as it is."""
-    target = shown.rollout.get("targetServiceRevision") or {}
+    target = observed.rollout.get("targetServiceRevision") or {}
     traffic = target.get("requestedProductionTrafficWeight")
-    parts = ["rolling out" if status in ROLLING else status, counts(shown.mine or shown.primary)]
-    parts += [str(shown.rollout["lifecycleStage"])] if shown.rollout.get("lifecycleStage") else []
+    parts = ["rolling out" if status in ROLLING else status, counts(observed.deployment or observed.primary)]
+    parts += [str(observed.rollout["lifecycleStage"])] if observed.rollout.get("lifecycleStage") else []
     parts += [f"{traffic:g} % of the traffic"] if traffic is not None else []
     return ", ".join(parts)
 
@@ -117,30 +116,30 @@ def pause_note(pause: Pause) -> str:
     return f"paused at {pause.stage or 'a stage that ECS does not tell'}: hook {pause.hook} waits{until}{then}"
 
 
-def rolling_back(shown: ServiceObservation) -> Progress:
+def rolling_back(observed: ServiceObservation) -> Progress:
     """How a rollout is doing that ECS takes back: it has succeeded when the service is what it was before."""
-    primary, status = shown.primary, shown.rollout.get("status")
-    said = reason({"rolloutStateReason": shown.rollout.get("statusReason") or primary.get("rolloutStateReason")})
-    forward, state = primary.get("id") in ("", None, shown.before), primary.get("rolloutState")
+    primary, status = observed.primary, observed.rollout.get("status")
+    said = reason({"rolloutStateReason": observed.rollout.get("statusReason") or primary.get("rolloutStateReason")})
+    forward, state = primary.get("id") in ("", None, observed.previous_id), primary.get("rolloutState")
     if status == "ROLLBACK_FAILED" or (not forward and state == "FAILED"):
         return _failed(f"ECS could not roll it back: {said}; {counts(primary)}")
     if status == "SUCCESSFUL" or (forward and not status and state == "COMPLETED"):
         return _failed("it was rolled out to its end before it could be stopped")
     if status == "STOPPED":
-        return _failed(f"it was stopped, and not rolled back: {said}") if forward else superseded(shown)
-    shows_it = not forward or on_revision(primary, shown.waiting.call)
-    ended = state == "COMPLETED" or (state is None and shown.settled)
+        return _failed(f"it was stopped, and not rolled back: {said}") if forward else superseded(observed)
+    shows_it = not forward or on_revision(primary, observed.tracked.call)
+    ended = state == "COMPLETED" or (state is None and observed.settled)
     if (status == "ROLLBACK_SUCCESSFUL" and shows_it) or (not status and not forward and ended):
         note = f"rolled back to {short_arn(primary.get('taskDefinition', ''))}, {counts(primary)}"
         return Progress(done=True, note=note, stated=Status.SUCCEEDED)
     return Progress(done=False, note=f"going back, {counts(primary)}")
 
 
-def rolled_out(shown: ServiceObservation) -> Progress:
+def rolled_out(observed: ServiceObservation) -> Progress:
     """It has succeeded; where nothing runs, that is said."""
-    primary, daemon = shown.primary, shown.service.get("schedulingStrategy") == "DAEMON"
+    primary, daemon = observed.primary, observed.service.get("schedulingStrategy") == "DAEMON"
     note = f"rolled out, {counts(primary)}"
-    if primary.get("desiredCount", shown.service.get("desiredCount")) == 0:
+    if primary.get("desiredCount", observed.service.get("desiredCount")) == 0:
         why = "no instance is there for this daemon" if daemon else "the desired count is 0"
         note = f"rolled out, and nothing runs: {why}"
     elif daemon:
@@ -148,17 +147,17 @@ def rolled_out(shown: ServiceObservation) -> Progress:
     return Progress(done=True, note=note, stated=Status.SUCCEEDED)
 
 
-def rolled_back(shown: ServiceObservation, why: str) -> Progress:
+def rolled_back(observed: ServiceObservation, why: str) -> Progress:
     """ECS went back by itself, or is about to."""
-    went = shown.primary.get("id") != shown.ours
-    revision = shown.primary.get("taskDefinition") if went else expected(shown.waiting.step).previous
+    went = observed.primary.get("id") != observed.deployment_id
+    revision = observed.primary.get("taskDefinition") if went else expected(observed.tracked.step).previous
     on = short_arn(revision or "an unknown revision")
     said = reason({"rolloutStateReason": why})
     return Progress(done=True, ok=False, note=f"ECS rolled the service back to {on}: {said}", stated=Status.ROLLED_BACK)
 
 
-def superseded(shown: ServiceObservation) -> Progress:
-    primary = shown.primary
+def superseded(observed: ServiceObservation) -> Progress:
+    primary = observed.primary
     on = short_arn(primary.get("taskDefinition") or "an unknown revision")
     by = f" ({primary['id']})" if primary.get("id") else ""
     note = f"superseded: another deployment put the service on {on}{by}"
@@ -169,7 +168,7 @@ def reason(deployment: Doc) -> str:
     return str(deployment.get("rolloutStateReason") or "ECS gave no reason").rstrip(".")
 
 
-def names(text: str, deployment: str) -> bool:
+def mentions(text: str, deployment: str) -> bool:
     """Does an event speak of this deployment, and not of one whose id begins alike?"""
     return re.search(rf"{re.escape(deployment)}(?!\d)", text) is not None
 
@@ -201,9 +200,9 @@ def stopping(arn: str) -> Call:
     return Call(service="ecs", operation="stop_service_deployment", params=params)
 
 
-def was_told(reader: Reader, call: Call) -> bool:
+def was_carried_out(reader: Reader, call: Call) -> bool:
     """Does the service deployment show what such a call asks for?"""
-    (answer,) = reader.fetch([described([call.params["serviceDeploymentArn"]])])
+    (answer,) = reader.fetch([describe_rollouts([call.params["serviceDeploymentArn"]])])
     found = answer.value().get("serviceDeployments") or [{}]
     if call.params.get("action") != "CONTINUE":
         return found[0].get("status") in (*GOING_BACK, "ROLLBACK_FAILED")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ecsplan.core.diagnosis import alike
-from ecsplan.kinds.ecs.reasons import TABLE, explain
+from ecsplan.kinds.ecs.reasons import TABLE, reason_for
 from ecsplan.kinds.ecs.stopped_tasks import grouped
 from ecsplan.kinds.service.diagnosis import events_since, explained
 from tests.unit.fakes_diagnosis import BEGAN, at, event, task
@@ -47,18 +47,18 @@ CASES = {
 
 @pytest.mark.parametrize("text", CASES)
 def test_a_reason_in_words(text: str) -> None:
-    words = explain("", text)
+    words = reason_for("", text)
     assert words is not None
     assert CASES[text] in words.meaning
 
 
 def test_every_row_has_a_case() -> None:
-    assert {words.pattern for text in CASES if (words := explain(text))} == {row.pattern for row in TABLE}
+    assert {words.pattern for text in CASES if (words := reason_for(text))} == {row.pattern for row in TABLE}
 
 
 @pytest.mark.parametrize("text", ["", "exit code 1", "exit code 1370", "Essential container in task exited"])
 def test_what_says_nothing_more(text: str) -> None:
-    assert explain(text) is None
+    assert reason_for(text) is None
 
 
 @pytest.mark.parametrize(("one", "other", "same"), [
@@ -80,26 +80,26 @@ def test_a_consequence_is_not_taken_for_the_cause() -> None:
     """A container that is killed because it is unhealthy did not run out of memory."""
     killed = {"name": "web", "exitCode": 137}
     (group,) = grouped([task("a", killed, stoppedReason="Task failed container health checks")], None)
-    assert group.told.meaning == "the container's own health check failed"
-    assert group.told.containers[0].meaning == ""
+    assert group.summary.meaning == "the container's own health check failed"
+    assert group.summary.containers[0].meaning == ""
 
 
 def test_exit_codes_tell_where_nothing_else_does() -> None:
     (group,) = grouped([task("a", {"name": "web", "exitCode": 139})], {"web"})
-    assert group.told.meaning == group.told.containers[0].meaning == "it crashed: a segmentation fault"
+    assert group.summary.meaning == group.summary.containers[0].meaning == "it crashed: a segmentation fault"
 
 
 def test_an_essential_container_comes_first() -> None:
     ends = [{"name": "side", "exitCode": 127}, {"name": "web", "exitCode": 2}]
     (group,) = grouped([task("a", *ends)], {"web"})
-    assert [end.name for end in group.told.containers] == ["web", "side"]
-    assert group.told.meaning == ""
+    assert [end.name for end in group.summary.containers] == ["web", "side"]
+    assert group.summary.meaning == ""
 
 
 def test_groups_are_newest_first() -> None:
     odd = {"name": "web", "exitCode": 2}
     groups = grouped([task("a", seconds=10), task("b", odd, seconds=30), task("c", seconds=20)], None)
-    assert [(group.told.task, group.told.count) for group in groups] == [("b", 1), ("c", 2)]
+    assert [(group.summary.task, group.summary.count) for group in groups] == [("b", 1), ("c", 2)]
 
 
 # --- events ---
