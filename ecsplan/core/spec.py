@@ -15,8 +15,9 @@ DEFINITION = "task_definition"  # the table, and the kind, that every task has
 class Entry(Value, frozen=True, kw_only=True):
     """A table of a kind, as declared; `path` is such as `tasks.web.run_tasks[0]`.
 
-    `params` holds the parameters of AWS's request, and what the spec declares for all of them, such as its default
-    cluster. `own` holds ecsplan's own keys, as far as `settings` does not."""
+    `params` holds the parameters of AWS's request, including those that the spec declares for all entries, such as its
+    default cluster. `own` holds ecsplan's own keys that are not in `settings`.
+    """
 
     params: Doc
     path: str
@@ -25,8 +26,8 @@ class Entry(Value, frozen=True, kw_only=True):
 
 
 class Task(Value, frozen=True, kw_only=True):
-    """A `[tasks.NAME]` table. `entries` are the tables of each kind, by the kind's name and in the order of the file.
-    Numbers may still stand where AWS wants text. `notify` is None where nothing is published."""
+    """A `[tasks.NAME]` table. `entries` holds the tables of each kind, by the kind's name and in the order of the file.
+    Numbers may stand where AWS wants text. `notify` is None if nothing is published."""
 
     name: str
     path: str

@@ -1,4 +1,4 @@
-"""The kinds, discovered: every module of this folder that defines `KIND`. There is no registry to edit."""
+"""The kinds, found by themselves: every module of this folder that defines `KIND`. There is no registry to edit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def kinds() -> tuple[Kind, ...]:
 
 
 def by_kind(items: Iterable[T], kind_of: Callable[[T], Kind]) -> list[tuple[Kind, list[T]]]:
-    """The items in groups of one kind each, so that a kind can deal with all of its own at once."""
+    """The items in groups of one kind each, so that a kind can handle all of its own at once."""
     groups: dict[str, tuple[Kind, list[T]]] = {}
     for item in items:
         kind = kind_of(item)
@@ -36,8 +36,8 @@ def by_kind(items: Iterable[T], kind_of: Callable[[T], Kind]) -> list[tuple[Kind
 
 
 def kind_of(address: Address) -> Kind:
-    """The kind of an address. Call it only where an address enters (a plan file, the journal); behind that, the kind is
-    carried. Raises PlanFileError where no kind has that name: only a foreign file can say so."""
+    """The kind of an address. Call it only where an address enters (a plan file, the journal); from there on, the kind
+    is carried. Raises PlanFileError for an unknown kind, which only a foreign file can name."""
     kind = _by_name().get(address.kind)
     if kind is None:
         raise PlanFileError(f"{address}: there is no kind of that name")

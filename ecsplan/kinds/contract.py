@@ -225,31 +225,8 @@ class Stream(Value, frozen=True, kw_only=True):
     ended: float | None = None
 
 
-# --- defaults of facets ---
-
-
-def as_read(reader: Reader, lives: Sequence[Live], used: Mapping[Address, Sequence[str]]) -> tuple[Live, ...]:
-    return tuple(lives)
-
-
-def as_declared(live: Doc, declared: Doc) -> Doc:
-    return declared
-
-
-def whole(current: Normalized, merged: Normalized, declared: Doc) -> Doc:
-    return current.doc
-
-
-def nothing_tolerated(live: Doc, merged: Doc, sent: Doc) -> tuple[Doc, tuple[str, ...]]:
-    return live, ()
-
-
 def nothing(*_arguments: object) -> tuple[()]:
     return ()
-
-
-def unnamed(call: Call) -> str:
-    return ""
 
 
 # --- the facets ---
@@ -300,15 +277,17 @@ class Compare(Value, frozen=True, kw_only=True):
 
     read: Callable[[Reader, Sequence[Resource]], tuple[Live, ...]]
     """the live state of ALL resources of the kind at once, so that it can batch"""
-    read_used: Callable[[Reader, Sequence[Live], Mapping[Address, Sequence[str]]], tuple[Live, ...]] = as_read
+    read_used: Callable[[Reader, Sequence[Live], Mapping[Address, Sequence[str]]], tuple[Live, ...]] = (
+        lambda _reader, lives, _used: tuple(lives)
+    )
     """a second read after all kinds have read: which outputs of its addresses are in use elsewhere"""
-    merge: Callable[[Doc, Doc], Doc] = as_declared
+    merge: Callable[[Doc, Doc], Doc] = lambda _live, declared: declared
     """(live, declared): the live document with the declared one over it, which is what would be live afterwards"""
-    before: Callable[[Normalized, Normalized, Doc], Doc] = whole
+    before: Callable[[Normalized, Normalized, Doc], Doc] = lambda current, _merged, _declared: current.doc
     """(current, merged, declared): the part of the live document that the change replaces; a rollback restores it"""
     merge_before: Callable[[Doc, Doc], Doc] = layered
     """(newer, older): two documents of `before` as one; the older deployment's values win"""
-    tolerate: Callable[[Doc, Doc, Doc], tuple[Doc, tuple[str, ...]]] = nothing_tolerated
+    tolerate: Callable[[Doc, Doc, Doc], tuple[Doc, tuple[str, ...]]] = lambda live, *_: (live, ())
     """(live, merged, sent): the live document with assumptions in place of what AWS may have left out of its answer,
     and a sentence on each. `sent` is the request that made it ({} if unknown). A difference that vanishes with them is
     a warning."""
@@ -336,7 +315,7 @@ class Change(Value, frozen=True, kw_only=True):
     """the calls that clean up after a deployment, given every revision (ARN) that is in use then"""
     expect: type[Value] = Value
     """the type of `StepDraft.expect` and of `Resource.facts`; all its members are optional"""
-    subject: Callable[[Call], str] = unnamed
+    subject: Callable[[Call], str] = lambda _call: ""
     """the name, in addresses of this kind, of what a call changes; "" where the call alone does not say"""
 
 

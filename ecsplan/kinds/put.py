@@ -1,7 +1,7 @@
-"""A kind whose resources are read by name as one document, and put as one: `put_kind` makes all its facets.
+"""Kinds whose resources are read by name as one document, and put as one: `put_kind` makes all their facets.
 
-The declared document is laid over the live one, and the result is put with one call, because such a call replaces the
-whole. The live document is its undo. A resource that is not there is not created: planning is refused.
+The declared document is laid over the live one, and the result is put with one call, which replaces the whole. The undo
+puts the live document. A missing resource is not created: the plan is refused.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ def put_kind(
     lint: Callable[[Any, Path], Problems] = nothing,
     cautions: Callable[[Any, Path], Problems] = nothing,
 ) -> Kind:
-    """A kind of its table's request, which puts the document.
+    """A kind of the document that its table's request puts.
 
-    `identity` names the members that name a resource; a `Default` rule stands for one that is not declared. `get` is
-    the operation that reads it by these, and `not_found` are the codes of errors that say that it is not there.
-    `revision` is the place of the task definition's ARN, which is set where none is declared: `Target.TaskArn`.
+    `identity` lists the members that name a resource; a `Default` row fills in one that is not declared. `get` is the
+    operation that reads a resource by these, `not_found` the error codes for a missing one. `revision` is the place of
+    the task definition's ARN (`Target.EcsParameters.TaskDefinitionArn`), which is set unless one is declared.
     """
     put = _Put(name=name, phase=phase, table=table, identity=identity, get=get, not_found=not_found, rules=rules)
     maps = partial(map_fields, table.request.service, table.request.operation)
@@ -137,7 +137,7 @@ class _Put(Value, frozen=True, kw_only=True):
             said = f"{quoted(address.partition('.')[2])} is declared by {dotted(first[:-1])} too; declare it once"
             yield Problem(again, said)
 
-    # --- what is live ---
+    # --- the live state ---
 
     def read(self, reader: Reader, resources: Sequence[Resource]) -> tuple[Live, ...]:
         answers = reader.fetch([self.reading(resource.doc) for resource in resources])
@@ -152,14 +152,14 @@ class _Put(Value, frozen=True, kw_only=True):
         return Live(address=resource.address, candidates=(found,), observed=form)
 
     def document(self, declared: Doc, answer: Answer) -> Doc | None:
-        """The answer in the form of the request; None where there is no such resource."""
+        """The answer in the form of the request; None if there is no such resource."""
         if answer.error is not None and answer.error.code in self.not_found:
             return None
         request = (self.table.request.service, self.table.request.operation)
         doc: Doc = mapped(request_fields_only(*request, answer.value(), unknown_fields(*request, declared)), _as_text)
         return doc | self.names(declared)
 
-    # --- changing it ---
+    # --- changes ---
 
     def steps(self, delta: Delta) -> tuple[StepDraft, ...]:
         assert delta.candidate is not None
@@ -189,8 +189,8 @@ class _Put(Value, frozen=True, kw_only=True):
 
 
 def _as_text(leaf: Any) -> Any:
-    """Dates and times, for which TOML and AWS's SDK have types and JSON has none, in ISO 8601; those with an offset in
-    UTC, so that equal ones are equal texts."""
+    """Dates and times, for which TOML and AWS's SDK have types and JSON has none, in ISO 8601. Those with an offset are
+    converted to UTC, so that equal times are equal texts."""
     if isinstance(leaf, datetime) and leaf.tzinfo is not None:
         return leaf.astimezone(UTC).isoformat()
     return leaf.isoformat() if isinstance(leaf, date) else leaf

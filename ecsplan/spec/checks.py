@@ -1,5 +1,5 @@
-"""What may stand in a spec: ecsplan's own keys at its top and in its tasks, and the tables of the kinds. Each check
-answers with problems; none raises."""
+"""What a spec may hold: ecsplan's own keys at its top and in its tasks, and the tables of the kinds. The checks return
+problems and raise nothing."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ TOPIC, BLACKLIST = "sns_notification_topic_arn", "notification_method_blacklist_
 DEPLOYMENT_MESSAGE = "sns_deployment_message"
 TASK_KEYS: Mapping[str, Check] = {
     "active_task_count": _revisions,
-    TOPIC: lambda value: "" if value == "" else _topic_arn(value),  # an empty one switches notification off
+    TOPIC: lambda value: "" if value == "" else _topic_arn(value),  # an empty one turns notifications off
     BLACKLIST: _regex,
     DEPLOYMENT_MESSAGE: boolean,
 }
@@ -82,7 +82,7 @@ TOP_KEYS: Mapping[str, Check] = {
 
 
 def problems(data: Doc, stem: str, *, tables: bool) -> Problems:
-    """Everything wrong in a parsed file, in no order; without `tables`, in what stands at its top."""
+    """Everything wrong in a parsed file, in no order; without `tables`, only what is wrong at its top."""
     yield from _own_problems(data, (), TOP_KEYS, ("tasks",))
     if "app" not in data and plain_name(stem):
         said = f'{quoted(stem)}, from the name of the file, cannot be an app name; write app = "NAME" at the top'

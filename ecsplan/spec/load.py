@@ -1,6 +1,6 @@
-"""Loads a spec and checks all of it, offline. What comes out is typed and sound, or every fault is reported at once.
+"""Loads a spec and checks all of it, offline. The result is typed and sound, or all faults are reported at once.
 
-AWS tables are checked against the installed botocore's model (`aws.api`) without ecsplan's own keys.
+AWS's tables are checked against the installed botocore's model, without ecsplan's own keys.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ecsplan.spec.checks import (
     problems,
 )
 
-# --- building, from what was found sound ---
+# --- building the spec, after the checks ---
 
 
 def _task(name: str, data: Doc) -> Task:
@@ -46,7 +46,7 @@ def _task(name: str, data: Doc) -> Task:
 
 
 def _entries(table: Table, name: str, data: Doc) -> tuple[Entry, ...]:
-    """A task's tables of a kind, each with the parameters that the spec declares for all of them."""
+    """A task's tables of one kind, each with the parameters that the spec declares for all of them."""
     found, path = data["tasks"][name].get(table.key, []), ("tasks", name, table.key)
     inherited = {key: data[key] for key in table.inherits if key in data}
     if table.single:
@@ -70,8 +70,8 @@ def _entry(table: Table, entry: Doc, path: Where, inherited: Doc) -> Entry:
 
 
 def load(path: Path, *, tables: bool = True) -> Spec:
-    """The spec in a file. Raises SpecError with all faults, UsageError where there is no file to read. Without `tables`
-    only what stands at its top is read and checked, and it has no tasks: enough to find a journal, and fast."""
+    """The spec in a file. Raises SpecError with all faults, UsageError if the file cannot be read. Without `tables`,
+    only its top is read and checked, and the spec has no tasks: enough to find a journal, and fast."""
     hint = "Name another with -f FILE, or set ECSPLAN_FILE."
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -89,7 +89,7 @@ def load(path: Path, *, tables: bool = True) -> Spec:
 
 
 def loads(text: str, file: str, *, tables: bool = True) -> Spec:
-    """The spec in a text; `file` is what faults call it, and its stem the default name of the app."""
+    """The spec in a text; `file` is its name in faults, and its stem the default name of the app."""
     data = _parsed(text, file)
     stem = PurePath(file).stem
     if found := in_order(data, problems(data, stem, tables=tables)):

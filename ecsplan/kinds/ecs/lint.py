@@ -1,5 +1,5 @@
-"""What the checks of tables share. Any value may stand anywhere in a table: what is malformed is passed over here,
-since the check against botocore's model reports it."""
+"""What the lint of several kinds shares. Any value may stand anywhere in a table; malformed ones are ignored here,
+since the check against botocore's model reports them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def tables(table: Any, key: str, path: Path) -> Iterator[tuple[Any, Path]]:
 
 
 def texts(items: list[Any], key: str) -> set[str]:
-    """That member of the items, where it is text."""
+    """The values of that member that are text."""
     return {name for item in items if isinstance(name := member(item, key), str)}
 
 
 def integer(value: Any) -> int:
-    """A number; 0 for everything else, since AWS takes a memory or port of 0 as none."""
+    """A number; 0 for everything else, since AWS treats a memory or port of 0 as none."""
     return value if type(value) is int else 0
 
 
@@ -34,11 +34,11 @@ def compact_json(value: Any) -> str:
 
 
 def known_names(known: set[str]) -> str:
-    """The end of a sentence on a name that is not known."""
+    """The end of a sentence about an unknown name."""
     return f"; there is {', '.join(sorted(known))}" if known else ""
 
 
-# --- of the task definition that everything in a task is on ---
+# --- the task definition of the task ---
 
 
 def container_names(definition: Any) -> set[str]:
@@ -63,7 +63,7 @@ def longer(table: Any, key: str, most: int, path: Path) -> Problems:
 
 
 def storage(table: Any, path: Path) -> Problems:
-    """In a task definition and in overrides."""
+    """For a task definition, and for overrides."""
     size = member(member(table, "ephemeralStorage"), "sizeInGiB")
     if type(size) is int and size not in STORAGE:
         said = f"must be from {STORAGE[0]} to {STORAGE[-1]} GiB, not {size}; Fargate gives 20 where none is declared"
@@ -71,7 +71,7 @@ def storage(table: Any, path: Path) -> Problems:
 
 
 def tags(table: Any, path: Path) -> Problems:
-    """Each key once, 50 of them, and `aws:` in any case is AWS's own (botocore's documentation of Tag)."""
+    """Each key once, at most 50, and `aws:` in any case is reserved (botocore's documentation of Tag)."""
     found = list(tables(table, "tags", path))
     for key, again, first in repeats((member(tag, "key"), (*at, "key")) for tag, at in found):
         yield Problem(again, f"{quoted(key)} is the key of {dotted(first[:-1])} too")
@@ -84,7 +84,7 @@ def tags(table: Any, path: Path) -> Problems:
 
 
 def volumes(entry: Any, definition: Any, path: Path) -> Problems:
-    """A volume that is configured at launch is one of the task definition (botocore's documentation of
+    """A volume that is configured at launch has to be declared in the task definition (botocore's documentation of
     ServiceVolumeConfiguration.name)."""
     known = texts(entries_of(definition, "volumes"), "name")
     for volume, at in tables(entry, "volumeConfigurations", path):

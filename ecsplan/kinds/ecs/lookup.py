@@ -1,5 +1,5 @@
-"""Looking up what went wrong: requests that may be refused, and the last lines of containers that log to CloudWatch
-Logs with the awslogs driver."""
+"""Lookups for a diagnosis: requests that AWS may refuse, and the last lines of containers that log to CloudWatch Logs
+with the awslogs driver."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ecsplan.core.ports import Reader
 from ecsplan.core.text import short_arn
 
 LINES = 20
-TASKS = 3  # that are asked for the lines of one container: those of the newest one may still be on their way
+TASKS = 3  # whose lines of one container are fetched: those of the newest one may not have arrived yet
 ABSENT = "ResourceNotFoundException"
 
 
 class Lookup:
-    """Asks, and remembers in `missing` what was not answered: a sentence each, none twice."""
+    """Fetches, and collects in `missing` what was not answered: a sentence each, none twice."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self.missing: list[str] = []
 
     def fetch(self, *asked: tuple[str, Call], quietly: Collection[str] = ()) -> list[Doc]:
-        """All at once, each with what it is to tell; {} for what AWS refuses, which is told unless its code is one of
-        `quietly`. Raises only what concerns all calls alike."""
+        """All at once, each with a name for what it shows; {} for what AWS refuses. A refusal is noted in `missing`
+        unless its code is in `quietly`. Raises only errors that concern all calls."""
         answers = self._reader.fetch([call for _, call in asked]) if asked else ()
         for (what, call), answer in zip(asked, answers, strict=True):
             if answer.error is not None and answer.error.code not in quietly:
@@ -65,8 +65,7 @@ class Source:
 def sources(
     lookup: Lookup, definition: Doc, wanted: Iterable[tuple[str, Sequence[Doc]]], most: int
 ) -> tuple[Source, ...]:
-    """Of these containers, each with its tasks, those whose lines can be looked up; of the others it is said why
-    not."""
+    """The containers, each with its tasks, whose lines can be fetched. For the others, `lookup` notes why not."""
     containers = {str(one.get("name")): one for one in definition.get("containerDefinitions", ())}
     found: dict[str, Source] = {}
     for name, tasks in wanted:
@@ -89,12 +88,12 @@ def _regions(tasks: Sequence[Doc]) -> set[str]:
 
 
 def tails(lookup: Lookup, wanted: Sequence[Source]) -> tuple[LogTail, ...]:
-    """All at once; of each container the lines of its newest task that has any."""
+    """All at once; for each container the lines of its newest task that has any."""
     places = [(source, task, stream) for source in wanted for task in source.tasks if (stream := _stream(source, task))]
     asked = [("the last log lines", _call(source, stream)) for source, _, stream in places]
-    told = len(lookup.missing)
+    before = len(lookup.missing)
     answers = lookup.fetch(*asked, quietly=(ABSENT,))
-    refused = len(lookup.missing) > told
+    refused = len(lookup.missing) > before
     found: dict[str, LogTail] = {}
     for (source, task, stream), answer in zip(places, answers, strict=True):
         if answer and (source.container not in found or not found[source.container].lines):

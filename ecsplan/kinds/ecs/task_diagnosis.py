@@ -13,8 +13,8 @@ from ecsplan.kinds.ecs.calls import in_cluster
 from ecsplan.kinds.ecs.lookup import Lookup, sources, tails
 from ecsplan.kinds.ecs.stopped_tasks import BATCH, failed_containers, grouped, has_stopped, summary_of
 
-GROUPS = 5  # that are told of
-CONTAINERS = 3  # whose lines are looked up
+GROUPS = 5  # groups of tasks that are reported
+CONTAINERS = 3  # containers whose log lines are fetched
 
 
 def diagnose(reader: Reader, tracked: Tracked, progress: Progress) -> Diagnosis:
@@ -22,7 +22,7 @@ def diagnose(reader: Reader, tracked: Tracked, progress: Progress) -> Diagnosis:
     lookup = Lookup(reader)
     try:
         return _diagnosis(lookup, tracked, progress)
-    except EcsplanError as error:  # it concerns every request alike
+    except EcsplanError as error:  # it concerns all requests
         return Diagnosis(reason=progress.note, unseen=(f"nothing could be looked up: {error.message}",))
 
 
@@ -45,7 +45,7 @@ def _diagnosis(lookup: Lookup, tracked: Tracked, progress: Progress) -> Diagnosi
         (end.name, group.tasks) for group in groups for end in failed_containers(group)
     ]
     going = [task for task in tasks if task.get("lastStatus") == "RUNNING"] if not groups else []
-    if going:  # it is late: what does it do?
+    if going:  # it timed out: what is it doing?
         wanted = [(name, going) for name in sorted(essential or ())]
     logs = tails(lookup, sources(lookup, described, wanted, CONTAINERS) if described else ())
     meaning, advice = summary_of(groups[0], logs) if groups else _late(tasks)
@@ -60,7 +60,7 @@ def _diagnosis(lookup: Lookup, tracked: Tracked, progress: Progress) -> Diagnosi
 
 
 def _late(tasks: Sequence[Doc]) -> tuple[str, str]:
-    """Of tasks that have not stopped: what they were doing when the time was over."""
+    """For tasks that have not stopped: what they were doing when the time was over."""
     states = {str(task.get("lastStatus", "UNKNOWN")) for task in tasks}
     if not states:
         return "", ""
@@ -80,6 +80,6 @@ def definition_of(revision: object) -> Call:
 
 
 def essentials(definition: Doc) -> set[str] | None:
-    """The essential containers' names; None where the definition is not known."""
+    """The essential containers' names; None if the definition is not known."""
     containers = definition.get("containerDefinitions", ())
     return {str(c["name"]) for c in containers if c.get("essential", True)} if containers else None

@@ -1,4 +1,4 @@
-"""EventBridge targets: pointed at a revision, with everything else about them kept as it is live."""
+"""EventBridge targets: moved to a revision; everything else about them keeps its live values."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TABLE = Table(
 
 
 def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
-    """One resource per rule: the declared part of its targets, each on the revision unless it declares its own."""
+    """One resource per rule: the declared part of its targets, on the task's revision unless they declare another."""
     return tuple(
         Resource(
             kind=KIND,
@@ -48,7 +48,7 @@ def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
 
 
 def combine(first: Doc, second: Doc) -> Doc:
-    """A rule of which two tasks declare targets: they are set with one call, since EventBridge refuses two at once."""
+    """A rule whose targets two tasks declare is set with one call, since EventBridge rejects two changes at once."""
     return {**first, "Targets": [*first["Targets"], *second["Targets"]]}
 
 
@@ -60,7 +60,7 @@ def _pinned(params: Doc, arn: Ref) -> Doc:
 
 
 def rule_name(params: Mapping[str, Any]) -> str:
-    """The rule's name, after its bus where that is not the default one."""
+    """The rule's name, after its bus unless that is the default one."""
     given = str(params.get("EventBusName") or "default")
     bus = given.partition(":event-bus/")[2] or given
     return str(params["Rule"]) if bus == "default" else f"{bus}/{params['Rule']}"
@@ -68,13 +68,13 @@ def rule_name(params: Mapping[str, Any]) -> str:
 
 # --- comparing and changing ---
 
-# Of these EventBridge takes one at most (EventBridge API reference, Target and EcsParameters).
+# EventBridge takes at most one of each group (EventBridge API reference, Target and EcsParameters).
 CAPACITY = frozenset({"LaunchType", "CapacityProviderStrategy"})
 
 
 def merge(live: Doc, declared: Doc) -> Doc:
-    """PutTargets replaces a target whole: the declared members over the live ones, less what these exclude, and other
-    targets as they are."""
+    """PutTargets replaces a target whole: the declared members over the live ones, without those that they exclude.
+    Other targets stay as they are."""
     gone = set(declared.get(ABSENT, ()))
     targets = {target["Id"]: target for target in live.get("Targets", ()) if target["Id"] not in gone}
     for target in declared["Targets"]:
@@ -83,7 +83,7 @@ def merge(live: Doc, declared: Doc) -> Doc:
 
 
 def with_exclusions(declared: Doc) -> Doc:
-    """What is declared of a target, with None for every member that it excludes."""
+    """A declared target, with None for every member that it excludes."""
     result = keep_one(declared, frozenset(lint.INPUTS))
     if isinstance(parameters := result.get("EcsParameters"), Mapping):
         result["EcsParameters"] = keep_one(parameters, CAPACITY)
@@ -100,7 +100,7 @@ def _map_members() -> frozenset[str]:
 
 
 def before(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
-    """The declared members of changed targets at their live values, and the Ids of targets that are not there yet."""
+    """The declared members of changed targets at their live values, and the Ids of targets that do not exist yet."""
     old, new, raw = by_id(found.normal), by_id(wanted.normal), by_id(found.doc)
     targets = []
     for target in declared["Targets"]:
@@ -115,7 +115,7 @@ def before(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
 
 
 def merge_before(newer: Doc, older: Doc) -> Doc:
-    """Of two documents that put targets back, both: the older one wins, also on whether a target was there at all."""
+    """Two documents that restore targets, as one: the older one wins, also on whether a target existed."""
     targets = by_id(newer)
     for target in older["Targets"]:
         targets[target["Id"]] = layered(targets.get(target["Id"], {}), target, _map_members())

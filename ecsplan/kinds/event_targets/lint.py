@@ -1,4 +1,4 @@
-"""What PutTargets refuses. The limits are those of botocore's EventBridge model."""
+"""What PutTargets rejects. The limits are those of botocore's EventBridge model."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ INPUTS = ("Input", "InputPath", "InputTransformer")
 
 
 def problems(task: Any, path: Path) -> Problems:
-    """Everything in a task's targets that AWS would refuse, each with its path."""
+    """Everything in a task's targets that AWS would reject, each with its path."""
     for entry, at in tables(task, KEY, path):
         for target, where in tables(entry, "Targets", at):
             yield from _target(target, where)
 
 
 def clashes(tasks: Doc, cluster: Any) -> Problems:
-    """A rule stands once in a task, a target once in a rule, and a rule has so many targets at most."""
+    """A rule is declared once in a task, a target once in a rule, and a rule has at most MAX_TARGETS targets."""
     rules, targets = [], []
     counts: Counter[tuple[str, Any]] = Counter()
     for path, entry in tables_of(tasks, KEY):

@@ -15,7 +15,7 @@ E = "Targets.*.EcsParameters"
 
 
 def canonical_json(value: Any) -> Any:
-    """A JSON text in one form: white space and the order of keys mean nothing. Other text as it is."""
+    """JSON text in one form, since white space and the order of keys mean nothing. Other text as it is."""
     try:
         return json.dumps(json.loads(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):

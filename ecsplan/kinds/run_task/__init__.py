@@ -1,5 +1,4 @@
-"""One-off tasks, such as migrations: run on the new revision before anything is switched to it, and judged by exit
-code."""
+"""One-off tasks, such as migrations: run on the new revision before anything moves to it, and judged by exit code."""
 
 from __future__ import annotations
 
@@ -74,7 +73,7 @@ def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
     """One resource per entry, in file order: RunTask's parameters as declared, and the revision."""
     resources = []
     for index, entry in enumerate(task.entries[NAME]):
-        # What is empty says nothing, and some of it is refused: "Tags can not be empty."
+        # What is empty has no meaning, and AWS rejects some of it: "Tags can not be empty."
         given = {field: value for field, value in copied(entry.params).items() if not is_empty(value)}
         doc = {**given, "taskDefinition": arn_of(task)}
         for override in doc.get("overrides", {}).get("containerOverrides", ()):
@@ -93,15 +92,15 @@ def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
 
 
 def _facts(task_definition: Doc) -> Doc:
-    """Which containers are judged, and where they log to; plan and journal hold it, so it is kept short."""
+    """Which containers are judged, and where they log to. Plan and journal hold it, so it is kept short."""
     essential = [c["name"] for c in task_definition["containerDefinitions"] if c.get("essential", True)]
     logs = logs_of(task_definition)
     return {"essential": essential, **({"logs": logs} if logs else {})}
 
 
 def fill_in(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) -> tuple[Doc, str]:
-    """Without a network of its own, a task that needs one gets that of a declared service of the same cluster: one of
-    its own task of the spec, else the first."""
+    """A task that needs a network and declares none gets that of a declared service in its cluster: one of its own task
+    of the spec, else the first."""
     if desired.get("networkConfiguration") or not _needs_network(resource, others):
         return desired, ""
     cluster = short_arn(desired.get("cluster") or "default")
@@ -114,7 +113,7 @@ def fill_in(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) -
     if not services:
         return desired, ""
     network = services[0].merged_doc["networkConfiguration"]
-    if desired.get("launchType", "FARGATE") != "FARGATE":  # a public address goes with Fargate only
+    if desired.get("launchType", "FARGATE") != "FARGATE":  # only Fargate takes a public address
         inner = network.get("awsvpcConfiguration", {})
         network = {"awsvpcConfiguration": {k: v for k, v in inner.items() if k != "assignPublicIp"}}
     return {**desired, "networkConfiguration": network}, f"with the network of {services[0].change.address}"
@@ -127,7 +126,7 @@ def _needs_network(resource: Resource, others: Mapping[Address, Delta]) -> bool:
 
 
 def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
-    """RunTask refuses an awsvpc task without a network."""
+    """RunTask rejects an awsvpc task without a network."""
     if delta.declared.get("networkConfiguration") or not _needs_network(delta.resource, others):
         return ()
     cluster = short_arn(delta.declared.get("cluster") or "default")
@@ -138,7 +137,7 @@ def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
 
 
 def steps(delta: Delta) -> tuple[StepDraft, ...]:
-    """One RunTask for each ten tasks, which is the most that it starts at once."""
+    """One RunTask per ten tasks, which is the most that it starts at once."""
     count = delta.declared.get("count", 1)
     said = [_command(delta.declared), delta.change.note]
     if count <= AT_ONCE:
@@ -164,14 +163,14 @@ def _draft(delta: Delta, params: Doc, said: Sequence[str], expect: Doc) -> StepD
 
 
 def _command(doc: Doc) -> str:
-    """What will run, as a person would say it: `web: ./manage.py migrate`."""
+    """The commands that will run, for people: `web: ./manage.py migrate`."""
     overrides = doc.get("overrides", {}).get("containerOverrides", ())
     parts = [f"{o.get('name', '?')}: {' '.join(o['command'])}" for o in overrides if o.get("command")]
     return "; ".join(parts) or "the containers' own commands"
 
 
 def stop(tracked: Tracked, why: str) -> tuple[Call, ...]:
-    """The tasks are stopped: what is put back would not be, with them still at work."""
+    """Stop the tasks: while they run, they could change what is restored."""
     cluster = tracked.call.params.get("cluster")
     return tuple(
         Call(
@@ -184,8 +183,7 @@ def stop(tracked: Tracked, why: str) -> tuple[Call, ...]:
 
 
 class Expect(Value, frozen=True, kw_only=True):
-    """How many tasks a step starts, which of how many these are, the containers that are judged, and where they log
-    to."""
+    """How many tasks a step starts, which ones of how many, the containers that are judged, and where they log to."""
 
     count: int = 1
     first: int = 1

@@ -1,4 +1,4 @@
-"""What RunTask has started: as its answer says, and, where nobody saw that, as ECS shows it."""
+"""RunTask's answer, and recovering it when it was lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ecsplan.kinds.task_definition.read import family_of
 
 MARK = "startedBy"
 
-# Reasons of `failures` ("API failure reasons" in the ECS developer guide), in words.
+# Reasons in `failures` ("API failure reasons" in the ECS developer guide), in words.
 WORDS = {
     "RESOURCE:CPU": "not enough free CPU on any container instance",
     "RESOURCE:MEMORY": "not enough free memory on any container instance",
@@ -33,7 +33,7 @@ WORDS = {
 
 
 def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
-    """The tasks that were started; fewer than asked for is a failure, though AWS answers 200."""
+    """The tasks that were started. Fewer than asked for is a failure, although AWS answers 200."""
     if call.operation == "stop_task":
         return {"stopped": short_arn(str(call.params["task"]))}
     started = [str(task["taskArn"]) for task in answer.get("tasks", ()) if task.get("taskArn")]
@@ -59,10 +59,10 @@ def _failure(failure: Doc) -> str:
 def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     """The tasks that carry this step's mark, running or stopped, if all of them are there.
 
-    They are listed by family and compared here: ListTasks takes `startedBy` as its only filter, and without
-    `desiredStatus` it leaves out stopped tasks. A mark that the spec declares is not this step's own and proves
-    nothing; then, and where there are fewer tasks than asked for, the client token keeps a repeated call harmless, for
-    as long as it holds: it is answered with the tasks that there are.
+    They are listed by family and compared here: ListTasks takes `startedBy` as its only filter, and leaves out stopped
+    tasks without `desiredStatus`. A mark that the spec declares is not unique to this step and proves nothing. In that
+    case, or if tasks are missing, the client token keeps a repeated call harmless: AWS answers it with the existing
+    tasks.
     """
     if MARK in step.call.params or MARK not in call.params:
         return None

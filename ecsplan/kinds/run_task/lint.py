@@ -1,4 +1,4 @@
-"""What RunTask refuses, and what it takes without the effect that was meant. Sources as in
+"""What RunTask rejects, and what it accepts without the intended effect. Sources as in
 `kinds/task_definition/lint.py`."""
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ecsplan.kinds.ecs.lint import (
 from ecsplan.kinds.task_definition.sizes import no_such_size
 
 KEY = "run_tasks"
-MAX_COUNT = 10_000  # more is a slip, and each ten are a request
+MAX_COUNT = 10_000  # more is a slip, and every ten are a request
 MAX_OVERRIDES = 8192  # characters of JSON (ECS API reference, RunTask)
 MAX_STARTED_BY = 128
 
 
 def problems(task: Any, path: Path) -> Problems:
-    """Everything in a task's one-off tasks that AWS would refuse, each with its path."""
+    """Everything in a task's one-off tasks that AWS would reject, each with its path."""
     definition = member(task, DEFINITION)
     names = container_names(definition)
     for entry, at in tables(task, KEY, path):
@@ -40,7 +40,7 @@ def problems(task: Any, path: Path) -> Problems:
 
 
 def cautions(task: Any, path: Path) -> Problems:
-    """What AWS takes, and a person would want to know, each with its path."""
+    """What AWS accepts and a user should know, each with its path."""
     definition = member(task, DEFINITION)
     if not isinstance(definition, dict) or entries_of(definition, "requiresCompatibilities") != ["FARGATE"]:
         return
@@ -85,8 +85,8 @@ def _overrides(entry: Any, names: set[str], path: Path) -> Problems:
 
 
 def _launch(entry: Any, definition: Any, path: Path) -> Problems:
-    """A task that is run on Fargate has one of its sizes too. One whose definition requires Fargate has a problem
-    there."""
+    """A task that runs on Fargate needs one of its sizes. A definition that requires Fargate is checked by its own
+    lint."""
     sizes = [member(member(entry, "overrides"), key) or member(definition, key) for key in ("cpu", "memory")]
     here = member(entry, "launchType") == "FARGATE" and not on_fargate(definition)
     if here and all(sizes) and (fault := no_such_size(*sizes)):

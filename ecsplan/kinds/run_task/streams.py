@@ -1,4 +1,4 @@
-"""Where the containers of one-off tasks write their lines, as far as the task definition tells."""
+"""The log streams that the containers of one-off tasks write to, as far as the task definition shows them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ecsplan.kinds.contract import Stream, Tracked
 from ecsplan.kinds.ecs.stopped_tasks import STOPPED, has_stopped
 
 STARTED = ("RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", *STOPPED)
-SHOWN = 8  # characters of a task's id that people are shown
+SHOWN = 8  # characters of a task's id that are shown to people
 
 
 def logs_of(task_definition: Doc) -> dict[str, list[str]]:
-    """By container with the awslogs driver: group, region and stream prefix, each "" where none is declared."""
+    """By container with the awslogs driver: group, region and stream prefix, each "" if it is not declared."""
     found = {}
     for container in task_definition.get("containerDefinitions", ()):
         logging = container.get("logConfiguration") or {}
@@ -29,7 +29,7 @@ def logs_of(task_definition: Doc) -> dict[str, list[str]]:
 
 def streams(tracked: Tracked, answers: Sequence[Doc]) -> tuple[Stream, ...]:
     """`<prefix>/<container>/<task id>` of each container that has started (awslogs in the ECS developer guide). Without
-    a prefix a stream is named after the container's id at its host, which nobody outside learns."""
+    a prefix, a stream is named after the container's id on its host, which AWS does not show."""
     logs = _places(tracked)
     return tuple(
         Stream(
@@ -51,7 +51,7 @@ def streams(tracked: Tracked, answers: Sequence[Doc]) -> tuple[Stream, ...]:
 
 
 def _places(tracked: Tracked) -> dict[str, list[str]]:
-    """What `logs_of` has told, in as far as a plan file still says it in that form."""
+    """The result of `logs_of`, if the plan file still has it in that form."""
     logs = tracked.step.expect.get("logs") or {}
     return {
         str(name): [str(part) for part in where]
@@ -77,6 +77,6 @@ def _has_started(task: Doc, name: str) -> bool:
 
 
 def _ended(task: Doc) -> float | None:
-    """When its containers had stopped: by now where a stopped task does not tell when."""
+    """When its containers had stopped; infinite if a stopped task does not show it."""
     at = epoch(task.get("executionStoppedAt") or task.get("stoppedAt"))
     return math.inf if at is None and has_stopped(task) else at

@@ -1,4 +1,4 @@
-"""How one-off tasks end: which requests tell it, and what their answers mean."""
+"""How one-off tasks end: the requests that show it, and what their answers mean."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ecsplan.kinds.ecs.stopped_tasks import has_stopped
 
 BATCH = 100  # tasks per DescribeTasks (ECS API reference)
 
-# Of a task that was cut short nothing follows from its exit codes: many programs end with 0 on SIGTERM.
+# Exit codes of a task that was cut short mean nothing: many programs end with 0 on SIGTERM.
 CUT_SHORT = {
-    "UserInitiated": "somebody stopped it",
+    "UserInitiated": "a user stopped it",
     "SpotInterruption": "its Spot capacity was taken back",
     "TerminationNotice": "its instance was taken away",
     "ServiceSchedulerInitiated": "ECS stopped it",
@@ -36,7 +36,7 @@ def polls(tracked: Sequence[Tracked]) -> tuple[Poll, ...]:
 
 
 def which(expect: Doc) -> str:
-    """Of the tasks of one address, those that a step starts: `tasks 11 to 20 of 25`; "" where it starts all."""
+    """The tasks of an address that a step starts: `tasks 11 to 20 of 25`; "" if it starts all of them."""
     first, count, of = expect.get("first", 1), expect.get("count", 1), expect.get("of")
     if not of:
         return ""
@@ -44,7 +44,7 @@ def which(expect: Doc) -> str:
 
 
 def judge(tracked: Tracked, answers: Sequence[Doc]) -> Progress:
-    """Done when every task has stopped; ok when every essential container ended with exit code 0."""
+    """Done when every task has stopped; ok if every essential container ended with exit code 0."""
     found, part = _progress(tracked, answers), which(tracked.step.expect)
     return dataclasses.replace(found, note=f"{part}: {found.note}") if part else found
 
@@ -57,7 +57,7 @@ def _progress(tracked: Tracked, answers: Sequence[Doc]) -> Progress:
     if len(tasks) < wanted:
         if tracked.old:
             return Progress(done=True, ok=False, unknown=True, note="ECS no longer knows the task, nor how it ended")
-        # A stopped task is described for an hour, so one that is not there is one that ECS does not show yet.
+        # A stopped task is described for an hour, so a missing one is one that ECS does not show yet.
         return Progress(done=False, note="waiting for ECS to show the task", tally=Tally(desired=wanted))
     essential = tracked.step.expect.get("essential", ())
     states = Counter(str(task.get("lastStatus", "UNKNOWN")) for task in tasks)
@@ -79,14 +79,14 @@ def _progress(tracked: Tracked, answers: Sequence[Doc]) -> Progress:
 
 
 def _states(states: Counter[str]) -> str:
-    """`running`, or `1 pending, 2 running` where there are several tasks."""
+    """`running`, or `1 pending, 2 running` if there are several tasks."""
     if states.total() == 1:
         return next(iter(states)).lower()
     return ", ".join(f"{count} {state.lower()}" for state, count in sorted(states.items()))
 
 
 def problem(task: Doc, essential: Sequence[str]) -> str:
-    """Why a stopped task has failed; empty if it has not."""
+    """Why a stopped task has failed; "" if it has not."""
     why = str(task.get("stoppedReason") or task.get("stopCode") or "ECS gave no reason").rstrip(".")
     if cut := CUT_SHORT.get(str(task.get("stopCode"))):
         return f"{cut}: {why}"

@@ -38,7 +38,7 @@ from ecsplan.kinds.service.service_deployment import resolve_pause
 from ecsplan.kinds.task_definition import BY_ECSPLAN, arn_of
 
 NAME = "service"
-CHOSEN = ("encrypted", "iops", "kmsKeyId", "throughput", "volumeType")  # of a volume, by AWS, where they are left out
+CHOSEN = ("encrypted", "iops", "kmsKeyId", "throughput", "volumeType")  # chosen by AWS for a volume, if left out
 TABLE = Table(
     key=lint.KEY,
     request=Request(
@@ -61,8 +61,8 @@ TABLE = Table(
 
 
 def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
-    """One service per entry: UpdateService's parameters as declared, and the revision. forceNewDeployment is an action
-    and no state: as a part of the document it would make a difference in every plan."""
+    """One service per entry: UpdateService's parameters as declared, and the revision. forceNewDeployment is an action,
+    not part of the state: in the document, it would be a difference in every plan."""
     resources = []
     for entry in task.entries[NAME]:
         doc = {**copied(entry.params), "taskDefinition": arn_of(task)}
@@ -73,7 +73,7 @@ def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
 
 
 def address(params: Mapping[str, Any]) -> Address:
-    """`service.CLUSTER/SERVICE`; names, whether names or ARNs were given."""
+    """`service.CLUSTER/SERVICE`: names, whether names or ARNs are declared."""
     return Address.of(NAME, f"{short_arn(params.get('cluster') or 'default')}/{short_arn(params['service'])}")
 
 
@@ -81,7 +81,7 @@ def address(params: Mapping[str, Any]) -> Address:
 
 
 def merge(live: Doc, declared: Doc) -> Doc:
-    """UpdateService is a merge: what is not declared stays."""
+    """UpdateService merges: what is not declared stays."""
     merged: Doc = overlay(live, declared, map_members())
     if volumes := declared.get("volumeConfigurations"):
         old = {volume["name"]: volume for volume in live.get("volumeConfigurations", ())}
@@ -96,7 +96,8 @@ def merge(live: Doc, declared: Doc) -> Doc:
 
 
 def _with_names(merged: Doc, declared: Doc, live: Doc) -> None:
-    """Aliases without a DNS name get one of ECS's making, in place. From the ARN of a namespace it cannot be told."""
+    """Fills in the DNS names that ECS gives to aliases without one, in place. They do not follow from a namespace's
+    ARN."""
     if not str(merged.get("namespace", "")).startswith("arn:") or "services" not in declared:
         return
     known = {
@@ -112,14 +113,14 @@ def _with_names(merged: Doc, declared: Doc, live: Doc) -> None:
 
 
 def merge_before(newer: Doc, older: Doc) -> Doc:
-    """Of two documents that put a service back, both: the older one wins."""
+    """Two documents that restore a service, as one: the older one wins."""
     merged: Doc = layered(newer, older, map_members())
     return merged
 
 
 def _volume(declared: Doc, live: Doc) -> Doc:
-    """A volume with what AWS chose where it was left out: its type, how fast it is, whether it is encrypted and by
-    which key. Not where it no longer fits: another type has other speeds, and what is not encrypted has no key."""
+    """A volume with what AWS chose for it: its type, speed, encryption and key. Values that no longer fit are left out:
+    another type has other speeds, and an unencrypted volume has no key."""
     mine, theirs = declared.get("managedEBSVolume"), live.get("managedEBSVolume", {})
     if not mine:
         return declared
@@ -133,25 +134,25 @@ def _volume(declared: Doc, live: Doc) -> Doc:
 
 
 def before(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
-    """UpdateService's parameters that put back what differs, each field that AWS can reset at its reset value."""
+    """UpdateService's parameters that restore what differs; fields that were absent get their reset value."""
     old = replaced(found.normal, wanted.normal, _without_names(declared), found.doc, map_members())
     pinned = found.doc.get("platformVersion")
     if declared.get("platformVersion") == "LATEST" and pinned and pinned != "LATEST":
-        old["platformVersion"] = pinned  # LATEST goes along with an update, and may move it
+        old["platformVersion"] = pinned  # an update with LATEST may move it
     if old.get("volumeConfigurations"):
         old["volumeConfigurations"] = [_volume_before(volume) for volume in old["volumeConfigurations"]]
     return {**names(declared), **with_resets(old)}
 
 
 def _volume_before(volume: Doc) -> Doc:
-    """A volume as it was, None included for what it did not have: left out, that would be taken from the live one."""
+    """A volume as it was, with None for what it did not have: left out, that would be taken from the live one."""
     if "managedEBSVolume" not in volume:
         return volume
     return {**volume, "managedEBSVolume": {**dict.fromkeys(CHOSEN), **volume["managedEBSVolume"]}}
 
 
 def with_resets(values: Doc) -> Doc:
-    """Fields that were absent get the value that resets them; those that AWS cannot reset are left out."""
+    """Fields that were absent get the value that resets them; fields that AWS cannot reset are left out."""
     result: Doc = {}
     for field, value in values.items():
         if isinstance(value, Mapping) and field in RESET_MEMBERS:

@@ -1,4 +1,4 @@
-"""The UpdateService that makes a service what is declared, and the one that undoes it."""
+"""The UpdateService that moves a service to what is declared, its undo, and what ECS would reject of it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ecsplan.kinds.service.revert import stopped_by
 from ecsplan.kinds.service.rules import KEPT, OFF, RULES, D
 from ecsplan.kinds.task_definition.lint_ports import maps_port
 
-# Sent as live values with the declared ones over them.
+# Blocks that are sent as live values with the declared ones over them.
 WHOLE = KEPT | {"volumeConfigurations"}
 
-# Refused on Fargate even where they are empty, so that [] is sent only where there is something to take away.
+# Rejected on Fargate even if empty, so [] is sent only where there is something to remove.
 NOT_ON_FARGATE = ("placementConstraints", "placementStrategy")
 
 
 def map_members() -> frozenset[str]:
-    """Members of the request whose names are the user's own."""
+    """Members of the request whose keys are the user's own."""
     return map_fields("ecs", "update_service")
 
 
 def steps(delta: Delta) -> tuple[StepDraft, ...]:
-    """One UpdateService with everything that is declared; of a block whose omitted members AWS would reset, those that
-    are not declared are sent as they are live."""
+    """One UpdateService with everything that is declared. Of a block whose omitted members AWS resets, the live values
+    of undeclared members are sent too."""
     found = delta.candidate
     assert found is not None
     restore = delta.change.before or {}
@@ -42,7 +42,7 @@ def steps(delta: Delta) -> tuple[StepDraft, ...]:
         params["forceNewDeployment"] = True
     stops = stopped_by(delta)
     if delta.resource.optional and not delta.change.fields and not stops:
-        return ()  # what was redeployed and has ended: nothing differs
+        return ()  # it was redeployed, and that has ended: nothing differs
     expect: Doc = {
         "deployment": delta.live.facts.get("deployment", ""),
         "previous": found.doc.get("taskDefinition", ""),
@@ -76,8 +76,8 @@ def _params(delta: Delta) -> Doc:
 
 
 def send_whole(field: str, declared: Any, wanted: Normalized) -> Any:
-    """The declared value as it stands, unless leaving out the rest of its block would change something. How to deploy
-    is sent whole in any case: of that block ECS resets some members that are left out, and keeps others."""
+    """The declared value, or the whole block if leaving out the rest of it would change something. The deployment
+    configuration is always sent whole: ECS resets some of its omitted members, and keeps others."""
     if field not in WHOLE or field not in wanted.doc:
         return without_none(declared)
     whole = field == D or normal({field: declared}, RULES).get(field) != wanted.normal.get(field)
@@ -85,7 +85,7 @@ def send_whole(field: str, declared: Any, wanted: Normalized) -> Any:
 
 
 def _complete(params: Doc) -> Doc:
-    """With the members that a declared block lacks, and older services too, and that are to be sent."""
+    """The parameters with the members that a declared block has to be sent with, and that older services lack."""
     if D not in params:
         return params
     blocks = {name: OFF[name] | block for name, block in params[D].items() if name in OFF}
@@ -93,7 +93,7 @@ def _complete(params: Doc) -> Doc:
 
 
 def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
-    """What ECS would not take: what does not go together, and what is not there."""
+    """What ECS would reject: parts that do not fit together, and required members that are missing."""
     params = {field: value for field, value in _params(delta).items() if field != "taskDefinition"}
     return (*_unfit(delta, others), *missing("ecs", "update_service", params, delta))
 
@@ -140,7 +140,7 @@ def _unfit(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
 
 
 def _definition(delta: Delta, others: Mapping[Address, Delta]) -> Doc:
-    """The task definition that something is moved to, as it will be; empty where it is not one of this plan."""
+    """The task definition that the service moves to, as it will be; empty if this plan has none of it."""
     ref = delta.resource.doc.get("taskDefinition")
     other = others.get(ref.address) if isinstance(ref, Ref) else None
     return other.merged_doc if other else {}
@@ -187,7 +187,8 @@ def _place(service: Doc, definition: Doc) -> Iterator[str]:
             "it has an awsvpc network, which ECS does not take away from a service, and the task definition's network "
             f"mode is {definition.get('networkMode') or 'bridge'}"
         )
-    # What requires EC2 or EXTERNAL may be compatible with more, as ECS computes it; FARGATE has to be asked for there.
+    # Definitions that require EC2 or EXTERNAL may be compatible with more, as ECS computes it. FARGATE has to be
+    # required.
     launch, wanted = service.get("launchType"), definition.get("requiresCompatibilities")
     if launch == "FARGATE" and wanted and launch not in wanted and not service.get("capacityProviderStrategy"):
         yield f"its launch type is {launch}, and the task definition is for {', '.join(wanted)} only"

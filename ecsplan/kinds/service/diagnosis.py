@@ -19,13 +19,13 @@ from ecsplan.kinds.ecs.task_diagnosis import essentials
 from ecsplan.kinds.service.facts import Facts, facts_of, service_of, service_request
 from ecsplan.kinds.service.read import primary_of
 
-GROUPS = 5  # that are told of
-CONTAINERS = 2  # whose lines are looked up
+GROUPS = 5  # groups of tasks that are reported
+CONTAINERS = 2  # containers whose log lines are fetched
 BY_SCALING = "Scaling activity initiated by"  # no failure: ECS stops what a deployment no longer needs
 
-MOST = 8  # that are told of
+MOST = 8  # events that are reported
 
-# What ECS says of every rollout; beside anything else it tells nothing.
+# Events of every rollout: not reported beside others.
 ROUTINE = re.compile(
     r"has (started|stopped) \d+ (running )?tasks|(de)?registered \d+ (targets|instances) in"
     r"|has begun draining connections|has reached a steady state|deployment completed|^rolling back to"
@@ -40,12 +40,12 @@ def diagnose(reader: Reader, tracked: Tracked, progress: Progress) -> Diagnosis:
         if progress.superseded or progress.status is Status.SUPERSEDED:
             return _superseded(lookup, tracked, progress)
         return _failed(lookup, tracked, progress)
-    except EcsplanError as error:  # it concerns every request alike
+    except EcsplanError as error:  # it concerns all requests
         return Diagnosis(reason=progress.note, unseen=(f"nothing could be looked up: {error.message}",))
 
 
 def _superseded(lookup: Lookup, tracked: Tracked, progress: Progress) -> Diagnosis:
-    """Which deployment took over; what it does is somebody else's."""
+    """Which deployment replaced ours; how that one fares is not looked up."""
     service = service_of(tracked, lookup.fetch(service_request(tracked))[0])
     primary = primary_of(service)
     if not primary.get("id") or primary["id"] == tracked.outputs.get("deployment"):
@@ -91,7 +91,7 @@ def _by_scaling(task: Doc) -> bool:
 
 
 def _reason(progress: Progress, facts: Facts) -> str:
-    """ECS's reason; where it gives none, what has become of it. Of what is late ECS has no reason yet."""
+    """ECS's reason; if it gives none, the note. For a rollout that timed out, ECS has no reason yet."""
     if progress.status is Status.TIMED_OUT:
         return progress.note
     failed = facts.deployment.get("rolloutState") == "FAILED"
@@ -130,11 +130,11 @@ def _logs(lookup: Lookup, groups: Sequence[Group], facts: Facts) -> tuple[LogTai
     return tails(lookup, sources(lookup, facts.definition, wanted, CONTAINERS))
 
 
-# --- events of one rollout, grouped where they say the same ---
+# --- events of one rollout, those with the same text grouped ---
 
 
 def events_since(events: Sequence[Doc], began: float | None) -> tuple[ServiceEvent, ...]:
-    """Newest first, `MOST` at most. Without a beginning: all that are shown."""
+    """Newest first, `MOST` at most; all of them if the beginning is not known."""
     since = list(_since(events, began))
     telling = [event for event in since if not ROUTINE.search(_text(event))] or since
     groups: dict[str, list[Doc]] = {}
@@ -147,7 +147,7 @@ def events_since(events: Sequence[Doc], began: float | None) -> tuple[ServiceEve
 
 
 def explained(events: Sequence[Doc], began: float | None) -> Reason | None:
-    """What the newest event that has words for it means."""
+    """The meaning of the newest event for which there is one."""
     return next((words for event in _since(events, began) if (words := reason_for(_text(event)))), None)
 
 

@@ -1,4 +1,4 @@
-"""What AWS tells of a rollout: two round trips, of which any answer may be missing."""
+"""What AWS shows of a rollout: two round trips; any answer may be missing."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ecsplan.kinds.ecs.stopped_tasks import BATCH
 from ecsplan.kinds.ecs.task_diagnosis import definition_of
 from ecsplan.kinds.service.read import by_name, describe, expected
 
-CLOCK_SKEW = 120.0  # seconds at most between a deployment and the service deployment that is about it
+CLOCK_SKEW = 120.0  # seconds at most between a deployment and its service deployment
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What AWS answered: the service, our deployment of it, the service deployment, our tasks, and our revision."""
+    """AWS's answers: the service, our deployment of it, our service deployment, our tasks, and our revision."""
 
     service: Doc
     deployment: Doc
@@ -31,7 +31,7 @@ class Facts:
 
 
 def facts_of(lookup: Lookup, tracked: Tracked, *, late: bool) -> Facts:
-    """Two round trips. Of one that is late the tasks that run tell something, too."""
+    """Two round trips. For a rollout that timed out, running tasks are fetched too."""
     params, known = tracked.call.params, tracked.outputs.get("rollout", "")
     revision = params.get("taskDefinition")
     first = {
@@ -60,7 +60,7 @@ def facts_of(lookup: Lookup, tracked: Tracked, *, late: bool) -> Facts:
     if "definition" not in first and revision:
         second["definition"] = _request_for_definition(revision)
     if answers["stopped"].get("nextToken"):
-        lookup.note(f"the stopped tasks: there are more than the {len(answers['stopped']['taskArns'])} looked at")
+        lookup.note(f"the stopped tasks: there are more than the {len(answers['stopped']['taskArns'])} that were read")
     more = dict(zip(second, lookup.fetch(*second.values()), strict=True))
     rollouts = more.get("rollout", answers["rollout"]).get("serviceDeployments", ()) if known or arn else ()
     return Facts(
@@ -118,8 +118,8 @@ def _ours(tracked: Tracked, service: Doc) -> Doc:
 
 
 def _nearest_rollout(listed: Doc, deployment: Doc, current: str) -> str:
-    """The ARN of the service deployment that is about this deployment: nothing names it, but both begin at once. Of a
-    deployment that is no longer shown it is the newest that did not succeed."""
+    """The ARN of the service deployment that belongs to this deployment: no field says so, but both begin at once. If
+    the deployment is no longer shown, the newest one that did not succeed."""
     rollouts = [one for one in listed.get("serviceDeployments", ()) if one.get("serviceDeploymentArn")]
     if not rollouts:
         return current
@@ -136,7 +136,7 @@ def _began(rollout: Doc) -> float:
 
 
 def _of_ours(answer: Doc, tracked: Tracked, deployment: Doc, revision: object) -> list[Doc]:
-    """Tasks that our deployment has started; where that is not told, those of its revision since it began."""
+    """Tasks that our deployment started; if that is not shown, tasks of its revision since it began."""
     ours = tracked.outputs.get("deployment") or deployment.get("id")
     began = epoch(deployment.get("createdAt")) or 0.0
 

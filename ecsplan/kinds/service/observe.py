@@ -1,35 +1,32 @@
-"""One look at a service, from the side of the deployment that an update of ours has started."""
+"""One poll of a service, seen from the deployment that our update started."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 from ecsplan.core.clock import epoch
-from ecsplan.core.diagnosis import Tally
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import Progress, Tracked
-from ecsplan.kinds.service.read import by_name, expected, primary_of
+from ecsplan.kinds.service.read import by_name, expected, newest, primary_of, tally
 
-# Times of one service that AWS takes at different places, seconds apart at most.
+# Seconds by which the times of one service may differ, since AWS takes them at different places.
 CLOCK_SKEW = 1.0
-# A list of service deployments that is not answered is asked for so many times, one that is known looked at so often.
+# Attempts to list service deployments that AWS does not answer, and polls of a known one that do not show it.
 MAX_LISTINGS = 3
-# ECS answers from several places, but each has heard of an update after so many looks, which is half a minute.
+# ECS answers from several places. After so many polls, half a minute, each of them knows of an update.
 MAX_STALE_POLLS = 10
-BACK = "back"  # an output: who takes the rollout back
-# Of a service deployment, when nothing more becomes of it (ECS API reference, ServiceDeployment).
+BACK = "back"  # an output: how ECS came to roll back
+# The final states of a service deployment (ECS API reference, ServiceDeployment).
 ROLLOUT_ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Misses:
-    """How many polls in a row did not show something: our deployment, our service deployment (a poll that is throttled
-    shows nothing). `listing` is how often the list of service deployments was asked for."""
+    """How many polls in a row did not show something: our deployment, our service deployment (a throttled poll shows
+    nothing). `listing` counts the requests for the list of service deployments."""
 
     deployment: int = 0
     rollout: int = 0
@@ -38,13 +35,13 @@ class Misses:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceObservation:
-    """`listed` are the service deployments that were described or listed, by ARN."""
+    """`listed` holds the service deployments that were described or listed, by ARN."""
 
     tracked: Tracked
     service: Doc
     listed: dict[str, Doc]
     answered: bool
-    """was the list of service deployments answered, or their description?"""
+    """was the list or the description of service deployments answered?"""
 
     @cached_property
     def primary(self) -> Doc:
@@ -52,12 +49,12 @@ class ServiceObservation:
 
     @cached_property
     def previous_id(self) -> str:
-        """The id of the deployment that was PRIMARY until the update."""
+        """The id of the deployment that was PRIMARY before the update."""
         return str(self.tracked.before.get("deployment") or expected(self.tracked.step).deployment or "")
 
     @cached_property
     def deployment_id(self) -> str:
-        """The id of the deployment that the update started; "" where it is not known yet."""
+        """The id of the deployment that the update started; "" if it is not known yet."""
         call = self.tracked.call
         unknown = not on_revision(self.primary, call) or is_previous(self.primary, call, self.previous_id)
         return self.tracked.outputs.get("deployment") or ("" if unknown else str(self.primary.get("id") or ""))
@@ -72,7 +69,7 @@ class ServiceObservation:
 
     @cached_property
     def deployment(self) -> Doc:
-        """Our deployment, for as long as it is shown."""
+        """Our deployment, as long as ECS shows it."""
         found = (
             one
             for one in self.service.get("deployments", ())
@@ -82,18 +79,18 @@ class ServiceObservation:
 
     @property
     def settled(self) -> bool:
-        """As many run as are desired, and no other deployment is left."""
+        """As many tasks run as are desired, and no other deployment is left."""
         others = [d for d in self.service.get("deployments", ()) if d.get("status") not in ("PRIMARY", "INACTIVE")]
         return self.primary.get("runningCount", 0) == self.primary.get("desiredCount", 0) and not others
 
     @cached_property
     def rollout(self) -> Doc:
-        """The service deployment of the update, as far as it is known and answered."""
+        """Our service deployment, if it is known and AWS answered it."""
         found = self.listed.get(self.tracked.outputs.get("rollout", ""), {})
         return found if is_reverting(self.tracked.outputs) or self._since(found) else {}
 
     def _since(self, rollout: Doc) -> bool:
-        """Did it begin with our deployment, or after it? What is not told speaks against nothing."""
+        """Did it begin with our deployment, or later? A time that is missing does not count against it."""
         made, began = epoch(rollout.get("createdAt")), epoch(self.deployment.get("createdAt"))
         ended = epoch(rollout.get("finishedAt"))
         if not rollout or began is None:
@@ -102,8 +99,8 @@ class ServiceObservation:
 
     @cached_property
     def rollout_arn(self) -> str:
-        """The ARN of our service deployment, where this look tells it: the service's newest one while our deployment
-        is PRIMARY, unless it is still the one from before."""
+        """The ARN of our service deployment, if this poll shows it: the newest one of the service while our deployment
+        is PRIMARY, unless that is still the previous one."""
         if not self.is_primary:
             return ""
         before, with_details = expected(self.tracked.step).rollout, self.service.get("currentServiceDeployment")
@@ -114,8 +111,8 @@ class ServiceObservation:
         return under_way[0] if len(under_way) == 1 else self._newest(new)
 
     def _newest(self, new: Mapping[str, Doc]) -> str:
-        """Only of what is under way there is one at most; of what has ended, the times have to tell beyond doubt: the
-        end of an earlier rollout is not to be taken for that of ours."""
+        """At most one rollout is in progress. Among finished ones, pick ours only if the timestamps are unambiguous;
+        otherwise an earlier rollout's result could be mistaken for ours."""
         began = epoch(self.deployment.get("createdAt"))
         made = sorted((at, arn) for arn, one in new.items() if (at := epoch(one.get("createdAt"))) is not None)
         if began is None or not made or len(made) < len(new) or (len(made) > 1 and made[-1][0] == made[-2][0]):
@@ -125,21 +122,21 @@ class ServiceObservation:
 
     @property
     def misses(self) -> Misses:
-        """What the polls before this one did not show."""
+        """What the earlier polls did not show."""
         state = self.tracked.state
         return state if isinstance(state, Misses) else Misses()
 
     @property
     def missing_polls(self) -> int:
-        """In how many looks in a row our deployment, which the update's answer had shown, was not there any more, and
-        the one from before was PRIMARY."""
+        """How many polls in a row no longer showed our deployment, which the answer to the update had shown, and showed
+        the previous one as PRIMARY."""
         ours = self.deployment_id not in ("", self.previous_id)
         again = ours and not self.deployment and self.primary.get("id") == self.previous_id
         return self.misses.deployment + 1 if again else 0
 
     @cached_property
     def expects_rollout(self) -> bool:
-        """Is a service deployment to be followed that has not been heard of yet, and still may be?"""
+        """Is a service deployment needed that no poll has shown yet, and that may still appear?"""
         outputs = self.tracked.outputs
         if not needs_service_deployment(self.service) or self.rollout:
             return False
@@ -152,7 +149,7 @@ class ServiceObservation:
 
 
 def observe(tracked: Tracked, answers: Sequence[Doc]) -> ServiceObservation | None:
-    """None where the answers do not show the service."""
+    """None if the answers do not show the service."""
     services = {name: service for data in answers for name, service in by_name(data).items()}
     service = services.get(short_arn(tracked.call.params["service"]))
     lists = [data["serviceDeployments"] for data in answers if "serviceDeployments" in data]
@@ -163,34 +160,34 @@ def observe(tracked: Tracked, answers: Sequence[Doc]) -> ServiceObservation | No
 
 
 def on_revision(deployment: Doc, call: Call) -> bool:
-    """Is it of the revision that the call asked for? An update that moves no revision asks for none."""
+    """Is it on the revision that the call asks for? A call that changes no revision fits any."""
     wanted = call.params.get("taskDefinition")
     return wanted is None or short_arn(deployment.get("taskDefinition", "")) == short_arn(wanted)
 
 
 def is_previous(primary: Doc, call: Call, before: object) -> bool:
-    """Is it the deployment from before an update that starts a new one whatever else it says?"""
+    """Is it the previous deployment, of an update that starts a new one in any case?"""
     return bool(call.params.get("forceNewDeployment")) and primary.get("id") == before
 
 
 def is_reverting(outputs: Mapping[str, str]) -> bool:
-    """Do these outputs stand for ECS taking a rollout back by itself, or because it was told to?"""
+    """Do these outputs mean that ECS rolls back, by itself or on request?"""
     return BACK in outputs
 
 
 def needs_service_deployment(service: Doc) -> bool:
-    """Do only service deployments tell all of how its rollouts go? Of a plain rolling one, the service tells enough."""
+    """Are service deployments needed to see how its rollouts go? For a plain rolling one, the service is enough."""
     configuration = service.get("deploymentConfiguration") or {}
     more = configuration.get("lifecycleHooks") or configuration.get("bakeTimeInMinutes")
     return configuration.get("strategy", "ROLLING") != "ROLLING" or bool(more)
 
 
-# --- what a look is told with ---
+# --- what a poll adds to the judgement ---
 
 
 def with_details(observed: ServiceObservation, progress: Progress) -> Progress:
-    """With the facts that it shows beside the judgement, and what the next look needs to know. On the way back the
-    stages are those of the way there, and say nothing."""
+    """The judgement with the facts that this poll shows, and what the next poll has to know. Stage and traffic are
+    those of the way forward, so they are left out during a rollback."""
     rollout, about = observed.rollout, observed.deployment or (observed.primary if not observed.deployment_id else {})
     target, back = rollout.get("targetServiceRevision") or {}, is_reverting(observed.tracked.outputs)
     return replace(
@@ -205,7 +202,7 @@ def with_details(observed: ServiceObservation, progress: Progress) -> Progress:
 
 
 def new_outputs(observed: ServiceObservation) -> dict[str, str]:
-    """The id of our deployment, and the ARN of our service deployment where that has to be followed."""
+    """The id of our deployment, and the ARN of our service deployment if that is needed."""
     outputs, result = observed.tracked.outputs, {}
     if is_reverting(outputs):
         return {}
@@ -233,35 +230,5 @@ def _listings(observed: ServiceObservation) -> int:
 
 
 def _lacks_rollout(observed: ServiceObservation) -> bool:
-    """Does its service deployment have to be followed, and is not known yet?"""
+    """Is its service deployment needed, and not known yet?"""
     return needs_service_deployment(observed.service) and not observed.rollout and observed.is_primary
-
-
-def tally(deployment: Doc, rollout: Doc) -> Tally:
-    breaker = rollout.get("deploymentCircuitBreaker") or {}
-    return Tally(
-        running=deployment.get("runningCount") or 0,
-        desired=deployment.get("desiredCount") or 0,
-        pending=deployment.get("pendingCount") or 0,
-        failed=max(deployment.get("failedTasks") or 0, breaker.get("failureCount") or 0),
-    )
-
-
-def newest(service: Doc, since: Any) -> str:
-    """The service's newest event since then, without the service's name; "" where nobody tells when."""
-    began = epoch(since)
-    for event in service.get("events", ()):
-        at = epoch(event.get("createdAt"))
-        if began is None or at is None or at < began:
-            return ""
-        return re.sub(r"^\(service [^)]*\) ", "", str(event.get("message", "")))
-    return ""
-
-
-def counts(deployment: Doc) -> str:
-    parts = [f"{deployment.get('runningCount', 0)}/{deployment.get('desiredCount', 0)} running"]
-    if pending := deployment.get("pendingCount"):
-        parts.append(f"{pending} pending")
-    if failed := deployment.get("failedTasks"):
-        parts.append(f"{failed} failed")
-    return ", ".join(parts)

@@ -1,12 +1,15 @@
-"""Reading services, in the shape of UpdateService's parameters; DescribeServices: requests and answers."""
+"""Reading services, in the shape of UpdateService's parameters. DescribeServices: requests and answers."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
+from ecsplan.core.clock import epoch
+from ecsplan.core.diagnosis import Tally
 from ecsplan.core.model import Address, Call, Doc, Step, Value
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Answer, Reader
@@ -20,10 +23,10 @@ T = TypeVar("T")
 
 BATCH = 10  # names per DescribeServices (ECS API reference)
 
-# Not on the service but on its PRIMARY deployment (ECS API reference, Deployment).
+# Shown on the PRIMARY deployment, not on the service (ECS API reference, Deployment).
 ON_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
 
-# Computed by AWS, or no state of the service (ECS API reference, Service): never compared, never sent.
+# Computed by AWS, or not part of the service's state (ECS API reference, Service): never compared, never sent.
 READ_ONLY = frozenset(
     {
         "serviceArn",
@@ -61,7 +64,7 @@ def read(reader: Reader, resources: Sequence[Resource]) -> tuple[Live, ...]:
 
 def _data(answer: Answer) -> Doc:
     if answer.error and answer.error.code == "ClusterNotFoundException":
-        return {}  # each of its services is reported as missing, by name
+        return {}  # each of its services is then reported as missing, by name
     return answer.value()
 
 
@@ -76,7 +79,7 @@ def _live(resource: Resource, service: Doc | None) -> Live:
     form = normal(doc, RULES)
     observed = {"status": service.get("status"), **form}
     if "desiredCount" not in resource.doc:
-        observed.pop("desiredCount", None)  # moved by autoscaling; only a declared count is ours
+        observed.pop("desiredCount", None)  # autoscaling moves it; only a declared count is compared
     draining = [
         d["taskDefinition"]
         for d in service.get("deployments", ())
@@ -86,7 +89,7 @@ def _live(resource: Resource, service: Doc | None) -> Live:
         address=resource.address,
         candidates=(Candidate(doc=doc, outputs={"arn": str(service.get("serviceArn", ""))}, normal=form),),
         observed=observed,
-        # Strategies without a rollout state keep the old deployment for as long as they may have to go back to it.
+        # Strategies without a rollout state keep the old deployment as long as they may have to go back to it.
         rolling=state == "IN_PROGRESS" or bool(primary and state is None and draining),
         in_use=tuple(draining),
         facts={
@@ -102,7 +105,7 @@ def _live(resource: Resource, service: Doc | None) -> Live:
 
 
 def batches(items: Sequence[tuple[str | None, T]]) -> list[tuple[str | None, list[T]]]:
-    """Ten at a time, by cluster; a cluster is the same by name and by ARN."""
+    """Ten at a time, by cluster; a name and an ARN of one cluster are the same."""
     clusters: dict[str, tuple[str | None, list[T]]] = {}
     for cluster, item in items:
         clusters.setdefault(short_arn(cluster or "default"), (cluster, []))[1].append(item)
@@ -128,15 +131,48 @@ def primary_of(service: Doc) -> Doc:
 
 
 def names(doc: Doc) -> Doc:
-    """What names a service in a request."""
+    """The members of a request that name the service."""
     return {field: doc[field] for field in ("cluster", "service") if field in doc}
+
+
+# --- facts for people ---
+
+
+def tally(deployment: Doc, rollout: Doc) -> Tally:
+    breaker = rollout.get("deploymentCircuitBreaker") or {}
+    return Tally(
+        running=deployment.get("runningCount") or 0,
+        desired=deployment.get("desiredCount") or 0,
+        pending=deployment.get("pendingCount") or 0,
+        failed=max(deployment.get("failedTasks") or 0, breaker.get("failureCount") or 0),
+    )
+
+
+def newest(service: Doc, since: Any) -> str:
+    """The service's newest event since then, without the service's name; "" if a time is missing."""
+    began = epoch(since)
+    for event in service.get("events", ()):
+        at = epoch(event.get("createdAt"))
+        if began is None or at is None or at < began:
+            return ""
+        return re.sub(r"^\(service [^)]*\) ", "", str(event.get("message", "")))
+    return ""
+
+
+def counts(deployment: Doc) -> str:
+    parts = [f"{deployment.get('runningCount', 0)}/{deployment.get('desiredCount', 0)} running"]
+    if pending := deployment.get("pendingCount"):
+        parts.append(f"{pending} pending")
+    if failed := deployment.get("failedTasks"):
+        parts.append(f"{failed} failed")
+    return ", ".join(parts)
 
 
 # --- what a step expects ---
 
 
 class Expect(Value, frozen=True, kw_only=True):
-    """What a step expects: the ids of the deployment and of the service deployment until then, the revision that the
+    """What a step expects: the ids of the deployment and of the service deployment before it, the revision that the
     service moves from, and the deployment that the step reverts while it may still be rolling out."""
 
     deployment: str = ""

@@ -1,4 +1,4 @@
-"""Taking an update back while ECS may still be rolling it out, or is taking it back by itself."""
+"""Reverting an update while ECS may still be rolling it out, or is rolling it back by itself."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ecsplan.kinds.service.rules import RULES
 
 
 def stopped_by(delta: Delta) -> str:
-    """The deployment that a rollback takes back while it is still rolling out. ECS goes back by itself to what was
-    there before; "" where the rollback goes elsewhere."""
+    """The deployment that a rollback reverts while it is still rolling out. ECS itself rolls back to the previous
+    revision; "" if the rollback goes to another one."""
     made = delta.resource.facts.get("made", {})
     wanted = delta.declared.get("taskDefinition", made.get("previous"))
     there = isinstance(wanted, str) and short_arn(wanted) == short_arn(made.get("previous", ""))
@@ -30,14 +30,13 @@ def stopped_by(delta: Delta) -> str:
 
 
 def started_by(expect: Doc) -> dict[str, str] | None:
-    """The outputs of the update that a rollback takes back while it may still be rolling out."""
+    """The outputs of the update that a rollback reverts while it may still be rolling out."""
     return {"deployment": str(expect["stops"])} if expect.get("stops") else None
 
 
 def revert(reader: Reader, tracked: Tracked, undo: Call) -> Reverting:
-    """Where ECS is taking the update back, or has done so, only what is left: nothing, or an update of what is no part
-    of a rollout. Where it is still rolling out, ECS is told to take it back. Else the undo, as also where AWS does not
-    say how it stands."""
+    """If ECS is already rolling back (or has), send only what it does not restore, if anything. If the rollout is in
+    progress, ask ECS to stop it. Otherwise, or if the state is unknown, send the undo."""
     try:
         (answer,) = reader.fetch([describe(undo.params.get("cluster"), [undo.params["service"]])])
         service = by_name(answer.value()).get(short_arn(undo.params["service"]), {})
@@ -66,7 +65,7 @@ def _stopped(reader: Reader, tracked: Tracked, service: Doc, undo: Call) -> Reve
 
 
 def _service_deployment(reader: Reader, tracked: Tracked, service: Doc) -> Doc:
-    """The service deployment of the update that is PRIMARY; empty where AWS does not tell."""
+    """The service deployment of the update that is PRIMARY; empty if AWS does not show it."""
     primary, step = primary_of(service), tracked.step
     mine = tracked.outputs.get("deployment")
     before = expected(step).rollout if mine != expected(step).deployment else None
@@ -85,7 +84,7 @@ def _service_deployment(reader: Reader, tracked: Tracked, service: Doc) -> Doc:
 
 
 def revert_rest(reader: Reader, tracked: Tracked, service: Doc, undo: Call) -> Reverting:
-    """Another deployment is PRIMARY than the update's: ECS's own way back, unless somebody else made it."""
+    """Another deployment than the update's is PRIMARY: ECS's own rollback, or one that was made by others."""
     primary, arn = primary_of(service), tracked.outputs.get("rollout")
     details = [
         answer.value()
@@ -96,7 +95,7 @@ def revert_rest(reader: Reader, tracked: Tracked, service: Doc, undo: Call) -> R
     wanted = undo.params.get("taskDefinition") or expected(tracked.step).previous
     elsewhere = short_arn(primary.get("taskDefinition", "")) != short_arn(wanted)
     if judged.superseded and elsewhere:
-        raise RefusedError(f"{tracked.address} was changed by somebody else and is left to them")
+        raise RefusedError(f"{tracked.address} was changed by another deployment; left as it is")
     not_shown = primary["id"] == expected(tracked.step).deployment and judged.status is not Status.ROLLED_BACK
     if elsewhere or not_shown:
         return Reverting(call=undo)
@@ -107,7 +106,7 @@ def revert_rest(reader: Reader, tracked: Tracked, service: Doc, undo: Call) -> R
 
 
 def _differing(service: Doc, undo: Call) -> Doc:
-    """What of the undo, beside the revision, the service does not have."""
+    """The part of the undo, besides the revision, that the service does not have."""
     found = normal({**primary_of(service), **service}, RULES)
     sets = {k: v for k, v in undo.params.items() if k not in ("cluster", "service", "taskDefinition", *ACTIONS)}
     return {k: v for k, v in sets.items() if normal(overlay(found, {k: v}), RULES) != found}

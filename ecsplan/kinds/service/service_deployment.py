@@ -1,7 +1,7 @@
 """Service deployments: ECS's own record of a rollout, with its stage, its share of the traffic and its hooks.
 
-They tell what the service itself does not: how blue/green, linear and canary rollouts end, and what waits for whom. A
-role may lack the permission for them, and an older AWS the operations; without them the service's deployments tell.
+They show what the service does not: how blue/green, linear and canary rollouts end, and which hook pauses one. A role
+may lack the permission for them, and an older AWS the operations; then the service's deployments are used.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from ecsplan.core.model import Call, Doc
 from ecsplan.core.ports import Reader
 from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import Poll, Progress, Tracked
-from ecsplan.kinds.service.observe import ServiceObservation, counts, on_revision
-from ecsplan.kinds.service.read import expected, names
+from ecsplan.kinds.service.observe import ServiceObservation, on_revision
+from ecsplan.kinds.service.read import counts, expected, names
 
 BATCH = 20  # ARNs per DescribeServiceDeployments (ECS API reference)
-WAITS = "AWAITING_ACTION"  # the status of a PAUSE hook
+WAITS = "AWAITING_ACTION"  # the status of a PAUSE hook that waits
 ROLLING = ("PENDING", "IN_PROGRESS")
 GOING_BACK = ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL")
 
 
 def rollout_polls(known: Sequence[tuple[int, str]]) -> tuple[Poll, ...]:
-    """Twenty per request; whoever is refused them goes by the services' deployments."""
+    """Twenty per request. Optional: without permission, the service's deployments are used."""
     groups = [known[i : i + BATCH] for i in range(0, len(known), BATCH)]
     return tuple(
         Poll(call=describe_rollouts([arn for _, arn in group]), steps=tuple(index for index, _ in group), optional=True)
@@ -40,7 +40,7 @@ def describe_rollouts(arns: Sequence[str]) -> Call:
 
 
 def listing_poll(one: Tracked) -> Poll:
-    """For a service that does not say which service deployment is its current one."""
+    """For a service whose answer does not name its current service deployment."""
     return Poll(call=list_rollouts(one.call), steps=(one.step.index,), optional=True)
 
 
@@ -49,11 +49,11 @@ def list_rollouts(call: Call) -> Call:
     return Call(service="ecs", operation="list_service_deployments", params=names(call.params))
 
 
-# --- what they tell ---
+# --- judging by them ---
 
 
 def judge_rollout(observed: ServiceObservation) -> Progress | None:
-    """What our service deployment says has become of the update; None where it is not known, or says nothing of it."""
+    """How our service deployment stands; None if it is not known, or does not decide it."""
     rollout, status = observed.rollout, str(observed.rollout.get("status") or "")
     said = reason({"rolloutStateReason": (rollout.get("rollback") or {}).get("reason") or rollout.get("statusReason")})
     if not status:
@@ -75,19 +75,19 @@ def judge_rollout(observed: ServiceObservation) -> Progress | None:
 
 
 def _ended(observed: ServiceObservation) -> Progress | None:
-    """It went to its end; another deployment that is PRIMARY by now is somebody else's, and no rollback of it."""
+    """It was rolled out completely. If another deployment is PRIMARY by now, it was made later, and is no rollback."""
     if observed.is_primary:
         return rolled_out(observed)
     return superseded(observed) if _replaced(observed) else None
 
 
 def _replaced(observed: ServiceObservation) -> bool:
-    """Is another deployment PRIMARY than ours and the one from before?"""
+    """Is a deployment PRIMARY that is neither ours nor the previous one?"""
     return str(observed.primary.get("id") or "") not in ("", observed.previous_id, observed.deployment_id)
 
 
 def _under_way(observed: ServiceObservation, status: str) -> str:
-    """What ECS calls something that nobody here knows is said as it is."""
+    """A status that is not known here is shown as ECS names it."""
     target = observed.rollout.get("targetServiceRevision") or {}
     traffic = target.get("requestedProductionTrafficWeight")
     parts = ["rolling out" if status in ROLLING else status, counts(observed.deployment or observed.primary)]
@@ -97,7 +97,7 @@ def _under_way(observed: ServiceObservation, status: str) -> str:
 
 
 def paused(rollout: Doc) -> Pause | None:
-    """The hook that waits for somebody, if one does."""
+    """The hook that waits for a decision, if one does."""
     for hook in rollout.get("lifecycleHookDetails") or ():
         if hook.get("status") == WAITS:
             return Pause(
@@ -113,11 +113,11 @@ def paused(rollout: Doc) -> Pause | None:
 def pause_note(pause: Pause) -> str:
     until = f" until {pause.expires}" if pause.expires else ""
     then = f", then {pause.action}" if pause.action else ""
-    return f"paused at {pause.stage or 'a stage that ECS does not tell'}: hook {pause.hook} waits{until}{then}"
+    return f"paused at {pause.stage or 'an unknown stage'}: hook {pause.hook} waits{until}{then}"
 
 
 def rolling_back(observed: ServiceObservation) -> Progress:
-    """How a rollout is doing that ECS takes back: it has succeeded when the service is what it was before."""
+    """The progress of a rollback by ECS: it has succeeded when the service is as it was before."""
     primary, status = observed.primary, observed.rollout.get("status")
     said = reason({"rolloutStateReason": observed.rollout.get("statusReason") or primary.get("rolloutStateReason")})
     forward, state = primary.get("id") in ("", None, observed.previous_id), primary.get("rolloutState")
@@ -136,7 +136,7 @@ def rolling_back(observed: ServiceObservation) -> Progress:
 
 
 def rolled_out(observed: ServiceObservation) -> Progress:
-    """It has succeeded; where nothing runs, that is said."""
+    """It has succeeded; the note says so if nothing runs."""
     primary, daemon = observed.primary, observed.service.get("schedulingStrategy") == "DAEMON"
     note = f"rolled out, {counts(primary)}"
     if primary.get("desiredCount", observed.service.get("desiredCount")) == 0:
@@ -148,7 +148,7 @@ def rolled_out(observed: ServiceObservation) -> Progress:
 
 
 def rolled_back(observed: ServiceObservation, why: str) -> Progress:
-    """ECS went back by itself, or is about to."""
+    """ECS rolled back by itself, or is about to."""
     went = observed.primary.get("id") != observed.deployment_id
     revision = observed.primary.get("taskDefinition") if went else expected(observed.tracked.step).previous
     on = short_arn(revision or "an unknown revision")
@@ -169,7 +169,7 @@ def reason(deployment: Doc) -> str:
 
 
 def mentions(text: str, deployment: str) -> bool:
-    """Does an event speak of this deployment, and not of one whose id begins alike?"""
+    """Does an event mention this deployment, and not one whose id begins with it?"""
     return re.search(rf"{re.escape(deployment)}(?!\d)", text) is not None
 
 
@@ -181,11 +181,11 @@ def _arn(rollout: Doc) -> str:
     return str(rollout.get("serviceDeploymentArn") or "")
 
 
-# --- telling them what to do ---
+# --- calls that steer a rollout ---
 
 
 def resolve_pause(pause: Pause, onwards: bool) -> Call:
-    """The call that ends a pause: onwards, or back."""
+    """The call that ends a pause: continue, or roll back."""
     params = {
         "serviceDeploymentArn": pause.deployment,
         "hookId": pause.hook,
@@ -195,7 +195,7 @@ def resolve_pause(pause: Pause, onwards: bool) -> Call:
 
 
 def stopping(arn: str) -> Call:
-    """The call that makes ECS take a rollout back."""
+    """The call that makes ECS roll back a rollout."""
     params = {"serviceDeploymentArn": arn, "stopType": "ROLLBACK"}
     return Call(service="ecs", operation="stop_service_deployment", params=params)
 

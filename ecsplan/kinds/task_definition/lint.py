@@ -1,4 +1,4 @@
-"""What RegisterTaskDefinition refuses of a task definition, and what it takes without the effect that was meant.
+"""What RegisterTaskDefinition rejects of a task definition, and what it accepts without the intended effect.
 
 BC marks what the documentation strings of botocore's models say; texts in quotes are AWS's own, as users report them.
 """
@@ -36,7 +36,7 @@ _family = matching("[A-Za-z0-9_-]{1,255}", "be 1 to 255 letters, digits, '_' and
 
 
 def problems(task: Any, path: Path) -> Problems:
-    """Everything in a task's definition that AWS would refuse, each with its path."""
+    """Everything in a task's definition that AWS would reject, each with its path."""
     definition, at = member(task, DEFINITION), (*path, DEFINITION)
     yield from tags(definition, at)
     if not isinstance(definition, dict):
@@ -55,14 +55,14 @@ def problems(task: Any, path: Path) -> Problems:
 
 
 def cautions(task: Any, path: Path) -> Problems:
-    """What AWS takes of a task's definition, and a person would want to know, each with its path."""
+    """What AWS accepts of a task's definition and a user should know, each with its path."""
     definition, at = member(task, DEFINITION), (*path, DEFINITION)
     if not isinstance(definition, dict):
         return
     yield from lint_containers.cautions(definition, at)
     total, limit = total_of(definition, "memory"), whole(mebibytes(definition.get("memory", "")))
     if limit and total > limit:
-        # BC: "must be lower than the task memory value"; refusals are known of single containers only.
+        # BC: "must be lower than the task memory value"; rejections are known of single containers only.
         said = f"the memory of all containers is {total} MiB together, more than the task's {limit}"
         yield Problem((*at, "memory"), f"{said}; ECS may refuse that, and the task cannot give it to all of them")
     yield from lint_ports.cautions(definition, at)
@@ -103,7 +103,7 @@ def _circles(containers: list[Doc], path: Path) -> Problems:
 
 
 def _volumes(definition: Doc, path: Path) -> Problems:
-    """A volume of several types is a ClientException; mounts name a volume, so that a name has to be one volume's."""
+    """A volume of several types is a ClientException. Mounts name a volume, so names are unique."""
     named = []
     for volume, at in tables(definition, "volumes", path):
         named.append((member(volume, "name"), (*at, "name")))
@@ -145,7 +145,7 @@ def _fargate(definition: Doc, path: Path) -> Problems:
 
 
 def _fargate_size(definition: Doc) -> str:
-    """Why Fargate has no such size; "" where it has, or where the task does not ask for Fargate."""
+    """Why Fargate has no such size; "" if it has, or if the task does not ask for Fargate."""
     if not on_fargate(definition):
         return ""
     cpu, memory = definition.get("cpu"), definition.get("memory")

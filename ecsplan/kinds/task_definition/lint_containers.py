@@ -1,4 +1,4 @@
-"""What RegisterTaskDefinition refuses of containers, and what it takes without the effect that was meant.
+"""What RegisterTaskDefinition rejects of containers, and what it accepts without the intended effect.
 
 BC marks what the documentation strings of botocore's models say; texts in quotes are AWS's own, as users report them.
 """
@@ -27,7 +27,7 @@ ECR = re.compile(r"[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)
 
 
 def problems(definition: Doc, path: Path) -> Problems:
-    """What AWS would refuse of single containers, each with its path."""
+    """What AWS would reject of single containers, each with its path."""
     names, volumes = container_names(definition), texts(entries_of(definition, "volumes"), "name")
     for container, at in tables(definition, "containerDefinitions", path):
         yield from _name(container, at)
@@ -43,7 +43,7 @@ def problems(definition: Doc, path: Path) -> Problems:
 
 
 def cautions(definition: Doc, path: Path) -> Problems:
-    """What AWS takes of single containers, and a person would want to know."""
+    """What AWS accepts of single containers and a user should know, each with its path."""
     for container, at in tables(definition, "containerDefinitions", path):
         for variable, where in tables(container, "environment", at):
             if member(variable, "name") is not None and member(variable, "value") is None:  # seen by aws-actions
@@ -140,8 +140,7 @@ def _links(container: Any, definition: Doc, path: Path) -> Problems:
 
 
 def _environment(container: Any, path: Path) -> Problems:
-    """ECS accepts a variable that is declared twice, and which one counts is not documented. It refuses secrets that
-    are."""
+    """ECS accepts a variable that is declared twice, without documenting which one counts. It rejects such secrets."""
     variables = [(member(v, "name"), (*at, "name")) for v, at in tables(container, "environment", path)]
     secrets = [(member(s, "name"), (*at, "name")) for s, at in tables(container, "secrets", path)]
     for name, again, first in repeats(variables):

@@ -1,4 +1,4 @@
-"""What RegisterTaskDefinition refuses of port mappings. The source is botocore's documentation of PortMapping, or AWS's
+"""What RegisterTaskDefinition rejects of port mappings. The source is botocore's documentation of PortMapping, or AWS's
 own text in quotes."""
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def _ports(mapping: Any) -> Iterator[tuple[str, int | str]]:
 
 
 def cautions(definition: Doc, path: Path) -> Problems:
-    """A port under two protocols: registration takes it (the guide's note that it does not was taken out in 2020), and
-    CreateService was seen to refuse it for a load balancer's and a Service Connect port."""
+    """A port under two protocols: registration accepts it (the guide's note that it does not was removed in 2020), and
+    CreateService was seen to reject it for the port of a load balancer and of Service Connect."""
     for index, container in enumerate(entries_of(definition, "containerDefinitions")):
         at = (*path, "containerDefinitions", index, "portMappings")
         protocols: dict[int | str, str] = {}
@@ -80,7 +80,7 @@ def cautions(definition: Doc, path: Path) -> Problems:
 
 
 def maps_port(container: Doc, port: int) -> bool:
-    """Does a port mapping of the container have this port, or a range with it?"""
+    """Does a port mapping of the container have this port, or a range that includes it?"""
     for mapping in entries_of(container, "portMappings"):
         low, _, high = str(member(mapping, "containerPortRange") or "").partition("-")
         if member(mapping, "containerPort") == port or (

@@ -1,12 +1,12 @@
-"""CPU and memory of a task as ECS answers them, however they are written, and the sizes that Fargate has (ECS API
-reference, RegisterTaskDefinition)."""
+"""CPU and memory of a task as ECS answers them, and the sizes that Fargate has (ECS API reference,
+RegisterTaskDefinition)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-# CPU units: the sizes of memory in MiB that Fargate has for them.
+# By CPU units: the sizes of memory in MiB.
 FARGATE: dict[int, range] = {
     512: range(1024, 4096 + 1, 1024),
     1024: range(2048, 8192 + 1, 1024),
@@ -34,14 +34,14 @@ def whole(text: str) -> int | None:
 
 
 def _scaled(value: object, unit: str) -> str:
-    # Digits that end: a float has no room for more than some hundred.
+    # Limited digits: a float holds no more than some hundred.
     if match := re.fullmatch(rf"\s*([0-9]{{0,9}}\.?[0-9]{{1,9}})\s*{unit}\s*", str(value), re.IGNORECASE):
         return str(round(float(match[1]) * 1024))
     return str(value).strip()
 
 
 def no_such_size(cpu: object, memory: object) -> str:
-    """Why Fargate has no task of this size; "" where it has."""
+    """Why Fargate has no task of this size; "" if it has."""
     units, size = whole(cpu_units(cpu)), whole(mebibytes(memory))
     if units is None or size is None:
         return f"Fargate has no size of cpu {cpu_units(cpu)} and memory {mebibytes(memory)}"

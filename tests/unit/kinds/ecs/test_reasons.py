@@ -30,7 +30,7 @@ CASES = {
     "Task failed ELB health checks in (target-group arn:aws:x)": "the load balancer's health check failed",
     "SpotInterruption: Your Spot Task was interrupted.": "Spot capacity",
     "TerminationNotice: gone": "instance was taken away",
-    "UserInitiated: Task stopped by user": "somebody stopped it",
+    "UserInitiated: Task stopped by user": "a user stopped it",
     "was unable to place a task. Reason: Capacity is unavailable at this time.": "AWS has none of it",
     "was unable to place a task because no container instance met all of its requirements.": "no instance has room",
     "You've reached the limit on the number of vCPUs you can run concurrently": "a limit of the account",

@@ -114,7 +114,7 @@ def test_where_ecs_has_gone_back_further_the_undo_is_sent() -> None:
 
 
 def test_what_somebody_else_has_deployed_is_left_to_them() -> None:
-    with pytest.raises(RefusedError, match=r"^service\.prod/web was changed by somebody else and is left to them$"):
+    with pytest.raises(RefusedError, match=r"^service\.prod/web was changed by another deployment; left as it is$"):
         way(asking(deployment(3, taskDefinition=revision("web:43"))))
 
 
