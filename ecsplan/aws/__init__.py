@@ -1,1 +1,1 @@
-"""ecsplan.aws.gateway"""
+"""AWS: calls at its request rates, its errors, and its requests as botocore describes them."""
