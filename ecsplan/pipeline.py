@@ -20,19 +20,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ecsplan.apply import deploy
+from ecsplan.apply.deploy import Options, Ports, Result
+from ecsplan.apply.notify import announcer, notifier, notifying
+from ecsplan.apply.redacted import redacted_ports, redacted_result
 from ecsplan.core import events
-from ecsplan.core.errors import JournalError, StaleError, UnfinishedError, UsageError
-from ecsplan.core.model import Identity, Notify, Plan
+from ecsplan.core.clock import StoppableClock, timestamp
+from ecsplan.core.errors import StaleError, UnfinishedError, UsageError
+from ecsplan.core.model import Notify, Plan
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Damaged, Deployment, Journal, Outcome, unfinished
-from ecsplan.journal.writer import Writer
+from ecsplan.journal import Damaged, Deployment, Journal, Outcome, Store, Writer, open_store, unfinished
 from ecsplan.kinds.contract import Resource
+from ecsplan.redact import Redactor, hiding, secrets_of
 from ecsplan.site import Site, connect, journal_root
 from ecsplan.spec.load import load as _load
 
 if TYPE_CHECKING:
-    from ecsplan.apply.engine import Options, Result
-    from ecsplan.apply.send import Ports
     from ecsplan.kinds.contract import Delta
     from ecsplan.plan.explain import Explanation
     from ecsplan.plan.rollback import RollbackState
@@ -182,8 +185,6 @@ def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) ->
 
 def check_free(site: Site, plan: Plan) -> None:
     """Raises what `run_plan` would raise because of other deployments, for whoever asks a person first."""
-    from ecsplan.apply.send import timestamp
-
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
         _check_history(journal, plan)
@@ -202,10 +203,6 @@ def run_plan(
     deployment runs, UnfinishedError while an earlier one was left part-way; then nothing was changed. How the
     deployment itself went is in the result.
     """
-    from ecsplan.apply import engine as executor
-    from ecsplan.apply.send import timestamp
-    from ecsplan.redact import hiding, secrets_of
-
     site.gateway.listen(emit)
     identity = site.identity()
     if identity != plan.identity:
@@ -216,7 +213,7 @@ def run_plan(
         )
     journal = site.journal(identity)
     at = timestamp(site.clock)
-    with hiding(secrets_of(plan)), journal.locked(site.origin, at):
+    with journal.locked(site.origin, at):
         left = _check_history(journal, plan)
         for warning in _check_fresh(site, plan):
             emit(events.Warned(message=warning))
@@ -225,8 +222,12 @@ def run_plan(
             return None
         writer = journal.open(plan, site.origin, at)
         try:
-            ports = _ports(site, plan, journal, writer, emit)
-            return executor.apply(plan, writer.number, ports, options or executor.Options(), once=writer.once)
+            chosen, key = options or deploy.Options(), writer.deployment_key
+
+            def work(ports: Ports) -> Result:
+                return deploy.apply(plan, writer.number, ports, chosen, key=key)
+
+            return _run(site, plan, journal, writer, emit, work)
         finally:
             writer.close()
 
@@ -239,9 +240,8 @@ def resume(
     Steps that were done are not done again; of one that was begun and has no end, AWS is asked whether it was carried
     out. A deployment that was putting things back goes on with that. Raises LockedError while a deployment runs.
     """
-    from ecsplan.apply import engine as executor
 
-    return _taken_up(site, executor.resume, options, emit)
+    return _resumed(site, deploy.resume, options, emit)
 
 
 def go_on(
@@ -249,21 +249,15 @@ def go_on(
 ) -> Result | None:
     """Let the rollouts of the unfinished deployment go on that are paused at lifecycle hooks, then finish it as
     `resume` does. None where no deployment was left part-way. Raises LockedError while a deployment runs."""
-    from ecsplan.apply import resume as continuing
-
-    return _taken_up(site, continuing.go_on, options, emit)
+    return _resumed(site, deploy.continue_, options, emit)
 
 
-def _taken_up(
+def _resumed(
     site: Site,
     work: Callable[[Deployment, Ports, Options], Result],
     options: Options | None,
     emit: Callable[[events.Event], None],
 ) -> Result | None:
-    from ecsplan.apply.engine import Options
-    from ecsplan.apply.send import timestamp
-    from ecsplan.redact import hiding, secrets_of
-
     site.gateway.listen(emit)
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
@@ -272,32 +266,29 @@ def _taken_up(
             return None
         writer = journal.reopen(left.number)
         try:
-            with hiding(secrets_of(left.plan)):
-                return work(left, _ports(site, left.plan, journal, writer, emit), options or Options())
+            chosen = options or deploy.Options()
+            return _run(site, left.plan, journal, writer, emit, lambda ports: work(left, ports, chosen))
         finally:
             writer.close()
 
 
-def _ports(site: Site, plan: Plan, journal: Journal, writer: Writer, emit: Callable[[events.Event], None]) -> Ports:
-    from ecsplan.apply.notify import announcer, notifier
-    from ecsplan.apply.send import Ports
-    from ecsplan.aws.errors import is_throttled
-    from ecsplan.redact import cleaned, scrub, secrets_of
-
-    clean = partial(scrub, secrets=secrets_of(plan))
-    listener = cleaned(emit, clean)
-    return Ports(
-        ask=site.gateway.poller(),
-        do=site.gateway.do,
-        log=writer,
-        clock=site.clock,
-        emit=listener,
-        told=notifier(plan.notify, site.gateway.do, listener),
-        ended=announcer(plan.notify, partial(journal.read, writer.number), site.clock, site.gateway.do, listener),
-        later=is_throttled,
-        stop=site.stop,
-        clean=clean,
+def _run(
+    site: Site, plan: Plan, journal: Journal, writer: Writer, emit: events.Listener, work: Callable[[Ports], Result]
+) -> Result:
+    """Run a deployment of this plan. Secrets are taken out of all that leaves it."""
+    redactor, write = Redactor(), site.gateway.do
+    redactor.learn(plan)
+    listener = redactor.listener(emit)
+    announce = announcer(plan.notify, partial(journal.read, writer.number), site.clock, write, listener)
+    ports = Ports(
+        read=site.gateway.poller(),
+        write=write,
+        journal=writer,
+        clock=StoppableClock(site.clock, site.stop),
+        emit=notifying(listener, notifier(plan.notify, write, listener), announce),
     )
+    with hiding(secrets_of(plan)):
+        return redacted_result(work(redacted_ports(ports, redactor)), redactor)
 
 
 def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
@@ -313,7 +304,7 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
         )
     for deployment in deployments:
         # One that was cut off before its first call has applied nothing.
-        if deployment.plan.digest == plan.digest and (deployment.touched() or deployment.outcome.ended):
+        if deployment.plan.digest == plan.digest and (deployment.begun() or deployment.outcome.ended):
             raise StaleError(
                 f"this plan was applied already: it was deployment {deployment.number}, "
                 f"which ended {deployment.outcome.value}",
@@ -347,31 +338,28 @@ def _check_fresh(site: Site, plan: Plan) -> list[str]:
 # --- looking ---
 
 
-def journals(root: Path, app: str, *, account: str | None = None, region: str | None = None) -> list[Journal]:
-    """The journals of an app, a folder per account and region; nothing is sent to find them."""
-    try:
-        names = sorted(path.name for path in (root / app).iterdir() if path.is_dir())
-    except FileNotFoundError:
-        names = []
-    except OSError as error:
-        raise JournalError(f"the journal {root / app} cannot be read: {error.strerror}") from error
-    found = [name.partition("-") for name in names if name.partition("-")[2]]
+def journals(
+    where: Store | str | Path, app: str, *, account: str | None = None, region: str | None = None
+) -> list[Journal]:
+    """The journals of an app, one for each account and region; `where` is a store, or the place of one. Nothing is sent
+    to AWS."""
+    store = open_store(where) if isinstance(where, str | Path) else where
     return [
-        Journal(root, app, Identity(account=number, region=place))
-        for number, _, place in found
-        if account in (None, number) and region in (None, place)
+        Journal(store, app, identity)
+        for identity in store.identities(app)
+        if account in (None, identity.account) and region in (None, identity.region)
     ]
 
 
 def history(journal: Journal) -> list[Deployment | Damaged]:
-    """Every deployment, oldest first; what cannot be read takes its place and hides no other."""
+    """Every deployment, oldest first. One that cannot be read stands as Damaged in its place."""
     return journal.all()
 
 
 def show(journal: Journal, number: int) -> Deployment:
     """One deployment; raises UsageError if there is none of that number."""
     if number not in journal.numbers():
-        raise UsageError(f"there is no deployment {number} in {journal.folder}")
+        raise UsageError(f"there is no deployment {number} in {journal.name}")
     return journal.read(number)
 
 

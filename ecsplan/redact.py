@@ -1,4 +1,4 @@
-"""Mask secrets in the data, before any renderer or message sees it.
+"""What is secret, and how it is masked: in documents before a renderer sees them, and in text from elsewhere.
 
 A name says secret when it holds a word such as PASSWORD or TOKEN; which maps and lists hold such names is a `Secret`
 row of the kind. Values with a password in a URL are masked wherever they stand, and so are name/value pairs inside
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -25,8 +26,9 @@ from ecsplan.core.text import CHANGED, SENSITIVE
 from ecsplan.kinds import kind_of, kinds
 from ecsplan.kinds.contract import Resource
 
-SAID = ("note", "message", "error", "reason", "newest", "text", "diagnosis")  # fields of events that hold what AWS said
-SHORTEST_LINE = 7  # characters of a line of a secret that are secret by themselves
+QUOTED = ("note", "message", "error", "reason", "newest", "text", "diagnosis")  # fields of events with texts from AWS
+SHORTEST = 4  # characters of a value that is a secret
+SHORTEST_LINE = 7  # a line of a secret with more characters is a secret by itself
 CARRIED = "_secrets"  # the attribute of an exception that `hiding` sets
 
 _WORD = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY|PRIVATE|KEYS?$|PGPASS|PWD$")
@@ -100,31 +102,119 @@ def mask_step(step: Step) -> Step:
     )
 
 
+class Redactor:
+    """Knows the secrets of one command and takes them out of text. It is used at two seams: `listener` stands before
+    everything that events reach, and the error boundary cleans what it prints. Any thread may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._secrets: set[str] = set()
+        self._forms: tuple[str, ...] | None = ()
+
+    def learn(self, plan: Plan) -> None:
+        """Every secret value of the plan, including unchanged resources: containers may log their environment."""
+        found: set[str] = set()
+        for change in plan.changes:
+            for doc in (change.before, change.after):
+                _collect(doc, mask_doc(change.address, doc), found)
+        for step in plan.steps:
+            for call in (step.call, step.undo):
+                if isinstance(call, Call):
+                    _collect(call.params, mask_doc(step.address, call.params), found)
+        self._add(found)
+
+    def learn_documents(self, documents: Iterable[tuple[Address, Doc]]) -> None:
+        """Every secret value of documents or requests, each with the address whose kind it is of."""
+        found: set[str] = set()
+        for address, doc in documents:
+            _collect(doc, mask_doc(address, doc), found)
+        self._add(found)
+
+    def clean(self, text: str) -> str:
+        """Text from elsewhere, such as an error of AWS, without the secrets that are known, and without passwords in
+        URLs. A secret of several lines is also found line by line, because logs hold it so."""
+        for form in self._longest_first():
+            text = text.replace(form, SENSITIVE)
+        return _URL.sub(f"://{SENSITIVE}@", text)
+
+    def clean_all(self, value: Any) -> Any:
+        """A copy of a value from AWS with every text in it cleaned. Addresses stay: ecsplan makes them."""
+        return _clean_all(value, self.clean)
+
+    def listener(self, emit: events.Listener) -> events.Listener:
+        """A listener that passes events on with the texts from AWS in them cleaned."""
+        return cleaned(emit, self.clean)
+
+    def collecting(self, reader: Reader) -> Reader:
+        """A reader that learns the secrets of the documents that AWS answers through it: a container that failed may
+        have logged its environment, also that of a revision that the plan only names."""
+        return _CollectingReader(reader, self._add)
+
+    def _add(self, found: Iterable[str]) -> None:
+        with self._lock:
+            new = {value for value in found if len(value) >= SHORTEST} - self._secrets
+            if new:
+                self._secrets |= new
+                self._forms = None
+
+    def _longest_first(self) -> tuple[str, ...]:
+        """The texts to look for; a secret that contains another one goes first."""
+        with self._lock:
+            if self._forms is None:
+                self._forms = _forms(self._secrets)
+            return self._forms
+
+
+class _CollectingReader:
+    def __init__(self, reader: Reader, add: Callable[[Iterable[str]], None]) -> None:
+        self._reader, self._add = reader, add
+
+    def fetch(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+        answers, found = self._reader.fetch(calls), set[str]()
+        for answer in answers:
+            if answer.call.operation in ("describe_task_definition", "describe_tasks"):
+                _collect(answer.data, _masked(answer.data), found)
+        self._add(found)
+        return answers
+
+
+def _forms(secrets: Iterable[str]) -> tuple[str, ...]:
+    """How the secrets may read: as they are, quoted by Python or JSON, and line by line."""
+    lines = {line for value in secrets if "\n" in value for line in value.splitlines()}
+    values = {*secrets, *(line for line in lines if len(line) > SHORTEST_LINE)}
+    forms = {form for value in values for form in (value, repr(value)[1:-1], json.dumps(value)[1:-1])}
+    return tuple(sorted(forms, key=len, reverse=True))
+
+
+def _clean_all(value: Any, clean: Callable[[str], str]) -> Any:
+    if type(value) is str:  # an address is a name of ours
+        return clean(value)
+    if isinstance(value, Struct):
+        return msgspec.structs.replace(
+            value, **{f: _clean_all(getattr(value, f), clean) for f in value.__struct_fields__}
+        )
+    if isinstance(value, tuple):
+        return tuple(_clean_all(item, clean) for item in value)
+    return value
+
+
 def secrets_of(plan: Plan) -> frozenset[str]:
-    """Every secret value in the plan that is long enough to be one, for `scrub`; also of what stays as it is, because
-    containers may tell what they were given."""
-    found: set[str] = set()
-    for change in plan.changes:
-        for doc in (change.before, change.after):
-            _collect(doc, mask_doc(change.address, doc), found)
-    for step in plan.steps:
-        for call in (step.call, step.undo):
-            if isinstance(call, Call):
-                _collect(call.params, mask_doc(step.address, call.params), found)
-    return frozenset(value for value in found if len(value) > 3)
+    """The secrets that a `Redactor` learns of this plan."""
+    redactor = Redactor()
+    redactor.learn(plan)
+    return frozenset(redactor._secrets)
 
 
 def secrets_in(resources: Iterable[Resource]) -> frozenset[str]:
-    """Every secret value that is declared, as `secrets_of` has those of a plan."""
-    found: set[str] = set()
-    for resource in resources:
-        _collect(resource.doc, mask_doc(resource.address, resource.doc), found)
-    return frozenset(value for value in found if len(value) > 3)
+    """The secrets that a `Redactor` learns of these declared documents."""
+    redactor = Redactor()
+    redactor.learn_documents((resource.address, resource.doc) for resource in resources)
+    return frozenset(redactor._secrets)
 
 
 @contextlib.contextmanager
 def hiding(secrets: frozenset[str]) -> Iterator[None]:
-    """Whatever is raised within carries these secrets along, so that whoever prints it can take them out of it."""
+    """What is raised within carries these secrets along, so that the boundary can take them out of it."""
     try:
         yield
     except BaseException as error:
@@ -138,55 +228,36 @@ def carried(error: BaseException) -> frozenset[str]:
 
 
 def scrub(text: str, secrets: frozenset[str]) -> str:
-    """Text from elsewhere, such as an error of AWS, without these values, nor the lines of those that have several:
-    logs hold them one by one."""
-    lines = {line for value in secrets if "\n" in value for line in value.splitlines()}
-    values = secrets | {line for line in lines if len(line) > SHORTEST_LINE}
-    forms = {form for value in values for form in (value, repr(value)[1:-1], json.dumps(value)[1:-1])}
-    for value in sorted(forms, key=len, reverse=True):
-        text = text.replace(value, SENSITIVE)
+    """Text without these values, as `Redactor.clean`."""
+    for form in _forms(secrets):
+        text = text.replace(form, SENSITIVE)
     return text
 
 
-class SecretCollectingReader:
-    """An `Reader` that remembers the secrets in the documents that AWS answers through it: a container that failed may
-    have told what it was given, also by a revision that the plan only names."""
+class SecretCollectingReader(_CollectingReader):
+    """A reader that collects what `Redactor.collecting` learns."""
 
     def __init__(self, reader: Reader) -> None:
-        self._reader, self._found = reader, set[str]()
-
-    def fetch(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
-        answers = self._reader.fetch(calls)
-        for answer in answers:
-            if answer.call.operation in ("describe_task_definition", "describe_tasks"):
-                _collect(answer.data, _masked(answer.data), self._found)
-        return answers
+        self._redactor = Redactor()
+        super().__init__(reader, self._redactor._add)
 
     def secrets(self) -> frozenset[str]:
-        return frozenset(value for value in self._found if len(value) > 3)
+        return frozenset(self._redactor._secrets)
 
 
 def cleaned(emit: events.Listener, clean: Callable[[str], str]) -> events.Listener:
-    """A listener that hears the same events with what AWS said in them cleaned."""
+    """A listener that passes events on with the texts from AWS in them cleaned."""
 
     def listener(event: events.Event) -> None:
-        said = {name: clean_all(getattr(event, name), clean) for name in SAID if hasattr(event, name)}
-        emit(msgspec.structs.replace(event, **said) if said else event)
+        quoted = {name: clean_all(getattr(event, name), clean) for name in QUOTED if hasattr(event, name)}
+        emit(msgspec.structs.replace(event, **quoted) if quoted else event)
 
     return listener
 
 
 def clean_all(value: Any, clean: Callable[[str], str]) -> Any:
-    """A copy of what AWS said, with every text in it cleaned, and without passwords in URLs."""
-    if type(value) is str:  # an address is a name of ours
-        return _URL.sub(f"://{SENSITIVE}@", clean(value))
-    if isinstance(value, Struct):
-        return msgspec.structs.replace(
-            value, **{f: clean_all(getattr(value, f), clean) for f in value.__struct_fields__}
-        )
-    if isinstance(value, tuple):
-        return tuple(clean_all(item, clean) for item in value)
-    return value
+    """A copy of a value from AWS with every text in it cleaned, and without passwords in URLs."""
+    return _clean_all(value, lambda text: _URL.sub(f"://{SENSITIVE}@", clean(text)))
 
 
 def _mask_change(change: Change) -> Change:

@@ -17,8 +17,7 @@ from ecsplan.core.clock import SystemClock
 from ecsplan.core.errors import EcsplanError, UsageError
 from ecsplan.core.model import Identity
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Journal
-from ecsplan.journal.lock import Origin
+from ecsplan.journal import Journal, Origin, Store, open_store
 
 if TYPE_CHECKING:
     from ecsplan.aws.gateway import Gateway
@@ -32,7 +31,7 @@ class Site:
     """Where a spec is deployed to, and what is used for it. Make it with `connect`; use it as a context manager."""
 
     app: str
-    root: Path
+    store: Store
     gateway: Gateway
     origin: Origin
     clock: Clock
@@ -44,10 +43,6 @@ class Site:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.gateway.close()
-
-    @property
-    def plan_path(self) -> Path:
-        return self.root / self.app / "plan.json"
 
     def identity(self) -> Identity:
         """The account and region; raises if it is not the account that the spec asks for."""
@@ -61,7 +56,7 @@ class Site:
         return identity
 
     def journal(self, identity: Identity) -> Journal:
-        return Journal(self.root, self.app, identity)
+        return Journal(self.store, self.app, identity)
 
 
 def connect(
@@ -74,7 +69,8 @@ def connect(
     clock: Clock | None = None,
 ) -> Site:
     """Where to deploy. Arguments win over the spec; without either, boto3's own settings count. The journal is
-    `.ecsplan` beside the spec, or in the current folder without one. Nothing is sent yet."""
+    `.ecsplan` beside the spec, or in the current folder without one. Nothing is sent yet. Raises UsageError for an app
+    without a usable name, and for a journal that no store can keep."""
     from ecsplan.aws.gateway import Gateway
 
     name = app or (spec.app if spec else None)
@@ -82,6 +78,7 @@ def connect(
         raise UsageError("neither a spec nor the name of an app was given")
     if fault := plain_name(name):
         raise UsageError(f"the name of the app {fault}")
+    store = open_store(journal_place(spec, journal))
     stop = threading.Event()
     clock = clock or SystemClock(stop)
     gateway = Gateway(
@@ -93,7 +90,7 @@ def connect(
     )
     return Site(
         app=name,
-        root=journal_root(spec, journal),
+        store=store,
         gateway=gateway,
         origin=whoami(),
         clock=clock,
@@ -102,14 +99,20 @@ def connect(
     )
 
 
-def journal_root(spec: Spec | None, journal: str | Path | None) -> Path:
+def journal_place(spec: Spec | None, journal: str | Path | None) -> str:
+    """Where the journal is kept, as `open_store` takes it: `journal`, or `.ecsplan` beside the spec."""
     if journal is not None:
-        return Path(journal)
-    return (Path(spec.file).parent if spec else Path()) / DEFAULT_FOLDER
+        return os.fspath(journal)
+    return os.fspath((Path(spec.file).parent if spec else Path()) / DEFAULT_FOLDER)
+
+
+def journal_root(spec: Spec | None, journal: str | Path | None) -> Path:
+    """The same as a path, for a journal that is a folder."""
+    return Path(journal_place(spec, journal))
 
 
 def whoami() -> Origin:
-    """Who runs this, as the journal and the lock tell it."""
+    """The user, machine, process and command, for the journal and the lock."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name

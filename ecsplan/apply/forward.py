@@ -1,85 +1,204 @@
-"""One-off tasks: run in file order before anything is switched, each to its end. More tasks than one RunTask can start
-are several steps of one address; these are a group: started together, awaited together, and lost together."""
+"""Carrying out the steps of a plan, phase by phase."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
+from ecsplan.apply.engine import Engine, EvidenceExpired, UnknownState
+from ecsplan.apply.revert import revert, wait_reverting
 from ecsplan.apply.send import StepError
-from ecsplan.apply.state import EvidenceExpired, UnknownState
-from ecsplan.apply.wait import poll
-from ecsplan.core.errors import AwsError, RefusedError
-from ecsplan.core.model import Address, Step
-from ecsplan.kinds import kind_of
+from ecsplan.apply.wait import WaitFailed, WaitTimedOut, poll
+from ecsplan.core.errors import AwsError, EcsplanError, Interrupted, JournalError, RefusedError
+from ecsplan.core.model import Address, Phase, Step
 from ecsplan.kinds.contract import Tracked
 
-if TYPE_CHECKING:
-    from ecsplan.apply.engine import Run
-
-STOPPED = "stopped, because not all of its tasks could be started"
+CONCURRENT = 25  # as many as the gateway has threads
+GROUP_STOPPED = "stopped, because not all of its tasks could be started"
 
 
-def run_tasks(run: Run, steps: Sequence[Step]) -> None:
-    """Group by group; raises for the first that fails, and nothing of it is left running then."""
-    groups: dict[Address, list[Step]] = {}
-    for step in steps:
-        groups.setdefault(step.address, []).append(step)
-    for group in groups.values():
-        if any(step.index in run.memory.failed and step.index in run.made for step in group):
-            _fail_again(run, group)
-        _run(run, group)
-
-
-def _run(run: Run, group: Sequence[Step]) -> None:
-    while True:
-        waiting = _started(run, group)
+def forward(engine: Engine) -> None:
+    """Look up what an earlier process left open, then carry out what is not done yet."""
+    for step in engine.state.open_steps():
         try:
-            run.wait(waiting, to_the_end=True)
+            if engine.resolve(step) is None:
+                engine.state.rule_out(step)
+        except UnknownState as error:
+            _decide(engine, step, error)
+    for phase in Phase:
+        if steps := engine.state.steps_of(phase):
+            STRATEGY[phase](engine, steps)
+        engine.watch.under_way = ()
+
+
+def _decide(engine: Engine, step: Step, error: UnknownState) -> None:
+    """The operator's decision (`--unclear`) on a one-off task whose result AWS no longer shows; raises `error` without
+    one."""
+    decision = engine.options.unclear
+    if not error.decidable or not decision:
+        raise error
+    if decision == "run":
+        engine.state.rule_out(step)
+    else:
+        engine.sender.done(step, {"tasks": ""})
+
+
+def start(engine: Engine, step: Step) -> Tracked:
+    """Send the step's call, unless it was sent before this deployment was resumed."""
+    state = engine.state
+    if state[step].made is not None:
+        return state.tracked(step)
+    call, earlier, kind = state.call_of(step), state.reverts(step), state.kind(step)
+    if earlier is not None:
+        return revert(engine, Tracked(kind=kind, step=step, call=call, outputs=earlier), call, undo=False)[0]
+    return Tracked(kind=kind, step=step, call=call, outputs=engine.sender.send(step, call))
+
+
+# --- one strategy for each phase ---
+
+
+def together(engine: Engine, steps: Sequence[Step]) -> None:
+    """Steps that do not depend on each other, at once; those of one address in order. All end before one fails."""
+    lanes = _by_address(steps)
+    with ThreadPoolExecutor(max_workers=min(CONCURRENT, len(lanes)), thread_name_prefix="do") as pool:
+        futures = [pool.submit(lambda lane: [start(engine, step) for step in lane], lane) for lane in lanes]
+    failures = [error for future in futures if (error := future.exception())]
+    if failures:
+        raise worst(failures)
+    await_effects(engine, [one for future in futures for one in future.result()])
+
+
+def in_file_order(engine: Engine, steps: Sequence[Step]) -> None:
+    """One-off tasks, each to its end before the next begins. More tasks than one RunTask can start are several steps of
+    one address, a group: started together, awaited together, and failed together."""
+    for group in _by_address(steps):
+        if any(engine.state[step].failed and engine.state[step].made is not None for step in group):
+            _fail_again(engine, group)
+        _run_group(engine, group)
+
+
+def best_effort(engine: Engine, steps: Sequence[Step]) -> None:
+    """Clean-up. The deployment has succeeded by now: a failure or an interruption is a warning."""
+    sender = engine.sender
+    for step in steps:
+        if engine.watch.unawaited.intersection(map(str, step.call.params.values())):
+            sender.warn(f"kept {step.note}: it may still be in use (its rollout was not awaited)")
+            continue
+        try:
+            start(engine, step)
+        except Interrupted:
+            sender.warn("the clean-up was interrupted; the next deployment continues it")
+            return
+        except (AwsError, RefusedError) as error:
+            sender.warn(f"{step.note} was not deregistered: {error.message}")
+
+
+STRATEGY: Mapping[Phase, Callable[[Engine, Sequence[Step]], None]] = {
+    Phase.REGISTER: together,
+    Phase.RUN: in_file_order,
+    Phase.UPDATE: together,
+    Phase.TARGETS: together,
+    Phase.RETIRE: best_effort,
+}
+
+
+def _by_address(steps: Sequence[Step]) -> list[list[Step]]:
+    lanes: dict[Address, list[Step]] = {}
+    for step in steps:
+        lanes.setdefault(step.address, []).append(step)
+    return list(lanes.values())
+
+
+# --- effects ---
+
+
+def await_effects(engine: Engine, tracked: Sequence[Tracked], *, to_the_end: bool = False) -> None:
+    """Until the effects of these steps are there. Raises StepError for those that failed, EvidenceExpired where AWS can
+    no longer tell. `to_the_end` awaits the others when one has failed."""
+    state = engine.state
+    # Of rollouts, which are not always awaited, another poll tells.
+    tracked = [one for one in tracked if not (one.step.phase is Phase.RUN and state.was_passed(one.step))]
+    awaited = [one for one in tracked if engine.awaits(one.step)]
+    engine.watch.unawaited |= {one.step.previous for one in tracked if not engine.awaits(one.step)} - {""}
+    try:
+        wait_reverting(engine, awaited, undo=False, to_the_end=to_the_end)
+    except WaitTimedOut as late:
+        engine.diagnose(late.late)
+        raise
+    except AwsError as error:
+        if not state.resumed:
+            raise
+        raise UnknownState(f"could not read its status: {error.message}", hint=error.hint) from error
+    except WaitFailed as lost:
+        if all(progress.unknown and not state[one.step].failed for one, progress in lost.failed):
+            raise EvidenceExpired(lost.notes, [one.step for one, _ in lost.failed]) from lost
+        engine.diagnose(lost.failed)
+        engine.fail(lost.failed)
+        for one in lost.late:
+            engine.stop(one, f"{one.address} did not end in time")
+        raise StepError(lost.notes) from lost
+
+
+# --- groups of one-off tasks ---
+
+
+def _run_group(engine: Engine, group: Sequence[Step]) -> None:
+    while True:
+        try:
+            await_effects(engine, _started(engine, group), to_the_end=True)
         except EvidenceExpired as error:
             for step in error.steps:
-                if (found := run.decided(step, error)) is not None:
-                    run.made[step.index] = found
-                else:
-                    run.made.pop(step.index)
-                    run.done.remove(step)
+                _decide(engine, step, error)
         else:
             return
 
 
-def _started(run: Run, group: Sequence[Step]) -> list[Tracked]:
-    """All of the group, or none: what did start is stopped when something could not be."""
+def _started(engine: Engine, group: Sequence[Step]) -> list[Tracked]:
+    """All of the group, or none: what did start is stopped when something could not be started."""
     started: list[Tracked] = []
     for step in group:
         try:
-            started.append(run.carry_out(step))
+            started.append(start(engine, step))
         except (AwsError, RefusedError) as error:
             for one in started:
-                run.sender.fail(one.step, StepError(STOPPED), undo=False)
+                engine.sender.fail(one.step, StepError(GROUP_STOPPED), undo=False)
             if isinstance(error, RefusedError) and error.outputs:
-                run.made[step.index] = error.outputs
-                started.append(
-                    Tracked(kind=kind_of(step.address), step=step, call=run.call_of(step), outputs=error.outputs)
-                )
+                started.append(engine.state.tracked(step))
             for one in started:
-                run.abandon(one, f"not all tasks of {one.address} could be started")
+                engine.stop(one, f"not all tasks of {one.address} could be started")
             raise
     return started
 
 
-def _fail_again(run: Run, group: Sequence[Step]) -> None:
+def _fail_again(engine: Engine, group: Sequence[Step]) -> None:
     """It had failed before the deployment was cut off: nothing more of it is started, what still runs is stopped."""
-    waiting = [run.carry_out(step) for step in group if step.index in run.made]
-    failed = [(step, run.memory.failed[step.index]) for step in group if step.index in run.memory.failed]
+    state, ports = engine.state, engine.ports
+    tracked = [state.tracked(step) for step in group if state[step].made is not None]
+    failed = [(step, state[step].failed) for step in group if state[step].failed]
     try:
-        seen = poll(waiting, run.ports.ask, run.ports.emit)
+        seen = poll(tracked, ports.read, ports.emit)
     except AwsError as error:
-        raise UnknownState(f"how it goes could not be seen: {error.message}", hint=error.hint) from error
-    for one in waiting:
+        raise UnknownState(f"could not read its status: {error.message}", hint=error.hint) from error
+    for one in tracked:
         if one.step.index not in seen or not seen[one.step.index].progress.done:
-            run.abandon(one, f"{one.address} has failed")
+            engine.stop(one, f"{one.address} has failed")
     with contextlib.suppress(EvidenceExpired, StepError):  # what it was is known
-        run.wait(waiting, to_the_end=True)
-    said = [why if why.startswith(step.address) else f"{step.address}: {why}" for step, why in failed]
-    raise StepError("; ".join(dict.fromkeys(said)))
+        await_effects(engine, tracked, to_the_end=True)
+    reasons = [why if why.startswith(step.address) else f"{step.address}: {why}" for step, why in failed]
+    raise StepError("; ".join(dict.fromkeys(reasons)))
+
+
+def worst(failures: Sequence[BaseException]) -> BaseException:
+    """Of several failures at once, the one to act on: a surprise, then a journal that cannot be written (nothing more
+    may be sent), then a known error with the messages of the others, then an interruption."""
+    for failure in failures:
+        if not isinstance(failure, EcsplanError | Interrupted):
+            return failure
+    known = [failure for failure in failures if isinstance(failure, EcsplanError)]
+    if not known:
+        return failures[0]
+    message = "; ".join(dict.fromkeys(error.message for error in known))
+    if any(isinstance(error, JournalError) for error in known):
+        return JournalError(message)
+    return known[0] if len(known) == 1 else StepError(message, state=known[0].state, hint=known[0].hint)

@@ -7,14 +7,13 @@ the deployment.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ecsplan.apply.wait import Observation
 from ecsplan.core import events
-from ecsplan.core.clock import Clock
+from ecsplan.core.clock import StoppableClock
 from ecsplan.core.errors import AwsError, EcsplanError
 from ecsplan.core.model import Address, Call, Doc
 from ecsplan.core.ports import Answer, Reader
@@ -35,7 +34,7 @@ EMPTY = 10  # pages without a line, after which the end is taken for reached alt
 
 
 @dataclass(kw_only=True, eq=False)
-class Followed:
+class TailedStream:
     """A stream and how far it was read. `shown` is how many lines of the page at `token` were told already, `asked`
     when the last request was made and `came` when one brought a line."""
 
@@ -61,17 +60,17 @@ class Followed:
     """by the same, when it had ended"""
 
 
-class Follower:
-    """Follows the streams of all that one deployment waits for."""
+class Tailer:
+    """Tails the streams of all that one deployment waits for."""
 
-    def __init__(self, ask: Reader, clock: Clock, emit: events.Listener, stop: threading.Event, region: str) -> None:
-        self._reader, self._clock, self._emit, self._stop, self._region = ask, clock, emit, stop, region
-        self._open: dict[tuple[str, str], Followed] = {}
+    def __init__(self, reader: Reader, clock: StoppableClock, emit: events.Listener, region: str) -> None:
+        self._reader, self._clock, self._emit, self._region = reader, clock, emit, region
+        self._open: dict[tuple[str, str], TailedStream] = {}
         self._told: set[str] = set()
         self._allowed, self._at = BURST, clock.now()
         self._began = clock.now()
 
-    def heard(self, seen: Observation) -> None:
+    def observe(self, seen: Observation) -> None:
         """After a look at one of those waited for: what is new in its streams, by one request each, more where pages
         are full."""
         track = seen.one.kind.track
@@ -94,7 +93,7 @@ class Follower:
                 self._clock.sleep(PAUSE)
             if not self._read(at_once or pending):
                 self._clock.sleep(PAUSE)
-            if self._stop.is_set():
+            if self._clock.stopped:
                 break
         for one in self._open.values():
             if one.error is not None:
@@ -117,11 +116,11 @@ class Follower:
             self._say(f"the log lines of {address} are not shown: container {stream.container} logs to {stream.region}")
         elif self._denied(stream.group) not in self._told:
             since = -math.inf if waiting.old else self._began
-            new = Followed(address=address, step=waiting.step.index, stream=stream, running=since)
+            new = TailedStream(address=address, step=waiting.step.index, stream=stream, running=since)
             self._open[stream.group, stream.name] = new
             self._look(new, stream)
 
-    def _look(self, one: Followed, stream: Stream) -> None:
+    def _look(self, one: TailedStream, stream: Stream) -> None:
         """AWS's own time of its end is good where it can be true: the clocks may be hours apart."""
         one.stream, now = stream, self._clock.now()
         if stream.ended is None:
@@ -137,7 +136,7 @@ class Follower:
 
     # --- reading ---
 
-    def _is_over(self, one: Followed, began: float) -> bool:
+    def _is_over(self, one: TailedStream, began: float) -> bool:
         """Asked since the waiting was over, to the last page, and without a line when the driver had delivered all; or
         asked for too long. What has ended has a last page, however many there are."""
         ended, late = one.stream.ended, self._clock.now() - began >= LONGEST
@@ -148,7 +147,7 @@ class Follower:
         quiet = one.came < began + PAUSE or one.asked > one.came
         return quiet and one.error is None and one.asked >= one.over + SETTLING
 
-    def _read(self, some: Sequence[Followed]) -> int:
+    def _read(self, some: Sequence[TailedStream]) -> int:
         """A page of each, as far as requests are allowed now, those first that have waited longest; how many."""
         now = self._clock.now()
         self._allowed = min(BURST, self._allowed + max(0.0, now - self._at) * PER_SECOND)
@@ -168,7 +167,7 @@ class Follower:
                 one.error = None  # not there yet; the driver makes it with the first container that starts
         return len(chosen)
 
-    def _answers(self, chosen: Sequence[Followed]) -> Iterable[Answer]:
+    def _answers(self, chosen: Sequence[TailedStream]) -> Iterable[Answer]:
         calls = [_call(one) for one in chosen]
         try:
             return self._reader.fetch(calls) if calls else ()
@@ -176,7 +175,7 @@ class Follower:
             failure = error if isinstance(error, AwsError) else AwsError(error.message)
             return [Answer(call=call, error=failure) for call in calls]
 
-    def _take(self, one: Followed, page: Doc) -> None:
+    def _take(self, one: TailedStream, page: Doc) -> None:
         found = page.get("events") or ()
         new = found[one.shown :]
         for event in new:
@@ -202,14 +201,14 @@ def _weight(error: AwsError) -> int:
     return 1 if error.unclear or error.code in LATER else FINAL
 
 
-def _call(one: Followed) -> Call:
+def _call(one: TailedStream) -> Call:
     params = {"logGroupName": one.stream.group, "logStreamName": one.stream.name, "startFromHead": True}
     if one.token:
         params["nextToken"] = one.token
     return Call(service="logs", operation="get_log_events", params=params)
 
 
-def _logged(one: Followed, event: Doc) -> events.Logged:
+def _logged(one: TailedStream, event: Doc) -> events.Logged:
     stream = one.stream
     at = datetime.fromtimestamp(int(event.get("timestamp") or 0) / 1000, UTC)
     return events.Logged(

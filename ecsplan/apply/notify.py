@@ -14,7 +14,6 @@ from ecsplan.core.clock import Clock
 from ecsplan.core.errors import EcsplanError
 from ecsplan.core.model import Call, Doc, Notify, Step, to_data
 from ecsplan.journal import Deployment, Outcome
-from ecsplan.journal.facts import revisions, when, who
 from ecsplan.redact import mask_doc
 
 MAX_BYTES = 256 * 1024  # of one message (SNS quotas)
@@ -44,10 +43,10 @@ def deployment_message(deployment: Deployment, outcome: Outcome, reason: str, no
         "outcome": outcome.value,
         "reason": reason,
         "identity": to_data(deployment.plan.identity),
-        "revisions": {} if outcome is Outcome.PUT_BACK else revisions(deployment),
+        "revisions": {} if outcome is Outcome.PUT_BACK else deployment.revisions(),
         "undoes": list(deployment.plan.undoes),
-        "who": who(deployment),
-        "began": when(deployment).replace(" ", "T"),
+        "who": deployment.user,
+        "began": deployment.started.replace(" ", "T"),
         "seconds": round(now - began, 3),
     }
     return _fitting(content, ("reason", "revisions"))
@@ -76,7 +75,7 @@ def notifier(
         try:
             do(_publish(notify.topic_arn, message(step, call, answer)))
         except EcsplanError as error:
-            emit(events.Warned(message=f"SNS was not told of {call}: {error.message}"))
+            emit(events.Warned(message=f"could not publish {call} to SNS: {error.message}"))
 
     return told
 
@@ -96,9 +95,29 @@ def announcer(
             try:
                 do(_publish(arn, deployment_message(recall(), outcome, reason, clock.now())))
             except EcsplanError as error:
-                emit(events.Warned(message=f"SNS was not told of the deployment's end: {error.message}"))
+                emit(events.Warned(message=f"could not publish the deployment's end to SNS: {error.message}"))
 
     return ended
+
+
+def notifying(
+    emit: events.Listener,
+    notify: Callable[[Step, Call, Doc], None],
+    announce: Callable[[Outcome, str], None],
+) -> events.Emit:
+    """Sends each notice to its notifier, and every event to the listener."""
+
+    def hear(event: events.Event | events.Notice) -> None:
+        match event:
+            case events.CallAnswered():
+                notify(event.step, event.call, event.answer)
+            case events.DeploymentClosed():
+                if event.changed:
+                    announce(Outcome(event.outcome), event.reason)
+            case events.Event():
+                emit(event)
+
+    return hear
 
 
 def _publish(topic: str, text: str) -> Call:

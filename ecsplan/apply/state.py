@@ -1,129 +1,208 @@
-"""What an earlier process of a deployment did, as its journal and AWS tell it.
+"""The state of a deployment: the fold of its journal. Pure.
 
-The journal says which steps were done, undone, refused, and begun without an end. Of the last, AWS is asked. Where it
-does not answer, or can no longer know, nothing follows: not that the step was done, nor that it failed.
+What runs and what is resumed use the same: an entry changes the state when it has been written, and a resumed process
+replays the entries of the earlier ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import hashlib
+import threading
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from ecsplan.apply.send import Sender
-from ecsplan.core.errors import AwsError, EcsplanError, Exit, RefusedError
-from ecsplan.core.model import Call, Step
-from ecsplan.journal import Began, Deployment, Done, Failed
-from ecsplan.kinds import kind_of
+import msgspec
 
-ASK_AGAIN = "Nothing was sent and nothing put back; `ecsplan resume` asks again."
-SKEW = 300  # seconds by which the clocks of two machines may differ
-DECIDE = (
-    "See in its logs, or in what it works on, whether it was carried out. If it was, go on with "
-    "`ecsplan resume --unclear done`; if it was not, with `ecsplan resume --unclear run`."
-)
+from ecsplan.core.model import Address, Call, Phase, Plan, Step, Value, filled, refs_in
+from ecsplan.journal import Began, Closed, Deployment, Done, Entry, Failed, Opened
+from ecsplan.kinds import kinds_of
+from ecsplan.kinds.contract import Kind, Outputs, Tracked
 
 
-class UnknownState(EcsplanError):
-    """Whether a step was carried out, or how it ended, cannot be seen: nothing may be concluded from that, and the
-    deployment stays as it is."""
+class StepState(Value, frozen=True, kw_only=True):
+    """What is known of one step."""
 
-    exit_code = Exit.STOPPED
+    begun: float | None = None
+    """when its call was last about to be sent (epoch seconds)"""
+    open: bool = False
+    """begun, and unknown whether AWS carried it out"""
+    outputs: Outputs | None = None
+    """what it made, if only in part; None where it made nothing"""
+    failed: str = ""
+    """why its call was refused, or why its effect failed; "" again when it was carried out later"""
+    undo_begun: bool = False
+    undo_outputs: Outputs | None = None
+    """what its undo made; None where it was not undone"""
+    undo_failed: str = ""
 
+    @property
+    def undone(self) -> bool:
+        return self.undo_outputs is not None
 
-class EvidenceExpired(UnknownState):
-    """These steps have ended, and AWS no longer tells how."""
-
-    def __init__(self, message: str, steps: Sequence[Step]) -> None:
-        super().__init__(message, state="It was not run again.", hint=DECIDE)
-        self.steps = tuple(steps)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Memory:
-    """By step: `before` holds the outputs of what was done, `made` those of what was not undone since, `undone` those
-    of undos, `open` when a step was begun (epoch seconds) of which nobody saw an end. `last` is the last step that was
-    begun. `failed` is how the effect of a step that was done has failed. `undoing` are the steps whose undo was begun
-    and has no end."""
-
-    before: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
-    made: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
-    undone: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
-    open: dict[int, float] = field(default_factory=dict)
-    last: Step | None = None
-    failed: Mapping[int, str] = field(default_factory=dict)
-    undoing: frozenset[int] = frozenset()
+    @property
+    def made(self) -> Outputs | None:
+        """What it made and is still there."""
+        return None if self.undone else self.outputs
 
 
-def remember(deployment: Deployment) -> Memory:
-    """Everything that the journal tells."""
-    steps = {step.index: step for step in deployment.plan.steps}
-    begun = {e.step: _epoch(e.at) for e in deployment.entries if isinstance(e, Began) and not e.undo}
-    before = deployment.outputs()
-    # A task that was stopped because it was late has run all the same: it is not to run again.
-    undone = {
-        e.step: e.outputs
-        for e in deployment.entries
-        if isinstance(e, Done) and e.undo and isinstance(steps[e.step].undo, Call)
-    }
-    return Memory(
-        before=before,
-        made={index: outputs for index, outputs in before.items() if index not in undone},
-        undone=undone,
-        open={index: begun[index] for index in sorted(deployment.unclear())},
-        last=max((steps[index] for index in deployment.touched()), key=lambda step: step.index, default=None),
-        failed=_failed(deployment),
-        undoing=frozenset(e.step for e in deployment.entries if isinstance(e, Began) and e.undo) - undone.keys(),
-    )
+class RunState:
+    """The state of all steps. Only `record` changes it, and `rule_out`, which is not journaled: the next process looks
+    it up again."""
 
+    def __init__(self, plan: Plan, number: int, key: str, *, resumed: bool = False) -> None:
+        """`key` is unique to this deployment (`Opened.deployment_key`)."""
+        self.plan, self.number, self.resumed = plan, number, resumed
+        self._key, self._kinds = key, kinds_of(plan)
+        self._indexed = {step.index: step for step in plan.steps}
+        self._states = {step.index: StepState() for step in plan.steps}
+        self._outputs: dict[Address, Outputs] = {}
+        self._last_begun = 0
+        self._lock = threading.Lock()
 
-def _failed(deployment: Deployment) -> dict[int, str]:
-    """A refusal is forgotten when the step was carried out later."""
-    failed: dict[int, str] = {}
-    for entry in deployment.steps_told():
-        match entry:
-            case Failed(undo=False):
-                failed[entry.step] = entry.error
-            case Done(undo=False):
-                failed.pop(entry.step, None)
-    return failed
+    @classmethod
+    def replay(cls, deployment: Deployment) -> RunState:
+        state = cls(deployment.plan, deployment.number, deployment.opened.deployment_key, resumed=True)
+        for entry in deployment.entries:
+            state.record(entry)
+        return state
 
+    def record(self, entry: Entry) -> None:
+        """Take in an entry of the journal."""
+        if isinstance(entry, Opened | Closed) or entry.aside:
+            return
+        step = self._indexed[entry.step]
+        with self._lock:
+            state = _after(self._states[step.index], step, entry)
+            self._states[step.index] = state
+            if isinstance(entry, Began) and not entry.undo:
+                self._last_begun = max(self._last_begun, step.index)
+            if state.outputs is not None:
+                self._outputs[step.address] = state.outputs
 
-def _epoch(at: str) -> float:
-    return datetime.fromisoformat(at).timestamp()
+    def rule_out(self, step: Step) -> None:
+        """The step was certainly not carried out, or is to run again."""
+        with self._lock:
+            self._states[step.index] = msgspec.structs.replace(self._states[step.index], open=False, outputs=None)
+            self._outputs.pop(step.address, None)
 
+    # --- what is known ---
 
-def look_up(step: Step, call: Call, begun: float, sender: Sender) -> dict[str, str] | None:
-    """The outputs of a call that was begun at that time, journaled, if AWS shows that it was carried out. None if it
-    was certainly not; raises UnseenError where nobody can tell."""
-    calls, ports = kind_of(step.address).calls, sender.ports
-    try:
-        found = calls.recover(ports.ask, step, call)
-    except AwsError as error:
-        raise UnknownState(
-            f"whether {step.address} was carried out could not be looked up: {error.message}",
-            state=ASK_AGAIN,
-            hint=error.hint,
-        ) from error
-    except RefusedError as error:
-        raise UnknownState(f"{error.message}, before the deployment was cut off", hint=DECIDE) from error
-    if found is not None:
-        sender.done(step, dict(found))
-        ports.told(step, call, {})
-        return dict(found)
-    age = ports.clock.now() - begun
-    if calls.evidence is not None and not -SKEW <= age <= calls.evidence:
-        raise UnknownState(
-            f"{step.address} was begun {_ago(age)} and nobody saw its end; AWS shows nothing of it, "
-            f"but after {calls.evidence // 60} minutes that does not prove that it never ran",
-            state="It was not run again.",
-            hint=DECIDE,
+    def __getitem__(self, step: Step) -> StepState:
+        return self._states[step.index]
+
+    def kind(self, step: Step) -> Kind:
+        return self._kinds[step.address]
+
+    def steps_of(self, phase: Phase) -> list[Step]:
+        return [step for step in self.plan.steps if step.phase is phase]
+
+    def open_steps(self) -> list[Step]:
+        """The steps that have to be looked up before anything is sent."""
+        return [step for step in self.plan.steps if self[step].open]
+
+    def made_steps(self) -> list[Step]:
+        return [step for step in self.plan.steps if self[step].made is not None]
+
+    def acted(self, phase: Phase | None = None) -> list[Step]:
+        """The steps that were carried out, or perhaps were, and were not undone: what an undo goes through."""
+        return [
+            step
+            for step in self.plan.steps
+            if phase in (None, step.phase) and (self[step].open or self[step].made is not None)
+        ]
+
+    def left_behind(self) -> list[Step]:
+        """The steps that have an effect still, also those whose undo has failed."""
+        acted = {step.index for step in self.acted()}
+        return [step for step in self.plan.steps if step.index in acted or self[step].undo_failed]
+
+    def was_passed(self, step: Step) -> bool:
+        """Was a step of another address begun after this one? Then this one was over by then."""
+        last = self._indexed.get(self._last_begun)
+        return last is not None and last.index > step.index and last.address != step.address
+
+    # --- calls ---
+
+    def call_of(self, step: Step) -> Call:
+        """The step's call with everything filled in: outputs of earlier steps, its token, and its marker."""
+        call, calls, own = self._filled(step.call), self.kind(step).calls, self._token(step)
+        # 36 characters, which ECS has always taken.
+        marker = {calls.marker: f"ecsplan-{own[:28]}"} if calls.marker else {}
+        token = {calls.token: own} if calls.token else {}
+        return msgspec.structs.replace(call, params={**marker, **call.params, **token})
+
+    def undo_of(self, step: Step) -> Call | None:
+        """None where there is nothing to undo, or no way to: a task that ran, a registration whose ARN is unknown."""
+        if not isinstance(step.undo, Call):
+            return None
+        call = self._filled(step.undo)
+        return None if any(True for _ in refs_in(call.params)) else call
+
+    def _filled(self, call: Call) -> Call:
+        with self._lock:
+            return msgspec.structs.replace(call, params=filled(call.params, self._outputs))
+
+    def _token(self, step: Step) -> str:
+        """The client token: stable across retries of this step, unique to this deployment. At most 64 characters."""
+        text = f"{self.plan.digest}/{self._key}/{step.index}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    # --- what takes time ---
+
+    def reverts(self, step: Step) -> Outputs | None:
+        """The outputs of the earlier step that this one reverts while that may still be under way; None for most."""
+        revert = self.kind(step).revert
+        return revert.started_by(step.expect) if revert is not None else None
+
+    def tracked(self, step: Step) -> Tracked:
+        """A step that was carried out, perhaps long ago."""
+        return Tracked(
+            kind=self.kind(step),
+            step=step,
+            call=self.call_of(step),
+            outputs=self[step].made or {},
+            before=self.reverts(step) or {},
+            old=True,
         )
-    return None
+
+    def tracked_undos(self, phase: Phase) -> list[Tracked]:
+        """The steps that were undone, as what their undos have started."""
+        return [
+            Tracked(
+                kind=self.kind(step),
+                step=step,
+                call=self._filled(step.undo),
+                outputs=self[step].undo_outputs or {},
+                before=self[step].outputs or {},
+                old=True,
+            )
+            for step in self.steps_of(phase)
+            if self[step].undone and isinstance(step.undo, Call)
+        ]
 
 
-def _ago(seconds: float) -> str:
-    if seconds < 0:
-        return "at a time that is still to come by this machine's clock"
-    hours, minutes = divmod(int(seconds) // 60, 60)
-    return f"{hours} h {minutes} min ago" if hours else f"{minutes} min ago"
+def _after(state: StepState, step: Step, entry: Began | Done | Failed) -> StepState:
+    """The state of a step after an entry about it."""
+    changes: Mapping[str, object]
+    match entry:
+        case Began(undo=False):
+            changes = {"begun": datetime.fromisoformat(entry.at).timestamp(), "open": True}
+        case Began():
+            changes = {"undo_begun": True}
+        case Done(undo=False):
+            changes = {"outputs": entry.outputs, "open": False, "failed": ""}
+        case Done():
+            # A task that was stopped because it was late has run, and is not to run again.
+            undone = {"undo_outputs": entry.outputs, "undo_failed": ""} if isinstance(step.undo, Call) else {}
+            changes = {"open": False, **undone}
+        case Failed(undo=False):
+            made = {"outputs": entry.outputs} if entry.outputs else {}
+            changes = {"failed": entry.error, "open": entry.unclear and state.open, **made}
+        case Failed():
+            changes = {"undo_failed": entry.error} if isinstance(step.undo, Call) else {}
+    return msgspec.structs.replace(state, **changes)
+
+
+def addresses(steps: Iterable[Step]) -> str:
+    """Their addresses for people, each once."""
+    return ", ".join(dict.fromkeys(step.address for step in steps))

@@ -17,7 +17,7 @@ from ecsplan.cli.options import JSON_OR_TEXT, Given, app_name, applying, fit, sc
 from ecsplan.core.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from ecsplan.apply.engine import Options, Result
+    from ecsplan.apply.deploy import Options, Result
     from ecsplan.core.model import Plan
     from ecsplan.pipeline import Site
     from ecsplan.plan.explain import Explanation
@@ -48,12 +48,14 @@ def plan(
             made, explanations = explained_plan(site, spec, tag, redeploy=redeploy, emit=planning(given))
         else:
             made = make_plan(site, spec, tag, redeploy=redeploy, emit=planning(given))
-        path = out or site.plan_path
     print_plan(given, made, form, explanations=explanations)
-    planfile.save(made, path, root=None if out else site.root)
+    if out:
+        planfile.save(made, out)
+    else:
+        planfile.save_in_store(made, site.store)
     if form == "text" and made.changed:
         # The default place needs no naming: plain `apply` looks there.
-        click.echo(f"\nSaved. To carry it out: ecsplan apply{f' {path}' if out else ''}")
+        click.echo(f"\nSaved. To carry it out: ecsplan apply{f' {out}' if out else ''}")
     return Exit.CHANGES if detailed_exitcode and made.changed else Exit.OK
 
 
@@ -70,10 +72,12 @@ def apply(given: Given, /, plan_file: Path | None, **how: Any) -> int:
 
     spec = given.spec_if_there()
     if plan_file is None:
-        plan_file = given.root(spec) / app_name(given, spec) / "plan.json"
-    made = planfile.load(plan_file)
+        store, app = given.store(spec), app_name(given, spec)
+        where, made = store.plan_name(app), planfile.load_from_store(store, app)
+    else:
+        where, made = str(plan_file), planfile.load(plan_file)
     if spec is not None and spec.app != made.app:
-        raise UsageError(f"{plan_file} is a plan of {made.app}, and the spec {spec.file} is of {spec.app}")
+        raise UsageError(f"{where} is a plan of {made.app}, and the spec {spec.file} is of {spec.app}")
     with given.site(spec, made.app) as site:
         return carry_out(given, site, made, **how)
 
@@ -92,7 +96,7 @@ def deploy(given: Given, /, tag: str, yes: bool, **how: Any) -> int:
     can_ask(yes)
     with given.site(spec) as site:
         made = make_plan(site, spec, tag, emit=planning(given))
-        planfile.save(made, site.plan_path, root=site.root)
+        planfile.save_in_store(made, site.store)
         return show_ask_apply(given, site, made, yes, **how)
 
 
@@ -212,14 +216,14 @@ def carry_out(given: Given, site: Site, made: Plan, *, form: str, quiet: bool = 
 
 
 def options_of(*, on_failure: str, no_wait: bool, timeout: int | None, unclear: str = "") -> Options:
-    from ecsplan.apply.engine import Options
+    from ecsplan.apply.deploy import Options
 
     return Options(on_failure=on_failure, wait=not no_wait, timeout=timeout, unclear=unclear)
 
 
 def tell_outcome(given: Given, result: Result, form: str) -> None:
     """How it ended; that nobody reads it does not change how it ended."""
-    from ecsplan.apply.wait import GO_ON
+    from ecsplan.apply.deploy import Next
     from ecsplan.journal import Outcome
     from ecsplan.render.diagnosis import diagnoses_text
     from ecsplan.render.lines import outcome_text
@@ -242,7 +246,7 @@ def tell_outcome(given: Given, result: Result, form: str) -> None:
     if wrong and form == "text":  # the stream has told it already
         say(f"\n{wrong}\n")
     hints = [result.state, result.hint]
-    if not result.outcome.ended and not (result.outcome is Outcome.UNFINISHED and GO_ON in result.hint):
+    if Next.RESUME in result.next:
         hints.append("Go on with `ecsplan resume`, or back with `ecsplan rollback`.")
     for hint in filter(None, hints):
         say(fit(hint, sys.stderr))

@@ -31,10 +31,10 @@ def history(given: Given, form: str) -> int:
         click.echo(history_json(app, [deployment for _, deployments in found for deployment in deployments]))
         return Exit.OK
     if not any(deployments for _, deployments in found):
-        click.echo(f"{app} has not been deployed yet, as far as {given.root(spec)} knows.")
+        click.echo(f"{app} has not been deployed yet, as far as {given.store(spec).name} knows.")
     for journal, deployments in found:
         if len(found) > 1:
-            click.echo(journal.folder.name)
+            click.echo(journal.identity)
         click.echo(fit(history_text(deployments, given.paint(sys.stdout)), sys.stdout))
     return Exit.OK
 
@@ -56,10 +56,10 @@ def show(given: Given, number: int, form: str) -> int:
     app = app_name(given, spec)
     found = journals(given, spec, app)
     if len(found) > 1:
-        names = ", ".join(journal.folder.name for journal in found)
+        names = ", ".join(str(journal.identity) for journal in found)
         raise UsageError(f"{app} was deployed to several places: {names}", hint="Choose one with --region.")
     if not found:
-        raise UsageError(f"{app} has not been deployed yet, as far as {given.root(spec)} knows")
+        raise UsageError(f"{app} has not been deployed yet, as far as {given.store(spec).name} knows")
     deployment = pipeline.show(found[0], number)
     opened = msgspec.structs.replace(deployment.opened, plan=mask_plan(deployment.plan))
     masked = msgspec.structs.replace(deployment, opened=opened)
@@ -75,7 +75,7 @@ def journals(given: Given, spec: Spec | None, app: str) -> list[Journal]:
     from ecsplan import pipeline
 
     region = given.region or (spec.region if spec else None)
-    return pipeline.journals(given.root(spec), app, account=spec.account if spec else None, region=region)
+    return pipeline.journals(given.store(spec), app, account=spec.account if spec else None, region=region)
 
 
 @click.command()

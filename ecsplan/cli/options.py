@@ -17,6 +17,7 @@ from ecsplan.core.errors import UsageError
 if TYPE_CHECKING:
     from ecsplan.core.clock import Clock
     from ecsplan.core.spec import Spec
+    from ecsplan.journal import Store
     from ecsplan.pipeline import Site
     from ecsplan.render.words import Paint
 
@@ -49,17 +50,15 @@ class Given:
 
         return load(self.file or DEFAULT_FILE, tables=tables) if self.file or Path(DEFAULT_FILE).exists() else None
 
-    def root(self, spec: Spec | None) -> Path:
-        from ecsplan.pipeline import journal_root
+    def store(self, spec: Spec | None) -> Store:
+        from ecsplan.journal import open_store
+        from ecsplan.site import journal_place
 
-        if self.journal and "://" in self.journal:
-            raise UsageError(f"the journal is a folder for now, and {self.journal} is none")
-        return journal_root(spec, self.journal)
+        return open_store(journal_place(spec, self.journal))
 
     def site(self, spec: Spec | None, app: str | None = None) -> Site:
         from ecsplan.pipeline import connect
 
-        self.root(spec)
         return connect(spec, app=app, region=self.region, profile=self.profile, journal=self.journal, clock=self.clock)
 
     def paint(self, stream: Any) -> Paint:
@@ -129,11 +128,13 @@ def app_name(given: Given, spec: Spec | None) -> str:
     """The spec's app; without a spec, the one app that the journal knows."""
     if spec is not None:
         return spec.app
-    root = given.root(None)
-    apps = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    store = given.store(None)
+    apps = store.apps()
     if len(apps) == 1:
         return apps[0]
-    known = f"{root} knows several apps: {', '.join(apps)}" if apps else f"there is no journal at {root} either"
+    known = (
+        f"{store.name} knows several apps: {', '.join(apps)}" if apps else f"there is no journal at {store.name} either"
+    )
     raise UsageError(f"there is no {DEFAULT_FILE} here, and {known}", hint="Name the spec with -f FILE.")
 
 

@@ -16,10 +16,35 @@ class Clock(Protocol):
         """Seconds since the epoch."""
 
     def sleep(self, seconds: float) -> None:
-        """Returns early when a stop is requested."""
+        """Returns early when someone asks to stop."""
 
     def random(self) -> float:
         """From 0 up to 1, for jitter."""
+
+
+class StoppableClock:
+    """A clock, and whether someone has asked to stop."""
+
+    def __init__(self, clock: Clock, stop: threading.Event) -> None:
+        self._clock, self._stop = clock, stop
+
+    @property
+    def stopped(self) -> bool:
+        return self._stop.is_set()
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        self._clock.sleep(seconds)
+
+    def random(self) -> float:
+        return self._clock.random()
+
+
+def timestamp(clock: Clock) -> str:
+    """Now, as ISO 8601 in UTC, in milliseconds."""
+    return datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class SystemClock:

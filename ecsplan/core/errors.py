@@ -100,7 +100,7 @@ class JournalError(EcsplanError):
     """The journal cannot be read or written; says which file, and which line."""
 
 
-class NeverBegunError(JournalError):
+class EmptyJournalFile(JournalError):
     """A deployment's file whose first line was not written to its end: nothing was sent for it."""
 
 

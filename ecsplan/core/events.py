@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from ecsplan.core.diagnosis import Diagnosis, Pause, Tally
-from ecsplan.core.model import Action, Address, Phase, Step, Value
+from ecsplan.core.model import Action, Address, Call, Doc, Phase, Step, Value
 
 
 class Event(Value, tag_field="event", frozen=True, kw_only=True):
@@ -129,3 +129,26 @@ class DeploymentEnded(Event, tag="deployment_ended", frozen=True, kw_only=True):
 
 
 Listener: TypeAlias = Callable[[Event], None]
+
+
+class Notice(Value, frozen=True, kw_only=True):
+    """Base of what is for notifications: it is no part of the stream, and nothing in it is masked."""
+
+
+class CallAnswered(Notice, frozen=True, kw_only=True):
+    """A call was carried out; `answer` is AWS's, {} where it was lost."""
+
+    step: Step
+    call: Call
+    answer: Doc
+
+
+class DeploymentClosed(Notice, frozen=True, kw_only=True):
+    """The end of a deployment is in the journal. `changed`: it may have changed something."""
+
+    outcome: str
+    reason: str
+    changed: bool
+
+
+Emit: TypeAlias = Callable[[Event | Notice], None]

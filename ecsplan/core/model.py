@@ -164,6 +164,11 @@ class Step(Value, frozen=True, kw_only=True):
     settings: Settings = Settings()
     expect: Doc = {}
 
+    @property
+    def previous(self) -> str:
+        """The revision (ARN) that it moves something from; "" for most."""
+        return str(self.expect.get("previous", ""))
+
 
 class Identity(Value, frozen=True, kw_only=True):
     """The account and region that a plan was made in, and is refused outside of."""

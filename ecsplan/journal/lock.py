@@ -1,7 +1,8 @@
-"""One deployment at a time: a lock of the OS, which lets go when a process dies, and beside it who holds it.
+"""One deployment at a time on this machine: a lock of the operating system, which ends with its process, and a file
+that names the holder.
 
-FOLDER/lock          held (flock) while a deployment runs
-FOLDER/holder.json   by whom; a dead holder's stays until the next one takes the lock
+FOLDER/lock          locked (flock) while a deployment runs
+FOLDER/holder.json   the holder; the name of a dead one stays until the next process takes the lock
 """
 
 from __future__ import annotations
@@ -15,93 +16,78 @@ from pathlib import Path
 import msgspec
 
 from ecsplan.core.errors import JournalError, LockedError
-from ecsplan.core.model import Value, from_data, to_json
-from ecsplan.journal.files import told, write_file
+from ecsplan.core.model import from_json
+from ecsplan.journal.entries import Holder
 
-# Seconds for whoever has just taken the lock to write down who it is; until then the last holder's name may be there.
+# Seconds a new holder has to write its name; until then the file may name the previous one.
 GRACE = 0.5
 
 
-class Origin(Value, frozen=True, kw_only=True):
-    """Who does this, from where, with which command."""
-
-    user: str
-    host: str
-    pid: int
-    command: str
-
-    def __str__(self) -> str:
-        return f"{self.user}@{self.host}, process {self.pid}, {self.command!r}"
+def holder_file(folder: Path) -> Path:
+    return folder / "holder.json"
 
 
 @contextlib.contextmanager
-def hold(folder: Path, app: str, origin: Origin, at: str) -> Iterator[None]:
-    """Hold the lock of a folder; raises LockedError naming the holder, and JournalError where it cannot be written."""
-    from filelock import FileLock, Timeout  # which imports asyncio's neighbourhood, and only who deploys needs it
+def flocked(folder: Path, app: str) -> Iterator[None]:
+    """Holds the lock of a folder; raises LockedError that names the holder. The caller writes its own name."""
+    from filelock import FileLock, Timeout  # it imports much, and only a deployment needs it
 
-    holder = folder / "holder.json"
     lock = FileLock(folder / "lock", mode=0o600)
     try:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            if _named(holder):
+            if _may_live(read_holder(folder)):
                 raise
             lock.acquire(timeout=GRACE, poll_interval=GRACE / 20)
     except Timeout:
-        raise LockedError(
-            f"another deployment of {app} is running{_held_by(holder)}",
-            state="Nothing was changed.",
-            hint="Wait for it to end, or look at it with `ecsplan history`.",
-        ) from None
+        raise _locked(app, read_holder(folder)) from None
     except OSError as error:
         raise JournalError(f"the lock {lock.lock_file} cannot be taken: {error.strerror}") from error
     try:
-        with told(f"the journal {folder} cannot be written"):
-            write_file(holder, to_json({"since": at, "holder": origin}))
         yield
     finally:
         with contextlib.suppress(OSError):
-            holder.unlink()
+            holder_file(folder).unlink()
         lock.release()
 
 
-def _holder(path: Path) -> tuple[Origin, str] | None:
-    """Who took the lock last and has not let it go, as it was written down, and since when."""
+def read_holder(folder: Path) -> Holder | None:
+    """The holder as it is written down. None where there is none, or where the file cannot be read."""
     try:
-        data = msgspec.json.decode(path.read_bytes())
-        return from_data(data["holder"], Origin), str(data["since"])
-    except (OSError, msgspec.MsgspecError, KeyError, TypeError, RecursionError):
+        holder: Holder = from_json(holder_file(folder).read_bytes(), Holder)
+    except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
         return None
+    return holder
 
 
-def _held_by(path: Path) -> str:
-    found = _holder(path)
-    return f": {found[0]}, since {found[1]}" if found else ""
-
-
-def _named(path: Path) -> bool:
-    """Is whoever is written down as the holder one who may hold the lock?"""
-    found = _holder(path)
-    return found is not None and (found[0].host != socket.gethostname() or _lives(found[0].pid))
-
-
-def works(path: Path) -> bool:
-    """Does another process of this machine hold the lock? Of other machines nobody can tell; a dead one leaves its
-    name."""
-    found = _holder(path)
-    if found is None or found[0].host != socket.gethostname() or found[0].pid == os.getpid():
+def runs_elsewhere(holder: Holder | None) -> bool:
+    """Is the holder another process of this machine, and alive? Processes of other machines cannot be seen."""
+    if holder is None or holder.origin.host != socket.gethostname() or holder.origin.pid == os.getpid():
         return False
-    return _lives(found[0].pid)
+    return _is_alive(holder.origin.pid)
 
 
-def _lives(pid: int) -> bool:
+def _may_live(holder: Holder | None) -> bool:
+    """Could the recorded holder still be alive?"""
+    return holder is not None and (holder.origin.host != socket.gethostname() or _is_alive(holder.origin.pid))
+
+
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True  # it is there, and somebody else's
+        return True  # it exists, and belongs to another user
     except OverflowError:
         return False
     return True
+
+
+def _locked(app: str, holder: Holder | None) -> LockedError:
+    return LockedError(
+        f"another deployment of {app} is running{f': {holder}' if holder else ''}",
+        state="Nothing was changed.",
+        hint="Wait for it to end, or look at it with `ecsplan history`.",
+    )

@@ -1,4 +1,4 @@
-"""Saved plans: written whole, for their owner only; read as what they are, input that may be wrong."""
+"""Saved plans: written whole, readable by their owner only, and checked as untrusted input when they are read."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import msgspec
 from ecsplan.core.checks import plain_name
 from ecsplan.core.errors import EcsplanError, JournalError, PlanFileError
 from ecsplan.core.model import Call, Plan, Step, digest_of, from_data, to_json
-from ecsplan.journal import check_version
-from ecsplan.journal.files import make_folders, write_file
+from ecsplan.journal import Store, check_version, write_file
 from ecsplan.kinds import kinds_of
 from ecsplan.kinds.contract import Change
 from ecsplan.plan.file_checks import misshapen
@@ -20,37 +19,63 @@ from ecsplan.plan.file_checks import misshapen
 MAX_BYTES = 64 * 1024 * 1024
 
 
-def save(plan: Plan, path: Path, *, root: Path | None = None) -> None:
-    """Write the plan, secrets included, readable by its owner only. `root` is the journal's folder, if the file is
-    in it."""
+def save(plan: Plan, path: Path) -> None:
+    """Writes the plan with its secrets, readable by its owner only."""
     try:
-        if root is not None:
-            make_folders(root, path.parent)
-        write_file(path, msgspec.json.format(to_json(plan), indent=1) + b"\n")
+        write_file(path, _encoded(plan))
     except OSError as error:
         raise EcsplanError(f"the plan cannot be saved to {path}: {error.strerror or error}") from error
+
+
+def save_in_store(plan: Plan, store: Store) -> None:
+    """Writes the plan with its secrets beside the journal, where it replaces the one that was saved last."""
+    store.save_plan(plan.app, _encoded(plan))
+
+
+def _encoded(plan: Plan) -> bytes:
+    return msgspec.json.format(to_json(plan), indent=1) + b"\n"
 
 
 def load(path: Path) -> Plan:
     """A saved plan. Raises PlanFileError for one that is missing, damaged, of another version, changed by hand, or that
     names an operation that no kind makes."""
     try:
-        with path.open("rb") as file:  # its size may not be known before: a pipe, a device
+        with path.open("rb") as file:  # the size of a pipe or a device is not known before
             text = file.read(MAX_BYTES + 1)
-        if len(text) > MAX_BYTES:
-            raise PlanFileError(f"{path} is larger than any plan", state="Nothing was sent.")
-        data = msgspec.json.decode(text)
     except FileNotFoundError:
-        raise PlanFileError(f"there is no plan at {path}", hint="Make one with: ecsplan plan TAG") from None
+        raise _no_plan(str(path)) from None
     except OSError as error:
         raise PlanFileError(f"the plan {path} cannot be read: {error.strerror or error}") from error
+    return _read(text, str(path))
+
+
+def load_from_store(store: Store, app: str) -> Plan:
+    """The plan of this app that was saved last, checked as `load` does."""
+    try:
+        text = store.load_plan(app, MAX_BYTES + 1)
+    except JournalError as error:
+        raise PlanFileError(error.message) from error
+    if text is None:
+        raise _no_plan(store.plan_name(app))
+    return _read(text, store.plan_name(app))
+
+
+def _no_plan(where: str) -> PlanFileError:
+    return PlanFileError(f"there is no plan at {where}", hint="Make one with: ecsplan plan TAG")
+
+
+def _read(text: bytes, where: str) -> Plan:
+    if len(text) > MAX_BYTES:
+        raise PlanFileError(f"{where} is larger than any plan", state="Nothing was sent.")
+    try:
+        data = msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise _not_a_plan(path, str(error)) from error
-    return decode(data, str(path))
+        raise _not_a_plan(where, str(error)) from error
+    return decode(data, where)
 
 
 def decode(data: object, where: str) -> Plan:
-    """A plan from JSON data, checked as `load` does."""
+    """A plan from JSON data, checked as `load` does. `where` is how messages name it."""
     if not isinstance(data, dict) or "format_version" not in data:
         raise _not_a_plan(where, "it has no format_version")
     try:
@@ -81,7 +106,7 @@ def _digest(data: Mapping[str, object], where: str) -> str:
 
 
 def _check_values(plan: Plan, where: str) -> None:
-    """What becomes the name of a folder, a pattern, or the identity of a step."""
+    """The values that become the name of a place, a pattern, or the identity of a step."""
     if fault := plain_name(plan.app):
         raise _not_a_plan(where, f"its app {fault}")
     if not re.fullmatch(r"\d{12}", plan.identity.account) or not re.fullmatch(r"[a-z0-9-]{1,64}", plan.identity.region):
@@ -96,7 +121,7 @@ def _check_values(plan: Plan, where: str) -> None:
 
 
 def _check_operations(plan: Plan, where: str) -> None:
-    """Only what a kind makes: a plan file cannot name an operation of its own."""
+    """Only operations that a kind makes are allowed."""
     try:
         kinds = kinds_of(plan)
     except PlanFileError as error:
@@ -115,7 +140,7 @@ def _check_operations(plan: Plan, where: str) -> None:
 
 
 def _check_subject(step: Step, call: Call, change: Change, where: str) -> None:
-    """A call changes what its step says that it changes, and nothing else."""
+    """A call must change the address of its step."""
     try:
         name = change.subject(call)
     except (KeyError, TypeError, AttributeError) as error:

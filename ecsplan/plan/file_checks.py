@@ -1,5 +1,5 @@
-"""Does what a plan file holds have the form that the kinds rely on? A file may be anything, and its digest may fit all
-the same."""
+"""Checks that a plan file has the form that the kinds rely on: it may hold anything, and a digest that fits proves
+nothing about its form."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def misshapen(plan: Plan) -> str:
-    """What the first document, call or expectation of another form is; empty where there is none."""
+    """The first document, call or expectation of another form, and what is wrong with it; empty where all are right."""
     kinds = kinds_of(plan)
     for change in plan.changes:
         kind, doc = kinds[change.address], change.after or {}
@@ -49,7 +49,7 @@ def misshapen(plan: Plan) -> str:
 
 
 def _has(value: Any, places: Sequence[str]) -> bool:
-    """Is there something at this place, of each item where it is within a list?"""
+    """Is there a value at this place, in each item of a list?"""
     found = value.get(places[0]) if isinstance(value, Mapping) else None
     if len(places) == 1:
         return found is not None
@@ -70,7 +70,7 @@ def _types(service: str, operation: str) -> Mapping[str, str]:
 
 
 def _fault(service: str, operation: str, doc: Doc) -> str:
-    """The first place of a request that has another type than botocore's model says; nothing else is checked."""
+    """The first place of a request that has another type than in botocore's model. Nothing else is checked."""
     types = _types(service, operation) if service else {}
     pending: list[tuple[str, Any]] = list(doc.items())
     while pending:

@@ -42,20 +42,20 @@ def target(deployments: Sequence[Deployment]) -> int:
     numbers = [0, *(deployment.number for deployment in deployments)]
     for deployment in reversed(deployments):
         if deployment.outcome is not Outcome.PUT_BACK and (_changed(deployment) or _is_open(deployment)):
-            before = deployment.number - 1 if deployment.outcome.ended else deployment.back_to
+            before = deployment.number - 1 if deployment.outcome.ended else deployment.rollback_target
             return max(number for number in numbers if number <= before)
     raise UsageError("there is nothing to roll back: no deployment in the journal has changed anything")
 
 
 def _changed(deployment: Deployment) -> bool:
     """Has it begun anything that there is a way back from? Running a task again, or a redeployment, is none."""
-    begun = [step for step in deployment.plan.steps if step.index in deployment.touched()]
+    begun = [step for step in deployment.plan.steps if step.index in deployment.begun()]
     return any(isinstance(step.undo, Call) and (step.changes or step.action is not Action.UPDATE) for step in begun)
 
 
 def _is_open(deployment: Deployment) -> bool:
     """Was it left part-way, with something begun? Going further back would undo more than was asked for."""
-    return not deployment.outcome.ended and bool(deployment.touched())
+    return not deployment.outcome.ended and bool(deployment.begun())
 
 
 def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool) -> RollbackState:
@@ -90,7 +90,7 @@ def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool)
             _still_rolling(later, kinds),
         ),
         tag=_tag(deployments, number),
-        undoes=tuple(deployment.number for deployment in later if deployment.touched()),
+        undoes=tuple(deployment.number for deployment in later if deployment.begun()),
         notes=_missing(known, number),
         notify=deployments[-1].plan.notify if deployments else None,
     )
@@ -120,7 +120,7 @@ def _tag(deployments: Sequence[Deployment], number: int) -> str:
 def _reversible(deployment: Deployment, kinds: Mapping[Address, Kind]) -> Iterator[Change]:
     """The changes of a deployment that were begun and can be put back. Whether they were carried out, live state
     tells."""
-    begun = {step.address for step in deployment.plan.steps if step.index in deployment.touched()}
+    begun = {step.address for step in deployment.plan.steps if step.index in deployment.begun()}
     for change in deployment.plan.changes:
         kind = kinds[change.address]
         if change.address in begun and change.before is not None and kind.compare is not None and not kind.versioned:

@@ -10,7 +10,6 @@ import msgspec
 from ecsplan.core import events
 from ecsplan.core.model import FORMAT_VERSION, UNKNOWN, Plan, to_data, to_json
 from ecsplan.journal import Damaged, Deployment
-from ecsplan.journal.facts import revisions, when, who
 from ecsplan.plan.explain import Explanation
 
 PLAN_KEYS = (
@@ -87,10 +86,10 @@ def _deployment(deployment: Deployment) -> dict[str, Any]:
     states = deployment.states()
     return {
         "number": deployment.number,
-        "when": when(deployment).replace(" ", "T"),
-        "who": who(deployment),
+        "when": deployment.started.replace(" ", "T"),
+        "who": deployment.user,
         "tag": deployment.plan.tag,
-        "revisions": revisions(deployment),
+        "revisions": deployment.revisions(),
         "outcome": deployment.outcome.value,
         "reason": deployment.reason,
         "undoes": list(deployment.plan.undoes),

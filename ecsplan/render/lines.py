@@ -20,7 +20,6 @@ from ecsplan.render.words import (
     without_service,
 )
 
-INTERRUPTED = "it was interrupted"  # the reason of one that somebody stopped, which its outcome says already
 QUIET = 30.0  # seconds after which an unchanged state is said again
 DONE = {
     Phase.REGISTER: "registered",
@@ -123,7 +122,7 @@ def outcome_text(number: int, outcome: Outcome, reason: str) -> str:
         Outcome.SUCCEEDED: f"Deployment {number} succeeded" + (f", but {reason}." if reason else "."),
         Outcome.PUT_BACK: f"Deployment {number} failed and everything was put back{because}",
         Outcome.STOPPED: f"Deployment {number} failed and stopped part-way{because}",
-        Outcome.INTERRUPTED: f"Deployment {number} was interrupted{because if reason != INTERRUPTED else '.'}",
+        Outcome.INTERRUPTED: f"Deployment {number} was interrupted{because}",
         Outcome.UNFINISHED: f"Deployment {number} is not finished{because}",
         Outcome.RUNNING: f"Deployment {number} is running",
     }[outcome]

@@ -8,7 +8,6 @@ import msgspec
 
 from ecsplan.core.model import Action, Change, Phase, Plan, Step, filled
 from ecsplan.journal import Damaged, Deployment
-from ecsplan.journal.facts import revisions, when, who
 from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.words import SIGNS, WIDTH, Paint, field_lines, plain
 
@@ -111,11 +110,11 @@ def _row(deployment: Deployment | Damaged) -> tuple[str, str, str, str, str, str
         return (str(deployment.number), "", "", "", "unreadable", deployment.error)
     return (
         str(deployment.number),
-        when(deployment),
-        who(deployment),
+        deployment.started,
+        deployment.user,
         deployment.plan.tag or "-",
         deployment.outcome.value,
-        (", ".join(revisions(deployment).values()) or "-") + _undoing(deployment.plan),
+        (", ".join(deployment.revisions().values()) or "-") + _undoing(deployment.plan),
     )
 
 
@@ -134,7 +133,7 @@ def deployment_text(deployment: Deployment, paint: Paint = plain, *, columns: in
     lines = [
         paint(f"deployment {deployment.number}: {plan.app} {plan.tag}".rstrip(), "bold")
         + f"  account {plan.identity.account}, {plan.identity.region}",
-        f"{deployment.outcome.value}, {when(deployment)}, by {deployment.opened.origin}",
+        f"{deployment.outcome.value}, {deployment.started}, by {deployment.opened.origin}",
     ]
     if deployment.reason:
         lines.append(f"because: {deployment.reason}")

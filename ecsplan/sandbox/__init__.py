@@ -1,6 +1,6 @@
 """The embedded AWS: ECS and EventBridge simulated after ecsplan's table of AWS facts, the rest by moto.
 
-``Sandbox`` serves it on loopback for real boto3; docs/sandbox.md tells how to order faults and outcomes.
+``Sandbox`` serves it on loopback for real boto3; docs/sandbox.md explains how to order faults and outcomes.
 """
 
 from __future__ import annotations

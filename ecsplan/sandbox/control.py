@@ -1,18 +1,25 @@
-"""The sandbox's own requests under ``/_sandbox/``, for those who run it in another process."""
+"""What can be ordered of the simulator: in Python, and as requests under ``/_sandbox/`` from another process."""
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from inspect import signature
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from .exchange import Answer, Incoming
+from .account import Account
+from .ecs import Clock, rollouts
+from .ecs.outcomes import AlarmRule, HookRule, Outcomes, RolloutRule, TaskRule
+from .faults import Fault, Faults, Gate
+from .logs import LogLine
+from .others import Others
+from .wire import Answer, Incoming, Request
 
-if TYPE_CHECKING:
-    from .server import Sandbox
-
+#: A line, or a pair of seconds since the container's start and a line.
+Line = str | Sequence[Any]
 Doc = dict[str, Any]
 SETTINGS: Final = (
     "latency", "rollout_seconds", "task_seconds", "minute_seconds", "stop_seconds", "container_instances",
@@ -30,14 +37,246 @@ _INTEGERS: Final = (
 )  # fmt: skip
 
 
-class Control:
-    """Each of these requests is the method of the sandbox of that name; its JSON object holds the arguments."""
+class Orders:
+    """The state of the simulator, and what can be ordered of it. Thread-safe; a wrong argument is a ValueError.
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    An order holds for what begins afterwards. ``release`` and an alarm without a time act on what is in progress.
+    """
+
+    def __init__(self, clock: Clock, *, rates: bool) -> None:
+        self._clock = clock
+        self._lock, self._log_lock = threading.RLock(), threading.Lock()
+        self._outcomes, self._faults, self._gate, self._others = Outcomes(), Faults(), Gate(), Others()
+        self.latency = 0.0
+        self.rates = self._rates_at_first = rates
+        self._forget()
+
+    def _forget(self) -> None:
+        self._account = Account(self._clock, self._outcomes)
+        self._requests: dict[int, Request] = {}
+        self._numbers = itertools.count(1)
+
+    def reset(self) -> None:
+        """Forget everything: state, faults, outcomes, settings and the log of requests. Held requests are dropped."""
+        self._gate.release(abandon=True)
+        with self._lock, self._log_lock:
+            self._faults.clear()
+            self._outcomes.clear()
+            self._others.reset()
+            self._forget()
+            self.latency = 0.0
+            self.rates = self._rates_at_first
+
+    def fault(
+        self,
+        operation: str,
+        kind: str,
+        times: int = 1,
+        skip: int = 0,
+        code: str = "",
+        message: str = "",
+        status: int = 400,
+        match: Mapping[str, Any] | None = None,
+        count: int = 1,
+    ) -> None:
+        """Order a fault for requests of ``operation`` ("*": any) whose parameters equal those of ``match``.
+
+        ``times`` of them meet it, after the first ``skip``. Kinds: throttle, error, drop_before, drop_after, hold,
+        failures (RunTask: ``count`` tasks are not placed; DescribeTasks, DescribeServices: the first is not shown),
+        failed_entries (PutTargets, RemoveTargets).
+        """
+        fault = Fault(
+            operation=operation, kind=kind, code=code, message=message, status=status, match=match, count=count
+        )
+        self._faults.order(fault, times=times, skip=skip)
+
+    def rollout(
+        self,
+        ends: str = "COMPLETED",
+        seconds: float | None = None,
+        service: str | None = None,
+        image: str | None = None,
+        reason: str | None = None,
+        failures: int = 0,
+        unplaced: str | None = None,
+    ) -> None:
+        """Order how rollouts end that begin from now on, after ``seconds``: COMPLETED, FAILED, ROLLED_BACK or NEVER.
+
+        ``service`` and ``image`` are globs for the service's name and an image of its task definition; ``reason``
+        becomes the rolloutStateReason of a failure. ``failures`` tasks fail before a rollout completes. ``unplaced`` is
+        the reason why no task of a failing rollout is placed. The newest fitting rule wins.
+        """
+        rule = RolloutRule(
+            ends=ends, seconds=seconds, service=service, image=image, reason=reason, failures=failures,
+            unplaced=unplaced,
+        )  # fmt: skip
+        with self._lock:
+            self._outcomes.add_rollout(rule)
+
+    def task(
+        self,
+        exit_codes: Mapping[str, int] | None = None,
+        exit_code: int = 0,
+        seconds: float | None = None,
+        image: str | None = None,
+        family: str | None = None,
+        command: str | None = None,
+        started: bool = True,
+        reason: str | None = None,
+        stopped_reason: str | None = None,
+        failure: str | None = None,
+        stays: str | None = None,
+        log_lines: Iterable[Line] = (),
+        log_line_count: int = 0,
+        log_delay: float = 0.0,
+    ) -> None:
+        """Order how one-off tasks end that start from now on, and how tasks of failing rollouts fail.
+
+        ``exit_code`` is that of every essential container, ``exit_codes`` those of containers by name. ``image``,
+        ``family`` and ``command`` (a container's words with blanks between) are globs. ``started`` False:
+        the task never starts and has no exit code. ``reason`` is the containers', ``stopped_reason`` the task's.
+        ``failure`` is OUT_OF_MEMORY, IMAGE_PULL, CONTAINER_HEALTH, ELB_HEALTH, SECRETS or SPOT; a one-off task that
+        ``stays`` PROVISIONING, PENDING or RUNNING does so until it is stopped. ``log_lines`` (or ``log_line_count``
+        generated ones) go to the essential containers' awslogs streams, spread over the time that these run, or as
+        ``[seconds, line]``; they can be read ``log_delay`` seconds later. The newest fitting rule wins.
+        """
+        rule = TaskRule(
+            exit_codes=dict(exit_codes or {}), exit_code=exit_code, seconds=seconds, image=image, family=family,
+            command=command, started=started, reason=reason, stopped_reason=stopped_reason, failure=failure,
+            stays=stays, log_lines=tuple(map(_line, log_lines)), log_line_count=log_line_count, log_delay=log_delay,
+        )  # fmt: skip
+        with self._lock:
+            self._outcomes.add_task(rule)
+
+    def hook(
+        self,
+        answer: str = "SUCCEEDED",
+        seconds: float = 0.0,
+        target: str | None = None,
+        stage: str | None = None,
+        service: str | None = None,
+    ) -> None:
+        """Order what the Lambda functions of lifecycle hooks answer, SUCCEEDED or FAILED, after ``seconds``.
+
+        ``target`` (the hook's hookTargetArn) and ``service`` are globs. The newest fitting rule wins.
+        """
+        rule = HookRule(answer=answer, seconds=seconds, target=target, stage=stage, service=service)
+        with self._lock:
+            self._outcomes.add_hook(rule)
+
+    def alarm(
+        self,
+        name: str,
+        seconds: float | None = None,
+        stage: str | None = None,
+        service: str | None = None,
+        image: str | None = None,
+    ) -> None:
+        """Order a CloudWatch alarm: in rollouts that begin from now on, it goes off ``seconds`` after the beginning or
+        when they enter ``stage``. Without either, it goes off now, for the rollouts in progress.
+
+        A rollout fails if its deploymentConfiguration watches the alarm. ``service`` and ``image`` are globs.
+        """
+        rule = AlarmRule(name=name, seconds=seconds, stage=stage, service=service, image=image)
+        if seconds is not None or stage is not None:
+            with self._lock:
+                self._outcomes.add_alarm(rule)
+            return
+        with self._lock:
+            for ecs in self._account.settle():
+                rollouts.ring_now(ecs.region, rule)
+
+    # -- requests ------------------------------------------------------------------------------------------------
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """The finished requests in the order in which they arrived."""
+        with self._log_lock:
+            return tuple(self._requests[number] for number in sorted(self._requests))
+
+    def clear_requests(self) -> None:
+        """Forget the finished requests. Their numbers are not used again."""
+        with self._log_lock:
+            self._requests.clear()
+
+    def clear_faults(self) -> None:
+        """Forget the faults that were ordered and have not happened yet."""
+        self._faults.clear()
+
+    def release(self, drop: bool = False) -> None:
+        """Carry out the requests that are held. With ``drop``, close their connections instead."""
+        self._gate.release(abandon=drop)
+
+    @property
+    def holding(self) -> int:
+        """How many requests are held."""
+        return self._gate.waiting
+
+    # -- settings --------------------------------------------------------------------------------------------------
+
+    @property
+    def rollout_seconds(self) -> float:
+        """How long a rollout takes without a rule for it. At first 1."""
+        return self._outcomes.rollout_seconds
+
+    @rollout_seconds.setter
+    def rollout_seconds(self, seconds: float) -> None:
+        self._outcomes.rollout_seconds = seconds
+
+    @property
+    def task_seconds(self) -> float:
+        """How long a one-off task takes without a rule for it. At first 1."""
+        return self._outcomes.task_seconds
+
+    @task_seconds.setter
+    def task_seconds(self, seconds: float) -> None:
+        self._outcomes.task_seconds = seconds
+
+    @property
+    def minute_seconds(self) -> float:
+        """How many seconds a minute of a bake time or of a hook's timeout takes. At first 60."""
+        return self._outcomes.minute_seconds
+
+    @minute_seconds.setter
+    def minute_seconds(self, seconds: float) -> None:
+        self._outcomes.minute_seconds = seconds
+
+    @property
+    def stop_seconds(self) -> float:
+        """How long a service deployment stays STOP_REQUESTED or ROLLBACK_REQUESTED. At first 0."""
+        return self._outcomes.stop_seconds
+
+    @stop_seconds.setter
+    def stop_seconds(self, seconds: float) -> None:
+        self._outcomes.stop_seconds = seconds
+
+    @property
+    def container_instances(self) -> int:
+        """How many EC2 instances every cluster has. At first 2; with 0, RunTask on EC2 is refused."""
+        return self._outcomes.container_instances
+
+    @container_instances.setter
+    def container_instances(self, count: int) -> None:
+        self._outcomes.container_instances = count
+
+
+def _line(given: Line) -> LogLine:
+    if isinstance(given, str):
+        return LogLine(text=given)
+    pair = tuple(given)
+    if len(pair) != 2:
+        raise ValueError("a log line must be a text, or a pair of seconds and a text")
+    return LogLine(text=str(pair[1]), seconds=float(pair[0]))
+
+
+class Control:
+    """The requests: each calls the method of that name, with the members of its JSON object as arguments."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
 
     def respond(self, incoming: Incoming) -> Answer:
-        """200 and a JSON document, or 400 (404 for an unknown path) and ``{"error": ...}``, on one line."""
+        """200 with a JSON document, or 400 (404 for an unknown path) with ``{"error": ...}``, on one line."""
         key = f"{incoming.method} {incoming.path.partition('?')[0].removeprefix('/_sandbox')}"
         action = self._actions().get(key)
         if action is None:
@@ -48,7 +287,7 @@ class Control:
             return _json(400, {"error": str(error)})
 
     def _actions(self) -> dict[str, Callable[[Doc], object]]:
-        aws = self._sandbox
+        aws = self._orders
         return {
             "POST /reset": lambda given: _call(aws.reset, given),
             "POST /fault": lambda given: _call(aws.fault, given),
@@ -63,7 +302,7 @@ class Control:
         }
 
     def _settings(self, given: Doc) -> Doc:
-        """Sets what is given, all of it or nothing, and answers what holds then."""
+        """Set all that is given, or nothing if one value is wrong. Returns all settings."""
         for name in given:
             if name not in SETTINGS:
                 raise ValueError(f"unknown setting {name!r}: there is {', '.join(SETTINGS)}")
@@ -71,8 +310,8 @@ class Control:
             raise ValueError("a setting must have a value, not null")
         _typed(given)
         for name, value in given.items():
-            setattr(self._sandbox, name, value)
-        return {name: getattr(self._sandbox, name) for name in SETTINGS}
+            setattr(self._orders, name, value)
+        return {name: getattr(self._orders, name) for name in SETTINGS}
 
 
 def _call(method: Callable[..., None], given: Doc) -> Doc:
@@ -89,7 +328,7 @@ def _call(method: Callable[..., None], given: Doc) -> Doc:
 
 
 def _typed(given: Doc) -> None:
-    """Raise ValueError for an argument of another JSON type than its name stands for; null is none given."""
+    """Raise ValueError for an argument of the wrong JSON type. Null counts as absent."""
     for name, value in given.items():
         wanted = _wanted(name, value)
         if value is not None and wanted:
@@ -97,7 +336,7 @@ def _typed(given: Doc) -> None:
 
 
 def _wanted(name: str, value: object) -> str:
-    """What the argument must be, in words; "" when it is that."""
+    """What the argument must be, in words, or "" if it is that."""
     if name in _TEXTS:
         fits, words = isinstance(value, str), "a text"
     elif name in _NUMBERS:

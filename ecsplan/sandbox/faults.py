@@ -1,4 +1,4 @@
-"""Faults ordered in advance: which request meets which one. This is also where rate limits would take their place."""
+"""Faults that are ordered in advance, and which request meets which one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .errors import AwsError
+from .common import AwsError
 
 KINDS: Final = ("throttle", "error", "drop_before", "drop_after", "hold", "failures", "failed_entries")
 #: The operations that can answer with this kind of partial failure.
@@ -19,9 +19,9 @@ PARTIAL: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What happens to a request: ``kind`` is one of KINDS; ``code``, ``message``, ``status`` say how it is answered.
+    """What happens to a request. ``kind`` is one of KINDS. ``code``, ``message`` and ``status`` are the answer's.
 
-    ``count`` is for ``failures``: how many of the tasks find no place.
+    ``count`` is for ``failures``: how many of the tasks are not placed.
     """
 
     operation: str
@@ -33,7 +33,7 @@ class Fault:
     count: int = 1
 
     def refusal(self) -> AwsError:
-        """The answer to a request that is throttled, or that meets the error ordered for it."""
+        """The answer to a request that meets ``throttle`` or ``error``."""
         if self.kind == "throttle":
             return AwsError(self.code or "ThrottlingException", self.message or "Rate exceeded", self.status)
         return AwsError(self.code or "ServerException", self.message or "An error that was ordered.", self.status)
@@ -47,14 +47,14 @@ class _Order:
 
 
 class Faults:
-    """The orders still open. The oldest order that fits a request takes it; each request meets one fault at most."""
+    """The pending orders. A request meets one fault at most: that of the oldest order that fits."""
 
     def __init__(self) -> None:
         self._orders: list[_Order] = []
         self._lock = threading.Lock()
 
     def order(self, fault: Fault, *, times: int, skip: int) -> None:
-        """Have the ``times`` fitting requests after the first ``skip`` meet ``fault``; nonsense is a ValueError."""
+        """Order ``fault`` for ``times`` fitting requests after the first ``skip``. Raises ValueError."""
         if fault.kind not in KINDS:
             raise ValueError(f"unknown kind of fault {fault.kind!r}: it must be one of {', '.join(KINDS)}")
         only = PARTIAL.get(fault.kind)
@@ -68,7 +68,7 @@ class Faults:
             self._orders.append(_Order(fault, skip, times))
 
     def take(self, operation: str, params: Mapping[str, Any]) -> Fault | None:
-        """The fault this request meets, if any. Thread-safe; every request that fits counts for ``skip``."""
+        """The fault that this request meets, if any. Thread-safe. Every fitting request counts for ``skip``."""
         with self._lock:
             for order in self._orders:
                 if not _fits(order.fault, operation, params):
@@ -97,7 +97,7 @@ def _fits(fault: Fault, operation: str, params: Mapping[str, Any]) -> bool:
 
 
 class Gate:
-    """Where held requests wait until somebody lets them through."""
+    """Where held requests wait until they are released."""
 
     def __init__(self) -> None:
         self._change = threading.Condition()
@@ -107,11 +107,11 @@ class Gate:
 
     @property
     def waiting(self) -> int:
-        """How many requests are being held now."""
+        """How many requests are held now."""
         return self._waiting
 
     def wait(self) -> bool:
-        """Block until released; False when the sandbox was reset or stopped: there is nothing to go on with."""
+        """Block until released. False if the request is to be dropped, as after a reset or a stop."""
         with self._change:
             generation = self._generation
             self._waiting += 1

@@ -1,7 +1,7 @@
 """The HTTP side: a threaded HTTP/1.1 server on loopback that keeps its connections.
 
-Written on the standard library's server because werkzeug's closes the connection after every answer, which AWS does
-not, and which would hide what a client does with its connections.
+It uses the standard library's server. That of werkzeug closes the connection after every answer, unlike AWS, and would
+hide how a client uses its connections.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from .exchange import Answer, Incoming
+from .wire import Answer, Incoming
 
 Respond = Callable[[Incoming], Answer | None]
-_Accepted = socket.socket | tuple[bytes, socket.socket]  # the second for datagrams, of which there are none
+_Accepted = socket.socket | tuple[bytes, socket.socket]  # the second is for datagrams, which do not occur
 _Address = Any
 
 
@@ -37,12 +37,12 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def hang_up(self) -> None:
-        """Close the connections that clients keep: they are no longer to be answered."""
+        """Close the connections that clients keep open."""
         for connection in tuple(self._open):
             hang_up(connection)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is none of the sandbox's business."""
+        """Ignore clients that close the connection early."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -85,18 +85,18 @@ class _Handler(BaseHTTPRequestHandler):
         return data
 
     def _drop(self) -> None:
-        """Close the connection without a word, as a network does."""
+        """Close the connection without an answer, as a network failure does."""
         self.close_connection = True
         hang_up(self.connection)
 
     def handle_expect_100(self) -> bool:
-        """Say at once that the body may come: botocore waits a second for that before it sends an object to S3."""
+        """Answer 100 Continue at once: botocore waits up to a second for it before it sends an object to S3."""
         going_on = super().handle_expect_100()
         self.wfile.flush()
         return going_on
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (as in the library)
-        """Silent: what was asked is in the sandbox's own log of requests."""
+        """Print nothing: the sandbox keeps its own log of requests."""
 
 
 class HttpServer:

@@ -1,20 +1,22 @@
 """Checks a request's parameters against the installed botocore's model of the operation, as AWS's front end does.
 
-Unknown members are ignored (an older front end does not know newer members), ``null`` counts as absent, a value of
-another JSON type is a SerializationException, and a missing member, a value outside an enum, a length, a range or a
-pattern is what the service calls it.
+Unknown members are ignored (an older front end does not know newer members), and ``null`` counts as absent. A value of
+another JSON type is a SerializationException. A missing member, or a value outside an enum, a length, a range or a
+pattern, gets the service's own error.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, OperationNotFoundError, ServiceModel, Shape, StringShape, StructureShape
 
-from .errors import AwsError, client, invalid, serialization, validation
+from .common import AwsError, client, invalid, serialization, validation
 
 Doc = dict[str, Any]
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -30,26 +32,29 @@ _TOKENS: dict[type, str] = {
 _FILLED_IN = frozenset((("DeploymentCircuitBreaker", "enable"), ("DeploymentCircuitBreaker", "rollback")))
 
 
-class Inputs:
-    """The input shapes of one service. Loading the model takes about 10 ms, so it is done at the first request."""
+@functools.cache
+def _model(service: str) -> ServiceModel:
+    """The model of a service. Loading takes about 10 ms, so it happens once, at the first request."""
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
-    def __init__(self, service: str) -> None:
-        self._service = service
-        self._model: ServiceModel | None = None
+
+@dataclass(frozen=True)
+class Inputs:
+    """The input shapes of one service."""
+
+    service: str
 
     def check(self, operation: str, params: object) -> Doc:
-        """``params`` with what AWS ignores left out; raises AwsError for what AWS refuses."""
-        if self._model is None:
-            self._model = ServiceModel(Loader().load_service_model(self._service, "service-2"), self._service)
+        """``params`` without what AWS ignores. Raises AwsError for what AWS refuses."""
         try:
-            shape = self._model.operation_model(operation).input_shape
+            shape = _model(self.service).operation_model(operation).input_shape
         except OperationNotFoundError:
             raise AwsError("UnknownOperationException", "") from None
         if not isinstance(params, dict):
             raise serialization("Start of structure or map found where not expected.")
         if not isinstance(shape, StructureShape):
             return {}
-        return _structure(shape, params, "", _Refusals(self._service, operation))
+        return _structure(shape, params, "", _Refusals(self.service, operation))
 
 
 class _Refusals:
@@ -81,34 +86,34 @@ class _Refusals:
         )
 
 
-def _value(shape: Shape, value: Any, path: str, say: _Refusals) -> Any:
+def _value(shape: Shape, value: Any, path: str, refusals: _Refusals) -> Any:
     _type(shape, value, path)
     if isinstance(shape, StructureShape):
-        return value if shape.is_document_type else _structure(shape, value, path, say)
+        return value if shape.is_document_type else _structure(shape, value, path, refusals)
     if isinstance(shape, ListShape):
-        _size(shape, value, len(value), path, say)
+        _size(shape, value, len(value), path, refusals)
         items = enumerate(value, start=1)
         return [
-            _value(shape.member, v, f"{path}.{i}.member" if say.strict else path, say)
+            _value(shape.member, v, f"{path}.{i}.member" if refusals.strict else path, refusals)
             for i, v in items
             if v is not None
         ]
     if isinstance(shape, MapShape):
-        return {k: _value(shape.value, v, f"{path}.{k}", say) for k, v in value.items() if v is not None}
+        return {k: _value(shape.value, v, f"{path}.{k}", refusals) for k, v in value.items() if v is not None}
     if isinstance(shape, StringShape):
-        _text(shape, value, path, say)
+        _text(shape, value, path, refusals)
     elif shape.type_name in ("integer", "long"):
-        _size(shape, value, value, path, say)
+        _size(shape, value, value, path, refusals)
     return value
 
 
-def _structure(shape: StructureShape, value: Doc, path: str, say: _Refusals) -> Doc:
+def _structure(shape: StructureShape, value: Doc, path: str, refusals: _Refusals) -> Doc:
     prefix = f"{path}." if path else ""
     known = {k: v for k, v in value.items() if v is not None and k in shape.members}
     for name in shape.required_members:
         if name not in known and (shape.name, name) not in _FILLED_IN:
-            raise say.missing(prefix + name)
-    return {k: _value(shape.members[k], v, prefix + k, say) for k, v in known.items()}
+            raise refusals.missing(prefix + name)
+    return {k: _value(shape.members[k], v, prefix + k, refusals) for k, v in known.items()}
 
 
 def _type(shape: Shape, value: Any, path: str) -> None:
@@ -119,29 +124,29 @@ def _type(shape: Shape, value: Any, path: str) -> None:
     raise serialization(f"{token} can not be converted to {shape.type_name.capitalize()} (at {path})")
 
 
-def _text(shape: StringShape, value: str, path: str, say: _Refusals) -> None:
+def _text(shape: StringShape, value: str, path: str, refusals: _Refusals) -> None:
     allowed = list(shape.enum or [])
     if allowed and value not in allowed:
-        raise say.enum(value, path, allowed)
-    _size(shape, value, len(value), path, say)
+        raise refusals.enum(value, path, allowed)
+    _size(shape, value, len(value), path, refusals)
     pattern = shape.metadata.get("pattern")
-    if say.strict and pattern and not re.fullmatch(_readable(str(pattern)), value):
-        raise say.constraint(value, path, f"Member must satisfy regular expression pattern: {pattern}")
+    if refusals.strict and pattern and not re.fullmatch(_readable(str(pattern)), value):
+        raise refusals.constraint(value, path, f"Member must satisfy regular expression pattern: {pattern}")
 
 
 def _readable(pattern: str) -> str:
-    """A pattern with the Unicode categories of AWS's models (letters, blanks, numbers) in words that Python knows."""
+    """A pattern of AWS's models in Python's syntax: Unicode categories become \\w, \\s and \\d."""
     for category, words in (("L", r"\w"), ("Z", r"\s"), ("N", r"\d")):
         pattern = pattern.replace(rf"\p{{{category}}}", words)
     return pattern
 
 
-def _size(shape: Shape, value: object, size: int, path: str, say: _Refusals) -> None:
-    if not say.strict:
+def _size(shape: Shape, value: object, size: int, path: str, refusals: _Refusals) -> None:
+    if not refusals.strict:
         return
     what = "value" if isinstance(value, int) else "length"
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and size < int(low):
-        raise say.constraint(value, path, f"Member must have {what} greater than or equal to {low}")
+        raise refusals.constraint(value, path, f"Member must have {what} greater than or equal to {low}")
     if high is not None and size > int(high):
-        raise say.constraint(value, path, f"Member must have {what} less than or equal to {high}")
+        raise refusals.constraint(value, path, f"Member must have {what} less than or equal to {high}")

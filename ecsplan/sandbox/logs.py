@@ -1,7 +1,7 @@
-"""CloudWatch Logs, as far as the containers of tasks write to it: GetLogEvents, FilterLogEvents, DescribeLogStreams.
+"""CloudWatch Logs for the containers of tasks: GetLogEvents, FilterLogEvents, DescribeLogStreams.
 
-A stream exists from the moment at which its container starts, and what is written to it can be read as time passes, not
-before. Everything else in CloudWatch Logs is moto's, as are groups that no task logs to.
+A stream exists as soon as its container starts, and each line can be read once its time has come. moto serves
+everything else in CloudWatch Logs, including groups that no task logs to.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from .errors import AwsError
+from .common import AwsError
 from .inputs import Inputs
-from .outcomes import LogLine
 
 Doc = dict[str, Any]
 MOST_EVENTS: Final = 10_000
@@ -26,8 +25,16 @@ _DIGITS: Final = 56
 
 
 @dataclass(frozen=True, kw_only=True)
+class LogLine:
+    """A line of a container, ``seconds`` after its start. None: the lines are spread over the time that it runs."""
+
+    text: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Event:
-    """``written`` and ``seen`` (from when on it can be read) in epoch seconds."""
+    """A written line. ``written`` and ``seen``, from when on it can be read, are epoch seconds."""
 
     written: float
     seen: float
@@ -47,7 +54,7 @@ class Stream:
     events: list[Event] = field(default_factory=list)
 
     def write(self, lines: Iterable[LogLine], until: float, delay: float) -> None:
-        """Lines without a time of their own are spread evenly over the time to ``until``, the last one at its end."""
+        """Lines without a time are spread evenly over the time to ``until``, the last one at its end."""
         given = tuple(lines)
         span = max(0.0, until - self.created_at)
         for number, line in enumerate(given, start=1):
@@ -58,7 +65,7 @@ class Stream:
         self.events.sort(key=lambda event: event.written)
 
     def cut(self, at: float) -> None:
-        """The container is stopped: what it would have written later never is, nor a stream that it had not begun."""
+        """The container stops: drop what it would have written later, and a stream that has not begun."""
         self.events = [event for event in self.events if event.written <= at]
         if self.created_at > at:
             self.discard()
@@ -72,14 +79,14 @@ class Stream:
 
 
 class Logs:
-    """The streams of all tasks of a sandbox, by region and group."""
+    """The streams of all tasks of an account, by region and group."""
 
     def __init__(self) -> None:
         self._groups: dict[tuple[str, str], dict[str, Stream]] = {}
         self._inputs = Inputs("logs")
 
     def open(self, region: str, options: Mapping[str, Any], container: str, task: str, at: float) -> Stream:
-        """The stream of a container that starts ``at``, as its awslogs options say: prefix/container/task id."""
+        """The stream of a container that starts ``at``, named by its awslogs options: prefix/container/task id."""
         prefix = options.get("awslogs-stream-prefix", "ecs")
         stream = Stream(f"{prefix}/{container}/{task}", at)
         place = (str(options.get("awslogs-region", region)), str(options["awslogs-group"]))
@@ -87,14 +94,14 @@ class Logs:
         return stream
 
     def holds(self, region: str, operation: str, params: Mapping[str, Any]) -> bool:
-        """Whether the answer is found here: an operation of ours on a group that a task logs to."""
+        """Is it a simulated operation on a group that a task logs to?"""
         return operation in OPERATIONS and (region, _group(params)) in self._groups
 
     def call(self, region: str, operation: str, params: object, now: float) -> Doc:
         """The answer at ``now``. Raises AwsError."""
         try:
             checked = self._inputs.check(operation, params)
-        except AwsError as error:  # CloudWatch Logs has another word for it than EventBridge
+        except AwsError as error:  # CloudWatch Logs has another code for it than EventBridge
             code = "InvalidParameterException" if error.code == "ValidationException" else error.code
             raise AwsError(code, error.message, error.status) from None
         group = self._groups.get((region, _group(checked)))
@@ -109,7 +116,7 @@ def absent(what: str) -> AwsError:
 
 
 def _group(params: Mapping[str, Any]) -> str:
-    """The group's name, of its name or its ARN."""
+    """The group's name, from its name or its ARN."""
     given = str(params.get("logGroupName") or params.get("logGroupIdentifier") or "")
     return given.partition(":log-group:")[2].removesuffix(":*") if given.startswith("arn:") else given
 
@@ -119,7 +126,7 @@ def _invalid(message: str) -> AwsError:
 
 
 def get(streams: dict[str, Stream], params: Doc, now: float) -> Doc:
-    """A page of one stream; at its end the token that was given comes back, and goes on from there later."""
+    """A page of one stream. At its end the answer has the token of the request, which later continues from there."""
     stream = streams.get(params["logStreamName"])
     if stream is None:
         raise absent("stream")
@@ -137,7 +144,7 @@ def get(streams: dict[str, Stream], params: Doc, now: float) -> Doc:
 
 
 def _direction(params: Doc, count: int) -> tuple[str, int]:
-    """Which way to read, and from where: the number of events before that place."""
+    """The direction to read in, and the start: the number of events before it."""
     token = params.get("nextToken")
     if token is None:
         return ("f", 0) if params.get("startFromHead") else ("b", count)
@@ -152,7 +159,7 @@ def _token(direction: str, place: int) -> str:
 
 
 def _page(events: list[Event], indexes: range, limit: int, fits: Callable[[Event], bool]) -> tuple[list[int], int]:
-    """The indexes of the fitting events that one answer holds, and the place where the next one goes on."""
+    """The indexes of the fitting events of one answer, and the place where the next answer continues."""
     taken: list[int] = []
     size = 0
     for index in indexes:
@@ -166,7 +173,7 @@ def _page(events: list[Event], indexes: range, limit: int, fits: Callable[[Event
 
 
 def _within(event: Event, params: Doc, *, whole: bool) -> bool:
-    """``startTime`` belongs to the range; ``endTime`` does for FilterLogEvents (``whole``) only."""
+    """``startTime`` is inclusive. ``endTime`` is inclusive for FilterLogEvents (``whole``) only."""
     start, end = params.get("startTime", 0), params.get("endTime")
     return event.timestamp >= start and (end is None or event.timestamp < end + whole)
 
@@ -214,7 +221,7 @@ def _start(token: str | None) -> int:
 
 
 def _pattern(pattern: str) -> Callable[[str], bool]:
-    """Terms that must all occur, ``?`` before those of which one must, ``-`` before those that must not."""
+    """All plain terms must occur, one of those with ``?``, and none of those with ``-``."""
     if pattern.strip().startswith(("{", "[")):
         raise AwsError("InvalidParameterException", "The sandbox knows filter patterns of terms only.")
     try:
@@ -232,7 +239,7 @@ def _pattern(pattern: str) -> Callable[[str], bool]:
 
 
 def describe_streams(streams: dict[str, Stream], params: Doc, now: float) -> Doc:
-    """By name, or the newest event first with ``orderBy`` LastEventTime and ``descending``."""
+    """By name, or by the last event with ``orderBy`` LastEventTime. ``descending`` reverses the order."""
     prefix = params.get("logStreamNamePrefix", "")
     found = [_described(stream, now) for _, stream in sorted(streams.items()) if stream.name.startswith(prefix)]
     if params.get("orderBy") == "LastEventTime":

@@ -1,4 +1,4 @@
-"""The services that are not simulated here: moto's, loaded when first asked for, and the caller's identity."""
+"""The services that are not simulated here: moto, imported at the first request for it, and the caller's identity."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
-from . import names
-from .errors import AwsError
-from .exchange import Answer, Incoming, refusal
+from . import common
+from .common import AwsError
+from .wire import Answer, Incoming, refusal
 
 MISSING = "the embedded AWS serves all but ECS and EventBridge through moto: pip install 'ecsplan[sandbox]'"
 
 
 class MotoMissingError(ImportError):
-    """A service was asked for that needs the extra ``sandbox``, which is not installed."""
+    """The request needs the extra ``sandbox``, which is not installed."""
 
 
 class Others:
-    """moto behind one lock: its import takes about a second, so it waits for the first request that needs it."""
+    """moto behind one lock. Its import takes about a second, so it happens at the first request that needs it."""
 
     def __init__(self) -> None:
         self._app: Any = None
         self._lock = threading.Lock()
 
     def load(self) -> None:
-        """Import moto unless that is done; raises MotoMissingError."""
+        """Import moto, once. Raises MotoMissingError."""
         with self._lock:
             if self._app is not None:
                 return
@@ -39,7 +39,7 @@ class Others:
             self._app = DomainDispatcherApplication(create_backend_app)
 
     def respond(self, incoming: Incoming) -> Answer:
-        """moto's answer; HTTP 500 that says what is missing where moto is not installed."""
+        """moto's answer, or HTTP 500 with what to install if moto is missing."""
         try:
             self.load()
         except MotoMissingError as error:
@@ -48,12 +48,12 @@ class Others:
             return _call(self._app, incoming)
 
     def reset(self) -> None:
-        """Forget moto's state, if there is any."""
+        """Reset moto's state if moto was imported."""
         if self._app is not None:
             self.respond(Incoming(method="POST", path="/moto-api/reset", headers={}, body=b"", default_region=""))
 
     def create_topic(self, arn: str) -> None:
-        """An SNS topic of the sandbox's account, in the region that its ARN names. Raises MotoMissingError."""
+        """Create an SNS topic, in the region of its ARN. Raises MotoMissingError."""
         self.load()
         _, _, _, region, _, name = arn.split(":", 5)
         self._ask("sns", region, {"Action": "CreateTopic", "Name": name, "Version": "2010-03-31"})
@@ -104,11 +104,11 @@ def _error(status: int, body: bytes, headers: tuple[tuple[str, str], ...]) -> st
 
 
 def identity() -> Answer:
-    """GetCallerIdentity, answered without moto: it is the first request of most runs."""
-    arn = f"arn:aws:iam::{names.ACCOUNT}:user/sandbox"
+    """GetCallerIdentity without moto, because it is the first request of most runs."""
+    arn = f"arn:aws:iam::{common.ACCOUNT}:user/sandbox"
     body = (
         '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
-        f"<Arn>{arn}</Arn><UserId>AIDASANDBOX</UserId><Account>{names.ACCOUNT}</Account></GetCallerIdentityResult>"
+        f"<Arn>{arn}</Arn><UserId>AIDASANDBOX</UserId><Account>{common.ACCOUNT}</Account></GetCallerIdentityResult>"
         "<ResponseMetadata><RequestId>00000000-0000-0000-0000-000000000000</RequestId></ResponseMetadata>"
         "</GetCallerIdentityResponse>"
     )

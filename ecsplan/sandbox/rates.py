@@ -1,4 +1,4 @@
-"""How often AWS may be asked: a token bucket per row, and per region, since there is one account.
+"""AWS's request rates: a token bucket per row and region.
 
 A request takes a token or is refused with ThrottlingException; a refusal takes none. Sources: ECS, "Request throttling
 for the Amazon ECS API" (its burst and its sustained rate); EventBridge, "Amazon EventBridge quotas" (50 requests a
@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from .errors import AwsError
+from .common import AwsError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """Operations that share a bucket of ``burst`` tokens, refilled with ``per_second``; "*" is every operation."""
+    """Operations that share a bucket of ``burst`` tokens, refilled with ``per_second``. "*" is every operation."""
 
     service: str
     operations: frozenset[str]
@@ -50,13 +50,13 @@ def rate_of(service: str, operation: str) -> Rate | None:
 
 
 class Buckets:
-    """What is left in every bucket; all are full at first. Not thread-safe: the sandbox holds its lock."""
+    """The levels of all buckets; all are full at first. Not thread-safe: the sandbox holds its lock."""
 
     def __init__(self) -> None:
         self._levels: dict[tuple[Rate, str], tuple[float, float]] = {}
 
     def take(self, service: str, operation: str, region: str, now: float) -> AwsError | None:
-        """Take a token at ``now`` (in seconds; never less than before), or the refusal where there is none."""
+        """Take a token at ``now``, in seconds. Returns the refusal if there is none."""
         rate = rate_of(service, operation)
         if rate is None:
             return None

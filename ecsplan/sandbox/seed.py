@@ -1,4 +1,4 @@
-"""What a spec refers to and does not make itself: clusters, services, rules, topics, as before its first deployment."""
+"""The account before a spec's first deployment: the clusters, services, rules and topics that it refers to."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from . import names, rollouts
-from .ecs import Ecs
-from .events import TARGETS_PER_RULE, Events
-from .state import Doc, Service
+from . import common
+from .ecs import Ecs, rollouts
+from .ecs.state import Doc, Service
+from .eventbridge import TARGETS_PER_RULE, Events
 
 PLACEHOLDER: Final = "sandbox-placeholder"
 DESIRED: Final = 2
 NETWORK: Final[Doc] = {"subnets": ["subnet-0a", "subnet-0b"], "securityGroups": ["sg-0a"], "assignPublicIp": "DISABLED"}
-#: Members of an update_services entry that the service has from the beginning; the others are the spec's to change.
+#: Members of an update_services entry that the service has from the beginning. A deployment sets the others.
 _FROM_THE_START: Final = ("loadBalancers", "serviceRegistries")
 _SCHEDULE: Final = "cron(0 3 * * ? *)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seeded:
-    """What was made: names of clusters, ``cluster/service``, ``bus/rule``, ARNs of topics; each sorted."""
+    """What was created, sorted: names of clusters, ``cluster/service``, ``bus/rule``, ARNs of topics."""
 
     clusters: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Seeded:
 
 
 def seed(ecs: Ecs, events: Events, requests: Mapping[str, Any], cluster: str) -> Seeded:
-    """Make everything that ``requests`` name. Raises AwsError for a task definition that AWS would not accept."""
+    """Create everything that ``requests`` refer to. Raises AwsError for a task definition that AWS would refuse."""
     seeding = _Seeding(ecs, events, cluster)
     for task in requests.values():
         seeding.task(task)
@@ -67,14 +67,14 @@ class _Seeding:
             self.rule(put, definition, placeholder)
 
     def cluster(self, reference: str | None) -> str:
-        name = names.short(reference or self.default)
+        name = common.short(reference or self.default)
         if name not in self.clusters:
             self.ecs.call("CreateCluster", {"clusterName": name})
             self.clusters.add(name)
         return name
 
     def placeholder(self, definition: Mapping[str, Any]) -> str:
-        """A revision of another family with the containers and ports of the task, so that load balancers fit it."""
+        """A revision of another family with the task's containers and ports, so that load balancers fit it."""
         kept = ("name", "essential", "portMappings", "cpu", "memory", "memoryReservation")
         containers = [
             {k: c[k] for k in kept if k in c} | {"image": "sandbox/placeholder:latest"}
@@ -86,7 +86,7 @@ class _Seeding:
         return str(self.ecs.call("RegisterTaskDefinition", params)["taskDefinition"]["taskDefinitionArn"])
 
     def service(self, update: Mapping[str, Any], definition: Mapping[str, Any], placeholder: str) -> None:
-        cluster, name = self.cluster(update.get("cluster")), names.short(update["service"])
+        cluster, name = self.cluster(update.get("cluster")), common.short(update["service"])
         present = self.ecs.region.services.get((cluster, name))
         if present is not None and present.status == "ACTIVE":
             self.services.add(f"{cluster}/{name}")
@@ -102,14 +102,14 @@ class _Seeding:
         self.services.add(f"{cluster}/{name}")
 
     def settled(self, service: Service) -> None:
-        """As if its first deployment had been over for long; its history begins with that."""
+        """Complete its first deployment at once; its history begins with that."""
         region = self.ecs.region
         rollouts.supersede(service, region.now)
         service.deployments, service.rollouts, service.events = [], [], []
         rollouts.settled(region, service, region.now)
 
     def rule(self, put: Mapping[str, Any], definition: Mapping[str, Any], placeholder: str) -> None:
-        bus = names.short(put.get("EventBusName", "default"))
+        bus = common.short(put.get("EventBusName", "default"))
         self.events.add_bus(bus)
         params: Doc = {"Name": put["Rule"], "EventBusName": bus}
         pattern = {"EventPattern": '{"source": ["sandbox"]}'}
@@ -122,7 +122,7 @@ class _Seeding:
             self.events.call("PutTargets", {"Rule": put["Rule"], "EventBusName": bus, "Targets": entries})
 
     def target(self, declared: Mapping[str, Any], definition: Mapping[str, Any], placeholder: str) -> Doc:
-        """A whole target with the declared members laid over it; its Input shows that what is undeclared is kept."""
+        """A whole target, overlaid with the declared members. Its Input shows that undeclared members are kept."""
         parameters: Doc = {"TaskDefinitionArn": placeholder, "TaskCount": 1}
         if definition.get("networkMode") == "awsvpc":
             fargate = "FARGATE" in definition.get("requiresCompatibilities", ())
@@ -137,7 +137,7 @@ class _Seeding:
             parameters.pop("LaunchType", None)
         target: Doc = {
             "Arn": self.ecs.region.clusters[self.cluster(declared.get("Arn"))].arn,
-            "RoleArn": f"arn:aws:iam::{names.ACCOUNT}:role/events",
+            "RoleArn": f"arn:aws:iam::{common.ACCOUNT}:role/events",
             "Input": '{"seeded": "kept"}',
         }
         if "InputPath" in declared or "InputTransformer" in declared:

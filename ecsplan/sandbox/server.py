@@ -1,31 +1,23 @@
-"""The embedded AWS as a whole: one server, one state, and what can be ordered of it. See docs/sandbox.md."""
+"""The embedded AWS: one HTTP server over the simulated account and moto. See docs/sandbox.md."""
 
 from __future__ import annotations
 
 import copy
-import itertools
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Final
 
-from . import alarms, names
-from .control import Control
-from .ecs import Clock, Ecs
-from .errors import AwsError
-from .events import Events
-from .exchange import Answer, Incoming, Request, refusal, success
-from .faults import Fault, Gate
+from .common import AwsError
+from .control import Control, Orders
+from .ecs import Clock
+from .ecs.state import Doc
+from .faults import Fault
 from .http import HttpServer
-from .inputs import Inputs
-from .logs import Logs
-from .orders import Orders
-from .others import Others, identity
-from .outcomes import AlarmRule
-from .rates import Buckets
+from .others import identity
 from .seed import Seeded, seed
-from .state import Doc, Region
+from .wire import Answer, Incoming, Request, refusal, success
 
 #: The log keeps this many requests, the newest.
 KEPT_REQUESTS: Final = 10_000
@@ -39,35 +31,17 @@ class _RealTime:
 class Sandbox(Orders):
     """An AWS on loopback, for tests and rehearsals. A context manager; ``start`` and ``stop`` do the same.
 
-    Every method may be called from any thread. ``clock`` has ``now()``, in epoch seconds; rollouts and tasks go on as
-    far as it says whenever somebody asks, so a clock that tests move makes waiting unnecessary. With ``rates`` it
-    throttles as AWS does, by the same clock.
+    Thread-safe. ``clock`` has ``now()``, in epoch seconds. Rollouts and tasks progress by this clock alone, so tests
+    that move it need not wait. With ``rates`` it throttles as AWS does, by the same clock.
     """
 
     def __init__(
         self, port: int = 0, clock: Clock | None = None, *, region: str = "eu-west-1", rates: bool = False
     ) -> None:
-        self._port = port
-        self._clock: Clock = clock or _RealTime()
-        self._region = region
-        super().__init__()
-        self.rates = self._rates_at_first = rates
-        self._log_lock = threading.Lock()
-        self._inputs = {"ecs": Inputs("ecs"), "events": Inputs("events")}
-        self._gate = Gate()
-        self._others = Others()
+        super().__init__(clock or _RealTime(), rates=rates)
+        self._port, self._region = port, region
         self._control = Control(self)
         self._http: HttpServer | None = None
-        self._forget()
-
-    def _forget(self) -> None:
-        self._ids = names.Ids()
-        self._ecs: dict[str, Ecs] = {}
-        self._events: dict[str, Events] = {}
-        self._logs = Logs()
-        self._buckets = Buckets()
-        self._requests: dict[int, Request] = {}
-        self._numbers = itertools.count(1)
 
     # -- running -------------------------------------------------------------------------------------------------
 
@@ -79,7 +53,7 @@ class Sandbox(Orders):
         return self
 
     def stop(self) -> None:
-        """Stop listening; requests that are being held are dropped."""
+        """Stop listening. Held requests are dropped."""
         if self._http is not None:
             self._gate.release(abandon=True)
             self._http.stop()
@@ -95,14 +69,14 @@ class Sandbox(Orders):
 
     @property
     def url(self) -> str:
-        """``http://127.0.0.1:PORT``; raises RuntimeError unless started."""
+        """``http://127.0.0.1:PORT``. Raises RuntimeError unless started."""
         if self._http is None:
             raise RuntimeError("the sandbox is not started")
         return f"http://127.0.0.1:{self._http.port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What boto3 and the AWS CLI need in their environment to use the sandbox."""
+        """The environment variables with which boto3 and the AWS CLI use the sandbox."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "sandbox",
@@ -110,73 +84,12 @@ class Sandbox(Orders):
             "AWS_DEFAULT_REGION": self._region,
         }
 
-    # -- looking back ----------------------------------------------------------------------------------------------
-
-    @property
-    def requests(self) -> tuple[Request, ...]:
-        """The finished requests in the order in which they arrived."""
-        with self._log_lock:
-            return tuple(self._requests[number] for number in sorted(self._requests))
-
-    def clear_requests(self) -> None:
-        """Forget the requests that have finished; numbers go on."""
-        with self._log_lock:
-            self._requests.clear()
-
-    def reset(self) -> None:
-        """Forget everything: state, faults, outcomes, settings and the log of requests. Held requests are dropped."""
-        self._gate.release(abandon=True)
-        with self._lock, self._log_lock:
-            self._faults.clear()
-            self._outcomes.clear()
-            self._others.reset()
-            self._forget()
-            self.latency = 0.0
-            self.rates = self._rates_at_first
-
-    # -- ordering what is under way; the rest of it is in Orders ---------------------------------------------------
-
-    def clear_faults(self) -> None:
-        """Forget the faults that were ordered and have not happened yet."""
-        self._faults.clear()
-
-    def release(self, drop: bool = False) -> None:
-        """Let the requests that are being held go on; with ``drop`` close their connections and carry out none."""
-        self._gate.release(abandon=drop)
-
-    @property
-    def holding(self) -> int:
-        """How many requests are being held."""
-        return self._gate.waiting
-
-    def alarm(
-        self,
-        name: str,
-        seconds: float | None = None,
-        stage: str | None = None,
-        service: str | None = None,
-        image: str | None = None,
-    ) -> None:
-        """Have a CloudWatch alarm go off: in rollouts that begin from now on, ``seconds`` after their beginning or
-        when they enter ``stage``; without either of these, now, for those that are under way.
-
-        It makes those fail whose deploymentConfiguration watches it. ``service`` and ``image`` are globs.
-        """
-        rule = AlarmRule(name=name, seconds=seconds, stage=stage, service=service, image=image)
-        if seconds is not None or stage is not None:
-            self._order_alarm(rule)
-            return
-        with self._lock:
-            for ecs in self._ecs.values():
-                ecs.settle()
-                alarms.ring_now(ecs.region, rule)
-
     # -- state -----------------------------------------------------------------------------------------------------
 
     def seed(self, requests: Mapping[str, Any], cluster: str = "default", topics: Iterable[str] = ()) -> Seeded:
-        """Make what the compiled ``requests`` of a spec refer to, as it would have been before the first deployment."""
+        """Create what the compiled ``requests`` of a spec refer to, as before its first deployment."""
         with self._lock:
-            ecs, events = self._ecs_of(self._region), self._events_of(self._region)
+            ecs, events = self._account.ecs(self._region), self._account.events(self._region)
             made = seed(ecs, events, requests, cluster)
         for topic in topics:
             self._others.create_topic(topic)
@@ -186,19 +99,10 @@ class Sandbox(Orders):
         """The ECS of a region without HTTP, faults and log: ``call(operation, params) -> answer``."""
         return EcsHandle(self, region or self._region)
 
-    def _ecs_of(self, region: str) -> Ecs:
-        if region not in self._ecs:
-            state = Region(region, self._ids, self._outcomes, self._logs)
-            self._ecs[region] = Ecs(state, self._clock, self._inputs["ecs"])
-        return self._ecs[region]
-
-    def _events_of(self, region: str) -> Events:
-        return self._events.setdefault(region, Events(region, self._inputs["events"]))
-
     # -- answering -------------------------------------------------------------------------------------------------
 
     def _respond(self, incoming: Incoming) -> Answer | None:
-        """The answer to an HTTP request; None closes the connection."""
+        """The answer to an HTTP request. None closes the connection."""
         if incoming.path.startswith("/_sandbox/"):
             return self._control.respond(incoming)
         began = time.monotonic()
@@ -208,7 +112,7 @@ class Sandbox(Orders):
         try:
             answer = self._through_faults(incoming, operation, params)
         except Exception as error:
-            # A fault of the sandbox itself must not look like a network that breaks.
+            # A bug of the sandbox must not appear as a network failure.
             text = f"the sandbox failed in {operation}: {type(error).__name__}: {error}"
             answer = refusal(incoming, AwsError("InternalFailure", text, 500))
         request = Request(
@@ -222,13 +126,13 @@ class Sandbox(Orders):
             ended=time.monotonic(),
         )
         with self._log_lock:
-            log[number] = request  # which is nobody's log any more after a reset
+            log[number] = request  # after a reset this is the old log, which is not read again
             if len(log) > KEPT_REQUESTS:
                 del log[min(log)]
         return answer
 
     def _through_faults(self, incoming: Incoming, operation: str, params: object) -> Answer | None:
-        """A fault that was ordered comes first; a request that is throttled is not carried out."""
+        """An ordered fault comes first, then throttling. A throttled request is not carried out."""
         fault = self._faults.take(operation, params if isinstance(params, dict) else {})
         throttled = self._throttled(incoming, operation) if self.rates and not fault else None
         if self.latency:
@@ -245,7 +149,7 @@ class Sandbox(Orders):
 
     def _throttled(self, incoming: Incoming, operation: str) -> AwsError | None:
         with self._lock:
-            return self._buckets.take(incoming.service, operation, incoming.region, self._clock.now())
+            return self._account.buckets.take(incoming.service, operation, incoming.region, self._clock.now())
 
     def _carry_out(self, incoming: Incoming, operation: str, params: object, fault: Fault | None) -> Answer:
         partial = fault if fault and fault.kind in ("failures", "failed_entries") else None
@@ -255,7 +159,7 @@ class Sandbox(Orders):
                 unplaced = {"reason": partial.code or usual, "detail": partial.message} if partial else None
                 count = partial.count if partial else 1
                 with self._lock:
-                    return success(self._ecs_of(incoming.region).call(operation, params, unplaced, count))
+                    return success(self._account.ecs(incoming.region).call(operation, params, unplaced, count))
             if incoming.service == "events":
                 code = (
                     {"ErrorCode": partial.code or "InternalException", "ErrorMessage": partial.message}
@@ -263,25 +167,24 @@ class Sandbox(Orders):
                     else None
                 )
                 with self._lock:
-                    return success(self._events_of(incoming.region).call(operation, params, code))
+                    return success(self._account.events(incoming.region).call(operation, params, code))
             if incoming.service == "logs" and isinstance(params, dict):
                 answer = self._log_answer(incoming.region, operation, params)
                 if answer is not None:
                     return success(answer)
         except AwsError as error:
             return refusal(incoming, error)
-        own = not incoming.access_key.startswith(("ASIA", "LSIA"))  # credentials of a role are moto's to know
+        own = not incoming.access_key.startswith(("ASIA", "LSIA"))  # moto knows the credentials of roles
         if incoming.service == "sts" and operation == "GetCallerIdentity" and own:
             return identity()
         return self._others.respond(incoming)
 
     def _log_answer(self, region: str, operation: str, params: Doc) -> Doc | None:
-        """What containers have written; None for what is moto's. Raises AwsError."""
+        """What containers have written, None for what moto serves. Raises AwsError."""
         with self._lock:
-            for ecs in self._ecs.values():
-                ecs.settle()
-            if self._logs.holds(region, operation, params):
-                return self._logs.call(region, operation, params, self._clock.now())
+            self._account.settle()
+            if self._account.logs.holds(region, operation, params):
+                return self._account.logs.call(region, operation, params, self._clock.now())
         return None
 
 
@@ -295,4 +198,4 @@ class EcsHandle:
     def call(self, operation: str, params: Mapping[str, Any] | None = None) -> Doc:
         """The answer of an operation, such as ``call("DescribeServices", {"services": ["web"]})``. Raises AwsError."""
         with self._sandbox._lock:
-            return copy.deepcopy(self._sandbox._ecs_of(self._region).call(operation, dict(params or {})))
+            return copy.deepcopy(self._sandbox._account.ecs(self._region).call(operation, dict(params or {})))

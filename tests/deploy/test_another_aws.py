@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ecsplan import pipeline, rehearsal
-from ecsplan.apply.engine import Options, Result
+from ecsplan.apply.deploy import Options, Result
 from ecsplan.core.model import Call
 from ecsplan.journal import Outcome
 from ecsplan.sandbox import Sandbox

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ecsplan.core.model import Identity
-from ecsplan.journal import Journal
-from ecsplan.journal.lock import Origin
+from ecsplan.journal import Journal, Origin, open_store
+from tests.support.paths import journal_file
 from tests.support.specs import shop, spec
 from tests.support.world import ACCOUNT, REGION, World
 
@@ -126,7 +126,7 @@ def test_a_throttled_plan_goes_on(world: World) -> None:
 
 
 def locked(world: World) -> Journal:
-    return Journal(world.folder / ".ecsplan", "shop", Identity(account=ACCOUNT, region=REGION))
+    return Journal(open_store(world.folder / ".ecsplan"), "shop", Identity(account=ACCOUNT, region=REGION))
 
 
 @pytest.mark.parametrize("command", [("apply",), ("deploy", "v2", "--yes"), ("rollback", "--yes")])
@@ -159,7 +159,7 @@ def test_looking_needs_no_lock(world: World) -> None:
 def test_planning_while_a_deployment_runs_says_so(world: World) -> None:
     world.write(spec())
     world.deploy("v1")
-    path = locked(world).path(1)
+    path = journal_file(locked(world), 1)
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
     holder = {"user": "ana", "host": socket.gethostname(), "pid": os.getppid(), "command": "ecsplan deploy v1"}
     (path.parent / "holder.json").write_text(json.dumps({"since": "2026-01-02T03:04:05Z", "holder": holder}))
@@ -195,7 +195,7 @@ def test_a_plan_that_cannot_be_saved(world: World) -> None:
 
 
 def damaged(world: World) -> Path:
-    path = locked(world).path(1)
+    path = journal_file(locked(world), 1)
     lines = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([lines[0], b'{"entry": "bega', *lines[2:], b""]))
     return path
@@ -229,7 +229,7 @@ def test_a_torn_last_line_is_no_damage(world: World) -> None:
     """As a crash leaves it: the deployment has no end, and the next one is refused until somebody decides."""
     world.write(spec())
     world.deploy("v1")
-    path = locked(world).path(1)
+    path = journal_file(locked(world), 1)
     path.write_bytes(path.read_bytes()[:-20])
     assert world.history()[0]["outcome"] == "unfinished"
     world.forget()

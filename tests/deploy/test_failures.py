@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Options, Result
+from ecsplan.apply.deploy import Options, Result
 from ecsplan.core.errors import UnfinishedError
 from ecsplan.journal import Outcome
 from tests.support.specs import BREAKER, shop, spec, task

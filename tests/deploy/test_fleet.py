@@ -15,15 +15,15 @@ import botocore.endpoint
 import pytest
 
 from ecsplan import pipeline, rehearsal
-from ecsplan.apply.engine import Options
+from ecsplan.apply.deploy import Options
 from ecsplan.core import events
 from ecsplan.core.model import Plan
 from ecsplan.core.normalize import normal
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Outcome
 from ecsplan.sandbox import Sandbox
-from ecsplan.sandbox.exchange import Incoming
 from ecsplan.sandbox.rates import rate_of
+from ecsplan.sandbox.wire import Incoming
 from tests.support import toml
 from tests.support.direct import Direct, site
 from tests.support.fleet import CLUSTERS, SERVICES, fleet
@@ -154,7 +154,7 @@ def test_a_stop_ends_a_deployment_that_waits_for_its_turn(ships: Fleet) -> None:
 
     made = site(ships.folder, ships.gateway, ships.clock, "fleet")  # type: ignore[arg-type]
     made = pipeline.Site(
-        app=made.app, root=made.root, gateway=made.gateway, origin=made.origin, clock=made.clock, stop=stop
+        app=made.app, store=made.store, gateway=made.gateway, origin=made.origin, clock=made.clock, stop=stop
     )
     result = pipeline.run_plan(made, plan, emit=heard)
     assert result is not None

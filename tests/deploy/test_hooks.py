@@ -112,7 +112,7 @@ def test_a_hook_whose_time_ran_out(live: World, action: str, code: int, on: str)
     live.clock.sleep(60)
     ran = run(live, "continue")
     assert (ran.code, live.on("web")) == (code, on)
-    assert "nothing waits at a hook" in ran.err
+    assert "no rollout is paused at a hook" in ran.err
     assert "ContinueServiceDeployment" not in live.sent()
 
 
@@ -161,4 +161,4 @@ def test_what_waits_at_a_hook_is_named_beside_what_is_late(live: World) -> None:
     assert (ran.code, outcome(live)) == (8, "unfinished")
     assert f"service.prod/web: not finished after 60 s: paused at {FIRST}: hook " in ran.err
     assert "service.prod/admin: not finished after 60 s: rolling out, 0/2 running" in ran.err
-    assert "Let it go on with `ecsplan continue`, or go back with `ecsplan rollback`." in ran.err
+    assert "Let it continue with `ecsplan continue`, or go back with `ecsplan rollback`." in ran.err

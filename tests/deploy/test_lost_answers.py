@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Result
+from ecsplan.apply.deploy import Result
 from ecsplan.aws import pacing
 from ecsplan.journal import Outcome
 from tests.support.specs import TOPIC, shop, spec, task
@@ -192,7 +192,7 @@ def test_a_message_whose_answer_was_lost_is_not_sent_twice(world: World) -> None
     ran = world.deploy("v1")
     assert [message["method"] for message in world.messages()] == ["update_service"]
     assert world.sent().count("Publish") == 2  # and the one of the deployment
-    assert "! SNS was not told of ecs:update_service" in ran.err
+    assert "! could not publish ecs:update_service" in ran.err
 
 
 def test_a_look_that_fails_does_not_end_the_waiting(world: World) -> None:

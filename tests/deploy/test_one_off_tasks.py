@@ -236,7 +236,7 @@ def test_all_of_them_are_awaited(ready: World) -> None:
     put_back(ready, ran)
     assert "tasks 1 to 10 of 12: 10 of 10 tasks: container web ended with exit code 1" in ran.err
     assert "tasks 11 to 12 of 12: 2 of 2 tasks: container web ended with exit code 1" in ran.err
-    assert ran.err.count("What run_task.web/migrate did stays done.") == 1
+    assert ran.err.count("One-off tasks are not undone: run_task.web/migrate.") == 1
 
 
 # --- whether and when ---

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Options, Result
+from ecsplan.apply.deploy import Options, Result
 from ecsplan.core import events
 from ecsplan.core.errors import AwsError, EcsplanError, LockedError, PlanningError, SpecError, StaleError, UsageError
 from ecsplan.journal import Journal, Outcome
@@ -56,7 +56,7 @@ def test_a_whole_story(world: World) -> None:
         result = pipeline.run_plan(site, back)
         assert result is not None
         assert (result.number, result.outcome) == (3, Outcome.SUCCEEDED)
-        (journal,) = pipeline.journals(site.root, site.app)
+        (journal,) = pipeline.journals(site.store, site.app)
     assert [getattr(one, "outcome", None) for one in pipeline.history(journal)] == [Outcome.SUCCEEDED] * 3
     assert pipeline.show(journal, 3).plan.tag == "v1"
     assert world.on("web") == "web:1"
@@ -122,7 +122,7 @@ def test_arguments_win_over_the_spec(world: World) -> None:
     with pipeline.connect(loaded, region="us-east-1", journal=world.folder / "there", app="other") as site:
         assert site.identity().region == "us-east-1"
         assert site.app == "other"
-        assert site.root == world.folder / "there"
+        assert site.store.name == str(world.folder / "there")
         with pytest.raises(PlanningError):  # there is no such service in that region
             pipeline.make_plan(site, loaded, "v1")
 
@@ -150,7 +150,7 @@ def test_everything_raised_is_an_ecsplan_error(world: World) -> None:
         with pytest.raises(UsageError):
             pipeline.undo(site, loaded, to="7")
         plan = pipeline.make_plan(site, loaded, "v1")
-        journal = Journal(site.root, site.app, site.identity())
+        journal = Journal(site.store, site.app, site.identity())
         with journal.locked(site.origin, "2026-01-01T00:00:00Z"), pytest.raises(LockedError):
             pipeline.run_plan(site, plan)
         world.aws.fault("DescribeServices", "error", times=9, code="AccessDeniedException")

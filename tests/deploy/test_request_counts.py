@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Options
-from ecsplan.sandbox.exchange import Request
+from ecsplan.apply.deploy import Options
+from ecsplan.sandbox.wire import Request
 from tests.support.processes import until
 from tests.support.specs import shop, spec, task
 from tests.support.world import World

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Options, Result
+from ecsplan.apply.deploy import Options, Result
 from ecsplan.aws.gateway import Gateway
 from ecsplan.cli.deploy import exit_code
 from ecsplan.core import events

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ecsplan.core.model import to_json
-from ecsplan.journal import Opened, read_file
+from ecsplan.core.model import Identity, to_json
+from ecsplan.journal import Deployment, Journal, Opened, open_store
 from tests.support.processes import environment
 from tests.support.specs import shop
-from tests.support.world import World
+from tests.support.world import ACCOUNT, REGION, World
 
 FOLDER = Path(".ecsplan") / "shop" / "123456789012-eu-west-1"
 
@@ -29,6 +29,10 @@ def deployed(world: World) -> World:
 
 def path(number: int) -> Path:
     return FOLDER / f"{number:06d}.jsonl"
+
+
+def read(number: int) -> Deployment:
+    return Journal(open_store(".ecsplan"), "shop", Identity(account=ACCOUNT, region=REGION)).read(number)
 
 
 def contents() -> dict[str, bytes]:
@@ -156,9 +160,9 @@ def test_a_disk_that_is_full_on_the_way(deployed: World, entries: int) -> None:
     assert "cannot be written: File too large" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert path(5).read_bytes().endswith(b"\n")
-    left = read_file(path(5))
+    left = read(5)
     assert left.entries
-    begun = [step.call.operation for step in left.plan.steps if step.index in left.touched()]
+    begun = [step.call.operation for step in left.plan.steps if step.index in left.begun()]
     assert len(deployed.sent()) <= len(begun)
     deployed.ok("resume")
     assert deployed.image(deployed.on("web")) == "web:v5"
@@ -169,7 +173,7 @@ def test_a_disk_that_is_full_on_the_way(deployed: World, entries: int) -> None:
 def test_the_newest_of_a_newer_ecsplan(deployed: World) -> None:
     """Its minor additions are read; nothing is taken away from it."""
     opened, *rest = path(3).read_bytes().splitlines(keepends=True)
-    again = to_json(Opened(**{name: getattr(read_file(path(3)).opened, name) for name in Opened.__struct_fields__}))
+    again = to_json(Opened(**{name: getattr(read(3).opened, name) for name in Opened.__struct_fields__}))
     assert opened == again + b"\n"
     path(3).write_bytes(
         opened.replace(b'"format_version":"1.0"', b'"format_version":"1.9","later":1', 1) + b"".join(rest)

@@ -210,8 +210,8 @@ def test_the_numbers_of_the_documents() -> None:
     assert f"asked {aws.ROUNDS} times as often, {aws.ROUNDS * aws.ATTEMPTS} attempts in all" in text
     assert f"Waits of more than {pacing.NOTICE:.0f} s are reported" in text
     assert f"connecting takes at most {aws.CONNECT_TIMEOUT} s, an answer {aws.READ_TIMEOUT} s" in text
-    assert f"{sending.PATIENCE} attempts in all" in text
-    assert f"after a lost answer at most {sending.LOST} times more" in text
+    assert f"{sending.MAX_ATTEMPTS} attempts in all" in text
+    assert f"after a lost answer at most {sending.MAX_RESENDS} times more" in text
     assert f"{waiting.FIRST_PAUSE} s at first and {waiting.LONGEST_PAUSE:.0f} s at most" in text
     assert f"waits {lock.GRACE} s" in text
     assert {"ecs:register_task_definition", "sns:publish", "logs:get_log_events"} == aws.ONCE

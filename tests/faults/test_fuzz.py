@@ -33,7 +33,7 @@ from tests.support import toml
 from tests.support.amounts import amount, figure
 from tests.support.direct import Direct, site
 from tests.support.mutations import changed, lines_changed, torn
-from tests.support.paths import EXAMPLES
+from tests.support.paths import EXAMPLES, journal_file
 from tests.support.specs import TOPIC, shop
 from tests.support.world import EPOCH, READS, Clock
 
@@ -106,7 +106,7 @@ class Fuzz:
         for tag in ("v1", "v2"):
             pipeline.run_plan(self.site(), pipeline.make_plan(self.site(), self.spec, tag))
         self.aws.clear_requests()
-        self.first, self.second = (self.journal.path(number).read_bytes() for number in (1, 2))
+        self.first, self.second = (journal_file(self.journal, number).read_bytes() for number in (1, 2))
 
     def back(self) -> None:
         """As it was, which takes longer where something was sent."""
@@ -114,8 +114,8 @@ class Fuzz:
             self.afresh()
             return
         for number in self.journal.numbers()[2:]:
-            self.journal.path(number).unlink()
-        self.journal.path(2).write_bytes(self.second)
+            journal_file(self.journal, number).unlink()
+        journal_file(self.journal, 2).write_bytes(self.second)
 
     def site(self) -> pipeline.Site:
         return site(self.root, Direct(self.aws), self.clock)
@@ -156,7 +156,7 @@ class Fuzz:
         return ended
 
     def play_journal(self, content: bytes) -> bool:
-        self.journal.path(2).write_bytes(content)
+        journal_file(self.journal, 2).write_bytes(content)
         shown = pipeline.history(self.journal)
         history_text(shown).encode("utf-8", "backslashreplace")
         history_json("shop", shown).encode("utf-8", "backslashreplace")
@@ -169,14 +169,15 @@ class Fuzz:
             lambda: pipeline.make_plan(self.site(), self.spec, "v3"),
         ):
             ended &= known(act)
-        assert (self.journal.path(1).read_bytes(), self.journal.path(2).read_bytes()) == (self.first, content)
+        first, second = (journal_file(self.journal, number) for number in (1, 2))
+        assert (first.read_bytes(), second.read_bytes()) == (self.first, content)
         if not damaged:
             known(lambda: pipeline.resume(self.site()))
             known(lambda: pipeline.run_plan(self.site(), pipeline.make_plan(self.site(), self.spec, "v3")))
-            assert self.journal.path(1).read_bytes() == self.first
+            assert first.read_bytes() == self.first
         else:  # what is damaged is not written to
             assert not known(lambda: pipeline.resume(self.site()))
-            assert self.journal.path(2).read_bytes() == content
+            assert second.read_bytes() == content
         self.back()
         return ended
 

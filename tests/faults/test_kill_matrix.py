@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Result
+from ecsplan.apply.deploy import Result
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc, Identity, Plan
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Deployment, Journal, Outcome, unfinished
-from ecsplan.sandbox.outcomes import Outcomes, RolloutRule, TaskRule
+from ecsplan.journal import Deployment, Journal, Outcome, open_store, unfinished
+from ecsplan.sandbox.ecs.outcomes import Outcomes, RolloutRule, TaskRule
 from tests.faults.conftest import Points
 from tests.support.cloud import TROUBLES, Cloud, Killed, Point, Wire
 from tests.support.paths import EXAMPLES
@@ -117,7 +117,7 @@ class Stage:
         self.spec, self.story, self.cloud, self.folder = spec, story, cloud, folder
 
     def journal(self) -> Journal:
-        return Journal(self.folder, self.spec.app, Identity(account=ACCOUNT, region=REGION))
+        return Journal(open_store(self.folder), self.spec.app, Identity(account=ACCOUNT, region=REGION))
 
     def site(self, wire: Wire) -> pipeline.Site:
         site = pipeline.connect(self.spec, journal=self.folder, clock=self.cloud.clock)

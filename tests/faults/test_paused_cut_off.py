@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Result
+from ecsplan.apply.deploy import Result
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Doc, Identity
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Journal, Outcome, unfinished
+from ecsplan.journal import Journal, Outcome, open_store, unfinished
 from tests.faults.conftest import Points
 from tests.faults.test_kill_matrix import ROUNDS, differences, told, troubles
 from tests.support import specs, toml
@@ -46,7 +46,7 @@ class Stage:
         return dataclasses.replace(site, gateway=wire)
 
     def journal(self) -> Journal:
-        return Journal(self.folder, self.spec.app, Identity(account=ACCOUNT, region=REGION))
+        return Journal(open_store(self.folder), self.spec.app, Identity(account=ACCOUNT, region=REGION))
 
     def found(self) -> tuple[Doc, list[Doc]]:
         return self.cloud.state(), [told(deployment) for deployment in self.journal().deployments()]

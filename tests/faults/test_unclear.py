@@ -10,14 +10,13 @@ import click
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Options, Result
-from ecsplan.apply.state import DECIDE
+from ecsplan.apply.deploy import Next, Options, Result
 from ecsplan.cli import deploy as deploying
 from ecsplan.cli.options import Given
 from ecsplan.core.errors import AwsError, Exit
 from ecsplan.core.model import Call
 from ecsplan.journal import Deployment, Outcome
-from ecsplan.sandbox.outcomes import TaskRule
+from ecsplan.sandbox.ecs.outcomes import TaskRule
 from tests.faults.test_kill_matrix import Stage, Story, nothing, staged
 from tests.support.cloud import Killed, Wire
 
@@ -65,9 +64,9 @@ def test_a_migration_without_an_end_is_not_run_again_once_ecs_has_forgotten_its_
     django.cloud.clock.sleep(TWO_HOURS)
     result = resumed(django)
     assert result.outcome is Outcome.STOPPED
-    assert "was begun 2 h 0 min ago and nobody saw its end" in result.reason
+    assert "was begun 2 h 0 min ago and its end is unknown" in result.reason
     assert "It was not run again." in result.state
-    assert result.hint == DECIDE
+    assert Next.DECIDE in result.next
     assert len(django.cloud.state()["ran"]) == (trouble == "killed after")
     assert resumed(django).outcome is Outcome.STOPPED  # and again
 
@@ -95,7 +94,7 @@ def test_resumed_by_a_machine_whose_clock_is_behind(django: Stage, behind: float
     django.cloud.clock.sleep(-behind)
     result = resumed(django)
     assert result.outcome is outcome
-    assert ("still to come by this machine's clock" in result.reason) == (outcome is Outcome.STOPPED)
+    assert ("in the future, by this machine's clock" in result.reason) == (outcome is Outcome.STOPPED)
 
 
 @pytest.mark.parametrize(("unclear", "ran"), [("done", 1), ("run", 2)])
@@ -209,7 +208,7 @@ def test_a_refused_look_leaves_the_deployment_as_it_is(django: Stage, killed_at:
     result = resumed(django, wire=Wire(django.cloud, refused=asks(refused)))
     assert result.outcome is Outcome.STOPPED
     assert "AccessDeniedException" in result.reason
-    assert not last(django).going_back
+    assert not last(django).rolling_back
     assert (django.cloud.state(), last(django).states()) == (state, entries)
     assert django.cloud.published == published
     assert resumed(django).outcome is Outcome.SUCCEEDED
@@ -298,5 +297,5 @@ def test_what_somebody_else_has_deployed_since_is_left_to_them(stuck: Stage) -> 
     cloud.ecs.call("UpdateService", {"cluster": "prod", "service": "shop-web", "taskDefinition": "other:1"})
     result = resumed(stuck)
     assert result.outcome is Outcome.STOPPED
-    assert "service.prod/shop-web was changed by somebody else and is left to them" in result.reason
+    assert "service.prod/shop-web was changed by another deployment; left as it is" in result.reason
     assert on(stuck)["shop-web"] == "other:1"

@@ -11,18 +11,13 @@ from ecsplan.core.model import Address, Call, Doc
 from ecsplan.core.ports import Answer
 from ecsplan.kinds.contract import Delta, Kind, Live, Resource
 from ecsplan.plan.diff import diff
-from ecsplan.sandbox import errors
+from ecsplan.sandbox import common
+from ecsplan.sandbox.account import Account
 from ecsplan.sandbox.ecs import Ecs
-from ecsplan.sandbox.events import Events
-from ecsplan.sandbox.inputs import Inputs
-from ecsplan.sandbox.logs import Logs
-from ecsplan.sandbox.names import Ids
-from ecsplan.sandbox.outcomes import Outcomes
-from ecsplan.sandbox.state import Region
+from ecsplan.sandbox.eventbridge import Events
 from tests.sandbox.helpers import Clock
 from tests.unit.fakes_kinds import compare, kind
 
-INPUTS = {service: Inputs(service) for service in ("ecs", "events")}  # the models are read once
 ADDRESSES = {
     "task_definition": Address("task_definition.web"),
     "service": Address("service.prod/web"),
@@ -39,10 +34,10 @@ class Embedded:
     """A region of its own. `seen` is what becomes of an operation's answer on its way to whoever asks."""
 
     def __init__(self) -> None:
-        region = Region("eu-west-1", Ids(), Outcomes(), Logs())
+        account = Account(Clock())
         self._services: dict[str, Ecs | Events] = {
-            "ecs": Ecs(region, Clock(), INPUTS["ecs"]),
-            "events": Events("eu-west-1", INPUTS["events"]),
+            "ecs": account.ecs("eu-west-1"),
+            "events": account.events("eu-west-1"),
         }
         self.seen: Callable[[str, Doc], Doc] = lambda _, answer: answer
 
@@ -52,7 +47,7 @@ class Embedded:
     def _answer(self, call: Call) -> Answer:
         try:
             return Answer(call=call, data=self.seen(_name(call), self.do(call)))
-        except errors.AwsError as error:
+        except common.AwsError as error:
             return Answer(call=call, error=AwsError(error.message, code=error.code))
 
     def do(self, call: Call) -> Doc:

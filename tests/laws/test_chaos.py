@@ -15,14 +15,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ecsplan import pipeline, rehearsal
-from ecsplan.apply.engine import Options
+from ecsplan.apply.deploy import Options
 from ecsplan.cli.deploy import exit_code
 from ecsplan.core.errors import EcsplanError
 from ecsplan.core.model import Call
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Closed, Deployment, Outcome
 from ecsplan.sandbox import Sandbox
-from ecsplan.sandbox.errors import AwsError as Refused
+from ecsplan.sandbox.common import AwsError as Refused
 from tests.support import toml
 from tests.support.amounts import amount, figure
 from tests.support.direct import Direct, site
@@ -173,7 +173,7 @@ class Stage:
     # --- what is live ---
 
     def events(self, operation: str, **params: Any) -> Doc:
-        answer = self.aws._events_of("eu-west-1").call("".join(map(str.capitalize, operation.split("_"))), params)
+        answer = self.aws._account.events("eu-west-1").call("".join(map(str.capitalize, operation.split("_"))), params)
         return json.loads(json.dumps(answer))  # type: ignore[no-any-return]
 
     def targets(self) -> dict[str, Doc]:
@@ -308,7 +308,7 @@ def told_truly(stage: Stage, code: int, before: Doc) -> None:
         assert unmeddled(stage.state(), touched) == unmeddled(before, touched)
     elif code in (7, 8):
         assert not newest.outcome.ended
-        assert newest.touched()
+        assert newest.begun()
     else:
         assert code in (1, 4, 5)
         assert stage.sent() == []

@@ -7,9 +7,10 @@ import threading
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ecsplan.apply.logs import SETTLING, Follower
+from ecsplan.apply.logs import SETTLING, Tailer
 from ecsplan.apply.wait import Observation
 from ecsplan.core import events
+from ecsplan.core.clock import StoppableClock
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Action, Doc
 from ecsplan.kinds import kind_of
@@ -47,7 +48,7 @@ def test_exactly_the_lines_in_order_once(
 ) -> None:
     clock, said = Clock(), list[events.Event]()
     streams = Streams(clock, page=page, empty=empty, refusals=list(refusals))
-    follower = Follower(streams, clock, said.append, threading.Event(), "eu-west-1")
+    follower = Tailer(streams, StoppableClock(clock, threading.Event()), said.append, "eu-west-1")
     ends = []
     for task, lines in enumerate(written):
         seen = EPOCH
@@ -62,7 +63,7 @@ def test_exactly_the_lines_in_order_once(
             "run_task.web/many", call("run_task"), action=Action.RUN, expect={"logs": {"web": ["/a", "", "ecs"]}}
         )
         one = Tracked(kind=kind_of(step.address), step=step, call=step.call, outputs={})
-        follower.heard(Observation(one=one, progress=Progress(done=False), documents=({"tasks": tasks},)))
+        follower.observe(Observation(one=one, progress=Progress(done=False), documents=({"tasks": tasks},)))
 
     look()
     for pause in pauses:

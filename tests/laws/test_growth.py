@@ -15,7 +15,7 @@ import pytest
 
 import ecsplan
 from ecsplan import pipeline, rehearsal
-from ecsplan.apply.engine import Options
+from ecsplan.apply.deploy import Options
 from ecsplan.core.model import Plan
 from ecsplan.core.spec import Spec
 from ecsplan.sandbox import Sandbox

@@ -18,7 +18,7 @@ import pytest
 from ecsplan import pipeline, rehearsal
 from ecsplan.aws.gateway import Gateway
 from ecsplan.core.model import Doc, Identity
-from ecsplan.journal import Journal, Outcome
+from ecsplan.journal import Journal, Outcome, open_store
 from ecsplan.sandbox import Sandbox
 from tests.faults.conftest import Points
 from tests.support.forking import Forking, forking
@@ -117,7 +117,7 @@ class Stage:
             for status in ("ACTIVE", "INACTIVE")
         }
         rollouts = ecs.call("ListServiceDeployments", {"cluster": "prod", "service": "web"})["serviceDeployments"]
-        journal = Journal(self.folder, "web", Identity(account=ACCOUNT, region=REGION)).deployments()
+        journal = Journal(open_store(self.folder), "web", Identity(account=ACCOUNT, region=REGION)).deployments()
         return {
             **revisions,
             "web": short(service["taskDefinition"]),

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from ecsplan.journal import Began, Closed, Deployment, Outcome, read_file
+from ecsplan.core.model import Identity
+from ecsplan.journal import Began, Closed, Deployment, Journal, Outcome, open_store
 from tests.support.amounts import amount, figure
 from tests.support.racing import Raced, Starter, starter
 from tests.support.specs import shop
-from tests.support.world import World
+from tests.support.world import ACCOUNT, REGION, World
 
 ROUNDS = amount("RACES", 20)
 LATENCY = 0.004  # seconds that every request takes, so that there is something to run into
@@ -31,7 +32,8 @@ def start(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
 
 def journal(world: World) -> list[Deployment]:
     """Every deployment, from files that have to be whole: no line of one deployment in another's."""
-    return [read_file(path) for path in sorted(Path(world.folder).rglob("*.jsonl"))]
+    one = Journal(open_store(Path(world.folder) / ".ecsplan"), "shop", Identity(account=ACCOUNT, region=REGION))
+    return [one.read(number) for number in one.numbers()]
 
 
 def whole(deployment: Deployment) -> None:

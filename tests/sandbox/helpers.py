@@ -73,3 +73,21 @@ def primary(service: Doc) -> Doc:
     """The PRIMARY deployment, of which there must be one."""
     (deployment,) = [d for d in service["deployments"] if d["status"] == "PRIMARY"]
     return dict(deployment)
+
+
+def history(ecs: Any, **filters: Any) -> list[Doc]:
+    """The service deployments of ``web``, newest first."""
+    answer = ecs.list_service_deployments(cluster="prod", service="web", **filters)
+    return list(answer["serviceDeployments"])
+
+
+def detail(ecs: Any, arn: str | None = None) -> Doc:
+    """That service deployment, or the newest one of ``web``."""
+    arns = [arn or history(ecs)[0]["serviceDeploymentArn"]]
+    (answer,) = ecs.describe_service_deployments(serviceDeploymentArns=arns)["serviceDeployments"]
+    return dict(answer)
+
+
+def messages(ecs: Any) -> list[str]:
+    """The events of ``web``, newest first."""
+    return [event["message"] for event in service_of(ecs)["events"]]

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from ecsplan.sandbox import Sandbox
-from tests.sandbox.helpers import Clock, Doc, create_service, primary, service_of, task_definition, update
+from tests.sandbox.helpers import (
+    Clock,
+    create_service,
+    detail,
+    messages,
+    primary,
+    service_of,
+    task_definition,
+    update,
+)
 
 
 @pytest.fixture
@@ -25,15 +34,6 @@ def deploy(ecs: Any, strategy: str = "ROLLING", *, rollback: bool = True, enable
     configuration = {"strategy": strategy, "bakeTimeInMinutes": 2, "alarms": watched}
     answer = update(ecs, taskDefinition="web:2", deploymentConfiguration=configuration)
     return str(answer["currentServiceDeployment"])
-
-
-def detail(ecs: Any, arn: str) -> Doc:
-    (answer,) = ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"]
-    return dict(answer)
-
-
-def messages(ecs: Any) -> list[str]:
-    return [event["message"] for event in service_of(ecs)["events"]]
 
 
 def test_rolling_back(service: Any, aws: Sandbox, clock: Clock) -> None:

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ecsplan.sandbox import Sandbox
-from tests.sandbox.helpers import (  # fmt: skip
+from tests.sandbox.helpers import (
     BREAKER,
     FARGATE,
     NETWORK,
@@ -16,7 +16,9 @@ from tests.sandbox.helpers import (  # fmt: skip
     Doc,
     container,
     create_service,
+    detail,
     error_of,
+    messages,
     primary,
     service_of,
     task_definition,
@@ -46,21 +48,10 @@ def fail(ecs: Any, **params: Any) -> Doc:
     return primary(update(ecs, taskDefinition="web:2", deploymentConfiguration=BREAKER, **params))
 
 
-def detail(ecs: Any, arn: str | None = None) -> Doc:
-    """That service deployment, or the current one."""
-    arns = [arn or service_of(ecs)["currentServiceDeployment"]]
-    (answer,) = ecs.describe_service_deployments(serviceDeploymentArns=arns)["serviceDeployments"]
-    return dict(answer)
-
-
 def stopped(ecs: Any, deployment: str) -> list[Doc]:
     arns = ecs.list_tasks(cluster="prod", serviceName="web", desiredStatus="STOPPED")["taskArns"]
     tasks = ecs.describe_tasks(cluster="prod", tasks=arns)["tasks"]
     return [task for task in tasks if task["startedBy"] == deployment]
-
-
-def messages(ecs: Any) -> list[str]:
-    return [event["message"] for event in service_of(ecs)["events"]]
 
 
 OOM: Final = "OutOfMemoryError: Container killed due to memory usage"

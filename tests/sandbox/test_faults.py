@@ -98,7 +98,7 @@ def test_holding(ecs: Any, aws: Sandbox, clock: Clock) -> None:
     with ThreadPoolExecutor(1) as pool:
         referenced_values = pool.submit(update, ecs, forceNewDeployment=True)
         eventually(lambda: aws.holding == 1)
-        assert len(service_of(ecs)["deployments"]) == 1  # not carried out yet, and nobody else has to wait
+        assert len(service_of(ecs)["deployments"]) == 1  # not carried out yet, and no other request waits
         aws.release()
         assert primary(referenced_values.result(5))["rolloutState"] == "IN_PROGRESS"
     assert aws.holding == 0

@@ -1,4 +1,4 @@
-"""Lifecycle hooks: deployments that wait for somebody, or for a function."""
+"""Lifecycle hooks: deployments that wait for an operator, or for a function."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.sandbox.helpers import (
     Clock,
     Doc,
     create_service,
+    detail,
     error_of,
     primary,
     service_of,
@@ -40,11 +41,6 @@ def deploy(ecs: Any, *hooks: Doc) -> str:
     configuration = {"strategy": "BLUE_GREEN", "lifecycleHooks": list(hooks)}
     answer = update(ecs, taskDefinition="web:2", deploymentConfiguration=configuration)
     return str(answer["currentServiceDeployment"])
-
-
-def detail(ecs: Any, arn: str) -> Doc:
-    (answer,) = ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"]
-    return dict(answer)
 
 
 def go_on(ecs: Any, arn: str, **params: Any) -> None:

@@ -71,8 +71,8 @@ def test_normalising_twice_is_normalising_once(sent: Doc) -> None:
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.lists(st.floats(0.05, 3.0), min_size=1, max_size=20), st.sampled_from(["COMPLETED", "FAILED", "ROLLED_BACK"]))
-def test_looking_changes_nothing(pauses: list[float], ends: str) -> None:
-    """However often somebody looks on the way, at the end everybody sees the same."""
+def test_polling_changes_nothing(pauses: list[float], ends: str) -> None:
+    """The number of polls on the way does not change the end."""
 
     def final(looks: list[float]) -> Doc:
         clock = Clock()

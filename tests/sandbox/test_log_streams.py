@@ -1,4 +1,4 @@
-"""What containers write, and how CloudWatch Logs answers it."""
+"""What containers write, and how CloudWatch Logs shows it."""
 
 from __future__ import annotations
 

@@ -8,16 +8,18 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ecsplan.sandbox import Sandbox
-from tests.sandbox.helpers import (  # fmt: skip
+from tests.sandbox.helpers import (
     ARN,
     BREAKER,
     FARGATE,
     NETWORK,
     Clock,
-    Doc,
     container,
     create_service,
+    detail,
     error_of,
+    history,
+    messages,
     primary,
     service_of,
     task_definition,
@@ -38,22 +40,6 @@ def service(ecs: Any, clock: Clock) -> Any:
     create_service(ecs, taskDefinition="web:1", desiredCount=2)
     clock.tick()
     return ecs
-
-
-def history(ecs: Any, **filters: Any) -> list[Doc]:
-    answer = ecs.list_service_deployments(cluster="prod", service="web", **filters)
-    return list(answer["serviceDeployments"])
-
-
-def detail(ecs: Any) -> Doc:
-    """The newest service deployment."""
-    arn = history(ecs)[0]["serviceDeploymentArn"]
-    (answer,) = ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"]
-    return dict(answer)
-
-
-def messages(ecs: Any) -> list[str]:
-    return [event["message"] for event in service_of(ecs)["events"]]
 
 
 def test_a_rollout_that_completes(service: Any, aws: Sandbox, clock: Clock) -> None:

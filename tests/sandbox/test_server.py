@@ -219,7 +219,7 @@ def test_real_time_goes_by(client: Client) -> None:
 
 
 def test_importing_it_is_cheap() -> None:
-    """Neither boto3 nor moto nor werkzeug is imported before somebody needs it."""
+    """Neither boto3 nor moto nor werkzeug is imported before it is needed."""
     code = (
         "import sys, ecsplan.sandbox as s; s.Sandbox();"
         "sys.exit(any(m in sys.modules for m in ('boto3', 'moto', 'werkzeug')))"
@@ -316,7 +316,7 @@ def test_unknown_control_requests(aws: Sandbox) -> None:
 
 
 def test_objects_are_stored_at_once(client: Client, aws: Sandbox) -> None:
-    """botocore asks before it sends a body, and waits a whole second where nobody answers."""
+    """botocore asks before it sends a body, and waits a whole second for the answer."""
     s3 = client("s3")
     s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     aws.clear_requests()

@@ -13,6 +13,7 @@ from tests.sandbox.helpers import (
     Doc,
     container,
     create_service,
+    detail,
     primary,
     service_of,
     task_definition,
@@ -42,11 +43,6 @@ def service(ecs: Any, aws: Sandbox, clock: Clock) -> Any:
 def deploy(ecs: Any, strategy: str, revision: str = "web:2", **configuration: Any) -> str:
     answer = update(ecs, taskDefinition=revision, deploymentConfiguration={"strategy": strategy} | configuration)
     return str(answer["currentServiceDeployment"])
-
-
-def detail(ecs: Any, arn: str) -> Doc:
-    (answer,) = ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"]
-    return dict(answer)
 
 
 def weights(deployment: Doc) -> tuple[float, float, float]:

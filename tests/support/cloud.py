@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import pickle
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -20,34 +21,39 @@ from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.spec import Spec
 from ecsplan.plan.compile import requests
-from ecsplan.sandbox import errors
-from ecsplan.sandbox.ecs import Ecs
-from ecsplan.sandbox.events import Events
-from ecsplan.sandbox.inputs import Inputs
-from ecsplan.sandbox.logs import Logs
-from ecsplan.sandbox.names import Ids
-from ecsplan.sandbox.outcomes import Outcomes
+from ecsplan.sandbox import common
+from ecsplan.sandbox.account import Account
 from ecsplan.sandbox.seed import seed
-from ecsplan.sandbox.state import Region
 from tests.support.world import ACCOUNT, REGION, Clock, short
 
-INPUTS = {"ecs": Inputs("ecs"), "events": Inputs("events")}
 SETTLED = 600.0  # seconds after which nothing is on its way any more
 VOLATILE = ("deployments", "events", "runningCount", "pendingCount", "currentServiceDeployment",
             "currentServiceRevisions")  # fmt: skip
 
 
+def all_placed(_call: Call) -> bool:
+    return False
+
+
 class Cloud:
-    """One account: ECS, EventBridge, and the messages that were published. Not thread-safe."""
+    """One account: ECS, EventBridge, and the messages that were published. Not thread-safe.
+
+    `pickle` copies it at any moment, but for `unplaced`: does one of the tasks of a RunTask find no place?
+    """
 
     def __init__(self, clock: Clock) -> None:
-        self.clock, self.outcomes = clock, Outcomes()
-        self.ecs = Ecs(Region(REGION, Ids(), self.outcomes, Logs()), clock, INPUTS["ecs"])
-        self.events = Events(REGION, INPUTS["events"])
+        self.clock, self.account = clock, Account(clock)
+        self.outcomes, self.ecs, self.events = (
+            self.account.outcomes,
+            self.account.ecs(REGION),
+            self.account.events(REGION),
+        )
         self.published: list[str] = []
-        self.unplaced: Callable[[Call], bool] = lambda _call: False
-        """whether one of the tasks of a RunTask finds no place"""
+        self.unplaced: Callable[[Call], bool] = all_placed
         self._settled = 0.0
+
+    def __getstate__(self) -> Doc:
+        return self.__dict__ | {"unplaced": all_placed}
 
     def seed(self, spec: Spec) -> None:
         seed(self.ecs, self.events, requests(spec, "sandbox"), spec.cluster or "default")
@@ -58,10 +64,9 @@ class Cloud:
             self.clock.sleep(SETTLED)
             self.ecs.settle()
             self._settled = self.clock.time
-        clock = Clock()
-        clock.time = self.clock.time
-        memo = {id(one): one for one in INPUTS.values()} | {id(self.clock): clock}
-        return copy.deepcopy(self, memo)
+        copied: Cloud = pickle.loads(pickle.dumps(self, pickle.HIGHEST_PROTOCOL))
+        copied.unplaced = self.unplaced
+        return copied
 
     def call(self, call: Call) -> Doc:
         operation = "".join(word.title() for word in call.operation.split("_"))
@@ -73,7 +78,7 @@ class Cloud:
                 return copy.deepcopy(self.events.call(operation, call.params))
             if call.service == "logs":
                 return self.ecs.region.logs.call(REGION, operation, call.params, self.clock.now())
-        except errors.AwsError as error:
+        except common.AwsError as error:
             raise AwsError(f"{call}: {error.code}: {error.message}", code=error.code) from error
         if call.service == "sns":
             self.published.append(_about(call.params))

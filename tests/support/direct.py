@@ -15,9 +15,9 @@ from ecsplan.core import events
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc, Identity, to_data
 from ecsplan.core.ports import Answer
-from ecsplan.journal.lock import Origin
+from ecsplan.journal import Origin, open_store
 from ecsplan.sandbox import Sandbox
-from ecsplan.sandbox.exchange import Incoming
+from ecsplan.sandbox.wire import Incoming
 from tests.support.world import ACCOUNT, REGION, Clock
 
 PREFIX = {"ecs": "AmazonEC2ContainerServiceV20141113", "events": "AWSEvents"}
@@ -103,4 +103,4 @@ def failure(call: Call, code: str, message: str, *, unclear: bool) -> AwsError:
 def site(root: Path, gateway: Direct, clock: Clock, app: str = "shop") -> pipeline.Site:
     """Where `pipeline` deploys to: that AWS, with the journal in `root`."""
     origin = Origin(user="tests", host="here", pid=1, command="ecsplan apply")
-    return pipeline.Site(app=app, root=root, gateway=gateway, origin=origin, clock=clock)  # type: ignore[arg-type]
+    return pipeline.Site(app=app, store=open_store(root), gateway=gateway, origin=origin, clock=clock)  # type: ignore[arg-type]

@@ -14,10 +14,13 @@ from pathlib import Path
 from tests.support.processes import PATIENCE, environment
 
 PARENT = """
-import functools, json, os, sys, time
+import functools, importlib, json, os, pkgutil, sys, time
 import boto3, botocore.loaders, botocore.session, deepdiff
-from ecsplan import cli, compiler, executor, live, planner, pipeline, redact, rollback
-from ecsplan.render import json as _json, progress, text
+import ecsplan
+from ecsplan import cli
+for module in pkgutil.walk_packages(ecsplan.__path__, "ecsplan."):
+    if not module.name.startswith(("ecsplan.__main__", "ecsplan.rehearsal", "ecsplan.sandbox")):
+        importlib.import_module(module.name)
 botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
 loader = botocore.session.create_loader()
 for service in ("ecs", "events", "sts"):

@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSResponse
 
 from ecsplan.aws.gateway import Gateway
 from ecsplan.sandbox import Sandbox
-from ecsplan.sandbox.exchange import Incoming
+from ecsplan.sandbox.wire import Incoming
 from tests.support.world import REGION, Clock
 
 

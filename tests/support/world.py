@@ -36,6 +36,14 @@ class Clock:
         self.time = EPOCH
         self.slept: list[float] = []
 
+    def __getstate__(self) -> float:
+        return self.time
+
+    def __setstate__(self, time: float) -> None:
+        """A copy starts at the same moment and has not slept."""
+        self.__init__()  # type: ignore[misc]
+        self.time = time
+
     def now(self) -> float:
         with self._lock:
             return self.time

@@ -22,8 +22,7 @@ from ecsplan.core.model import (
     Settings,
     Step,
 )
-from ecsplan.journal import Began, Closed, Deployment, Done, Opened, Outcome
-from ecsplan.journal.lock import Origin
+from ecsplan.journal import Began, Closed, Deployment, Done, Opened, Origin, Outcome
 from ecsplan.plan.steps import plan_digest
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"

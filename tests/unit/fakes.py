@@ -14,14 +14,17 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from ecsplan.apply.engine import Options, Result, apply, resume
+from ecsplan.apply.deploy import Options, Result, apply, resume
+from ecsplan.apply.redacted import redacted_ports, redacted_result
 from ecsplan.apply.send import Ports
 from ecsplan.aws.gateway import Gateway
 from ecsplan.core import events
+from ecsplan.core.clock import StoppableClock
 from ecsplan.core.errors import AwsError
-from ecsplan.core.model import Call, Doc, Plan, Step
+from ecsplan.core.model import Address, Call, Doc, Plan, Step
 from ecsplan.core.ports import Answer
 from ecsplan.journal import Began, Closed, Deployment, Done, Entry, Failed, Opened
+from ecsplan.redact import Redactor
 from tests.unit.builders import ACCOUNT, AT, ORIGIN, REGION, START, task_definition_arn
 
 READS = ("describe_", "get_", "list_")
@@ -340,7 +343,8 @@ class Rig:
     said: list[events.Event] = field(default_factory=list)
     told: list[tuple[Step, Call, Doc]] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
-    clean: Callable[[str], str] = lambda text: text
+    redactor: Redactor = field(default_factory=Redactor)
+    closed: list[events.DeploymentClosed] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.log = FakeLog(self.aws.trace)
@@ -351,27 +355,42 @@ class Rig:
         return self.aws.trace
 
     def apply(self, plan: Plan, *, number: int = 7, at: str = AT, **options: Any) -> Result:
-        once = Opened(number=number, at=at, origin=ORIGIN, plan=plan).once
-        return self._ended(apply(plan, number, self.ports, Options(**options), once=once))
+        key = Opened(number=number, at=at, origin=ORIGIN, plan=plan).deployment_key
+        return self._ended(apply(plan, number, self.ports, Options(**options), key=key))
 
     def resume(self, deployment: Deployment, **options: Any) -> Result:
         return self._ended(resume(deployment, self.ports, Options(**options)))
 
     @property
     def ports(self) -> Ports:
+        return redacted_ports(self._ports(), self.redactor)
+
+    def hide(self, secret: str) -> None:
+        """A secret that the plan holds."""
+        variables = [{"name": "PASSWORD", "value": secret}]
+        doc = {"containerDefinitions": [{"name": "web", "environment": variables}]}
+        self.redactor.learn_documents([(Address("task_definition.web"), doc)])
+
+    def _ports(self) -> Ports:
         return Ports(
-            ask=self.aws,
-            do=self.aws.do,
-            log=self.log,
-            clock=self.clock,
-            emit=self.said.append,
-            told=lambda step, call, answer: self.told.append((step, call, answer)),
-            later=lambda error: error.code == "ThrottlingException",
-            clean=self.clean,
-            stop=self.stop,
+            read=self.aws,
+            write=self.aws.do,
+            journal=self.log,
+            clock=StoppableClock(self.clock, self.stop),
+            emit=self._hear,
         )
 
+    def _hear(self, event: events.Event | events.Notice) -> None:
+        match event:
+            case events.CallAnswered():
+                self.told.append((event.step, event.call, event.answer))
+            case events.DeploymentClosed():
+                self.closed.append(event)
+            case events.Event():
+                self.redactor.listener(self.said.append)(event)
+
     def _ended(self, result: Result) -> Result:
+        result = redacted_result(result, self.redactor)
         assert self.said[-1] == events.DeploymentEnded(
             number=result.number, outcome=result.outcome.value, reason=result.reason
         )

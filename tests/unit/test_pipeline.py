@@ -16,7 +16,7 @@ from ecsplan.core.clock import SystemClock
 from ecsplan.core.errors import AwsError, EcsplanError, JournalError, PlanningError, SpecError, UsageError
 from ecsplan.core.model import Identity
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Damaged, Journal, Outcome
+from ecsplan.journal import Damaged, Journal, Outcome, open_store
 from ecsplan.site import Site, whoami
 from tests.unit.builders import ACCOUNT, IDENTITY, ORIGIN, REGION, plan, task_definition_arn, update
 from tests.unit.fakes import FakeAws, FakeClock, gateway_to, refusal, service
@@ -60,7 +60,13 @@ def make_site(aws: FakeAws, tmp_path: Path) -> Iterator[Callable[..., Site]]:
     sites: list[Site] = []
 
     def make(**more: object) -> Site:
-        values = {"app": "shop", "root": tmp_path / ".ecsplan", "origin": ORIGIN, "clock": FakeClock(), **more}
+        values = {
+            "app": "shop",
+            "store": open_store(tmp_path / ".ecsplan"),
+            "origin": ORIGIN,
+            "clock": FakeClock(),
+            **more,
+        }
         sites.append(Site(gateway=gateway_to(aws), **values))  # type: ignore[arg-type]
         return sites[-1]
 
@@ -248,8 +254,8 @@ def test_connecting_sends_nothing_and_takes_all_from_the_spec(tmp_path: Path) ->
     path = tmp_path / "ecsplan.toml"
     path.write_text(f'region = "{REGION}"\naccount = "{ACCOUNT}"\n' + TEXT)
     with pipeline.connect(pipeline.load(path)) as site:
-        assert (site.app, site.root, site.account) == ("shop", tmp_path / ".ecsplan", ACCOUNT)
-        assert site.plan_path == tmp_path / ".ecsplan" / "shop" / "plan.json"
+        assert (site.app, site.store.name, site.account) == ("shop", str(tmp_path / ".ecsplan"), ACCOUNT)
+        assert site.store.plan_name("shop") == str(tmp_path / ".ecsplan" / "shop" / "plan.json")
         assert site.gateway._region == REGION
         assert isinstance(site.clock, SystemClock)
     with pipeline.connect(pipeline.load(path), app="other", region="us-east-1", clock=FakeClock()) as site:
@@ -304,14 +310,15 @@ def test_a_spec_that_is_wrong_or_not_there_is_a_usage_error(tmp_path: Path) -> N
 
 def journals(root: Path, *places: tuple[str, str]) -> None:
     for account, region in places:
-        Journal(root, "shop", Identity(account=account, region=region)).open(plan(update()), ORIGIN, "x").close()
+        journal = Journal(open_store(root), "shop", Identity(account=account, region=region))
+        journal.open(plan(update()), ORIGIN, "x").close()
 
 
 def test_the_journals_of_an_app_are_found_by_account_and_region(tmp_path: Path) -> None:
     journals(tmp_path, (ACCOUNT, REGION), (ACCOUNT, "us-east-1"), ("999999999999", REGION))
     (tmp_path / "shop" / "plan.json").write_text("{}")
     (tmp_path / "shop" / "odd").mkdir()
-    names = [journal.folder.name for journal in pipeline.journals(tmp_path, "shop")]
+    names = [str(journal.identity) for journal in pipeline.journals(tmp_path, "shop")]
     assert names == [f"{ACCOUNT}-{REGION}", f"{ACCOUNT}-us-east-1", f"999999999999-{REGION}"]
     assert len(pipeline.journals(tmp_path, "shop", account=ACCOUNT)) == 2
     assert len(pipeline.journals(tmp_path, "shop", region=REGION)) == 2

@@ -10,15 +10,16 @@ import msgspec
 import pytest
 
 from ecsplan import pipeline
-from ecsplan.apply.engine import Options
+from ecsplan.apply.deploy import Options
 from ecsplan.core import events
 from ecsplan.core.errors import EcsplanError, LockedError, StaleError, UnfinishedError
 from ecsplan.core.model import Identity, Plan
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Deployment, Failed, Journal, Outcome
+from ecsplan.journal import Deployment, Failed, Journal, Outcome, open_store
 from ecsplan.pipeline import Site
 from ecsplan.plan import file as planfile
 from ecsplan.plan.steps import plan_digest
+from tests.support.paths import journal_file
 from tests.unit.builders import AT, IDENTITY, ORIGIN, task_definition_arn
 from tests.unit.fakes import FakeAws, FakeClock, gateway_to, refusal, service
 
@@ -56,7 +57,7 @@ def spec(tmp_path: Path) -> Spec:
 @pytest.fixture
 def site(aws: FakeAws, tmp_path: Path) -> Iterator[Site]:
     with Site(
-        app="shop", root=tmp_path / ".ecsplan", gateway=gateway_to(aws), origin=ORIGIN, clock=FakeClock()
+        app="shop", store=open_store(tmp_path / ".ecsplan"), gateway=gateway_to(aws), origin=ORIGIN, clock=FakeClock()
     ) as made:
         yield made
 
@@ -94,8 +95,8 @@ def test_a_plan_is_carried_out_and_journaled(site: Site, made: Plan, aws: FakeAw
 
 
 def test_a_plan_is_the_same_after_it_was_saved(site: Site, made: Plan) -> None:
-    planfile.save(made, site.plan_path, root=site.root)
-    result = pipeline.run_plan(site, planfile.load(site.plan_path))
+    planfile.save_in_store(made, site.store)
+    result = pipeline.run_plan(site, planfile.load_from_store(site.store, "shop"))
     assert result is not None
     assert result.outcome is Outcome.SUCCEEDED
 
@@ -181,7 +182,7 @@ def test_a_plan_that_was_applied_already(site: Site, made: Plan, aws: FakeAws) -
 
 
 def test_another_deployment_that_is_running(site: Site, made: Plan, aws: FakeAws) -> None:
-    with Journal(site.root, "shop", IDENTITY).locked(ORIGIN, AT):
+    with Journal(site.store, "shop", IDENTITY).locked(ORIGIN, AT):
         assert "another deployment of shop is running: ada@ci-7" in refused(site, made, LockedError, aws)
     assert pipeline.run_plan(site, made) is not None
 
@@ -201,7 +202,7 @@ def test_a_deployment_that_was_left_part_way(site: Site, spec: Spec, made: Plan,
 
 def test_nobody_is_asked_while_another_deployment_runs(site: Site, made: Plan) -> None:
     pipeline.check_free(site, made)
-    with Journal(site.root, "shop", IDENTITY).locked(ORIGIN, AT), pytest.raises(LockedError, match="is running"):
+    with Journal(site.store, "shop", IDENTITY).locked(ORIGIN, AT), pytest.raises(LockedError, match="is running"):
         pipeline.check_free(site, made)
 
 
@@ -228,7 +229,7 @@ def test_a_rollback_that_finds_all_in_place_settles_it_too(site: Site, spec: Spe
 
 def test_the_wrong_account_of_the_spec(site: Site, made: Plan, aws: FakeAws) -> None:
     with Site(
-        app="shop", root=site.root, gateway=gateway_to(aws), origin=ORIGIN, clock=FakeClock(), account="999999999999"
+        app="shop", store=site.store, gateway=gateway_to(aws), origin=ORIGIN, clock=FakeClock(), account="999999999999"
     ) as other:
         assert "the spec is for account 999999999999" in refused(other, made, EcsplanError, aws)
 
@@ -269,14 +270,14 @@ def test_a_deployment_goes_on_in_its_own_file(site: Site, spec: Spec, made: Plan
 def test_a_torn_line_is_taken_off_before_a_deployment_goes_on(site: Site, made: Plan, aws: FakeAws) -> None:
     aws.fail("update_service", refusal("ClientException", "no"))
     pipeline.run_plan(site, made, options=Options(on_failure="stop"))
-    with site.journal(IDENTITY).path(1).open("ab") as file:
+    with journal_file(site.journal(IDENTITY), 1).open("ab") as file:
         file.write(b'{"entry":"beg')
     assert pipeline.resume(site) is not None
     assert newest(site).outcome is Outcome.SUCCEEDED
 
 
 def test_a_deployment_that_runs_is_not_resumed(site: Site, made: Plan, aws: FakeAws) -> None:
-    with Journal(site.root, "shop", IDENTITY).locked(ORIGIN, AT), pytest.raises(LockedError):
+    with Journal(site.store, "shop", IDENTITY).locked(ORIGIN, AT), pytest.raises(LockedError):
         pipeline.resume(site)
     assert aws.sent == []
 
@@ -300,7 +301,7 @@ def test_secrets_that_aws_repeats_are_cleaned_everywhere(site: Site, made: Plan,
     assert result.reason == "ecs:update_service: ClientException: (sensitive) is too short"
     assert "hunter2" not in repr(seen)
     assert [entry.error for entry in newest(site).entries if isinstance(entry, Failed)] == [result.reason]
-    lines = site.journal(IDENTITY).path(1).read_text().splitlines()
+    lines = journal_file(site.journal(IDENTITY), 1).read_text().splitlines()
     assert "hunter2" in lines[0]  # the plan, to be put back
     assert "hunter2" not in "".join(lines[1:])
 
@@ -310,7 +311,7 @@ def test_secrets_in_warnings_are_cleaned_too(site: Site, made: Plan, aws: FakeAw
     seen: list[events.Event] = []
     pipeline.run_plan(site, made, emit=seen.append)
     (warning,) = [event for event in seen if isinstance(event, events.Warned)]
-    assert warning.message == "SNS was not told of ecs:update_service: sns:publish: InvalidParameter: (sensitive)"
+    assert warning.message == "could not publish ecs:update_service to SNS: sns:publish: InvalidParameter: (sensitive)"
 
 
 def test_the_topic_is_told_of_what_it_wants_to_know(site: Site, made: Plan, aws: FakeAws) -> None:

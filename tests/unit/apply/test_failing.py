@@ -168,11 +168,11 @@ def test_several_rollouts_that_fail_are_all_told(rig: Rig) -> None:
 
 
 def test_why_a_rollout_failed_is_told_and_kept_without_secrets(rig: Rig) -> None:
-    rig.clean = lambda text: text.replace("hunter2", "***")
+    rig.hide("hunter2")
     rig.aws.rollouts["web", 1] = [{"rolloutState": "FAILED", "rolloutStateReason": "hunter2 is wrong."}]
     result = rig.apply(plan(register(), update()))
     found = result.diagnoses[Address("service.prod/web")]
-    assert found.reason == "*** is wrong"
+    assert found.reason == "(sensitive) is wrong"
     assert [event.diagnosis for event in rig.happened(events.Diagnosed)] == [found]
     assert [entry.diagnoses for entry in rig.log.of(Closed)] == [{"service.prod/web": found}]
 
@@ -192,7 +192,7 @@ def test_a_surprise_while_looking_up_why_does_not_keep_it_from_being_put_back(ri
     result = rig.apply(plan(register(), update()))
     assert (result.outcome, result.diagnoses) == (Outcome.PUT_BACK, {})
     (warning,) = rig.happened(events.Warned)
-    assert warning.message.startswith("why service.prod/web has failed could not be looked up: ")
+    assert warning.message.startswith("could not look up why service.prod/web has failed: ")
 
 
 def test_the_state_and_hint_of_the_failure_are_in_the_result(rig: Rig) -> None:
@@ -204,7 +204,7 @@ def test_the_state_and_hint_of_the_failure_are_in_the_result(rig: Rig) -> None:
 
 def test_what_a_task_did_stays_done_and_is_told(rig: Rig) -> None:
     failing_in(rig, "update")
-    assert rig.apply(plan(*whole())).state == "What run_task.web/migrate did stays done."
+    assert rig.apply(plan(*whole())).state == "One-off tasks are not undone: run_task.web/migrate."
 
 
 def test_what_was_done_and_is_under_way_is_told(rig: Rig) -> None:
@@ -256,7 +256,7 @@ def test_a_rollout_that_takes_too_long_is_not_finished_and_not_put_back(rig: Rig
     result = rig.apply(plan(register(), update(), targets()), on_failure=policy, timeout=60)
     assert result.outcome is Outcome.UNFINISHED
     assert result.reason.startswith("service.prod/web: not finished after 60 s")
-    assert result.hint == "ECS goes on with the rollout."
+    assert result.hint == "ECS continues the rollout."
     assert rig.aws.operations == ["register_task_definition", "update_service"]
     assert rig.log.of(Failed) == []
 
@@ -275,7 +275,7 @@ def test_a_task_that_takes_too_long_has_failed(rig: Rig) -> None:
 def test_a_late_task_that_cannot_be_stopped_is_a_warning(rig: Rig) -> None:
     rig.aws.tasks[1] = [{"lastStatus": "RUNNING"}]
     rig.aws.fail("stop_task", refusal(message="no permission"))
-    rig.clean = lambda text: text.replace("permission", "(sensitive)")
+    rig.hide("permission")
     result = rig.apply(plan(register(), run(), update()), timeout=60)
     assert result.outcome is Outcome.PUT_BACK
     assert [event.message for event in rig.happened(events.Warned)] == [
@@ -294,7 +294,7 @@ def test_what_somebody_else_has_changed_is_left_to_them(rig: Rig) -> None:
     assert result.reason == (
         "service.prod/web: superseded: another deployment put the service on web:99 "
         "(ecs-svc/other); and putting things back failed: "
-        "service.prod/web was changed by somebody else and is left to them"
+        "service.prod/web was changed by another deployment; left as it is"
     )
     assert len(rig.aws.calls("update_service")) == 1
 
@@ -366,7 +366,7 @@ def test_a_revision_that_may_still_run_is_not_cleaned_up(rig: Rig) -> None:
     assert result.outcome is Outcome.SUCCEEDED
     assert rig.aws.calls("deregister_task_definition") == [{"taskDefinition": task_definition_arn("web", 30)}]
     (warning,) = rig.happened(events.Warned)
-    assert warning.message == "web:41 is left: it may still run, since its service was not waited for"
+    assert warning.message == "kept web:41: it may still be in use (its rollout was not awaited)"
 
 
 def test_a_revision_that_was_left_is_cleaned_up(rig: Rig) -> None:
@@ -401,7 +401,7 @@ def test_revisions_are_cleaned_up_one_after_the_other(rig: Rig) -> None:
 
 
 def test_secrets_are_cleaned_from_what_aws_said(rig: Rig) -> None:
-    rig.clean = lambda text: text.replace("hunter2", "(sensitive)")
+    rig.hide("hunter2")
     rig.aws.fail("update_service", AwsError("hunter2 is too short", state="hunter2 was read"))
     result = rig.apply(plan(register(), update()))
     assert (result.reason, result.state) == ("(sensitive) is too short", "(sensitive) was read")

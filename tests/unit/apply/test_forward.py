@@ -6,11 +6,9 @@ import threading
 
 import pytest
 
-from ecsplan.apply.engine import CONCURRENT
-from ecsplan.apply.send import Ports
+from ecsplan.apply.forward import CONCURRENT
 from ecsplan.core import events
-from ecsplan.core.errors import AwsError
-from ecsplan.core.model import Address, Call, Phase, Ref, Settings, Step
+from ecsplan.core.model import Address, Call, Ref, Settings, Step
 from ecsplan.journal import Began, Closed, Done, Outcome
 from tests.unit.builders import (
     AT,
@@ -18,13 +16,12 @@ from tests.unit.builders import (
     register,
     retire,
     run,
-    step,
     targets,
     task_definition_arn,
     update,
     whole,
 )
-from tests.unit.fakes import FakeAws, FakeClock, FakeLog, Rig, service, stopped
+from tests.unit.fakes import Rig, stopped
 
 NEW = task_definition_arn("web", 1)
 
@@ -279,16 +276,6 @@ def test_a_plan_without_steps_succeeds_and_sends_nothing(rig: Rig) -> None:
     assert rig.apply(plan()).outcome is Outcome.SUCCEEDED
     assert rig.log.entries == [Closed(at=AT, outcome=Outcome.SUCCEEDED)]
     assert rig.aws.sent == []
-
-
-def test_ports_that_nobody_asks_for_do_nothing() -> None:
-    aws, log = FakeAws(), FakeLog([])
-    ports = Ports(ask=aws, do=aws.do, log=log, clock=FakeClock(), emit=lambda _event: None)
-    one = step(Phase.UPDATE, "service.prod/web", update().action, update().call, update().undo)
-    ports.told(one, one.call, service("web"))
-    assert ports.clean("as it is") == "as it is"
-    assert not ports.later(AwsError("no", code="ThrottlingException"))
-    assert not ports.stop.is_set()
 
 
 def test_addresses_in_events_are_those_of_the_plan(rig: Rig) -> None:

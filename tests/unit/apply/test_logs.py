@@ -6,9 +6,10 @@ import threading
 
 import pytest
 
-from ecsplan.apply.logs import BURST, FINAL, LONGEST, PER_SECOND, REFUSALS, SETTLING, Follower
+from ecsplan.apply.logs import BURST, FINAL, LONGEST, PER_SECOND, REFUSALS, SETTLING, Tailer
 from ecsplan.apply.wait import Observation
 from ecsplan.core import events
+from ecsplan.core.clock import StoppableClock
 from ecsplan.core.errors import AwsError, UsageError
 from ecsplan.core.model import Action, Call, Doc
 from ecsplan.kinds import kind_of
@@ -30,13 +31,13 @@ class Following:
         self.streams = Streams(self.clock)
         self.said: list[events.Event] = []
         self.stop = threading.Event()
-        self.follower = Follower(self.streams, self.clock, self.said.append, self.stop, "eu-west-1")
+        self.follower = Tailer(self.streams, StoppableClock(self.clock, self.stop), self.said.append, "eu-west-1")
 
     def poll(self, *tasks: Doc, logs: Doc | None = None, index: int = 1, done: bool = False, old: bool = False) -> None:
         expect = {"count": len(tasks), "logs": LOGS if logs is None else logs}
         step = step_of(NAME, call("run_task"), action=Action.RUN, expect=expect)
         one = Tracked(kind=kind_of(step.address), step=step, call=step.call, outputs={"tasks": ""}, old=old)
-        self.follower.heard(Observation(one=one, progress=Progress(done=done), documents=({"tasks": list(tasks)},)))
+        self.follower.observe(Observation(one=one, progress=Progress(done=done), documents=({"tasks": list(tasks)},)))
 
     @property
     def lines(self) -> list[str]:
@@ -133,7 +134,7 @@ def test_what_keeps_any_request_from_being_sent_is_no_failure(following: Followi
             raise UsageError("Invalid endpoint")
 
     clock, said = Clock(), list[events.Event]()
-    follower = Follower(Nowhere(), clock, said.append, threading.Event(), "eu-west-1")
+    follower = Tailer(Nowhere(), StoppableClock(clock, threading.Event()), said.append, "eu-west-1")
     following.follower = follower
     following.poll(task())
     follower.finish()
@@ -319,7 +320,8 @@ def test_an_answer_without_a_token_is_read_from_the_start_and_told_once(followin
             return {"events": [{"message": line} for _, line in self.written[params["logStreamName"]]]}
 
     bare = Bare(following.clock)
-    following.follower = Follower(bare, following.clock, following.said.append, following.stop, "eu-west-1")
+    clock = StoppableClock(following.clock, following.stop)
+    following.follower = Tailer(bare, clock, following.said.append, "eu-west-1")
     bare.write("ecs/web/1", "a", "b")
     following.poll(task())
     bare.write("ecs/web/1", "c")

@@ -12,8 +12,7 @@ from ecsplan.apply.notify import LEFT_OUT, MAX_BYTES, announcer, deployment_mess
 from ecsplan.core import events
 from ecsplan.core.errors import AwsError, JournalError
 from ecsplan.core.model import Action, Call, Doc, Notify, Step
-from ecsplan.journal import Deployment, Done, Opened, Outcome
-from ecsplan.journal.lock import Origin
+from ecsplan.journal import Deployment, Done, Opened, Origin, Outcome
 from tests.support.specs import TOPIC
 from tests.support.world import EPOCH, Clock
 from tests.unit.builders import plan, register, task_definition_arn, update
@@ -126,7 +125,7 @@ def test_each_task_has_its_own_topic_or_none() -> None:
 def test_a_message_that_cannot_be_published_is_a_warning_and_nothing_more() -> None:
     sns = Publishing(AwsError("no such topic", code="NotFound"))
     sns.tell(web=Notify(topic_arn=TOPIC))
-    assert sns.said == [events.Warned(message="SNS was not told of ecs:update_service: no such topic")]
+    assert sns.said == [events.Warned(message="could not publish ecs:update_service to SNS: no such topic")]
 
 
 # --- the end of a deployment ---
@@ -196,7 +195,7 @@ def test_each_topic_hears_once_of_the_end() -> None:
 def test_an_end_that_cannot_be_published_is_a_warning_and_nothing_more() -> None:
     sns = Publishing(AwsError("no such topic", code="NotFound"))
     announced(sns, web=Notify(topic_arn=TOPIC), log=Notify(topic_arn=f"{TOPIC}2"))
-    assert sns.said == [events.Warned(message="SNS was not told of the deployment's end: no such topic")] * 2
+    assert sns.said == [events.Warned(message="could not publish the deployment's end to SNS: no such topic")] * 2
 
 
 def test_a_journal_that_cannot_be_read_is_a_warning_too() -> None:
@@ -206,4 +205,4 @@ def test_a_journal_that_cannot_be_read_is_a_warning_too() -> None:
         raise JournalError("line 3 is damaged")
 
     announcer({"web": Notify(topic_arn=TOPIC)}, damaged, Clock(), sns.do, sns.said.append)(Outcome.SUCCEEDED, "")
-    assert sns.said == [events.Warned(message="SNS was not told of the deployment's end: line 3 is damaged")]
+    assert sns.said == [events.Warned(message="could not publish the deployment's end to SNS: line 3 is damaged")]

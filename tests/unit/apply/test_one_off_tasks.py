@@ -70,7 +70,7 @@ def test_when_some_fail_the_others_are_still_awaited(rig: Rig) -> None:
         "run_task.web/many: 1 of 2 tasks: container web ended with exit code 1: it ended; "
         "run_task.web/many: 1 of 2 tasks: container web ended with exit code 2: it ended"
     )
-    assert result.state == "What run_task.web/many did stays done."
+    assert result.state == "One-off tasks are not undone: run_task.web/many."
     assert [entry.step for entry in rig.log.of(Failed)] == [1, 2]
     assert stopped_tasks(rig) == []
 
@@ -193,7 +193,7 @@ def test_what_had_failed_stays_failed_when_ecs_has_forgotten_it(rig: Rig) -> Non
 def test_a_look_that_is_refused_says_nothing(rig: Rig) -> None:
     rig.aws.fail("describe_tasks", refusal("AccessDeniedException", "not authorized"), times=9)
     result = rig.resume(left(many(), *started(1), lost(1)))
-    assert (result.outcome, result.reason) == (Outcome.STOPPED, "how it goes could not be seen: not authorized")
+    assert (result.outcome, result.reason) == (Outcome.STOPPED, "could not read its status: not authorized")
 
 
 def test_a_refusal_before_it_was_carried_out_is_no_failure_of_it(rig: Rig) -> None:

@@ -207,14 +207,14 @@ def test_what_may_have_been_carried_out_is_put_back_too(rig: Rig) -> None:
     ],
 )
 def test_a_deployment_knows_whether_it_was_going_back(entries: list[Any], back: bool) -> None:
-    assert left(WHOLE, *entries).going_back is back
+    assert left(WHOLE, *entries).rolling_back is back
 
 
 def test_asking_that_fails_sends_nothing_twice(rig: Rig) -> None:
     rig.aws.fail("list_task_definitions", AwsError("no way there", code="NoConnection"), for_all=True)
     result = rig.resume(left(WHOLE, *began(1)), on_failure="stop")
     assert result.outcome is Outcome.STOPPED
-    assert result.reason == "whether task_definition.web was carried out could not be looked up: no way there"
+    assert result.reason == "could not determine whether task_definition.web was carried out: no way there"
     assert rig.aws.sent == []
 
 

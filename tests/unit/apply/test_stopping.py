@@ -155,4 +155,4 @@ def test_while_cleaning_up_the_rest_is_left(rig: Rig) -> None:
     assert rig.apply(plan(retire(number=30), retire(number=31))).outcome is Outcome.SUCCEEDED
     assert len(rig.aws.calls("deregister_task_definition")) == 1
     (warning,) = rig.happened(events.Warned)
-    assert warning.message == "the clean-up was interrupted; the next deployment goes on with it"
+    assert warning.message == "the clean-up was interrupted; the next deployment continues it"

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from ecsplan.apply.wait import WaitFailed, WaitTimedOut, said_together, wait_for
+from ecsplan.apply.wait import WaitFailed, WaitTimedOut, joined_notes, wait_for
 from ecsplan.core import events
+from ecsplan.core.clock import StoppableClock
 from ecsplan.core.diagnosis import Tally
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Settings, Step
@@ -46,7 +47,7 @@ class Looks:
         return waiting(step, {"tasks": f"arn:aws:ecs:eu-west-1:1:task/prod/{number}"})
 
     def wait(self, *those: Tracked, timeout: int | None = None) -> None:
-        wait_for(those, self.aws, self.clock, self.said.append, self.stop, timeout)
+        wait_for(those, self.aws, StoppableClock(self.clock, self.stop), self.said.append, timeout)
 
     @property
     def progress(self) -> list[events.Progressed]:
@@ -148,7 +149,7 @@ def test_failures_of_one_look_are_told_together(looks: Looks) -> None:
     ([(f"s{n}", f"note {n}") for n in range(40)], "s0: note 0; s1: note 1; s2: note 2; 37 other failures"),
 ])  # fmt: skip
 def test_many_failures_are_told_in_a_line_that_can_be_read(notes: list[tuple[str, str]], said: str) -> None:
-    assert said_together(notes) == said
+    assert joined_notes(notes) == said
 
 
 def test_a_failed_task_is_told_with_its_exit_code(looks: Looks) -> None:
@@ -174,7 +175,7 @@ def test_a_rollout_that_takes_too_long_is_only_not_finished(
         looks.wait(web, timeout=given)
     assert limit <= elapsed(looks) <= limit + 5
     assert caught.value.message == f"service.prod/web: not finished after {limit} s: rolling out, 1/1 running"
-    assert caught.value.hint == "ECS goes on with the rollout."
+    assert caught.value.hint == "ECS continues the rollout."
 
 
 @pytest.mark.parametrize(("declared", "given", "limit"), [(None, None, 1800), (120, None, 120), (120, 60, 60)])
@@ -227,7 +228,7 @@ def test_a_look_that_is_refused_is_no_failure(looks: Looks, error: AwsError) -> 
 def test_a_look_that_cannot_be_sent_is_no_failure_and_is_told(looks: Looks) -> None:
     looks.aws.fail("describe_services", refusal("NoConnection", "no way there"), for_all=True)
     looks.wait(looks.service("web", {}))
-    assert looks.said[0] == events.Warned(message="could not look, will try again: no way there")
+    assert looks.said[0] == events.Warned(message="polling failed, retrying: no way there")
     assert looks.progress[-1].ok
 
 
@@ -235,7 +236,7 @@ def test_a_look_that_is_refused_is_told(looks: Looks) -> None:
     """Otherwise nobody hears anything for as long as AWS refuses."""
     looks.aws.fail("describe_services", refusal("ServerException", "an internal error"))
     looks.wait(looks.service("web", {}))
-    assert looks.said[0] == events.Warned(message="could not look, will try again: an internal error")
+    assert looks.said[0] == events.Warned(message="polling failed, retrying: an internal error")
 
 
 def test_credentials_that_have_expired_are_an_error(looks: Looks) -> None:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from ecsplan.apply.engine import Result
+from ecsplan.apply.deploy import Next, Result
 from ecsplan.cli.deploy import exit_code, stopping, tell_outcome
 from ecsplan.cli.listeners import Saying
 from ecsplan.cli.options import Duration, Given, screen
 from ecsplan.core.errors import Exit
-from ecsplan.journal import Outcome
+from ecsplan.journal import Outcome, open_store
 from ecsplan.pipeline import Site
 from ecsplan.render.words import ansi, plain
 from tests.unit.builders import ORIGIN
@@ -32,7 +32,9 @@ def given(color: str = "never") -> Given:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    with Site(app="shop", root=tmp_path, gateway=gateway_to(FakeAws()), origin=ORIGIN, clock=FakeClock()) as made:
+    with Site(
+        app="shop", store=open_store(tmp_path), gateway=gateway_to(FakeAws()), origin=ORIGIN, clock=FakeClock()
+    ) as made:
         yield made
 
 
@@ -68,7 +70,8 @@ def test_what_was_put_back_leaves_nothing_to_do(capsys: Output) -> None:
 
 @pytest.mark.parametrize("outcome", [Outcome.STOPPED, Outcome.INTERRUPTED, Outcome.UNFINISHED])
 def test_what_was_left_part_way_says_how_to_go_on(capsys: Output, outcome: Outcome) -> None:
-    tell_outcome(given(), Result(number=7, outcome=outcome, reason="x"), "text")
+    result = Result(number=7, outcome=outcome, reason="x", next=frozenset({Next.RESUME, Next.ROLLBACK}))
+    tell_outcome(given(), result, "text")
     err = capsys.readouterr().err
     assert "ecsplan rollback" in err
     assert "ecsplan resume" in err

@@ -10,8 +10,9 @@ import pytest
 
 from ecsplan.cli import run
 from ecsplan.core.model import Identity
-from ecsplan.journal import Closed, Journal, Outcome
+from ecsplan.journal import Closed, Journal, Outcome, open_store
 from ecsplan.plan import file as planfile
+from tests.support.paths import journal_file
 from tests.unit.builders import AT, IDENTITY, ORIGIN, plan, register, update
 
 SPEC = """
@@ -53,7 +54,7 @@ def deployed(root: Path, app: str = "shop", *, region: str = "eu-west-1", tag: s
     container = {"name": "web", "environment": environment}
     identity = Identity(account=IDENTITY.account, region=region)
     made = plan(register(containerDefinitions=[container]), update(), app=app, tag=tag, identity=identity)
-    writer = Journal(root, app, identity).open(made, ORIGIN, AT)
+    writer = Journal(open_store(root), app, identity).open(made, ORIGIN, AT)
     writer.append(Closed(at=AT, outcome=Outcome.SUCCEEDED))
     writer.close()
 
@@ -115,7 +116,7 @@ def test_the_histories_of_several_places_are_named(capsys: Output, spec: Path, f
 def test_a_damaged_deployment_is_told_in_its_place(capsys: Output, spec: Path, folder: Path) -> None:
     deployed(folder / ".ecsplan")
     deployed(folder / ".ecsplan")
-    Journal(folder / ".ecsplan", "shop", IDENTITY).path(1).write_text("nonsense\n")
+    journal_file(Journal(open_store(folder / ".ecsplan"), "shop", IDENTITY), 1).write_text("nonsense\n")
     assert run(["history"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "unreadable" in lines[1]
@@ -184,7 +185,7 @@ def test_of_several_places_one_has_to_be_chosen(capsys: Output, spec: Path, fold
 
 def test_a_damaged_deployment_cannot_be_shown(capsys: Output, spec: Path, folder: Path) -> None:
     deployed(folder / ".ecsplan")
-    Journal(folder / ".ecsplan", "shop", IDENTITY).path(1).write_text("nonsense\n")
+    journal_file(Journal(open_store(folder / ".ecsplan"), "shop", IDENTITY), 1).write_text("nonsense\n")
     assert run(["show", "1"]) == 1
     assert "000001.jsonl: line 1 is damaged" in capsys.readouterr().err
 

@@ -8,11 +8,11 @@ from ecsplan.core import errors
 from ecsplan.core.errors import (
     AwsError,
     EcsplanError,
+    EmptyJournalFile,
     Exit,
     Fault,
     JournalError,
     LockedError,
-    NeverBegunError,
     PlanFileError,
     PlanningError,
     RefusedError,
@@ -49,7 +49,7 @@ def test_the_exit_codes_are_the_contract() -> None:
         (LockedError("x"), 5),
         (UnfinishedError("x"), 7),
         (JournalError("x"), 1),
-        (NeverBegunError("x"), 1),
+        (EmptyJournalFile("x"), 1),
         (AwsError("x"), 1),
         (RefusedError("x"), 1),
         (PlanningError(["x"]), 1),
@@ -65,7 +65,7 @@ def test_no_error_is_without_a_test_of_its_exit_code() -> None:
     }
     assert known == {
         "EcsplanError", "UsageError", "SpecError", "PlanFileError", "StaleError", "LockedError", "UnfinishedError",
-        "JournalError", "NeverBegunError", "AwsError", "RefusedError", "PlanningError",
+        "JournalError", "EmptyJournalFile", "AwsError", "RefusedError", "PlanningError",
     }  # fmt: skip
 
 

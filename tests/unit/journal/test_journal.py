@@ -10,9 +10,8 @@ import pytest
 
 from ecsplan.core.errors import JournalError
 from ecsplan.core.model import FORMAT_VERSION, Plan
-from ecsplan.journal import Began, Closed, Damaged, Done, Entry, Failed, Journal, Opened, Outcome
-from ecsplan.journal import read_file as read
-from ecsplan.journal.lock import Origin
+from ecsplan.journal import Began, Closed, Damaged, Done, Entry, Failed, Journal, Opened, Origin, Outcome, open_store
+from ecsplan.journal.folder import FolderPlace
 from tests.unit.builders import AT, IDENTITY, ORIGIN, plan, register, update, whole
 
 BEGAN = Began(at=AT, step=1)
@@ -21,7 +20,13 @@ DONE = Done(at=AT, step=1, outputs={"arn": "web:1"})
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    return Journal(tmp_path / ".ecsplan", "shop", IDENTITY)
+    return Journal(open_store(tmp_path / ".ecsplan"), "shop", IDENTITY)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> FolderPlace:
+    """The files of `journal`."""
+    return FolderPlace(tmp_path / ".ecsplan", "shop", IDENTITY)
 
 
 def written(journal: Journal, *entries: Entry, made: Plan | None = None) -> int:
@@ -32,9 +37,9 @@ def written(journal: Journal, *entries: Entry, made: Plan | None = None) -> int:
     return writer.number
 
 
-def damaged(journal: Journal, content: bytes) -> Path:
+def damaged(journal: Journal, place: FolderPlace, content: bytes) -> Path:
     """The file of a deployment with its first line, and this behind it."""
-    path = journal.path(written(journal))
+    path = place.path(written(journal))
     with path.open("ab") as file:
         file.write(content)
     return path
@@ -50,6 +55,7 @@ def damaged(journal: Journal, content: bytes) -> Path:
         Began(at=AT, step=3, undo=True),
         Done(at=AT, step=3, outputs={"arn": "web:42", "deployment": "ecs-svc/1"}),
         Done(at=AT, step=3, outputs={}, undo=True),
+        Done(at=AT, step=3, outputs={"state": "opened"}),
         Failed(at=AT, step=3, error='it said "no"\nand more – ü'),
         Failed(at=AT, step=3, error="", undo=True, unclear=True),
         *(Closed(at=AT, outcome=outcome, reason="because") for outcome in Outcome),
@@ -69,8 +75,8 @@ def test_the_first_line_holds_the_whole_plan_with_every_undo(journal: Journal) -
     assert found.plan.steps[0].undo == register().undo
 
 
-def test_a_line_is_one_entry(journal: Journal) -> None:
-    path = journal.path(written(journal, BEGAN, Failed(at=AT, step=1, error="a\nb\r\nc\u2028d")))
+def test_a_line_is_one_entry(journal: Journal, place: FolderPlace) -> None:
+    path = place.path(written(journal, BEGAN, Failed(at=AT, step=1, error="a\nb\r\nc\u2028d")))
     lines = path.read_bytes().splitlines()
     assert [msgspec.json.decode(line)["entry"] for line in path.read_bytes().split(b"\n")[:-1]] == [
         "opened",
@@ -112,32 +118,32 @@ def test_entries_of_several_threads_do_not_mix(journal: Journal) -> None:
 # --- numbers ---
 
 
-def test_deployments_are_numbered_from_one(journal: Journal) -> None:
+def test_deployments_are_numbered_from_one(journal: Journal, place: FolderPlace) -> None:
     assert journal.numbers() == []
     assert [written(journal) for _ in range(3)] == [1, 2, 3]
     assert journal.numbers() == [1, 2, 3]
     assert [found.number for found in journal.deployments()] == [1, 2, 3]
-    assert journal.path(1).name == "000001.jsonl"
+    assert place.path(1).name == "000001.jsonl"
 
 
-def test_a_number_is_not_used_again(journal: Journal) -> None:
+def test_a_number_is_not_used_again(journal: Journal, place: FolderPlace) -> None:
     written(journal), written(journal)
-    journal.path(1).unlink()
+    place.path(1).unlink()
     assert written(journal) == 3
 
 
-def test_numbers_grow_beyond_six_digits_in_order(journal: Journal) -> None:
+def test_numbers_grow_beyond_six_digits_in_order(journal: Journal, place: FolderPlace) -> None:
     written(journal)
-    journal.path(1).rename(journal.path(999_999))
+    place.path(1).rename(place.path(999_999))
     assert written(journal) == 1_000_000
     assert written(journal) == 1_000_001
     assert journal.numbers() == [999_999, 1_000_000, 1_000_001]
 
 
-def test_other_files_of_the_folder_are_no_deployments(journal: Journal) -> None:
+def test_other_files_of_the_folder_are_no_deployments(journal: Journal, place: FolderPlace) -> None:
     written(journal)
     for name in ("lock", "holder.json", "000002.jsonl.bak", "2.jsonl", ".000003.jsonl.77", "x000004.jsonl"):
-        (journal.folder / name).write_text("x")
+        (place.folder / name).write_text("x")
     assert journal.numbers() == [1]
 
 
@@ -169,13 +175,13 @@ def test_two_that_begin_at_once_never_share_a_file(journal: Journal) -> None:
 
 
 def test_each_app_account_and_region_has_its_own(tmp_path: Path) -> None:
-    here = Journal(tmp_path, "shop", IDENTITY)
-    assert here.folder == tmp_path / "shop" / "123456789012-eu-west-1"
+    here = Journal(open_store(tmp_path), "shop", IDENTITY)
+    assert Path(here.name) == tmp_path / "shop" / "123456789012-eu-west-1"
     written(here)
     for other in (
-        Journal(tmp_path, "blog", IDENTITY),
-        Journal(tmp_path, "shop", msgspec.structs.replace(IDENTITY, region="us-east-1")),
-        Journal(tmp_path, "shop", msgspec.structs.replace(IDENTITY, account="210987654321")),
+        Journal(open_store(tmp_path), "blog", IDENTITY),
+        Journal(open_store(tmp_path), "shop", msgspec.structs.replace(IDENTITY, region="us-east-1")),
+        Journal(open_store(tmp_path), "shop", msgspec.structs.replace(IDENTITY, account="210987654321")),
     ):
         assert other.numbers() == []
 
@@ -184,10 +190,10 @@ def test_each_app_account_and_region_has_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("torn", [b'{"entry":"beg', b'{"entry":"began","at":"x","step":1}', b"\0\0\0\0", b"\xff"])
-def test_a_torn_last_line_is_as_if_it_had_never_been_begun(journal: Journal, torn: bytes) -> None:
+def test_a_torn_last_line_is_as_if_it_had_never_been_begun(journal: Journal, place: FolderPlace, torn: bytes) -> None:
     """Even one that could be read: what follows a line feed is what was written to its end."""
-    path = damaged(journal, msgspec.json.encode(BEGAN) + b"\n" + torn)
-    assert read(path).entries == (BEGAN,)
+    damaged(journal, place, msgspec.json.encode(BEGAN) + b"\n" + torn)
+    assert journal.read(1).entries == (BEGAN,)
 
 
 @pytest.mark.parametrize(
@@ -211,16 +217,16 @@ def test_a_torn_last_line_is_as_if_it_had_never_been_begun(journal: Journal, tor
     ],
     ids=lambda line: line[:40].decode(errors="replace"),
 )
-def test_damage_elsewhere_names_file_and_line(journal: Journal, line: bytes) -> None:
+def test_damage_elsewhere_names_file_and_line(journal: Journal, place: FolderPlace, line: bytes) -> None:
     began = msgspec.json.encode(BEGAN) + b"\n"
-    path = damaged(journal, began + line + b"\n" + began)
+    path = damaged(journal, place, began + line + b"\n" + began)
     with pytest.raises(JournalError) as caught:
         journal.read(1)
     assert caught.value.message.startswith(f"{path}: line 3")
 
 
-def test_a_second_deployment_within_a_file_is_damage_by_file_and_line(journal: Journal) -> None:
-    path = journal.path(written(journal))
+def test_a_second_deployment_within_a_file_is_damage_by_file_and_line(journal: Journal, place: FolderPlace) -> None:
+    path = place.path(written(journal))
     path.write_bytes(path.read_bytes() * 2)
     with pytest.raises(JournalError) as caught:
         journal.read(1)
@@ -229,34 +235,38 @@ def test_a_second_deployment_within_a_file_is_damage_by_file_and_line(journal: J
 
 
 @pytest.mark.parametrize("content", [b"", b'{"entry":"opened","form'])
-def test_a_file_without_a_first_line_says_that_nothing_was_sent(journal: Journal, content: bytes) -> None:
-    path = journal.path(written(journal))
+def test_a_file_without_a_first_line_says_that_nothing_was_sent(
+    journal: Journal, place: FolderPlace, content: bytes
+) -> None:
+    path = place.path(written(journal))
     path.write_bytes(content)
     with pytest.raises(JournalError, match=r"000001\.jsonl: line 1: .*nothing was sent for it"):
         journal.read(1)
 
 
 @pytest.mark.parametrize("content", [b"", b'{"entry":"opened","form'])
-def test_a_deployment_that_was_never_written_to_its_end_is_in_nobodys_way(journal: Journal, content: bytes) -> None:
+def test_a_deployment_that_was_never_written_to_its_end_is_in_nobodys_way(
+    journal: Journal, place: FolderPlace, content: bytes
+) -> None:
     """Killed, or out of space, before the first line was whole: nothing was sent, and the next one can begin."""
     written(journal)
-    journal.path(written(journal)).write_bytes(content)
+    place.path(written(journal)).write_bytes(content)
     assert [found.number for found in journal.deployments()] == [1]
     assert written(journal) == 3
     assert [found.number for found in journal.deployments()] == [1, 3]
 
 
-def test_a_file_that_does_not_begin_with_a_plan_is_damaged(journal: Journal) -> None:
-    path = journal.path(written(journal))
+def test_a_file_that_does_not_begin_with_a_plan_is_damaged(journal: Journal, place: FolderPlace) -> None:
+    path = place.path(written(journal))
     path.write_bytes(msgspec.json.encode(BEGAN) + b"\n")
     with pytest.raises(JournalError, match="line 1: the plan of the deployment should stand here"):
         journal.read(1)
 
 
-def test_one_damaged_file_hides_no_other_in_the_history(journal: Journal) -> None:
+def test_one_damaged_file_hides_no_other_in_the_history(journal: Journal, place: FolderPlace) -> None:
     for _ in range(3):
         written(journal)
-    journal.path(2).write_bytes(b"nonsense\n")
+    place.path(2).write_bytes(b"nonsense\n")
     first, second, third = journal.all()
     assert not isinstance(first, Damaged)
     assert not isinstance(third, Damaged)
@@ -271,16 +281,16 @@ def test_one_damaged_file_hides_no_other_in_the_history(journal: Journal) -> Non
 # --- versions ---
 
 
-def with_version(journal: Journal, version: object) -> None:
-    path = journal.path(written(journal, BEGAN))
+def with_version(journal: Journal, place: FolderPlace, version: object) -> None:
+    path = place.path(written(journal, BEGAN))
     first, rest = path.read_bytes().split(b"\n", 1)
     line = msgspec.json.encode({**msgspec.json.decode(first), "format_version": version, "novel": [1]})
     path.write_bytes(line + b"\n" + rest)
 
 
 @pytest.mark.parametrize("version", ["2.0", "0.9", "10.0", "", "x"])
-def test_another_major_version_is_refused(journal: Journal, version: str) -> None:
-    with_version(journal, version)
+def test_another_major_version_is_refused(journal: Journal, place: FolderPlace, version: str) -> None:
+    with_version(journal, place, version)
     with pytest.raises(
         JournalError, match=rf"line 1: written in format {version}, and this ecsplan reads 1\.0"
     ) as caught:
@@ -288,9 +298,9 @@ def test_another_major_version_is_refused(journal: Journal, version: str) -> Non
     assert caught.value.hint == "Use the version of ecsplan that wrote it, or a newer one."
 
 
-def test_a_newer_minor_version_and_what_it_adds_is_read(journal: Journal) -> None:
-    with_version(journal, "1.7")
-    with journal.path(1).open("ab") as file:
+def test_a_newer_minor_version_and_what_it_adds_is_read(journal: Journal, place: FolderPlace) -> None:
+    with_version(journal, place, "1.7")
+    with place.path(1).open("ab") as file:
         file.write(b'{"entry":"began","at":"x","step":2,"novel":{"a":1}}\n')
     assert journal.read(1).entries == (BEGAN, Began(at="x", step=2))
 
@@ -306,17 +316,17 @@ def test_a_plan_with_an_update_and_references_survives(journal: Journal) -> None
     assert journal.read(written(journal, made=made)).plan.steps[1].call == made.steps[1].call
 
 
-def test_a_plan_that_is_not_the_one_that_was_written_is_damage(journal: Journal) -> None:
+def test_a_plan_that_is_not_the_one_that_was_written_is_damage(journal: Journal, place: FolderPlace) -> None:
     """A rollback and a resumption go by it."""
-    path = journal.path(written(journal))
+    path = place.path(written(journal))
     path.write_bytes(path.read_bytes().replace(b'"base":', b'"base":7', 1))
     with pytest.raises(JournalError, match="line 1 is damaged: the plan was changed after it was written"):
-        read(path)
+        journal.read(1)
 
 
 @pytest.mark.parametrize("step", [0, 6, -1])
 def test_an_entry_for_a_step_that_the_plan_does_not_have_is_damage(journal: Journal, step: int) -> None:
-    path = journal.path(written(journal, BEGAN, Began(at=AT, step=step)))
+    written(journal, BEGAN, Began(at=AT, step=step))
     with pytest.raises(JournalError, match=f"line 3: the plan has no step {step}") as caught:
-        read(path)
+        journal.read(1)
     assert "move it away" in caught.value.hint

@@ -17,8 +17,8 @@ import pytest
 
 from ecsplan.core.errors import JournalError, LockedError
 from ecsplan.core.model import to_json
-from ecsplan.journal import Journal, Outcome
-from ecsplan.journal.lock import Origin
+from ecsplan.journal import Journal, Origin, Outcome, open_store
+from ecsplan.journal.folder import FolderPlace
 from tests.unit.builders import AT, IDENTITY, ORIGIN, plan
 from tests.unit.fakes import child_environment
 
@@ -26,13 +26,11 @@ OTHER = Origin(user="bob", host="laptop", pid=1, command="ecsplan apply")
 
 HOLD = """
 import sys
-from pathlib import Path
-from ecsplan.journal import Journal
-from ecsplan.journal.lock import Origin
+from ecsplan.journal import Journal, Origin, open_store
 from ecsplan.core.model import Identity
 root, account, region = sys.argv[1:]
 origin = Origin(user="eve", host="ci-9", pid=99, command="ecsplan deploy v9")
-with Journal(Path(root), "shop", Identity(account=account, region=region)).locked(origin, "yesterday"):
+with Journal(open_store(root), "shop", Identity(account=account, region=region)).locked(origin, "yesterday"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -40,13 +38,19 @@ with Journal(Path(root), "shop", Identity(account=account, region=region)).locke
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    return Journal(tmp_path / ".ecsplan", "shop", IDENTITY)
+    return Journal(open_store(tmp_path / ".ecsplan"), "shop", IDENTITY)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> FolderPlace:
+    """The files of `journal`."""
+    return FolderPlace(tmp_path / ".ecsplan", "shop", IDENTITY)
 
 
 @contextmanager
-def held_elsewhere(journal: Journal) -> Iterator[subprocess.Popen[str]]:
+def held_elsewhere(place: FolderPlace) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lock until it is killed."""
-    command = [sys.executable, "-c", HOLD, str(journal.root), IDENTITY.account, IDENTITY.region]
+    command = [sys.executable, "-c", HOLD, str(place.root), IDENTITY.account, IDENTITY.region]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=child_environment()
     ) as process:
@@ -69,11 +73,11 @@ def test_the_second_taker_is_told_who_holds_it(journal: Journal) -> None:
         assert caught.value.hint
 
 
-def test_it_is_free_again_afterwards(journal: Journal) -> None:
+def test_it_is_free_again_afterwards(journal: Journal, place: FolderPlace) -> None:
     for _ in range(2):
         with journal.locked(ORIGIN, AT):
             pass
-    assert not (journal.folder / "holder.json").exists()
+    assert not (place.folder / "holder.json").exists()
 
 
 def test_it_is_free_again_after_a_failure(journal: Journal) -> None:
@@ -83,22 +87,22 @@ def test_it_is_free_again_after_a_failure(journal: Journal) -> None:
         pass
 
 
-def test_another_app_or_region_has_a_lock_of_its_own(journal: Journal) -> None:
+def test_another_app_or_region_has_a_lock_of_its_own(journal: Journal, place: FolderPlace) -> None:
     elsewhere = msgspec.structs.replace(IDENTITY, region="us-east-1")
     with (
         journal.locked(ORIGIN, AT),
-        Journal(journal.root, "blog", IDENTITY).locked(OTHER, AT),
-        Journal(journal.root, "shop", elsewhere).locked(OTHER, AT),
+        Journal(open_store(place.root), "blog", IDENTITY).locked(OTHER, AT),
+        Journal(open_store(place.root), "shop", elsewhere).locked(OTHER, AT),
     ):
         pass
 
 
-def test_another_thread_is_kept_out_too(journal: Journal) -> None:
+def test_another_thread_is_kept_out_too(journal: Journal, place: FolderPlace) -> None:
     refused: list[LockedError] = []
 
     def take() -> None:
         try:
-            with Journal(journal.root, "shop", IDENTITY).locked(OTHER, AT):
+            with Journal(open_store(place.root), "shop", IDENTITY).locked(OTHER, AT):
                 pass
         except LockedError as error:
             refused.append(error)
@@ -110,19 +114,19 @@ def test_another_thread_is_kept_out_too(journal: Journal) -> None:
     assert len(refused) == 1
 
 
-def test_another_process_is_kept_out_and_named(journal: Journal) -> None:
-    with held_elsewhere(journal), pytest.raises(LockedError) as caught, journal.locked(ORIGIN, AT):
+def test_another_process_is_kept_out_and_named(journal: Journal, place: FolderPlace) -> None:
+    with held_elsewhere(place), pytest.raises(LockedError) as caught, journal.locked(ORIGIN, AT):
         pass
     assert "eve@ci-9, process 99, 'ecsplan deploy v9', since yesterday" in caught.value.message
 
 
-def test_a_dead_holder_blocks_nobody(journal: Journal) -> None:
-    with held_elsewhere(journal) as process:
+def test_a_dead_holder_blocks_nobody(journal: Journal, place: FolderPlace) -> None:
+    with held_elsewhere(place) as process:
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert (journal.folder / "holder.json").exists()  # it could not tidy up
+        assert (place.folder / "holder.json").exists()  # it could not tidy up
         with journal.locked(ORIGIN, AT):
-            holder = msgspec.json.decode((journal.folder / "holder.json").read_bytes())
+            holder = msgspec.json.decode((place.folder / "holder.json").read_bytes())
     assert holder["holder"]["user"] == "ada"
 
 
@@ -131,9 +135,9 @@ def test_a_dead_holder_blocks_nobody(journal: Journal) -> None:
     [None, b"", b"[]", b"nonsense", b'{"holder":{}}', b'{"since":"x","holder":{"user":1}}', b"[" * 100_000],
     ids=range(7),
 )
-def test_a_holder_that_cannot_be_read_is_not_named(journal: Journal, content: bytes | None) -> None:
+def test_a_holder_that_cannot_be_read_is_not_named(journal: Journal, place: FolderPlace, content: bytes | None) -> None:
     with journal.locked(ORIGIN, AT):
-        holder = journal.folder / "holder.json"
+        holder = place.folder / "holder.json"
         if content is None:
             holder.unlink()
         else:
@@ -143,27 +147,29 @@ def test_a_holder_that_cannot_be_read_is_not_named(journal: Journal, content: by
     assert caught.value.message == "another deployment of shop is running"
 
 
-def test_a_lock_that_cannot_be_taken_is_an_error_of_the_journal(journal: Journal) -> None:
-    (journal.folder / "lock").mkdir(parents=True)
+def test_a_lock_that_cannot_be_taken_is_an_error_of_the_journal(journal: Journal, place: FolderPlace) -> None:
+    (place.folder / "lock").mkdir(parents=True)
     with pytest.raises(JournalError, match=r"^the lock .*lock cannot be taken: "), journal.locked(ORIGIN, AT):
         pass
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_of_the_journal(journal: Journal) -> None:
-    journal.root.write_text("a file where a folder should be")
+def test_a_folder_that_cannot_be_made_is_an_error_of_the_journal(journal: Journal, place: FolderPlace) -> None:
+    place.root.write_text("a file where a folder should be")
     with pytest.raises(JournalError, match="cannot be written"), journal.locked(ORIGIN, AT):
         pass
 
 
-def test_a_holder_that_cannot_be_written_is_an_error_of_the_journal(journal: Journal) -> None:
+def test_a_holder_that_cannot_be_written_is_an_error_of_the_journal(journal: Journal, place: FolderPlace) -> None:
     """As on a full disk: known, and no deployment begins."""
-    (journal.folder / "holder.json" / "in the way").mkdir(parents=True)
+    (place.folder / "holder.json" / "in the way").mkdir(parents=True)
     with pytest.raises(JournalError, match="cannot be written"), journal.locked(ORIGIN, AT):
         pytest.fail("the deployment began")
 
 
-def test_the_newest_deployment_runs_while_another_process_holds_the_lock(journal: Journal, tmp_path: Path) -> None:
-    """Whoever looks meanwhile is not told that it was cut off; a dead holder, or we ourselves, run nothing."""
+def test_the_newest_deployment_runs_while_another_process_holds_the_lock(
+    journal: Journal, place: FolderPlace, tmp_path: Path
+) -> None:
+    """Meanwhile it is not shown as cut off. A dead holder runs nothing, and neither do we ourselves."""
     journal.open(plan(), ORIGIN, AT).close()
     assert journal.read(1).outcome is Outcome.UNFINISHED
     script = "import sys; print(flush=True); sys.stdin.read()"
@@ -171,12 +177,27 @@ def test_the_newest_deployment_runs_while_another_process_holds_the_lock(journal
         assert other.stdout is not None
         other.stdout.readline()
         holder = msgspec.structs.replace(ORIGIN, host=socket.gethostname(), pid=other.pid)
-        (journal.folder / "holder.json").write_bytes(to_json({"since": AT, "holder": holder}))
+        (place.folder / "holder.json").write_bytes(to_json({"since": AT, "holder": holder}))
         assert (journal.read(1).outcome, journal.read(1).reason) == (Outcome.RUNNING, "")
         assert other.stdin is not None
         other.stdin.close()
         other.wait()
         assert journal.read(1).outcome is Outcome.UNFINISHED
     ours = msgspec.structs.replace(holder, pid=os.getpid())
-    (journal.folder / "holder.json").write_bytes(to_json({"since": AT, "holder": ours}))
+    (place.folder / "holder.json").write_bytes(to_json({"since": AT, "holder": ours}))
     assert journal.read(1).outcome is Outcome.UNFINISHED
+
+
+def test_a_process_that_cannot_exist_runs_nothing(journal: Journal, place: FolderPlace) -> None:
+    journal.open(plan(), ORIGIN, AT).close()
+    holder = msgspec.structs.replace(ORIGIN, host=socket.gethostname(), pid=2**62)
+    (place.folder / "holder.json").write_bytes(to_json({"since": AT, "holder": holder}))
+    assert journal.read(1).outcome is Outcome.UNFINISHED
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="everything is permitted to root")
+def test_a_process_of_another_user_may_run_it(journal: Journal, place: FolderPlace) -> None:
+    journal.open(plan(), ORIGIN, AT).close()
+    holder = msgspec.structs.replace(ORIGIN, host=socket.gethostname(), pid=1)
+    (place.folder / "holder.json").write_bytes(to_json({"since": AT, "holder": holder}))
+    assert journal.read(1).outcome is Outcome.RUNNING

@@ -12,6 +12,7 @@ import pytest
 
 from ecsplan.core.errors import EcsplanError, Exit, PlanFileError
 from ecsplan.core.model import Doc, Notify, digest_of, to_data, to_json
+from ecsplan.journal import open_store
 from ecsplan.plan import file as planfile
 from tests.unit.builders import kept, moved, plan, register, run, step, update, whole
 
@@ -65,7 +66,8 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
 
 def test_in_the_journals_folder_the_folders_are_made_too(tmp_path: Path) -> None:
     root = tmp_path / ".ecsplan"
-    planfile.save(MADE, root / "shop" / "plan.json", root=root)
+    planfile.save_in_store(MADE, open_store(root))
+    assert planfile.load_from_store(open_store(root), "shop") == MADE
     assert planfile.load(root / "shop" / "plan.json") == MADE
     assert (root / ".gitignore").read_text() == "*\n"
 
@@ -87,7 +89,7 @@ def test_an_old_plan_survives_a_save_that_fails(tmp_path: Path) -> None:
 def test_a_journals_folder_that_is_a_file_is_a_known_error(tmp_path: Path) -> None:
     (tmp_path / ".ecsplan").write_text("")
     with pytest.raises(EcsplanError, match="cannot be saved"):
-        planfile.save(MADE, tmp_path / ".ecsplan" / "shop" / "plan.json", root=tmp_path / ".ecsplan")
+        planfile.save_in_store(MADE, open_store(tmp_path / ".ecsplan"))
 
 
 # --- what is no plan ---

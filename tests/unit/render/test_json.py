@@ -11,7 +11,6 @@ import pytest
 from ecsplan.core import events
 from ecsplan.core.model import Address, FieldChange
 from ecsplan.journal import Damaged, Outcome
-from ecsplan.journal.facts import revisions
 from ecsplan.redact import mask_plan
 from ecsplan.render.json import deployment_json, dumps, event_json, history_json, plan_json, stream_head
 from tests.unit.builders import deployment, kept, moved, plan, register, run, task_definition_arn, update, whole
@@ -147,24 +146,6 @@ def test_one_deployment_comes_with_its_plan() -> None:
     (short,) = read(history_json("shop", [one]))["deployments"]
     assert {key: found[key] for key in short} == short
     assert (found["format_version"], found["app"]) == ("1.0", "shop")
-
-
-# --- which revisions a deployment put in use ---
-
-
-def test_new_revisions_and_those_used_again() -> None:
-    made = plan(register("web"), changes=(kept("job", 7),))
-    arns = {1: {"arn": task_definition_arn("web", 42)}}
-    assert revisions(deployment(1, made, outputs=arns)) == {"job": "job:7", "web": "web:42"}
-
-
-def test_a_deployment_that_was_put_back_put_none_in_use() -> None:
-    made = plan(register("web"), changes=(kept("job", 7),))
-    assert revisions(deployment(1, made, outputs={1: {"arn": "x/web:42"}}, outcome=Outcome.PUT_BACK)) == {}
-
-
-def test_a_registration_that_was_never_made_put_none_in_use() -> None:
-    assert revisions(deployment(1, plan(register()), begun=[])) == {}
 
 
 # --- events ---

@@ -267,7 +267,10 @@ def test_how_it_ended_is_one_sentence(outcome: Outcome, text: str) -> None:
 
 
 def test_an_interruption_is_said_once() -> None:
-    assert outcome_text(7, Outcome.INTERRUPTED, "it was interrupted") == "Deployment 7 was interrupted."
+    assert (
+        outcome_text(7, Outcome.INTERRUPTED, "stopped by a signal")
+        == "Deployment 7 was interrupted: stopped by a signal"
+    )
 
 
 def test_every_outcome_has_its_sentence() -> None:

@@ -1,0 +1,262 @@
+"""A deployment from its beginning to its end: applied, resumed, or continued past a hook."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ecsplan.apply.backward import find_superseded, resolve_for_undo, undo_all
+from ecsplan.apply.engine import Engine, Options, UnknownState
+from ecsplan.apply.forward import forward
+from ecsplan.apply.send import Ports, StepError
+from ecsplan.apply.state import RunState, addresses
+from ecsplan.apply.wait import CONTINUE_HINT, Paused, WaitTimedOut, poll
+from ecsplan.core import events
+from ecsplan.core.clock import timestamp
+from ecsplan.core.diagnosis import Diagnosis, Pause
+from ecsplan.core.errors import AwsError, EcsplanError, Interrupted, JournalError
+from ecsplan.core.model import Address, Irreversible, Phase, Plan, Step
+from ecsplan.journal import Closed, Deployment, Outcome
+from ecsplan.kinds.contract import Tracked
+
+__all__ = ["Next", "Options", "Ports", "Result", "apply", "continue_", "resume"]
+
+# Which service deployment is ours may take a poll to learn, and another to find.
+MAX_PAUSE_POLLS = 3
+NOTHING_PAUSED = "no rollout is paused at a hook: it was already continued, it timed out, or it never got there"
+BY_SIGNAL = "stopped by a signal"
+
+
+class Next(Enum):
+    """What an operator can do about a deployment that did not end."""
+
+    RESUME = "resume"
+    CONTINUE = "continue"
+    ROLLBACK = "rollback"
+    DECIDE = "decide"
+    """say with `--unclear` whether a one-off task was carried out"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How a deployment ended. `state` says what it left, `hint` what to do, both for people; `next` is empty where it
+    has ended."""
+
+    number: int
+    outcome: Outcome
+    reason: str = ""
+    state: str = ""
+    hint: str = ""
+    diagnoses: Mapping[Address, Diagnosis] = field(default_factory=dict)
+    """why what has failed did so"""
+    next: frozenset[Next] = frozenset()
+
+
+def apply(plan: Plan, number: int, ports: Ports, options: Options, *, key: str) -> Result:
+    """Carry out every step of the plan. What goes wrong is in the result. `key` is unique to this deployment
+    (`Opened.deployment_key`)."""
+    return run_and_report(Engine(RunState(plan, number, key), ports, options), _forward)
+
+
+def resume(deployment: Deployment, ports: Ports, options: Options) -> Result:
+    """Continue a deployment where it was left: forward, or backward if it was rolling back."""
+    engine = Engine(RunState.replay(deployment), ports, options)
+    return run_and_report(engine, _backward if deployment.rolling_back else _forward)
+
+
+def continue_(deployment: Deployment, ports: Ports, options: Options) -> Result:
+    """Continue every rollout that is paused at a lifecycle hook, then the deployment as `resume` does."""
+    engine = Engine(RunState.replay(deployment), ports, options)
+
+    def work(engine: Engine) -> Result:
+        try:
+            _continue_paused(engine, _paused(engine))
+        except (Interrupted, JournalError, UnknownState) as error:
+            return _ended(engine, error)
+        return (_backward if deployment.rolling_back else _forward)(engine)
+
+    return run_and_report(engine, work)
+
+
+def run_and_report(engine: Engine, work: Callable[[Engine], Result]) -> Result:
+    """Run a deployment between the events of its beginning and its end, and write its end to the journal."""
+    state, ports = engine.state, engine.ports
+    ports.emit(_started(state))
+    result = work(engine)
+    entry = Closed(
+        at=timestamp(ports.clock),
+        outcome=result.outcome,
+        reason=result.reason,
+        diagnoses=dict(result.diagnoses),
+    )
+    with contextlib.suppress(JournalError):  # a file without it says the same: cut off, part-way
+        ports.journal.append(entry)
+    # A resumed deployment may have had nothing to do but wait.
+    changed = engine.sender.acted or (result.outcome.ended and bool(state.acted()))
+    ports.emit(events.DeploymentClosed(outcome=result.outcome.value, reason=result.reason, changed=changed))
+    ports.emit(events.DeploymentEnded(number=state.number, outcome=result.outcome.value, reason=result.reason))
+    return result
+
+
+def _started(state: RunState) -> events.DeploymentStarted:
+    planned = tuple(
+        events.Planned(
+            index=step.index,
+            phase=step.phase,
+            address=step.address,
+            action=step.action,
+            made=state[step].made is not None,
+        )
+        for step in state.plan.steps
+    )
+    return events.DeploymentStarted(
+        number=state.number, app=state.plan.app, tag=state.plan.tag, steps=len(planned), planned=planned
+    )
+
+
+# --- forward and backward, each to its end ---
+
+
+def _forward(engine: Engine) -> Result:
+    try:
+        forward(engine)
+    except (Interrupted, EcsplanError) as error:
+        if isinstance(error, Interrupted) or outcome_of(error) is not None or engine.options.on_failure == "stop":
+            return _ended(engine, error)
+        engine.ports.emit(events.UndoStarted(reason=error.message))
+        return _undone(engine, error)
+    reason = "its rollouts were not waited for" if engine.watch.unawaited else ""
+    return _result(engine, Outcome.SUCCEEDED, reason)
+
+
+def _backward(engine: Engine) -> Result:
+    try:
+        resolve_for_undo(engine)
+        find_superseded(engine)
+    except (JournalError, UnknownState) as error:
+        return _ended(engine, error)
+    return _undone(engine, StepError("it had failed and was being put back"))
+
+
+def _undone(engine: Engine, error: EcsplanError) -> Result:
+    ran = [step for step in engine.state.acted(Phase.RUN) if isinstance(step.undo, Irreversible)]
+    try:
+        undo_all(engine)
+    except Interrupted:
+        reason = f"{error.message}; interrupted while putting things back"
+        return _result(engine, Outcome.INTERRUPTED, reason, error)
+    except Paused as paused:
+        reason = f"{error.message}; and putting it back is paused at a hook: {paused.message}"
+        return _result(engine, Outcome.UNFINISHED, reason, paused)
+    except EcsplanError as second:
+        reason = f"{error.message}; and putting things back failed: {second.message}"
+        return _result(engine, Outcome.STOPPED, reason, error)
+    not_undone = f"One-off tasks are not undone: {addresses(ran)}." if ran else ""
+    return _result(engine, Outcome.PUT_BACK, error.message, error, not_undone)
+
+
+# --- ends ---
+
+# Every other known error is a failure: `Options.on_failure` says what follows. Nothing is sent that could not be
+# journaled, so nothing can be undone either; and what is unknown has not failed.
+ENDS: tuple[tuple[type[EcsplanError], Outcome], ...] = (
+    (WaitTimedOut, Outcome.UNFINISHED),
+    (Paused, Outcome.UNFINISHED),
+    (JournalError, Outcome.STOPPED),
+    (UnknownState, Outcome.STOPPED),
+)
+
+
+def outcome_of(error: EcsplanError) -> Outcome | None:
+    """The outcome of a deployment that this error ends where it is; None where the deployment has failed."""
+    return next((outcome for kind, outcome in ENDS if isinstance(error, kind)), None)
+
+
+def _ended(engine: Engine, error: Interrupted | EcsplanError) -> Result:
+    if isinstance(error, EcsplanError):
+        return _result(engine, outcome_of(error) or Outcome.STOPPED, error.message, error)
+    paused = sorted(engine.watch.paused)
+    more = EcsplanError("", state=f"Paused at a hook: {', '.join(paused)}.", hint=CONTINUE_HINT) if paused else None
+    return _result(engine, Outcome.INTERRUPTED, BY_SIGNAL, more)
+
+
+def _result(engine: Engine, outcome: Outcome, reason: str, error: EcsplanError | None = None, more: str = "") -> Result:
+    left = "" if outcome.ended else _left(engine)
+    state = " ".join(filter(None, (error.state if error else "", more, left)))
+    return Result(
+        number=engine.state.number,
+        outcome=outcome,
+        reason=reason,
+        state=state,
+        hint=error.hint if error else "",
+        diagnoses=engine.watch.diagnoses,
+        next=_next(outcome, error),
+    )
+
+
+def _next(outcome: Outcome, error: EcsplanError | None) -> frozenset[Next]:
+    if outcome.ended:
+        return frozenset()
+    if outcome is Outcome.UNFINISHED and (isinstance(error, Paused) or getattr(error, "paused", False)):
+        return frozenset({Next.CONTINUE, Next.ROLLBACK})
+    decide = isinstance(error, UnknownState) and error.decidable
+    return frozenset({Next.RESUME, Next.ROLLBACK, *([Next.DECIDE] if decide else [])})
+
+
+def _left(engine: Engine) -> str:
+    """What a deployment that did not end leaves, for people."""
+    going = dict.fromkeys(one.address for one in engine.watch.under_way)
+    begun = [step for step in engine.state.left_behind() if step.address not in going]
+    parts = [f"Done: {addresses(begun)}."] if begun else []
+    parts += [f"Still under way: {', '.join(going)}."] if going else []
+    return " ".join(parts) or "Nothing was changed."
+
+
+# --- hooks ---
+
+
+def _paused(engine: Engine) -> list[tuple[Step, Pause]]:
+    """What is paused at a hook: rollouts of the steps, and of their undos."""
+    state, ports = engine.state, engine.ports
+    tracked: Sequence[Tracked] = [
+        one
+        for one in (
+            *map(state.tracked, state.made_steps()),
+            *(u for phase in Phase for u in state.tracked_undos(phase)),
+        )
+        if one.kind.revert is not None
+    ]
+    for _ in range(MAX_PAUSE_POLLS):
+        try:
+            seen = poll(tracked, ports.read, ports.emit)
+        except AwsError as error:
+            raise UnknownState(f"could not read what is paused: {error.message}", hint=error.hint) from error
+        if unknown := [one.address for one in tracked if one.step.index not in seen]:
+            raise UnknownState(f"could not determine whether {', '.join(unknown)} is paused")
+        shown = [seen[one.step.index] for one in tracked]
+        if found := [(one.one.step, one.progress.pause) for one in shown if one.progress.pause]:
+            return found
+        tracked = [one.next for one in shown if not one.progress.done and one.next != one.one]
+        if not tracked:
+            break
+    return []
+
+
+def _continue_paused(engine: Engine, paused: Sequence[tuple[Step, Pause]]) -> None:
+    """A hook that refuses is a warning; the polls that follow show whether it still waits."""
+    if not paused:
+        engine.sender.warn(NOTHING_PAUSED)
+    for step, pause in paused:
+        if engine.ports.clock.stopped:
+            raise Interrupted
+        revert = engine.state.kind(step).revert
+        assert revert is not None
+        try:
+            engine.sender.send_side_call(step, revert.resolve_pause(pause, True))
+        except AwsError as error:
+            engine.sender.warn(f"{step.address}: {error.message}")
+            continue
+        engine.watch.continued.add(pause.hook)
+        engine.ports.emit(events.Continued(address=step.address, hook=pause.hook, stage=pause.stage))

@@ -1,0 +1,247 @@
+"""The entries of a deployment, and what they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import TypeAlias
+
+import msgspec
+
+from ecsplan.core.diagnosis import Diagnosis
+from ecsplan.core.model import FORMAT_VERSION, Action, Address, Call, Phase, Plan, Value
+
+
+class Outcome(Enum):
+    """How a deployment ended, or that it runs. Without an end there is something left to `resume` or `rollback`."""
+
+    SUCCEEDED = "succeeded"
+    PUT_BACK = "put back"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    UNFINISHED = "unfinished"
+    RUNNING = "running"
+
+    @property
+    def ended(self) -> bool:
+        return self in (Outcome.SUCCEEDED, Outcome.PUT_BACK)
+
+
+class Origin(Value, frozen=True, kw_only=True):
+    """The user, machine, process and command that a deployment was begun by."""
+
+    user: str
+    host: str
+    pid: int
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}, process {self.pid}, {self.command!r}"
+
+
+class Holder(Value, frozen=True, kw_only=True):
+    """The process that holds the lock of a journal. `since` is ISO 8601 in UTC."""
+
+    since: str
+    origin: Origin = msgspec.field(name="holder")
+
+    def __str__(self) -> str:
+        return f"{self.origin}, since {self.since}"
+
+
+class Opened(Value, tag_field="entry", tag="opened", frozen=True, kw_only=True):
+    """The first entry, with the whole plan. Times are ISO 8601 in UTC."""
+
+    format_version: str = FORMAT_VERSION
+    number: int
+    at: str
+    origin: Origin
+    plan: Plan
+
+    @property
+    def deployment_key(self) -> str:
+        """Unique to this deployment, even if another has the same plan and number (fresh machines restart at 1)."""
+        return f"{self.number}/{self.at}/{self.origin.host}/{self.origin.pid}"
+
+
+class Began(Value, tag_field="entry", tag="began", frozen=True, kw_only=True):
+    """The call of this step, or its undo, is about to be sent. With an `aside` it is another operation instead, which
+    that field names and which continues the effect of the step; the entry that ends it has the same `aside`."""
+
+    at: str
+    step: int
+    undo: bool = False
+    aside: str = ""
+
+
+class Done(Value, tag_field="entry", tag="done", frozen=True, kw_only=True):
+    """AWS has accepted it."""
+
+    at: str
+    step: int
+    outputs: dict[str, str]
+    undo: bool = False
+    aside: str = ""
+
+
+class Failed(Value, tag_field="entry", tag="failed", frozen=True, kw_only=True):
+    """It was refused, or its effect failed. `unclear`: whether it was carried out is not known. `outputs`: what it
+    created where it was carried out in part."""
+
+    at: str
+    step: int
+    error: str
+    undo: bool = False
+    unclear: bool = False
+    aside: str = ""
+    outputs: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Closed(Value, tag_field="entry", tag="closed", frozen=True, kw_only=True):
+    """The last entry of a process. `diagnoses`: why each address failed."""
+
+    at: str
+    outcome: Outcome
+    reason: str = ""
+    diagnoses: dict[Address, Diagnosis] = msgspec.field(default_factory=dict)
+
+
+Entry: TypeAlias = Opened | Began | Done | Failed | Closed
+
+
+class Deployment(Value, frozen=True, kw_only=True):
+    """A deployment with its entries so far."""
+
+    opened: Opened
+    entries: tuple[Began | Done | Failed | Closed, ...] = ()
+    running: bool = False
+    """by another process, right now"""
+
+    @property
+    def number(self) -> int:
+        return self.opened.number
+
+    @property
+    def plan(self) -> Plan:
+        return self.opened.plan
+
+    @property
+    def started(self) -> str:
+        """When it began, in UTC, to the second: `2026-01-02 03:04:05Z`."""
+        return self.opened.at.partition(".")[0].replace("T", " ").rstrip("Z") + "Z"
+
+    @property
+    def user(self) -> str:
+        """Who began it, and on which machine: `ada@ci-7`."""
+        return f"{self.opened.origin.user}@{self.opened.origin.host}"
+
+    @property
+    def outcome(self) -> Outcome:
+        """That of the newest process; UNFINISHED where no process has written its last entry."""
+        closings = [entry for entry in self.entries if isinstance(entry, Closed)]
+        if self.running:
+            return Outcome.RUNNING
+        return closings[-1].outcome if closings else Outcome.UNFINISHED
+
+    @property
+    def rollback_target(self) -> int:
+        """The number of the deployment to roll back to, so that this one is undone, and what it was undoing itself."""
+        return min((self.number, *self.plan.undoes)) - 1
+
+    @property
+    def reason(self) -> str:
+        closings = [entry for entry in self.entries if isinstance(entry, Closed)]
+        if self.running:
+            return ""
+        return closings[-1].reason if closings else "it was cut off"
+
+    @property
+    def diagnoses(self) -> dict[Address, Diagnosis]:
+        """Why each address failed, as the newest process with a diagnosis found."""
+        closings = [entry.diagnoses for entry in self.entries if isinstance(entry, Closed) and entry.diagnoses]
+        return closings[-1] if closings else {}
+
+    @property
+    def rolling_back(self) -> bool:
+        """Was the undo call of any of its steps begun?"""
+        steps = {step.index: step for step in self.plan.steps}
+        undone = {entry.step for entry in self.entries if isinstance(entry, Began) and entry.undo}
+        return any(isinstance(steps[index].undo, Call) for index in undone if index in steps)
+
+    def step_entries(self) -> tuple[Began | Done | Failed, ...]:
+        """The entries of calls and undos, in order: without `Closed` and asides."""
+        return tuple(entry for entry in self.entries if not isinstance(entry, Closed) and not entry.aside)
+
+    def outputs(self) -> dict[int, dict[str, str]]:
+        """By step: the outputs of every step that was carried out, also in part, and whether or not it was undone
+        since."""
+        return {
+            e.step: e.outputs
+            for e in self.step_entries()
+            if not isinstance(e, Began) and not e.undo and (e.outputs or isinstance(e, Done))
+        }
+
+    def unresolved(self) -> frozenset[int]:
+        """The steps of which it is not known whether they were carried out: begun without an end, or ended in a lost
+        answer. One whose undo was done is not among them, but one whose undo failed is."""
+        unresolved: set[int] = set()
+        for entry in self.step_entries():
+            match entry:
+                case Began(undo=False):
+                    unresolved.add(entry.step)
+                case Done() | Failed(undo=False, unclear=False):
+                    unresolved.discard(entry.step)
+        return frozenset(unresolved)
+
+    def begun(self) -> frozenset[int]:
+        """The steps that were begun, whatever became of them."""
+        return frozenset(e.step for e in self.entries if isinstance(e, Began) and not e.undo)
+
+    def states(self) -> dict[int, str]:
+        """By step: planned, begun, done, failed, undone or undo failed."""
+        states = {step.index: "planned" for step in self.plan.steps}
+        for entry in self.step_entries():
+            match entry:
+                case Began(undo=False):
+                    states[entry.step] = "begun"
+                case Done():
+                    states[entry.step] = "undone" if entry.undo else "done"
+                case Failed():
+                    states[entry.step] = "undo failed" if entry.undo else "failed"
+        return states
+
+    def revisions(self) -> dict[str, str]:
+        """By family, the revision that the deployment put in use: `{"web": "web:41"}`; empty where it was put back."""
+        if self.outcome is Outcome.PUT_BACK:
+            return {}
+        outputs = self.outputs()
+        pinned = [
+            change.outputs["arn"]
+            for change in self.plan.changes
+            if "arn" in change.outputs
+            and change.address.kind == "task_definition"
+            and change.action is Action.KEEP
+            and (change.after or change.pinned)
+        ]
+        registered = [
+            outputs[step.index].get("arn", "")
+            for step in self.plan.steps
+            if step.phase is Phase.REGISTER and step.index in outputs
+        ]
+        names = [arn.rpartition("/")[2] for arn in (*pinned, *registered)]
+        return {name.rpartition(":")[0]: name for name in names}
+
+
+class Damaged(Value, frozen=True, kw_only=True):
+    """A deployment that cannot be read, or is missing; `error` says where and why."""
+
+    number: int
+    error: str
+
+
+def unfinished(deployments: Sequence[Deployment]) -> Deployment | None:
+    """The newest deployment that was left part-way and that no later rollback has undone. A deployment that began no
+    step does not count."""
+    undone = {n for d in deployments if d.outcome is Outcome.SUCCEEDED for n in d.plan.undoes}
+    left = (d for d in reversed(deployments) if not d.outcome.ended and d.begun() and d.number not in undone)
+    return next(left, None)

@@ -1,0 +1,149 @@
+"""The deployments of one app in one account and region, on a store."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
+
+import msgspec
+
+from ecsplan.core.errors import EmptyJournalFile, JournalError
+from ecsplan.core.model import FORMAT_VERSION, Identity, Plan, digest_of, from_data, from_json, to_json
+from ecsplan.journal.entries import Began, Closed, Damaged, Deployment, Done, Entry, Failed, Holder, Opened, Origin
+from ecsplan.journal.store import Appender, Place, Store
+
+MOVE_IT = "Restore the file, or move it away: the other deployments can be shown and gone back to without it."
+
+
+class Writer:
+    """Appends entries to one deployment; `deployment_key` is that of its first entry."""
+
+    def __init__(self, number: int, appender: Appender, deployment_key: str) -> None:
+        self.number, self.deployment_key = number, deployment_key
+        self._appender = appender
+
+    def append(self, entry: Entry) -> None:
+        """The entry is durable when this returns. Threads may call it at the same time. Raises JournalError."""
+        self._appender.append(to_json(entry))
+
+    def close(self) -> None:
+        self._appender.close()
+
+
+class Journal:
+    """The deployments of one app in one account and region. All methods raise JournalError for what cannot be read or
+    written."""
+
+    def __init__(self, store: Store, app: str, identity: Identity) -> None:
+        self.app, self.identity = app, identity
+        self._place: Place = store.place(app, identity)
+
+    @property
+    def name(self) -> str:
+        """As messages name it."""
+        return self._place.name
+
+    def numbers(self) -> list[int]:
+        """In order; empty where nothing was deployed yet."""
+        return list(self._place.numbers())
+
+    def read(self, number: int) -> Deployment:
+        """One deployment; what is wrong with it is named by place and entry. An entry that was not written to its end
+        is ignored. Raises EmptyJournalFile where that holds for the first."""
+        stored = self._place.read(number)
+        if not stored:
+            where = f"{self._place.where(number)}: line 1"
+            raise EmptyJournalFile(f"{where}: its plan was never written to its end; nothing was sent for it")
+        deployment = _decoded(stored)
+        if deployment.outcome.ended or number != self.numbers()[-1]:
+            return deployment
+        return msgspec.structs.replace(deployment, running=self._place.is_held())
+
+    def all(self) -> list[Deployment | Damaged]:
+        """Every deployment in order. One that cannot be read, or is missing, stands as Damaged in its place."""
+        result: list[Deployment | Damaged] = []
+        numbers = self.numbers()
+        for number in range(numbers[0], numbers[-1] + 1) if numbers else ():
+            if number not in numbers:
+                result.append(Damaged(number=number, error=f"{self._place.where(number)} is missing"))
+                continue
+            try:
+                result.append(self.read(number))
+            except JournalError as error:
+                result.append(Damaged(number=number, error=error.message))
+        return result
+
+    def deployments(self) -> list[Deployment]:
+        """Every deployment in order, without those whose plan was not written to its end; raises JournalError if any
+        other cannot be read."""
+        found = []
+        for number in self.numbers():
+            with contextlib.suppress(EmptyJournalFile):
+                found.append(self.read(number))
+        return found
+
+    def open(self, plan: Plan, origin: Origin, at: str) -> Writer:
+        """A new deployment, with the next number. Call it while holding the lock."""
+        number = (self.numbers() or [0])[-1] + 1
+        opened = Opened(number=number, at=at, origin=origin, plan=plan)
+        return Writer(number, self._place.create(number, to_json(opened)), opened.deployment_key)
+
+    def reopen(self, number: int, deployment_key: str = "") -> Writer:
+        """A deployment that is continued. Call it while holding the lock."""
+        return Writer(number, self._place.reopen(number), deployment_key)
+
+    def locked(self, origin: Origin, at: str) -> AbstractContextManager[None]:
+        """One deployment at a time; raises LockedError that names the holder."""
+        return self._place.lock(Holder(since=at, origin=origin))
+
+
+# --- reading ---
+
+
+def _decoded(stored: Sequence[tuple[str, bytes]]) -> Deployment:
+    (first, opened), *rest = [(where, _entry(line, where)) for where, line in stored]
+    if not isinstance(opened, Opened):
+        raise JournalError(f"{first}: the plan of the deployment should stand here", hint=MOVE_IT)
+    steps = {step.index for step in opened.plan.steps}
+    return Deployment(opened=opened, entries=tuple(_checked(entry, steps, where) for where, entry in rest))
+
+
+def _entry(line: bytes, where: str) -> Entry:
+    try:
+        if b'"opened"' not in line and b'"format_version"' not in line:  # every entry but the first, which has the plan
+            later: Entry = from_json(line, Entry)  # type: ignore[arg-type]  # a union is what msgspec wants here
+            return later
+        data = msgspec.json.decode(line)
+        check_version(data.get("format_version", FORMAT_VERSION) if isinstance(data, dict) else None, where)
+        entry: Entry = from_data(data, Entry)  # type: ignore[arg-type]  # a union is what msgspec wants here
+        if isinstance(entry, Opened):
+            _check_plan(entry.plan, data["plan"])
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise JournalError(f"{where} is damaged: {error}", hint=MOVE_IT) from error
+    return entry
+
+
+def _check_plan(plan: Plan, data: dict[str, object]) -> None:
+    """A rollback and a resume must use the plan that was written."""
+    if digest_of({field: value for field, value in data.items() if field != "digest"}) != plan.digest:
+        raise ValueError("the plan was changed after it was written: its digest does not fit")
+
+
+def _checked(entry: Entry, steps: Collection[int], where: str) -> Began | Done | Failed | Closed:
+    """An entry behind the first."""
+    if isinstance(entry, Opened):
+        raise JournalError(f"{where}: a second deployment begins here", hint=MOVE_IT)
+    if not isinstance(entry, Closed) and entry.step not in steps:
+        raise JournalError(f"{where}: the plan has no step {entry.step}", hint=MOVE_IT)
+    return entry
+
+
+def check_version(version: object, where: str) -> None:
+    """Minor versions add what older readers ignore. Raises JournalError for another major version."""
+    major = version.partition(".")[0] if isinstance(version, str) else None
+    if major != FORMAT_VERSION.partition(".")[0]:
+        raise JournalError(
+            f"{where}: written in format {version}, and this ecsplan reads {FORMAT_VERSION}",
+            hint="Use the version of ecsplan that wrote it, or a newer one.",
+        )

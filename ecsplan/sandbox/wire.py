@@ -1,0 +1,124 @@
+"""HTTP requests and answers in AWS's protocols: service, operation, region, parameters, errors."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+from xml.sax.saxutils import escape
+
+from .common import AwsError
+
+Doc = dict[str, Any]
+_SCOPE: Final = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_PREFIXES: Final = {"AmazonEC2ContainerServiceV20141113": "ecs", "AWSEvents": "events"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A finished request.
+
+    ``status`` is 0 if the connection was closed without an answer. ``error`` is AWS's code, "" for none. ``began`` and
+    ``ended`` are from ``time.monotonic``.
+    """
+
+    number: int
+    service: str
+    operation: str
+    params: Mapping[str, Any]
+    status: int
+    error: str
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incoming:
+    """An HTTP request. Its signature and headers name the service, the region and the operation."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    default_region: str
+    _scope: tuple[str, str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        found = _SCOPE.search(self.headers.get("authorization", "") or self.path.replace("%2F", "/"))
+        object.__setattr__(self, "_scope", (found[1], found[2], found[3]) if found else ("", self.default_region, ""))
+
+    @property
+    def access_key(self) -> str:
+        return self._scope[0]
+
+    @property
+    def region(self) -> str:
+        return self._scope[1]
+
+    @property
+    def service(self) -> str:
+        prefix = self.headers.get("x-amz-target", "").partition(".")[0]
+        return _PREFIXES.get(prefix, self._scope[2])
+
+    def read(self) -> tuple[str, Doc | object]:
+        """The operation's name and its parameters, as far as the protocol names them."""
+        target = self.headers.get("x-amz-target", "")
+        if target:
+            return target.rpartition(".")[2], _json(self.body)
+        if "x-www-form-urlencoded" in self.headers.get("content-type", ""):
+            form: Doc = dict(parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True))
+            return str(form.pop("Action", "")), form
+        return _rest(self.method, self.path, self.service)
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body or b"{}")
+    except ValueError:
+        return None
+
+
+def _rest(method: str, path: str, service: str) -> tuple[str, Doc]:
+    """Operation names for the usual requests to S3, else the method and the path."""
+    parts = urlsplit(path)
+    bucket, _, key = parts.path.lstrip("/").partition("/")
+    if service != "s3":
+        return f"{method} {parts.path}", {}
+    kind = "Object" if key else "Bucket"
+    verb = {"GET": "Get", "PUT": "Put", "DELETE": "Delete", "HEAD": "Head"}.get(method, method)
+    operation = {"GetBucket": "ListObjectsV2", "PutBucket": "CreateBucket"}.get(verb + kind, verb + kind)
+    return operation, {"Bucket": bucket} | ({"Key": key} if key else {})
+
+
+def success(document: Doc) -> Answer:
+    """The answer of a service that speaks JSON 1.1."""
+    return _json_answer(200, document, "")
+
+
+def refusal(incoming: Incoming, error: AwsError) -> Answer:
+    """An error in the protocol of the request: JSON, the query protocol's XML, or that of S3."""
+    form = "x-www-form-urlencoded" in incoming.headers.get("content-type", "")
+    if not form and incoming.service != "s3":
+        return _json_answer(error.status, {"__type": error.code, "message": error.message}, error.code)
+    number = str(uuid.uuid4())
+    inner = f"<Error><Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message></Error>"
+    body = f"<ErrorResponse>{inner}<RequestId>{number}</RequestId></ErrorResponse>" if form else inner
+    headers = (("x-amzn-requestid", number), ("Content-Type", "text/xml"))
+    return Answer(status=error.status, body=body.encode(), headers=headers, error=error.code)
+
+
+def _json_answer(status: int, document: Doc, error: str) -> Answer:
+    headers = (("x-amzn-requestid", str(uuid.uuid4())), ("Content-Type", "application/x-amz-json-1.1"))
+    return Answer(status=status, body=json.dumps(document).encode(), headers=headers, error=error)
