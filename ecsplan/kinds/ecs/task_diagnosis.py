@@ -13,8 +13,8 @@ from ecsplan.kinds.ecs.calls import in_cluster
 from ecsplan.kinds.ecs.lookup import Lookup, sources, tails
 from ecsplan.kinds.ecs.stopped_tasks import BATCH, failed_containers, grouped, has_stopped, summary_of
 
-GROUPS = 5  # groups of tasks that are reported
-CONTAINERS = 3  # containers whose log lines are fetched
+MAX_GROUPS = 5  # groups of tasks that are reported
+MAX_CONTAINERS = 3  # containers whose log lines are fetched
 
 
 def diagnose(reader: Reader, tracked: Tracked, progress: Progress) -> Diagnosis:
@@ -47,13 +47,13 @@ def _diagnosis(lookup: Lookup, tracked: Tracked, progress: Progress) -> Diagnosi
     going = [task for task in tasks if task.get("lastStatus") == "RUNNING"] if not groups else []
     if going:  # it timed out: what is it doing?
         wanted = [(name, going) for name in sorted(essential or ())]
-    logs = tails(lookup, sources(lookup, described, wanted, CONTAINERS) if described else ())
+    logs = tails(lookup, sources(lookup, described, wanted, MAX_CONTAINERS) if described else ())
     meaning, advice = summary_of(groups[0], logs) if groups else _late(tasks)
     return Diagnosis(
         reason=progress.note,
         meaning=meaning,
         advice=advice,
-        tasks=tuple(group.summary for group in groups[:GROUPS]),
+        tasks=tuple(group.summary for group in groups[:MAX_GROUPS]),
         logs=logs,
         unseen=tuple(lookup.missing),
     )

@@ -14,7 +14,7 @@ KEY = "events__put_targets"
 MAX_TARGETS = 5  # of a rule (EventBridge quotas)
 MAX_GROUP = 255
 MAX_INPUT = 8192  # characters
-MOST = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}  # the least are in the model
+MAX_RETRIES = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}  # the least are in the model
 INPUTS = ("Input", "InputPath", "InputTransformer")
 
 
@@ -56,7 +56,7 @@ def _target(target: Any, path: Path) -> Problems:
     text = member(target, "Input")
     if isinstance(text, str) and text and not _is_json(text):
         yield Problem((*path, "Input"), "must be JSON; a text is written with quotes of its own, '\"text\"'")
-    for key, most in MOST.items():
+    for key, most in MAX_RETRIES.items():
         if (number := integer(member(member(target, "RetryPolicy"), key))) > most:
             yield Problem((*path, "RetryPolicy", key), f"must be at most {most}, not {number}")
     yield from _ecs_parameters(member(target, "EcsParameters"), (*path, "EcsParameters"))

@@ -30,7 +30,7 @@ from ecsplan.kinds.ecs.calls import in_cluster
 from ecsplan.kinds.ecs.request_fields import has_network
 from ecsplan.kinds.ecs.task_diagnosis import diagnose
 from ecsplan.kinds.run_task import lint
-from ecsplan.kinds.run_task.calls import MARK, accept, recover
+from ecsplan.kinds.run_task.calls import MARKER, accept, recover
 from ecsplan.kinds.run_task.streams import logs_of, streams
 from ecsplan.kinds.run_task.track import judge, polls, which
 from ecsplan.kinds.task_definition import BY_ECSPLAN, SCALARS, arn_of, stringify_environment
@@ -198,7 +198,7 @@ KIND = Kind(
     document=Document(rules=RULES),
     declare=Declare(table=TABLE, compile=compile_, lint=lint.problems, cautions=lint.cautions, clashes=lint.clashes),
     change=Change(writes=frozenset({"ecs:run_task"}), steps=steps, conflicts=conflicts, fill_in=fill_in, expect=Expect),
-    calls=Calls(accept=accept, recover=recover, token="clientToken", marker=MARK, evidence=EVIDENCE),  # noqa: S106
+    calls=Calls(accept=accept, recover=recover, token="clientToken", marker=MARKER, evidence=EVIDENCE),  # noqa: S106
     track=Track(
         polls=polls,
         judge=judge,

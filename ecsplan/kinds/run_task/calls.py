@@ -12,10 +12,10 @@ from ecsplan.kinds.ecs.calls import in_cluster, pages
 from ecsplan.kinds.run_task.track import BATCH
 from ecsplan.kinds.task_definition.read import family_of
 
-MARK = "startedBy"
+MARKER = "startedBy"
 
 # Reasons in `failures` ("API failure reasons" in the ECS developer guide), in words.
-WORDS = {
+REASONS = {
     "RESOURCE:CPU": "not enough free CPU on any container instance",
     "RESOURCE:MEMORY": "not enough free memory on any container instance",
     "RESOURCE:PORTS": "a host port that it needs is taken on every container instance",
@@ -52,7 +52,7 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
 
 def _failure(failure: Doc) -> str:
     reason, detail = str(failure.get("reason") or "unknown reason"), failure.get("detail")
-    words = WORDS.get(reason)
+    words = REASONS.get(reason)
     return f"{f'{words} ({reason})' if words else reason}{f': {detail}' if detail else ''}"
 
 
@@ -64,7 +64,7 @@ def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     case, or if tasks are missing, the client token keeps a repeated call harmless: AWS answers it with the existing
     tasks.
     """
-    if MARK in step.call.params or MARK not in call.params:
+    if MARKER in step.call.params or MARKER not in call.params:
         return None
     cluster = call.params.get("cluster")
     family = in_cluster(cluster, {"family": family_of(str(call.params["taskDefinition"]))})
@@ -76,5 +76,7 @@ def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     batches = [in_cluster(cluster, {"tasks": arns[i : i + BATCH]}) for i in range(0, len(arns), BATCH)]
     calls = [Call(service="ecs", operation="describe_tasks", params=batch) for batch in batches]
     found = [task for answer in (reader.fetch(calls) if calls else ()) for task in answer.value().get("tasks", ())]
-    mine = sorted(str(task["taskArn"]) for task in found if task.get("taskArn") and task.get(MARK) == call.params[MARK])
+    mine = sorted(
+        str(task["taskArn"]) for task in found if task.get("taskArn") and task.get(MARKER) == call.params[MARKER]
+    )
     return {"tasks": " ".join(mine)} if len(mine) >= step.expect.get("count", 1) else None

@@ -12,7 +12,7 @@ from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import Delta, Live, Resource, StepDraft
 from ecsplan.kinds.ecs.request_fields import has_network, map_fields, missing
 from ecsplan.kinds.service.revert import stopped_by
-from ecsplan.kinds.service.rules import KEPT, OFF, RULES, D
+from ecsplan.kinds.service.rules import KEPT, OFF_BY_DEFAULT, RULES, D
 from ecsplan.kinds.task_definition.lint_ports import maps_port
 
 # Blocks that are sent as live values with the declared ones over them.
@@ -88,7 +88,7 @@ def _complete(params: Doc) -> Doc:
     """The parameters with the members that a declared block has to be sent with, and that older services lack."""
     if D not in params:
         return params
-    blocks = {name: OFF[name] | block for name, block in params[D].items() if name in OFF}
+    blocks = {name: OFF_BY_DEFAULT[name] | block for name, block in params[D].items() if name in OFF_BY_DEFAULT}
     return {**params, D: {**params[D], **blocks}}
 
 

@@ -19,11 +19,11 @@ from ecsplan.kinds.ecs.task_diagnosis import essentials
 from ecsplan.kinds.service.facts import Facts, facts_of, service_of, service_request
 from ecsplan.kinds.service.read import primary_of
 
-GROUPS = 5  # groups of tasks that are reported
-CONTAINERS = 2  # containers whose log lines are fetched
+MAX_GROUPS = 5  # groups of tasks that are reported
+MAX_CONTAINERS = 2  # containers whose log lines are fetched
 BY_SCALING = "Scaling activity initiated by"  # no failure: ECS stops what a deployment no longer needs
 
-MOST = 8  # events that are reported
+MAX_EVENTS = 8  # events that are reported
 
 # Events of every rollout: not reported beside others.
 ROUTINE = re.compile(
@@ -77,7 +77,7 @@ def _failed(lookup: Lookup, tracked: Tracked, progress: Progress) -> Diagnosis:
         threshold=int(breaker.get("threshold") or 0) if on else 0,
         alarms=alarms,
         events=events,
-        tasks=tuple(group.summary for group in groups[:GROUPS]),
+        tasks=tuple(group.summary for group in groups[:MAX_GROUPS]),
         logs=logs,
         unseen=tuple(lookup.missing),
     )
@@ -127,14 +127,14 @@ def _logs(lookup: Lookup, groups: Sequence[Group], facts: Facts) -> tuple[LogTai
         wanted = [(name, facts.running) for name in sorted(essentials(facts.definition) or ())]
     if not wanted or not facts.definition:
         return ()
-    return tails(lookup, sources(lookup, facts.definition, wanted, CONTAINERS))
+    return tails(lookup, sources(lookup, facts.definition, wanted, MAX_CONTAINERS))
 
 
 # --- events of one rollout, those with the same text grouped ---
 
 
 def events_since(events: Sequence[Doc], began: float | None) -> tuple[ServiceEvent, ...]:
-    """Newest first, `MOST` at most; all of them if the beginning is not known."""
+    """Newest first, `MAX_EVENTS` at most; all of them if the beginning is not known."""
     since = list(_since(events, began))
     telling = [event for event in since if not ROUTINE.search(_text(event))] or since
     groups: dict[str, list[Doc]] = {}
@@ -142,7 +142,7 @@ def events_since(events: Sequence[Doc], began: float | None) -> tuple[ServiceEve
         groups.setdefault(alike(_text(event)), []).append(event)
     return tuple(
         ServiceEvent(text=_text(some[0]), count=len(some), at=iso(some[0].get("createdAt")))
-        for some in list(groups.values())[:MOST]
+        for some in list(groups.values())[:MAX_EVENTS]
     )
 
 

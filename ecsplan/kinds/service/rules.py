@@ -201,7 +201,7 @@ RULES: tuple[Rule, ...] = (
 KEPT = frozenset(rule.path for rule in RULES if isinstance(rule, Keep))
 
 # Members that a block has to be sent with, and that older answers may lack.
-OFF: dict[str, Doc] = {
+OFF_BY_DEFAULT: dict[str, Doc] = {
     "deploymentCircuitBreaker": {"enable": False, "rollback": False},
     "alarms": {"alarmNames": [], "enable": False, "rollback": False},
 }
@@ -226,7 +226,7 @@ RESET: Doc = {
 # The same for members of blocks: left out, they stay as they are.
 RESET_MEMBERS: dict[str, Doc] = {
     D: {
-        **OFF,
+        **OFF_BY_DEFAULT,
         "lifecycleHooks": [],
         "strategy": "ROLLING",
         "bakeTimeInMinutes": 0,

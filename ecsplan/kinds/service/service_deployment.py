@@ -19,7 +19,7 @@ from ecsplan.kinds.service.observe import ServiceObservation, on_revision
 from ecsplan.kinds.service.read import counts, expected, names
 
 BATCH = 20  # ARNs per DescribeServiceDeployments (ECS API reference)
-WAITS = "AWAITING_ACTION"  # the status of a PAUSE hook that waits
+HOOK_WAITS = "AWAITING_ACTION"  # the status of a PAUSE hook that waits
 ROLLING = ("PENDING", "IN_PROGRESS")
 GOING_BACK = ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL")
 
@@ -99,7 +99,7 @@ def _under_way(observed: ServiceObservation, status: str) -> str:
 def paused(rollout: Doc) -> Pause | None:
     """The hook that waits for a decision, if one does."""
     for hook in rollout.get("lifecycleHookDetails") or ():
-        if hook.get("status") == WAITS:
+        if hook.get("status") == HOOK_WAITS:
             return Pause(
                 deployment=_arn(rollout),
                 hook=str(hook.get("hookId") or ""),
@@ -207,4 +207,4 @@ def was_carried_out(reader: Reader, call: Call) -> bool:
     if call.params.get("action") != "CONTINUE":
         return found[0].get("status") in (*GOING_BACK, "ROLLBACK_FAILED")
     hooks = found[0].get("lifecycleHookDetails") or ()
-    return not any(hook.get("hookId") == call.params["hookId"] and hook.get("status") == WAITS for hook in hooks)
+    return not any(hook.get("hookId") == call.params["hookId"] and hook.get("status") == HOOK_WAITS for hook in hooks)
