@@ -1,62 +1,20 @@
-"""The `ecsplan` command, also as `python -m ecsplan`: the way in, which imports no more than is needed."""
+"""The `ecsplan` command, also as `python -m ecsplan`."""
 
 from __future__ import annotations
 
 import gc
-import os
-import sys
+from typing import NoReturn
 
-from ecsplan import __version__
-
-TYPE_CHECKING = False  # importing `typing` takes as long as all else here
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import NoReturn
+from ecsplan import cli
 
 # Imports and AWS's models make hundreds of thousands of objects that stay. To look through them every 700 takes longer
 # than a request; garbage is still collected, later.
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
-WIDTH = 80  # what pages are made for
 
 
 def main() -> NoReturn:
-    if page := ready(sys.argv[1:], os.environ):
-        try:
-            sys.stdout.write(page)
-            sys.stdout.flush()
-            os._exit(0)
-        except OSError:
-            pass  # nobody reads it: the command line's own error boundary knows what to do
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    from ecsplan.cli import main as command
-
-    command()
-
-
-def ready(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
-    """What answers a question for which nothing has to be worked out; "" for every other.
-
-    click alone takes three times as long to import as Python to start. The page is made for 80 columns; where there are
-    fewer, click breaks its lines.
-    """
-    if "_ECSPLAN_COMPLETE" in environment:
-        return ""
-    if list(arguments) == ["--version"]:
-        return f"ecsplan, version {__version__}\n"
-    if list(arguments) in (["--help"], ["-h"]) and is_wide(environment.get("COLUMNS", "")):
-        from ecsplan.pages import HELP
-
-        return HELP
-    return ""
-
-
-def is_wide(columns: str) -> bool:
-    if columns.isdigit() and int(columns) > 0:
-        return int(columns) >= WIDTH
-    try:
-        return os.get_terminal_size(1).columns >= WIDTH
-    except OSError:  # no terminal
-        return True
+    cli.main()
 
 
 if __name__ == "__main__":

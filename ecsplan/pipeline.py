@@ -8,17 +8,17 @@
         print(pipeline.text(plan))
         result = pipeline.run_plan(site, plan)
 
-Everything raises `ecsplan.errors.EcsplanError`, which says what happened and what state it leaves; a deployment that
-fails is no exception but a `Result` that says so.
+Every error is an `ecsplan.core.errors.EcsplanError`, which says what happened and what state that leaves. A deployment
+that fails is no exception: its `Result` says so.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ecsplan.apply import deploy
 from ecsplan.apply.deploy import Options, Ports, Result
@@ -29,26 +29,32 @@ from ecsplan.core.clock import StoppableClock, timestamp
 from ecsplan.core.errors import StaleError, UnfinishedError, UsageError
 from ecsplan.core.model import Notify, Plan
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Damaged, Deployment, Journal, Outcome, Store, Writer, open_store, unfinished
-from ecsplan.kinds.contract import Resource
-from ecsplan.redact import Redactor, hiding, secrets_of
+from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished
+from ecsplan.journal.find import history, journals, show
+from ecsplan.kinds import resource_of
+from ecsplan.kinds.contract import Delta, Resource
+from ecsplan.plan import rollback
+from ecsplan.plan.compile import compile_spec, notifications, warnings_of
+from ecsplan.plan.diff import diff, without_impossible
+from ecsplan.plan.explain import Explanation, explain
+from ecsplan.plan.read import fingerprints, read, seen
+from ecsplan.plan.rollback import RollbackState, known_definitions
+from ecsplan.plan.stale import stale
+from ecsplan.plan.steps import cautions, plan_of, rolling
+from ecsplan.redact import Redactor, hiding, mask_plan, secrets_in, secrets_of
+from ecsplan.render.text import plan_text
 from ecsplan.site import Site, connect, journal_root
 from ecsplan.spec.load import load as _load
 
-if TYPE_CHECKING:
-    from ecsplan.kinds.contract import Delta
-    from ecsplan.plan.explain import Explanation
-    from ecsplan.plan.rollback import RollbackState
-
 __all__ = [
-    "Site", "connect", "explained_plan", "go_on", "history", "journal_root", "load", "make_plan", "run_plan", "show",
-    "text", "undo",
+    "Site", "connect", "explained_plan", "go_on", "history", "journal_root", "journals", "load", "make_plan",
+    "run_plan", "show", "text", "undo",
 ]  # fmt: skip
 
 
 def load(path: str | Path, *, tables: bool = True) -> Spec:
-    """A spec, checked; raises SpecError with all its faults, and UsageError where there is no such file. Without
-    `tables` only what stands at its top is read: where it deploys to, and where the journal is."""
+    """Read and check a spec. Raises SpecError with all its faults, and UsageError if there is no such file. Without
+    `tables` only its top is read: where it deploys to, and where the journal is."""
     return _load(Path(path), tables=tables)
 
 
@@ -58,8 +64,8 @@ def load(path: str | Path, *, tables: bool = True) -> Spec:
 def make_plan(
     site: Site, spec: Spec, tag: str, *, redeploy: bool = False, emit: events.Listener = lambda _event: None
 ) -> Plan:
-    """What would have to be done so that the spec, with this tag, is what runs. Nothing is changed. `emit` hears of
-    waits for AWS's pace."""
+    """Plan what has to change so that AWS matches the spec with this tag. Changes nothing. `emit` gets an event when
+    requests wait for AWS's rate limits."""
     site.gateway.listen(emit)
     return _planned(site, spec, tag, redeploy=redeploy)[0]
 
@@ -67,19 +73,14 @@ def make_plan(
 def explained_plan(
     site: Site, spec: Spec, tag: str, *, redeploy: bool = False, emit: events.Listener = lambda _event: None
 ) -> tuple[Plan, tuple[Explanation, ...]]:
-    """The same plan, and why it shows what it shows: every field that differs, that is equal only by a rule, or that is
-    left alone. Secrets in the explanations are masked."""
-    from ecsplan.plan.explain import explain
-
+    """The same plan, and how fields were compared: those that differ, that are equal only by a rule, or that are left
+    alone. Secrets in the explanations are masked."""
     site.gateway.listen(emit)
     plan, deltas = _planned(site, spec, tag, redeploy=redeploy)
     return plan, explain(deltas)
 
 
 def _planned(site: Site, spec: Spec, tag: str, *, redeploy: bool) -> tuple[Plan, tuple[Delta, ...]]:
-    from ecsplan.plan.compile import compile_spec, notifications, warnings_of
-    from ecsplan.redact import hiding, secrets_in
-
     resources = compile_spec(spec, tag, redeploy=redeploy)
     with hiding(secrets_in(resources)):
         return _plan(site, resources, tag=tag, warnings=warnings_of(spec, tag), notify=notifications(spec))
@@ -94,23 +95,14 @@ def _plan(
     notify: Mapping[str, Notify],
     undoes: Sequence[int] = (),
 ) -> tuple[Plan, tuple[Delta, ...]]:
-    from concurrent.futures import ThreadPoolExecutor
-
-    from ecsplan.plan.read import fingerprints, read, seen
-
     site.gateway.identity()  # asked for at the same time as everything else
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan")
     try:
         reading = pool.submit(read, site.gateway.reader(), resources)
-        identity = site.identity()  # the wrong account explains whatever else went wrong, so it is told first
-        # Meanwhile the answers of everything else are on their way.
-        from ecsplan.plan.diff import diff, without_impossible
-        from ecsplan.plan.rollback import known_definitions
-        from ecsplan.plan.steps import cautions, plan_of
-
+        identity = site.identity()  # first: the wrong account explains any other error
         lives = reading.result()
     finally:
-        pool.shutdown(wait=False)  # whoever interrupts this does not wait for AWS's pace
+        pool.shutdown(wait=False)  # an interruption does not wait for AWS's rate limit
     journal = site.journal(identity)
     deployments = journal.deployments()
     left = unfinished(deployments)
@@ -140,11 +132,8 @@ def undo(
     keep: bool = False,
     emit: events.Listener = lambda _event: None,
 ) -> Plan:
-    """The way back: to deployment `to` (a number), to a revision (`FAMILY:REV`), or, without `to`, to before the newest
-    deployment that changed something. Without a journal it goes by ECS's own revision history, for which the spec is
-    needed."""
-    from ecsplan.plan import rollback
-
+    """Plan a rollback: to deployment `to` (a number), to a revision (`FAMILY:REV`), or, without `to`, to before the
+    newest deployment that changed something. Without a journal it uses ECS's revision history and needs the spec."""
     if to is not None and not re.fullmatch(r"[0-9]{1,9}|[A-Za-z0-9_-]+:[0-9]{1,9}", to):
         raise UsageError(f"--to takes a deployment's number or FAMILY:REV, not {to!r}")
     site.gateway.listen(emit)
@@ -155,19 +144,12 @@ def undo(
         back = _by_history(site, spec, to, keep=keep)
     else:
         back = rollback.to_deployment(deployments, int(to), keep=keep)
-    from ecsplan.plan.compile import notifications
-    from ecsplan.redact import hiding, secrets_in
-
     notify = (notifications(spec) if spec else None) or back.notify or {}
     with hiding(secrets_in(back.resources)):
         return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, undoes=back.undoes)[0]
 
 
 def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> RollbackState:
-    from ecsplan.plan import rollback
-    from ecsplan.plan.compile import compile_spec
-    from ecsplan.plan.read import read
-
     if spec is not None and not spec.tasks:
         spec = load(spec.file)  # only its top was read so far
     if spec is None:
@@ -184,7 +166,7 @@ def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) ->
 
 
 def check_free(site: Site, plan: Plan) -> None:
-    """Raises what `run_plan` would raise because of other deployments, for whoever asks a person first."""
+    """Raises what `run_plan` would raise because of other deployments. Call it before asking for confirmation."""
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
         _check_history(journal, plan)
@@ -197,11 +179,11 @@ def run_plan(
     options: Options | None = None,
     emit: Callable[[events.Event], None] = lambda _event: None,
 ) -> Result | None:
-    """Carry out a plan, exactly. None where it changes nothing.
+    """Apply a plan, exactly. None if it changes nothing.
 
-    Raises StaleError when what it was made from has moved or it was applied before, LockedError while another
-    deployment runs, UnfinishedError while an earlier one was left part-way; then nothing was changed. How the
-    deployment itself went is in the result.
+    Raises StaleError if AWS has changed since it was made or it was applied before, LockedError while another
+    deployment runs, UnfinishedError while an earlier one is unfinished; in all these cases nothing was changed. The
+    result says how the deployment went.
     """
     site.gateway.listen(emit)
     identity = site.identity()
@@ -217,7 +199,7 @@ def run_plan(
         left = _check_history(journal, plan)
         for warning in _check_fresh(site, plan):
             emit(events.Warned(message=warning))
-        # A rollback that finds everything in place already still settles the deployment that was left part-way.
+        # A rollback without steps still marks the unfinished deployment as rolled back.
         if not plan.steps and left is None:
             return None
         writer = journal.open(plan, site.origin, at)
@@ -235,10 +217,10 @@ def run_plan(
 def resume(
     site: Site, *, options: Options | None = None, emit: Callable[[events.Event], None] = lambda _event: None
 ) -> Result | None:
-    """Finish the deployment that was cut off, stopped, paused or not finished. None where there is none.
+    """Finish the deployment that was killed, stopped, paused or not finished. None if there is none.
 
-    Steps that were done are not done again; of one that was begun and has no end, AWS is asked whether it was carried
-    out. A deployment that was putting things back goes on with that. Raises LockedError while a deployment runs.
+    Steps that are done are not repeated. Steps that began but have no end are looked up in AWS. A deployment that was
+    rolling back continues to do so. Raises LockedError while a deployment runs.
     """
 
     return _resumed(site, deploy.resume, options, emit)
@@ -247,8 +229,8 @@ def resume(
 def go_on(
     site: Site, *, options: Options | None = None, emit: Callable[[events.Event], None] = lambda _event: None
 ) -> Result | None:
-    """Let the rollouts of the unfinished deployment go on that are paused at lifecycle hooks, then finish it as
-    `resume` does. None where no deployment was left part-way. Raises LockedError while a deployment runs."""
+    """Continue the rollouts of the unfinished deployment that are paused at lifecycle hooks, then finish it as `resume`
+    does. None if no deployment is unfinished. Raises LockedError while a deployment runs."""
     return _resumed(site, deploy.continue_, options, emit)
 
 
@@ -292,18 +274,18 @@ def _run(
 
 
 def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
-    """The deployment that was left part-way and that this plan undoes, if there is one."""
+    """The unfinished deployment that this plan undoes, if there is one. Raises if the plan may not be applied now."""
     deployments = journal.deployments()
     left = unfinished(deployments)
     if left is not None and left.number not in plan.undoes:
-        paused = " (`ecsplan continue` where it waits at a hook)" if left.outcome is Outcome.UNFINISHED else ""
+        paused = " (`ecsplan continue` if it is paused at a hook)" if left.outcome is Outcome.UNFINISHED else ""
         raise UnfinishedError(
             _left(left),
             state="Nothing was changed.",
             hint=f"Finish it with `ecsplan resume`{paused}, or go back with `ecsplan rollback`.",
         )
     for deployment in deployments:
-        # One that was cut off before its first call has applied nothing.
+        # A deployment that was killed before its first call has applied nothing.
         if deployment.plan.digest == plan.digest and (deployment.begun() or deployment.outcome.ended):
             raise StaleError(
                 f"this plan was applied already: it was deployment {deployment.number}, "
@@ -317,17 +299,11 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
 def _left(left: Deployment) -> str:
     if left.running:
         return f"deployment {left.number} is running"
-    return f"deployment {left.number} was left part-way: {left.reason}"
+    return f"deployment {left.number} is unfinished: {left.reason}"
 
 
 def _check_fresh(site: Site, plan: Plan) -> list[str]:
-    """Read the same things again: if one has moved, nothing of the plan is carried out. What a person should know all
-    the same, a sentence each."""
-    from ecsplan.kinds import resource_of
-    from ecsplan.plan.read import read
-    from ecsplan.plan.stale import stale
-    from ecsplan.plan.steps import rolling
-
+    """Read everything again. Raises StaleError if something has changed; returns warnings, a sentence each."""
     resources = [resource_of(change) for change in plan.changes]
     lives = read(site.gateway.reader(), resources)
     if error := stale(plan, resources, lives):
@@ -335,37 +311,9 @@ def _check_fresh(site: Site, plan: Plan) -> list[str]:
     return rolling(plan.steps, resources, lives)
 
 
-# --- looking ---
-
-
-def journals(
-    where: Store | str | Path, app: str, *, account: str | None = None, region: str | None = None
-) -> list[Journal]:
-    """The journals of an app, one for each account and region; `where` is a store, or the place of one. Nothing is sent
-    to AWS."""
-    store = open_store(where) if isinstance(where, str | Path) else where
-    return [
-        Journal(store, app, identity)
-        for identity in store.identities(app)
-        if account in (None, identity.account) and region in (None, identity.region)
-    ]
-
-
-def history(journal: Journal) -> list[Deployment | Damaged]:
-    """Every deployment, oldest first. One that cannot be read stands as Damaged in its place."""
-    return journal.all()
-
-
-def show(journal: Journal, number: int) -> Deployment:
-    """One deployment; raises UsageError if there is none of that number."""
-    if number not in journal.numbers():
-        raise UsageError(f"there is no deployment {number} in {journal.name}")
-    return journal.read(number)
+# --- reading ---
 
 
 def text(plan: Plan) -> str:
     """The plan for people, secrets masked."""
-    from ecsplan.redact import mask_plan
-    from ecsplan.render.text import plan_text
-
     return plan_text(mask_plan(plan))

@@ -26,7 +26,8 @@ from ecsplan.core.text import CHANGED, SENSITIVE
 from ecsplan.kinds import kind_of, kinds
 from ecsplan.kinds.contract import Resource
 
-QUOTED = ("note", "message", "error", "reason", "newest", "text", "diagnosis")  # fields of events with texts from AWS
+# Fields of events with texts from AWS.
+QUOTED = ("note", "summary", "message", "error", "reason", "newest", "text", "diagnosis")
 SHORTEST = 4  # characters of a value that is a secret
 SHORTEST_LINE = 7  # a line of a secret with more characters is a secret by itself
 CARRIED = "_secrets"  # the attribute of an exception that `hiding` sets

@@ -10,18 +10,14 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
+from ecsplan.aws.gateway import Gateway
 from ecsplan.core.checks import plain_name
-from ecsplan.core.clock import SystemClock
+from ecsplan.core.clock import Clock, SystemClock
 from ecsplan.core.errors import EcsplanError, UsageError
 from ecsplan.core.model import Identity
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Journal, Origin, Store, open_store
-
-if TYPE_CHECKING:
-    from ecsplan.aws.gateway import Gateway
-    from ecsplan.core.clock import Clock
 
 DEFAULT_FOLDER = ".ecsplan"
 
@@ -71,8 +67,6 @@ def connect(
     """Where to deploy. Arguments win over the spec; without either, boto3's own settings count. The journal is
     `.ecsplan` beside the spec, or in the current folder without one. Nothing is sent yet. Raises UsageError for an app
     without a usable name, and for a journal that no store can keep."""
-    from ecsplan.aws.gateway import Gateway
-
     name = app or (spec.app if spec else None)
     if name is None:
         raise UsageError("neither a spec nor the name of an app was given")

@@ -3,7 +3,9 @@ run, also where it is spread over several workers."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +33,16 @@ def golden(request: pytest.FixtureRequest) -> Golden:
         )
 
     return check
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """No test cuts the power, so none can see whether what was written has reached the disk; waiting for that takes
+    most of the time that a journal takes. What the journal syncs is seen in unit/journal/test_writer.py. Processes that
+    tests start do sync."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _handle: None)
+        yield
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -117,7 +117,7 @@ def await_effects(engine: Engine, tracked: Sequence[Tracked], *, to_the_end: boo
     """Until the effects of these steps are there. Raises StepError for those that failed, EvidenceExpired where AWS can
     no longer tell. `to_the_end` awaits the others when one has failed."""
     state = engine.state
-    # Of rollouts, which are not always awaited, another poll tells.
+    # A rollout is polled again: it may not have been awaited.
     tracked = [one for one in tracked if not (one.step.phase is Phase.RUN and state.was_passed(one.step))]
     awaited = [one for one in tracked if engine.awaits(one.step)]
     engine.watch.unawaited |= {one.step.previous for one in tracked if not engine.awaits(one.step)} - {""}

@@ -1,7 +1,7 @@
-"""The lines that containers write while they are waited for: each once, in the order of its stream.
+"""Log lines of containers while their tasks are awaited: each once, in the order of its stream.
 
-They come from CloudWatch Logs, after each look and never instead of one. Nothing that goes wrong here is a failure of
-the deployment.
+They come from CloudWatch Logs, after each poll and never instead of one. Nothing that goes wrong here fails the
+deployment.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from ecsplan.core.model import Address, Call, Doc
 from ecsplan.core.ports import Answer, Reader
 from ecsplan.kinds.contract import Stream, Tracked
 
-# GetLogEvents has 25 requests a second for everybody in an account and region (CloudWatch Logs quotas).
+# GetLogEvents has 25 requests a second for all users of an account and region (CloudWatch Logs quotas).
 PER_SECOND, BURST = 10.0, 20.0
 # A page holds 10,000 events or 1 MB at most; an event of 256 KB may not have fitted.
 FULL_EVENTS, FULL_BYTES = 10_000, 700_000
 # The awslogs driver sends in batches, so the last lines come when the container is gone.
 SETTLING = 3.0
 PAUSE, LONGEST = 1.0, 30.0  # seconds between the last requests for a stream, and for as long as lines still come
-# Requests that are refused one after the other when the waiting is over: it will not be answered soon. What does not
-# mean "later" counts for more.
+# After so many refusals in a row, once the wait is over, a stream is given up. A refusal that does not mean "later"
+# counts for several.
 REFUSALS, FINAL = 15, 3
 LATER = ("ThrottlingException", "ServiceUnavailableException")
-EMPTY = 10  # pages without a line, after which the end is taken for reached although the token is another one
+MAX_EMPTY = 10  # pages without a line in a row; after them the stream has ended, although its token still changes
 
 
 @dataclass(kw_only=True, eq=False)
 class TailedStream:
-    """A stream and how far it was read. `shown` is how many lines of the page at `token` were told already, `asked`
-    when the last request was made and `came` when one brought a line."""
+    """A stream and how far it was read. `shown` is how many lines of the page at `token` were reported already, `asked`
+    when the last request was made, `came` when one last brought a line."""
 
     address: Address
     step: int
@@ -55,9 +55,9 @@ class TailedStream:
     refusals: int = 0
     """how many requests were not answered, one after the other"""
     running: float = -math.inf
-    """by this machine's clock, until when it was certainly still running"""
+    """until when it was certainly still running, by this machine's clock"""
     over: float = math.inf
-    """by the same, when it had ended"""
+    """when it had ended, by this machine's clock"""
 
 
 class Tailer:
@@ -66,24 +66,24 @@ class Tailer:
     def __init__(self, reader: Reader, clock: StoppableClock, emit: events.Listener, region: str) -> None:
         self._reader, self._clock, self._emit, self._region = reader, clock, emit, region
         self._open: dict[tuple[str, str], TailedStream] = {}
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         self._allowed, self._at = BURST, clock.now()
         self._began = clock.now()
 
     def observe(self, seen: Observation) -> None:
-        """After a look at one of those waited for: what is new in its streams, by one request each, more where pages
+        """After a poll of one tracked step: report what is new in its streams, with one request each, more where pages
         are full."""
         track = seen.one.kind.track
         for stream in track.streams(seen.one, seen.documents) if track else ():
-            self._learn(seen.one, stream)
+            self._open_stream(seen.one, stream)
         mine = [one for one in self._open.values() if one.step == seen.one.step.index]
         while mine:
             self._read(mine)
             mine = [one for one in mine if one.full]
 
     def finish(self) -> None:
-        """The rest, when the waiting is over: until nothing new comes any more from containers that have ended, and all
-        that is there now from the others."""
+        """Report the rest when the wait is over: of containers that have ended until nothing new comes, of the others
+        what is there now."""
         began = self._clock.now()
         for one in self._open.values():
             one.asked, one.refusals = 0.0, 0
@@ -97,48 +97,50 @@ class Tailer:
                 break
         for one in self._open.values():
             if one.error is not None:
-                self._say(f"the log lines of {one.address} may not be complete: {one.error.message}")
+                self._warn(f"the log lines of {one.address} may not be complete: {one.error.message}")
         self._open.clear()
 
     # --- which streams ---
 
-    def _learn(self, waiting: Tracked, stream: Stream) -> None:
-        address = waiting.address
+    def _open_stream(self, tracked: Tracked, stream: Stream) -> None:
+        address = tracked.address
         known = self._open.get((stream.group, stream.name))
         if known is not None:
-            self._look(known, stream)
+            self._update(known, stream)
         elif not stream.name:
-            self._say(
+            self._warn(
                 f"the log lines of {address} are not shown: container {stream.container} has no "
-                "awslogs-stream-prefix, without which nobody knows the name of its stream"
+                "awslogs-stream-prefix, without which the name of its stream is unknown"
             )
         elif stream.region not in ("", self._region):
-            self._say(f"the log lines of {address} are not shown: container {stream.container} logs to {stream.region}")
-        elif self._denied(stream.group) not in self._told:
-            since = -math.inf if waiting.old else self._began
-            new = TailedStream(address=address, step=waiting.step.index, stream=stream, running=since)
+            self._warn(
+                f"the log lines of {address} are not shown: container {stream.container} logs to {stream.region}"
+            )
+        elif self._denied(stream.group) not in self._warned:
+            since = -math.inf if tracked.old else self._began
+            new = TailedStream(address=address, step=tracked.step.index, stream=stream, running=since)
             self._open[stream.group, stream.name] = new
-            self._look(new, stream)
+            self._update(new, stream)
 
-    def _look(self, one: TailedStream, stream: Stream) -> None:
-        """AWS's own time of its end is good where it can be true: the clocks may be hours apart."""
+    def _update(self, one: TailedStream, stream: Stream) -> None:
+        """AWS's time of its end counts only if it is possible by this machine's clock: they may be hours apart."""
         one.stream, now = stream, self._clock.now()
         if stream.ended is None:
             one.running = now
         elif one.over > now:
             one.over = stream.ended if one.running <= stream.ended <= now else now
 
-    def _say(self, message: str) -> None:
+    def _warn(self, message: str) -> None:
         """Once."""
-        if message not in self._told:
-            self._told.add(message)
+        if message not in self._warned:
+            self._warned.add(message)
             self._emit(events.Warned(message=message))
 
     # --- reading ---
 
     def _is_over(self, one: TailedStream, began: float) -> bool:
-        """Asked since the waiting was over, to the last page, and without a line when the driver had delivered all; or
-        asked for too long. What has ended has a last page, however many there are."""
+        """It was read to its last page since the wait was over, and the last request, made when the driver had
+        delivered all, brought no line; or it was asked for too long. What has ended has a last page."""
         ended, late = one.stream.ended, self._clock.now() - began >= LONGEST
         if not one.asked or (one.more and not (late and ended is None)):
             return False
@@ -148,7 +150,7 @@ class Tailer:
         return quiet and one.error is None and one.asked >= one.over + SETTLING
 
     def _read(self, some: Sequence[TailedStream]) -> int:
-        """A page of each, as far as requests are allowed now, those first that have waited longest; how many."""
+        """Read a page of each, as far as the rate allows, those first that have waited longest; returns how many."""
         now = self._clock.now()
         self._allowed = min(BURST, self._allowed + max(0.0, now - self._at) * PER_SECOND)
         self._at = now
@@ -160,9 +162,9 @@ class Tailer:
             one.asked, one.error, one.more = now, answer.error, False
             one.refusals = one.refusals + _weight(answer.error) if answer.error else 0
             if answer.error is None:
-                self._take(one, answer.value())
+                self._report(one, answer.value())
             elif "AccessDenied" in answer.error.code:
-                self._deny(one.stream.group)
+                self._give_up(one.stream.group)
             elif answer.error.code == "ResourceNotFoundException":
                 one.error = None  # not there yet; the driver makes it with the first container that starts
         return len(chosen)
@@ -175,7 +177,7 @@ class Tailer:
             failure = error if isinstance(error, AwsError) else AwsError(error.message)
             return [Answer(call=call, error=failure) for call in calls]
 
-    def _take(self, one: TailedStream, page: Doc) -> None:
+    def _report(self, one: TailedStream, page: Doc) -> None:
         found = page.get("events") or ()
         new = found[one.shown :]
         for event in new:
@@ -185,15 +187,15 @@ class Tailer:
         one.token, one.shown = token, len(found) if repeated else 0
         one.empty = 0 if new or repeated else one.empty + 1
         one.came = one.asked if new else one.came
-        one.more = not repeated and one.empty < EMPTY
+        one.more = not repeated and one.empty < MAX_EMPTY
         size = sum(len(str(event.get("message", ""))) for event in found)
         one.full = one.more and (len(found) >= FULL_EVENTS or size >= FULL_BYTES)
 
     def _denied(self, group: str) -> str:
         return f"log lines in {group} are not shown, because the role in use has no logs:GetLogEvents for it"
 
-    def _deny(self, group: str) -> None:
-        self._say(self._denied(group))
+    def _give_up(self, group: str) -> None:
+        self._warn(self._denied(group))
         self._open = {key: other for key, other in self._open.items() if key[0] != group}
 
 

@@ -32,8 +32,8 @@ def message(step: Step, call: Call, answer: Doc) -> str:
 
 
 def deployment_message(deployment: Deployment, outcome: Outcome, reason: str, now: float) -> str:
-    """The message for the end of a deployment, as the journal knows it but for how it ended, which is handed in; times
-    in UTC, `seconds` since it began, `revisions` those that are in use because of it, by family; at most 256 KiB."""
+    """The message for the end of a deployment. How it ended is handed in, all else comes from the journal. Times are in
+    UTC, `seconds` since it began, `revisions` those in use because of it, by family. At most 256 KiB."""
     began = datetime.fromisoformat(deployment.opened.at).timestamp()
     content: Doc = {
         "event": "deployment",
@@ -66,9 +66,9 @@ def _fitting(content: Doc, dispensable: Sequence[str]) -> str:
 def notifier(
     topics: Mapping[str, Notify], do: Callable[[Call], Doc], emit: events.Listener
 ) -> Callable[[Step, Call, Doc], None]:
-    """A listener for calls that were carried out. A message that cannot be published is a warning, nothing more."""
+    """Publishes calls that were carried out. A message that cannot be published is a warning, nothing more."""
 
-    def told(step: Step, call: Call, answer: Doc) -> None:
+    def notify_of(step: Step, call: Call, answer: Doc) -> None:
         notify = topics.get(step.task)
         if notify is None or re.match(notify.blacklist_regex or r"(?!)", call.operation):
             return
@@ -77,27 +77,27 @@ def notifier(
         except EcsplanError as error:
             emit(events.Warned(message=f"could not publish {call} to SNS: {error.message}"))
 
-    return told
+    return notify_of
 
 
 def announcer(
     topics: Mapping[str, Notify],
-    recall: Callable[[], Deployment],
+    read_deployment: Callable[[], Deployment],
     clock: Clock,
     do: Callable[[Call], Doc],
     emit: events.Listener,
 ) -> Callable[[Outcome, str], None]:
-    """A listener for the end of a deployment, which `recall` reads from the journal. Each topic hears of it once,
-    however many tasks name it; what cannot be published, or read, is a warning, nothing more."""
+    """Publishes the end of a deployment, which `read_deployment` reads from the journal: once to each topic, however
+    many tasks name it. What cannot be published, or read, is a warning, nothing more."""
 
-    def ended(outcome: Outcome, reason: str) -> None:
+    def announce(outcome: Outcome, reason: str) -> None:
         for arn in sorted({notify.topic_arn for notify in topics.values() if notify.deployment_message}):
             try:
-                do(_publish(arn, deployment_message(recall(), outcome, reason, clock.now())))
+                do(_publish(arn, deployment_message(read_deployment(), outcome, reason, clock.now())))
             except EcsplanError as error:
                 emit(events.Warned(message=f"could not publish the deployment's end to SNS: {error.message}"))
 
-    return ended
+    return announce
 
 
 def notifying(

@@ -8,41 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
 
 import msgspec
 
-from ecsplan.core.model import Address, Call, Phase, Plan, Step, Value, filled, refs_in
-from ecsplan.journal import Began, Closed, Deployment, Done, Entry, Failed, Opened
+from ecsplan.core.model import Address, Call, Outputs, Phase, Plan, Step, filled, refs_in
+from ecsplan.journal import Began, Closed, Deployment, Entry, Opened, StepState, after
 from ecsplan.kinds import kinds_of
-from ecsplan.kinds.contract import Kind, Outputs, Tracked
-
-
-class StepState(Value, frozen=True, kw_only=True):
-    """What is known of one step."""
-
-    begun: float | None = None
-    """when its call was last about to be sent (epoch seconds)"""
-    open: bool = False
-    """begun, and unknown whether AWS carried it out"""
-    outputs: Outputs | None = None
-    """what it made, if only in part; None where it made nothing"""
-    failed: str = ""
-    """why its call was refused, or why its effect failed; "" again when it was carried out later"""
-    undo_begun: bool = False
-    undo_outputs: Outputs | None = None
-    """what its undo made; None where it was not undone"""
-    undo_failed: str = ""
-
-    @property
-    def undone(self) -> bool:
-        return self.undo_outputs is not None
-
-    @property
-    def made(self) -> Outputs | None:
-        """What it made and is still there."""
-        return None if self.undone else self.outputs
+from ecsplan.kinds.contract import Kind, Tracked
 
 
 class RunState:
@@ -68,13 +41,13 @@ class RunState:
 
     def record(self, entry: Entry) -> None:
         """Take in an entry of the journal."""
-        if isinstance(entry, Opened | Closed) or entry.aside:
+        if isinstance(entry, Opened | Closed):
             return
         step = self._indexed[entry.step]
         with self._lock:
-            state = _after(self._states[step.index], step, entry)
+            state = after(self._states[step.index], step, entry)
             self._states[step.index] = state
-            if isinstance(entry, Began) and not entry.undo:
+            if isinstance(entry, Began) and not entry.undo and not entry.aside:
                 self._last_begun = max(self._last_begun, step.index)
             if state.outputs is not None:
                 self._outputs[step.address] = state.outputs
@@ -179,28 +152,6 @@ class RunState:
             for step in self.steps_of(phase)
             if self[step].undone and isinstance(step.undo, Call)
         ]
-
-
-def _after(state: StepState, step: Step, entry: Began | Done | Failed) -> StepState:
-    """The state of a step after an entry about it."""
-    changes: Mapping[str, object]
-    match entry:
-        case Began(undo=False):
-            changes = {"begun": datetime.fromisoformat(entry.at).timestamp(), "open": True}
-        case Began():
-            changes = {"undo_begun": True}
-        case Done(undo=False):
-            changes = {"outputs": entry.outputs, "open": False, "failed": ""}
-        case Done():
-            # A task that was stopped because it was late has run, and is not to run again.
-            undone = {"undo_outputs": entry.outputs, "undo_failed": ""} if isinstance(step.undo, Call) else {}
-            changes = {"open": False, **undone}
-        case Failed(undo=False):
-            made = {"outputs": entry.outputs} if entry.outputs else {}
-            changes = {"failed": entry.error, "open": entry.unclear and state.open, **made}
-        case Failed():
-            changes = {"undo_failed": entry.error} if isinstance(step.undo, Call) else {}
-    return msgspec.structs.replace(state, **changes)
 
 
 def addresses(steps: Iterable[Step]) -> str:

@@ -233,6 +233,7 @@ def _progressed(one: Tracked, progress: Progress, elapsed: float) -> events.Prog
     return events.Progressed(
         address=one.address,
         note=progress.note,
+        summary=progress.summary,
         done=progress.done,
         ok=progress.ok,
         elapsed=round(elapsed, 3),

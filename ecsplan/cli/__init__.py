@@ -1,35 +1,49 @@
 """The command line: the only package that prints, asks and exits. Commands hold no logic; `pipeline` does the work.
 
-Results go to stdout; progress, warnings and questions to stderr. Imports stand inside functions, so that `--help` and
-`history` do not wait for what only a deployment needs.
+Results go to stdout; progress, warnings and questions to stderr. A command's module, and with it all that it uses, is
+imported when the command runs.
 """
 
 from __future__ import annotations
 
 import errno
 import io
-import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from ecsplan import __version__
-from ecsplan.cli import deploy as deploying
-from ecsplan.cli import inspect as looking
-from ecsplan.cli import sandbox as rehearsing
-from ecsplan.cli.options import DEFAULT_FILE, Given, fit, quiet
+from ecsplan.cli.exit import discard, leave
+from ecsplan.cli.lazy import LazyGroup, Place
+from ecsplan.cli.streams import fit
 from ecsplan.core.errors import EcsplanError, Exit, Interrupted
 
 if TYPE_CHECKING:
     from ecsplan.core.clock import Clock
 
+DEPLOY, INSPECT, SANDBOX = (f"ecsplan.cli.{name}" for name in ("deploy", "inspect", "sandbox"))
+COMMANDS = {
+    "plan": Place(DEPLOY, "plan", "Show what would change for TAG."),
+    "apply": Place(DEPLOY, "apply", "Apply the saved plan, exactly."),
+    "deploy": Place(DEPLOY, "deploy", "Plan TAG, ask, apply."),
+    "resume": Place(DEPLOY, "resume", "Finish a deployment that was killed, or is not finished."),
+    "continue": Place(DEPLOY, "continue_", "Continue a deployment that is paused at a hook."),
+    "rollback": Place(DEPLOY, "rollback", "Go back to an earlier deployment."),
+    "history": Place(INSPECT, "history", "List the deployments in the journal."),
+    "show": Place(INSPECT, "show", "Show deployment NUMBER with its steps."),
+    "render": Place(INSPECT, "render", "Print the compiled requests as JSON, offline."),
+    "validate": Place(INSPECT, "validate", "Check the spec, offline."),
+    "sandbox": Place(SANDBOX, "sandbox", "Serve an embedded AWS to rehearse on."),
+    "demo": Place(SANDBOX, "demo", "Watch a whole story on an embedded AWS."),
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-f", "--file", envvar="ECSPLAN_FILE", help=f"The spec.  [default: {DEFAULT_FILE}]")
+
+@click.group(cls=LazyGroup, places=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-f", "--file", envvar="ECSPLAN_FILE", help="The spec.  [default: ecsplan.toml]")
 @click.option("--journal", envvar="ECSPLAN_JOURNAL", help="The journal's folder.  [default: .ecsplan beside the spec]")
 @click.option("--region", help="The AWS region; wins over the spec and the environment.")
 @click.option("--profile", help="The AWS profile; wins over the spec and the environment.")
@@ -37,36 +51,19 @@ if TYPE_CHECKING:
 @click.option("-v", "--verbose", is_flag=True, help="Show a traceback with every error.")
 @click.version_option(__version__, prog_name="ecsplan")
 @click.pass_context
-def cli(context: click.Context, /, **given: Any) -> None:
+def cli(context: click.Context, /, color: str, **_others: Any) -> None:
     """Deploy to Amazon ECS: plan, apply, roll back."""
-    context.obj = Given(**given, clock=context.obj)
-    # Otherwise click would take the colours out again where the output is no terminal.
-    context.color = {"always": True, "never": False}.get(given["color"])
-
-
-for command in (
-    deploying.plan,
-    deploying.apply,
-    deploying.deploy,
-    deploying.resume,
-    deploying.continue_,
-    deploying.rollback,
-    looking.history,
-    looking.show,
-    looking.render,
-    looking.validate,
-    rehearsing.sandbox,
-    rehearsing.demo,
-):
-    cli.add_command(command)
+    # The commands read these options with `pass_options`. Without this, click would remove the colours where the output
+    # is no terminal.
+    context.color = {"always": True, "never": False}.get(color)
 
 
 # --- the one error boundary ---
 
 
 def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
-    """Run a command; its exit code. Known errors are one message on stderr; only a surprise shows a traceback. `clock`
-    stands for the machine's own time while a deployment is waited for."""
+    """Run a command; its exit code. A known error is one message on stderr; only a bug shows a traceback. `clock`
+    replaces the machine's clock while a deployment is waited for."""
     try:
         return int(cli.main(args=arguments, prog_name="ecsplan", standalone_mode=False, obj=clock) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -76,40 +73,42 @@ def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -
         error.show()
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt, Interrupted):
-        # Behind the ^C that a terminal shows, or behind a question.
+        # After the ^C that a terminal shows, or after a question.
         click.echo(("\n" if sys.stderr.isatty() else "") + "interrupted; nothing was changed", err=True)
         return Exit.INTERRUPTED
     except EcsplanError as error:
         if is_verbose(arguments):
-            click.echo(traced(error), err=True)
-        tell_error(error)
+            click.echo(redacted_traceback(error), err=True)
+        print_error(error)
         return error.exit_code
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ENOSPC):
-            return surprise(error)
-        # Whoever read our output has gone, or there is no room for it; what is still buffered must not fail again.
-        quiet(sys.stdout)
+            return report_bug(error)
+        # The reader of our output has gone, or there is no room for it; what is still buffered must not fail again.
+        discard(sys.stdout)
         if error.errno == errno.ENOSPC:
             click.echo("error: the output cannot be written: no space is left; nothing was changed", err=True)
         return Exit.ERROR
     except Exception as error:
-        return surprise(error)
+        return report_bug(error)
 
 
-def traced(error: Exception) -> str:
-    """Its traceback, without the secrets of what it happened in."""
-    import traceback
-
-    from ecsplan.redact import carried, scrub
-
-    return scrub("".join(traceback.format_exception(error)), carried(error))
+def redacted_traceback(error: Exception) -> str:
+    """Its traceback, without the secrets that were in use."""
+    return _redacted("".join(traceback.format_exception(error)), error)
 
 
-def surprise(error: Exception) -> int:
-    """Something that nobody expected: the one case that shows a traceback."""
-    click.echo(traced(error), err=True)
-    click.echo(f"\nThis is a fault of ecsplan {__version__}. Please report it with the lines above.", err=True)
+def report_bug(error: Exception) -> int:
+    """Print an unexpected error with its traceback, and ask to report it; the exit code."""
+    click.echo(redacted_traceback(error), err=True)
+    click.echo(f"\nThis is a bug in ecsplan {__version__}. Please report it with the lines above.", err=True)
     return Exit.ERROR
+
+
+def _redacted(text: str, error: Exception) -> str:
+    from ecsplan.redact import carried, scrub  # which imports the kinds; `--help` does not wait for them
+
+    return scrub(text, carried(error))
 
 
 def is_verbose(arguments: Sequence[str] | None) -> bool:
@@ -117,24 +116,17 @@ def is_verbose(arguments: Sequence[str] | None) -> bool:
     return any(argument in ("-v", "--verbose") for argument in given)
 
 
-def tell_error(error: EcsplanError) -> None:
-    from ecsplan.redact import carried, scrub
-
+def print_error(error: EcsplanError) -> None:
+    """What happened, what state that leaves, and what to do next; a line each."""
     for line in filter(None, (f"error: {error.message}", error.state, error.hint)):
-        click.echo(fit(scrub(line, carried(error)), sys.stderr), err=True)
+        click.echo(fit(_redacted(line, error), sys.stderr), err=True)
 
 
 def main() -> NoReturn:
     """The `ecsplan` command."""
-    signal.signal(
-        signal.SIGTERM, signal.default_int_handler
-    )  # as Ctrl-C; while something is changed, `stopping` listens
+    # SIGTERM is handled as Ctrl-C; while a deployment runs, `cli.deploy.stopping` handles both.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a letter that a terminal does not have must not end a deployment
             stream.reconfigure(errors="backslashreplace")
-    code = run()
-    # Freeing botocore's models takes longer than some commands; everything that matters is flushed and closed by now.
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):
-            stream.flush()
-    os._exit(code)
+    leave(run())

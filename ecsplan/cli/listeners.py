@@ -1,4 +1,4 @@
-"""Who hears of a deployment while it runs: a table on a terminal, lines elsewhere, or a stream of JSON."""
+"""Where the events of a deployment go: a table on a terminal, lines elsewhere, or a stream of JSON."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
-from ecsplan.cli.options import Given, quiet
+from ecsplan.cli.options import CliOptions
+from ecsplan.cli.streams import LineWriter
+from ecsplan.core.events import Event
+from ecsplan.render.json import event_json, stream_head
+from ecsplan.render.lines import Lines
+from ecsplan.render.paint import ansi
 
 if TYPE_CHECKING:
-    from ecsplan.core.events import Event
-    from ecsplan.render.terminal import Live
+    from ecsplan.render.terminal import TerminalTable
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """`emit` hears the events of a deployment, `say` what is told to people meanwhile; a signal handler may call it.
-    After `close` everything is told, and the screen is free for something else."""
+class Listener:
+    """`emit` takes the events of a deployment, `say` other lines for people; a signal handler may call it. After
+    `close` everything is written, and the screen is free for something else."""
 
     emit: Callable[[Event], None]
     say: Callable[[str], None]
@@ -30,82 +32,54 @@ class Told:
 
 
 @contextmanager
-def listener(given: Given, form: str) -> Iterator[Told]:
-    """Who hears of the deployment: people on stderr, or a stream of JSON on stdout. Closed when it is left, whatever
-    the reason."""
-    say = Saying(err=True)
+def listener(options: CliOptions, form: str) -> Iterator[Listener]:
+    """A table or lines on stderr, or a stream of JSON on stdout. Always closed at the end."""
+    say = LineWriter(err=True)
     if form == "jsonl":
-        from ecsplan.render.json import event_json, stream_head
-
-        out = Saying()
+        out = LineWriter()
         out(stream_head())
-        yield Told(emit=lambda event: out(event_json(event)), say=say)
+        yield Listener(emit=lambda event: out(event_json(event)), say=say)
     elif has_screen():
-        screen = OnTerminal(given)
+        screen = OnTerminal(options)
         try:
-            yield Told(emit=screen.hear, say=screen.say, close=screen.close)
+            yield Listener(emit=screen.handle, say=screen.say, close=screen.close)
         finally:
             screen.close()
     else:
-        from ecsplan.render.lines import Lines
-
-        yield Told(emit=Lines(say, given.paint(sys.stderr)), say=say)
+        yield Listener(emit=Lines(say, options.paint(sys.stderr)), say=say)
 
 
-def planning(given: Given) -> Callable[[Event], None]:
-    """Who hears of what a plan has to wait for while it is made: people on stderr."""
-
-    def hear(event: Event) -> None:
-        from ecsplan.render.lines import Lines
-
-        Lines(Saying(err=True), given.paint(sys.stderr))(event)
-
-    return hear
+def planning_listener(options: CliOptions) -> Callable[[Event], None]:
+    """Reports throttling waits during planning on stderr."""
+    return Lines(LineWriter(err=True), options.paint(sys.stderr))
 
 
 def has_screen() -> bool:
-    """Can stderr show a table? A terminal that is `dumb`, or that nobody has named, cannot."""
+    """Can stderr show a table? A terminal that is `dumb`, or has no name, cannot."""
     return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 class OnTerminal:
-    """A table from the first event on: where there is nothing to do, nothing is drawn, and nothing imported for it."""
+    """A table from the first event on: without one nothing is drawn, and rich is not imported."""
 
-    def __init__(self, given: Given) -> None:
-        self._given, self._live = given, None
+    def __init__(self, options: CliOptions) -> None:
+        self._options = options
+        self._table: TerminalTable | None = None
 
-    _live: Live | None
+    def handle(self, event: Event) -> None:
+        if self._table is None:
+            from ecsplan.render.terminal import TerminalTable  # the importer of rich
 
-    def hear(self, event: Event) -> None:
-        if self._live is None:
-            from ecsplan.render.terminal import Live
-            from ecsplan.render.words import ansi
-
-            now = self._given.clock.now if self._given.clock else time.monotonic
-            self._live = Live(sys.stderr, now, colored=self._given.paint(sys.stderr) is ansi)
-            self._live.start()
-        self._live(event)
+            now = self._options.clock.now if self._options.clock else time.monotonic
+            self._table = TerminalTable(sys.stderr, now, colored=self._options.paint(sys.stderr) is ansi)
+            self._table.start()
+        self._table(event)
 
     def say(self, text: str) -> None:
-        live = self._live
-        (live.say if live else Saying(err=True))(text)
+        table = self._table
+        (table.say if table else LineWriter(err=True))(text)
 
     def close(self) -> None:
-        if self._live is not None:
-            self._live.close()
-            self._live = None
-
-
-class Saying:
-    """Lines to a stream for as long as somebody reads it: a deployment goes on when its reader has gone."""
-
-    def __init__(self, *, err: bool = False) -> None:
-        self._err, self._heard = err, True
-
-    def __call__(self, line: str) -> None:
-        if self._heard:
-            try:
-                click.echo(line, err=self._err)
-            except OSError:
-                self._heard = False
-                quiet(sys.stderr if self._err else sys.stdout)
+        if self._table is not None:
+            self._table.close()
+            self._table = None

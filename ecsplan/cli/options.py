@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import functools
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any
 
 import click
 
+from ecsplan.cli.streams import paint_for
+from ecsplan.core.checks import parse_duration
+from ecsplan.core.clock import Clock
 from ecsplan.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from ecsplan.core.clock import Clock
-    from ecsplan.core.spec import Spec
-    from ecsplan.journal import Store
-    from ecsplan.pipeline import Site
-    from ecsplan.render.words import Paint
+from ecsplan.core.spec import Spec
+from ecsplan.journal import Store, open_store
+from ecsplan.render.paint import Paint
+from ecsplan.site import Site, connect, journal_place
+from ecsplan.spec.load import load
 
 DEFAULT_FILE = "ecsplan.toml"
-NARROWEST = 20  # columns that text is broken for
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
+class CliOptions:
     """The options that every command shares."""
 
     file: str | None
@@ -39,52 +37,37 @@ class Given:
     """the machine's own where there is none"""
 
     def spec(self) -> Spec:
-        from ecsplan.pipeline import load
-
-        return load(self.file or DEFAULT_FILE)
+        return load(Path(self.file or DEFAULT_FILE))
 
     def spec_if_there(self, *, tables: bool = False) -> Spec | None:
-        """The spec where one is named or stands in the current folder: a saved plan and the journal need none, and
-        of one that is there only what stands at its top, unless `tables` are asked for."""
-        from ecsplan.pipeline import load
-
-        return load(self.file or DEFAULT_FILE, tables=tables) if self.file or Path(DEFAULT_FILE).exists() else None
+        """The spec where one is named or stands in the current folder; a saved plan and the journal need none. Without
+        `tables` only its top is read."""
+        if not self.file and not Path(DEFAULT_FILE).exists():
+            return None
+        return load(Path(self.file or DEFAULT_FILE), tables=tables)
 
     def store(self, spec: Spec | None) -> Store:
-        from ecsplan.journal import open_store
-        from ecsplan.site import journal_place
-
+        """Where the journal is kept."""
         return open_store(journal_place(spec, self.journal))
 
     def site(self, spec: Spec | None, app: str | None = None) -> Site:
-        from ecsplan.pipeline import connect
-
         return connect(spec, app=app, region=self.region, profile=self.profile, journal=self.journal, clock=self.clock)
 
     def paint(self, stream: Any) -> Paint:
-        from ecsplan.render.words import ansi, plain
-
-        if self.color == "auto":
-            colored = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-            return ansi if colored else plain
-        return ansi if self.color == "always" else plain
+        return paint_for(stream, self.color)
 
 
-def screen(stream: Any) -> tuple[int, int | None]:
-    """Columns to fill, and rows that fit beside what else is said; as many as there are where nobody looks at it."""
-    if not stream.isatty():
-        return 80, None
-    size = shutil.get_terminal_size()
-    return min(max(size.columns, 60), 120), max(size.lines, 24) - 6
+def pass_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Pass the options before the command to it, as its first argument."""
 
+    def with_options(*args: Any, **kwargs: Any) -> Any:
+        context = click.get_current_context()
+        options = context.find_object(CliOptions)
+        if options is None:
+            options = CliOptions(**context.find_root().params, clock=context.obj)
+        return context.invoke(command, options, *args, **kwargs)
 
-def fit(text: str, stream: Any) -> str:
-    """Text for a stream: no wider than a terminal, as it is where nobody looks at it."""
-    if not stream.isatty():
-        return text
-    from ecsplan.render.words import fitted
-
-    return fitted(text, max(shutil.get_terminal_size().columns, NARROWEST))
+    return functools.update_wrapper(with_options, command)
 
 
 class Duration(click.ParamType[int]):
@@ -93,8 +76,6 @@ class Duration(click.ParamType[int]):
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from ecsplan.core.checks import parse_duration
-
         if isinstance(value, int):
             return value
         try:
@@ -106,8 +87,8 @@ class Duration(click.ParamType[int]):
 JSON_OR_TEXT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
-def applying(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of everything that applies a plan."""
+def apply_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every command that applies a plan."""
     for option in (
         click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True),
         click.option("--timeout", type=Duration(), help="How long to wait for each rollout and task, e.g. 15m."),
@@ -117,18 +98,18 @@ def applying(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["rollback", "stop"]),
             default="rollback",
             show_default=True,
-            help="Put everything back, or leave it where it is.",
+            help="Put everything back, or leave it as it is.",
         ),
     ):
         command = option(command)
     return command
 
 
-def app_name(given: Given, spec: Spec | None) -> str:
+def app_name(options: CliOptions, spec: Spec | None) -> str:
     """The spec's app; without a spec, the one app that the journal knows."""
     if spec is not None:
         return spec.app
-    store = given.store(None)
+    store = options.store(None)
     apps = store.apps()
     if len(apps) == 1:
         return apps[0]
@@ -136,9 +117,3 @@ def app_name(given: Given, spec: Spec | None) -> str:
         f"{store.name} knows several apps: {', '.join(apps)}" if apps else f"there is no journal at {store.name} either"
     )
     raise UsageError(f"there is no {DEFAULT_FILE} here, and {known}", hint="Name the spec with -f FILE.")
-
-
-def quiet(stream: TextIO) -> None:
-    """Nobody reads this stream any more: what is still buffered for it goes nowhere, and must not fail again."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

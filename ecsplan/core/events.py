@@ -58,7 +58,8 @@ class Progressed(Event, tag="progressed", frozen=True, kw_only=True):
 
     `verdict` is a word of `diagnosis.Verdict`. `stage` is AWS's word for how far a rollout is, `traffic` the share of
     production traffic that the new revision gets, in percent, `newest` the newest of the service's events that this
-    rollout has caused; each is left empty where there is none.
+    rollout has caused; each is left empty where there is none. `summary` is the note without counts, stage and traffic,
+    or "" where the note has none; it is not part of the JSON stream.
     """
 
     address: Address
@@ -73,6 +74,7 @@ class Progressed(Event, tag="progressed", frozen=True, kw_only=True):
     newest: str = ""
     pause: Pause | None = None
     step: int = 0
+    summary: str = ""
 
 
 class Logged(Event, tag="logged", frozen=True, kw_only=True):

@@ -20,6 +20,10 @@ FORMAT_VERSION = "1.0"
 UNKNOWN = "(known after apply)"
 
 
+Outputs: TypeAlias = Mapping[str, str]
+"""What a step makes, by name: `{"arn": …}`. References of other documents are filled with it."""
+
+
 class Value(msgspec.Struct, frozen=True, kw_only=True):
     """Base of the core values."""
 

@@ -15,6 +15,8 @@ from ecsplan.journal.entries import (
     Opened,
     Origin,
     Outcome,
+    StepState,
+    after,
     unfinished,
 )
 from ecsplan.journal.folder import write_file
@@ -23,5 +25,6 @@ from ecsplan.journal.store import Appender, Place, Store, open_store
 
 __all__ = [
     "Appender", "Began", "Closed", "Damaged", "Deployment", "Done", "Entry", "Failed", "Holder", "Journal", "Opened",
-    "Origin", "Outcome", "Place", "Store", "Writer", "check_version", "open_store", "unfinished", "write_file",
+    "Origin", "Outcome", "Place", "StepState", "Store", "Writer", "after", "check_version", "open_store", "unfinished",
+    "write_file",
 ]  # fmt: skip

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
 
 import msgspec
 
 from ecsplan.core.diagnosis import Diagnosis
-from ecsplan.core.model import FORMAT_VERSION, Action, Address, Call, Phase, Plan, Value
+from ecsplan.core.model import FORMAT_VERSION, Action, Address, Call, Outputs, Phase, Plan, Step, Value
 
 
 class Outcome(Enum):
@@ -109,6 +110,62 @@ class Closed(Value, tag_field="entry", tag="closed", frozen=True, kw_only=True):
 Entry: TypeAlias = Opened | Began | Done | Failed | Closed
 
 
+# --- the state of a step: the fold of its entries ---
+
+
+class StepState(Value, frozen=True, kw_only=True):
+    """What is known of one step."""
+
+    begun: float | None = None
+    """when its call was last about to be sent (epoch seconds)"""
+    open: bool = False
+    """begun, and unknown whether AWS carried it out"""
+    outputs: Outputs | None = None
+    """what it made, if only in part; None where it made nothing"""
+    failed: str = ""
+    """why its call was refused, or why its effect failed; "" again when it was carried out later"""
+    undo_begun: bool = False
+    undo_outputs: Outputs | None = None
+    """what its undo made; None where it was not undone"""
+    undo_failed: str = ""
+    word: str = "planned"
+    """planned, begun, done, failed, undone or undo failed: its last entry, for people"""
+
+    @property
+    def undone(self) -> bool:
+        return self.undo_outputs is not None
+
+    @property
+    def made(self) -> Outputs | None:
+        """What it made and is still there."""
+        return None if self.undone else self.outputs
+
+
+def after(state: StepState, step: Step, entry: Began | Done | Failed) -> StepState:
+    """The state of a step after an entry about it; side calls change nothing."""
+    if entry.aside:
+        return state
+    changes: Mapping[str, object]
+    match entry:
+        case Began(undo=False):
+            changes = {"begun": datetime.fromisoformat(entry.at).timestamp(), "open": True, "word": "begun"}
+        case Began():
+            changes = {"undo_begun": True}
+        case Done(undo=False):
+            changes = {"outputs": entry.outputs, "open": False, "failed": "", "word": "done"}
+        case Done():
+            # A task that was stopped because it was late has run, and is not to run again.
+            undone = {"undo_outputs": entry.outputs, "undo_failed": ""} if isinstance(step.undo, Call) else {}
+            changes = {"open": False, "word": "undone", **undone}
+        case Failed(undo=False):
+            made = {"outputs": entry.outputs} if entry.outputs else {}
+            changes = {"failed": entry.error, "open": entry.unclear and state.open, "word": "failed", **made}
+        case Failed():
+            undo = {"undo_failed": entry.error} if isinstance(step.undo, Call) else {}
+            changes = {"word": "undo failed", **undo}
+    return msgspec.structs.replace(state, **changes)
+
+
 class Deployment(Value, frozen=True, kw_only=True):
     """A deployment with its entries so far."""
 
@@ -153,7 +210,7 @@ class Deployment(Value, frozen=True, kw_only=True):
         closings = [entry for entry in self.entries if isinstance(entry, Closed)]
         if self.running:
             return ""
-        return closings[-1].reason if closings else "it was cut off"
+        return closings[-1].reason if closings else "the process was killed"
 
     @property
     def diagnoses(self) -> dict[Address, Diagnosis]:
@@ -168,30 +225,24 @@ class Deployment(Value, frozen=True, kw_only=True):
         undone = {entry.step for entry in self.entries if isinstance(entry, Began) and entry.undo}
         return any(isinstance(steps[index].undo, Call) for index in undone if index in steps)
 
-    def step_entries(self) -> tuple[Began | Done | Failed, ...]:
-        """The entries of calls and undos, in order: without `Closed` and asides."""
-        return tuple(entry for entry in self.entries if not isinstance(entry, Closed) and not entry.aside)
+    def step_states(self) -> dict[int, StepState]:
+        """The state of every step, by its index."""
+        steps = {step.index: step for step in self.plan.steps}
+        states = dict.fromkeys(steps, StepState())
+        for entry in self.entries:
+            if not isinstance(entry, Closed):
+                states[entry.step] = after(states[entry.step], steps[entry.step], entry)
+        return states
 
-    def outputs(self) -> dict[int, dict[str, str]]:
+    def outputs(self) -> dict[int, Outputs]:
         """By step: the outputs of every step that was carried out, also in part, and whether or not it was undone
         since."""
-        return {
-            e.step: e.outputs
-            for e in self.step_entries()
-            if not isinstance(e, Began) and not e.undo and (e.outputs or isinstance(e, Done))
-        }
+        return {index: state.outputs for index, state in self.step_states().items() if state.outputs is not None}
 
     def unresolved(self) -> frozenset[int]:
         """The steps of which it is not known whether they were carried out: begun without an end, or ended in a lost
         answer. One whose undo was done is not among them, but one whose undo failed is."""
-        unresolved: set[int] = set()
-        for entry in self.step_entries():
-            match entry:
-                case Began(undo=False):
-                    unresolved.add(entry.step)
-                case Done() | Failed(undo=False, unclear=False):
-                    unresolved.discard(entry.step)
-        return frozenset(unresolved)
+        return frozenset(index for index, state in self.step_states().items() if state.open)
 
     def begun(self) -> frozenset[int]:
         """The steps that were begun, whatever became of them."""
@@ -199,16 +250,7 @@ class Deployment(Value, frozen=True, kw_only=True):
 
     def states(self) -> dict[int, str]:
         """By step: planned, begun, done, failed, undone or undo failed."""
-        states = {step.index: "planned" for step in self.plan.steps}
-        for entry in self.step_entries():
-            match entry:
-                case Began(undo=False):
-                    states[entry.step] = "begun"
-                case Done():
-                    states[entry.step] = "undone" if entry.undo else "done"
-                case Failed():
-                    states[entry.step] = "undo failed" if entry.undo else "failed"
-        return states
+        return {index: state.word for index, state in self.step_states().items()}
 
     def revisions(self) -> dict[str, str]:
         """By family, the revision that the deployment put in use: `{"web": "web:41"}`; empty where it was put back."""

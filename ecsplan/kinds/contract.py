@@ -27,15 +27,13 @@ import msgspec
 from ecsplan.core.checks import Check, Path, Problems, Request
 from ecsplan.core.diagnosis import Diagnosis, Pause, Status, Tally
 from ecsplan.core.documents import layered
-from ecsplan.core.model import Action, Address, Call, Doc, FieldChange, Phase, Settings, Step, Undo, Value
+from ecsplan.core.model import Action, Address, Call, Doc, FieldChange, Outputs, Phase, Settings, Step, Undo, Value
 from ecsplan.core.model import Change as Planned
 from ecsplan.core.normalize import Normalized, Rule
 from ecsplan.core.ports import Reader
 from ecsplan.core.rates import Rate
 from ecsplan.core.spec import Task
 
-Outputs = Mapping[str, str]
-"""What a step makes, by name: `{"arn": …}`. References of other documents are filled with it."""
 NOTHING = Normalized({}, ())
 
 
@@ -175,6 +173,8 @@ class Progress:
     done: bool
     ok: bool = True
     note: str = ""
+    summary: str = ""
+    """the note without counts, stage and traffic, where it has any"""
     superseded: bool = False
     """it failed because another deployment changed it since: it is not restored"""
     unknown: bool = False

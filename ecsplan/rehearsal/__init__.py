@@ -7,8 +7,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ecsplan.core.clock import Clock
 from ecsplan.core.errors import UsageError
 from ecsplan.core.spec import Spec
+from ecsplan.plan.compile import requests
 
 if TYPE_CHECKING:
     from ecsplan.sandbox import Sandbox
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 REGION = "eu-west-1"
 
 
-def open_sandbox(spec: Spec | None, *, port: int = 0, region: str | None = None) -> Sandbox:
+def open_sandbox(spec: Spec | None, *, port: int = 0, region: str | None = None, clock: Clock | None = None) -> Sandbox:
     """A sandbox that throttles as AWS does, not started yet; raises UsageError where its extra is not installed."""
     try:
         import moto  # noqa: F401
@@ -27,13 +29,11 @@ def open_sandbox(spec: Spec | None, *, port: int = 0, region: str | None = None)
         ) from error
     from ecsplan.sandbox import Sandbox
 
-    return Sandbox(port=port, region=region or (spec.region if spec else None) or REGION, rates=True)
+    return Sandbox(port=port, clock=clock, region=region or (spec.region if spec else None) or REGION, rates=True)
 
 
 def seed(aws: Sandbox, spec: Spec) -> Any:
     """Make what the spec names: clusters, services on a bootstrap revision, rules with their targets, topics."""
-    from ecsplan.plan.compile import requests
-
     topics = sorted({task.notify.topic_arn for task in spec.tasks if task.notify})
     return aws.seed(requests(spec, "sandbox"), cluster=spec.cluster or "default", topics=tuple(topics))
 

@@ -1,4 +1,4 @@
-"""`ecsplan demo`: a whole story on the embedded AWS, told with the same commands that a person would type."""
+"""`ecsplan demo`: a whole story on the embedded AWS, with the same commands that a person would type."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ecsplan import rehearsal
+from ecsplan.core.clock import Clock
 from ecsplan.core.errors import Exit
 from ecsplan.pipeline import load
 
@@ -81,19 +82,19 @@ STORY: tuple[tuple[str, Sequence[str], Exit], ...] = (
 )
 
 
-def play(run: Callable[[Sequence[str]], int], say: Callable[[str], None]) -> int:
-    """Run the story's commands against an embedded AWS. 0 if each ended as told; nothing outside of a temporary folder
-    and of this process is touched, and no real AWS can be reached."""
+def play(run: Callable[[Sequence[str]], int], say: Callable[[str], None], clock: Clock | None = None) -> int:
+    """Run the story's commands against an embedded AWS, which goes by `clock`, or by the machine's own. 0 if each ended
+    as the story says. Nothing outside a temporary folder and this process is touched; no real AWS can be reached."""
     with tempfile.TemporaryDirectory(prefix="ecsplan-demo-") as folder:
         spec = Path(folder) / "ecsplan.toml"
         spec.write_text(SPEC, encoding="utf-8")
-        with rehearsal.open_sandbox(None) as aws, only_environment(aws.environment):
+        with rehearsal.open_sandbox(None, clock=clock) as aws, only_environment(aws.environment):
             rehearsal.seed(aws, load(spec))
             for order in ORDERS:
                 aws.task(**order)
             say(f"An embedded AWS is running, with the cluster, service and rule of this spec ({spec.name}):\n\n{SPEC}")
-            for told, command, expected in STORY:
-                say(f"{told}\n\n$ ecsplan {' '.join(command)}" if told else f"$ ecsplan {' '.join(command)}")
+            for text, command, expected in STORY:
+                say(f"{text}\n\n$ ecsplan {' '.join(command)}" if text else f"$ ecsplan {' '.join(command)}")
                 code = run(("--file", str(spec), *command))
                 say(f"(exit {int(code)})\n" if code else "")
                 if code != expected:

@@ -1,2 +1,1 @@
-"""Output formats, a module each. They are given masked data and give back text; they compute nothing and print
-nothing."""
+"""Output formats, a module each. Each takes masked data and returns text, or draws; none decides anything."""

@@ -1,4 +1,4 @@
-"""What went wrong, on one screen: what it comes down to, what to do, and what it follows from."""
+"""Why a deployment failed, on one screen: the cause, what to do, and the evidence."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 from ecsplan.core.diagnosis import ContainerEnd, Diagnosis, LogTail, ServiceEvent, StoppedTasks, together
 from ecsplan.core.model import Address
-from ecsplan.render.words import WIDTH, Paint, plain, printable
+from ecsplan.render.paint import WIDTH, Paint, plain, printable
 
-WHOLE = 4  # failures that are told whole; further ones get a line each
-LINES = 10  # for those further ones
-LABEL = 9  # columns of `events   `, after two blanks
-ADDRESSES = 3  # that failed in the same way and are named
+WHOLE = 4  # failures that are shown whole; further ones get a line each
+LINES = 10  # at most for the further ones
+LABEL = 9  # columns of a label such as `events   `, after two blanks
+ADDRESSES = 3  # named of those that failed in the same way
 
 
 @dataclass(frozen=True, kw_only=True)
 class Most:
-    """How much of each is told, and in how many rows each text."""
+    """How many events, tasks and lines are shown, and how many rows each text may take."""
 
     events: int
     tasks: int
@@ -26,7 +26,7 @@ class Most:
     rows: int = 99
 
 
-# The first with which it fits the screen.
+# The first one that fits the screen is used.
 SHORTER = (
     Most(events=8, tasks=5, lines=20),
     Most(events=8, tasks=5, lines=12),
@@ -42,32 +42,32 @@ def diagnoses_text(
     diagnoses: Mapping[Address, Diagnosis],
     paint: Paint = plain,
     *,
-    said: str = "",
+    already: str = "",
     columns: int = WIDTH,
     rows: int | None = None,
     more: str = "",
 ) -> str:
-    """A block per failure; what failed in the same way shares one. "" where there is nothing to tell.
+    """A block per failure; what failed in the same way shares one. "" if there is nothing to show.
 
-    What `said` says is not said again. `more` is the command that shows all of it; without one, all of it is told here.
-    With `rows` it is shortened to that many; without, lines of logs are whole, however long.
+    Texts that stand in `already` are not repeated. `more` is the command that shows everything; without one, everything
+    is shown here. With `rows` the text is shortened to that many; without, lines of logs stay whole, however long.
     """
     groups = together(diagnoses)
     first = WHOLE if more else len(groups)
     whole, rest = groups[:first], groups[first:]
-    # Beside the blocks: blank lines between them, a line for each of the rest, and where all of it is told.
+    # Beside the blocks: blank lines between them, a line for each of the rest, and one that names `more`.
     besides = len(whole) + min(len(rest), LINES) + 1
     share = None if rows is None else max(rows - besides, 0) // max(len(whole), 1)
-    told = [
-        _fitting(_Block(addresses, found, paint, said, columns, share is None), share) for addresses, found in whole
+    blocks = [
+        _fitting(_Block(addresses, found, paint, already, columns, share is None), share) for addresses, found in whole
     ]
     shown = rest if len(rest) <= LINES else rest[: LINES - 1]
     lines = [_line(addresses, found, columns) for addresses, found in shown]
     if len(shown) < len(rest):
         lines.append(f"and {len(rest) - len(shown)} more failures")
-    if more and (rest or any(most is not SHORTER[0] for _, most in told)):
+    if more and (rest or any(most is not SHORTER[0] for _, most in blocks)):
         lines.append(f"All of it: {more}")
-    return "\n\n".join("\n".join(block) for block in (*(block for block, _ in told), lines) if block)
+    return "\n\n".join("\n".join(block) for block in (*(block for block, _ in blocks), lines) if block)
 
 
 def _line(addresses: Sequence[Address], found: Diagnosis, columns: int) -> str:
@@ -81,7 +81,7 @@ def _names(addresses: Sequence[Address]) -> str:
 
 
 def _fitting(block: _Block, rows: int | None) -> tuple[list[str], Most]:
-    """The fullest form that fits; the shortest where none does."""
+    """The fullest form that fits; the shortest if none does."""
     for most in SHORTER:
         lines = block.lines(most)
         if rows is None or sum(block.rows(line) for line in lines) <= rows:
@@ -94,10 +94,10 @@ class _Block:
     addresses: Sequence[Address]
     found: Diagnosis
     paint: Paint
-    said: str
+    already: str
     columns: int
     unwrapped: bool
-    """lines of logs are left as they are"""
+    """lines of logs are not broken"""
 
     def lines(self, most: Most) -> list[str]:
         body = list(self._body(most))
@@ -105,7 +105,7 @@ class _Block:
         return [*(self.paint(line, "bold") for line in head), *body] if body else []
 
     def rows(self, line: str) -> int:
-        """Of the screen: a long word, such as an ARN, stays whole."""
+        """How many rows of the screen a line takes; a long word, such as an ARN, stays whole."""
         return -(-max(len(printable(line)), 1) // self.columns)
 
     def _body(self, most: Most) -> Iterator[str]:
@@ -113,14 +113,14 @@ class _Block:
         if found.meaning:
             yield from (self.paint(line, "red") for line in self._wrapped(found.meaning, "  "))
             yield from self._wrapped(found.advice, "  ")
-        if found.reason not in self.said:
+        if found.reason not in self.already:
             yield from self._labelled("reason", [found.reason], most)
         if found.threshold:
             yield from self._labelled("breaker", [f"{found.failures} of {found.threshold} failures"], most)
         if found.alarms:
             yield from self._labelled("alarms", [", ".join(found.alarms)], most)
         yield from self._labelled("tasks", _cut(self._tasks(most), found.tasks, most.tasks), most)
-        events = [event for event in found.events if event.text not in self.said]
+        events = [event for event in found.events if event.text not in self.already]
         yield from self._labelled("events", _cut(map(_event, events[: most.events]), events, most.events), most)
         for log in found.logs:
             yield from self._log(log, most)
@@ -147,7 +147,7 @@ class _Block:
         )
 
     def _labelled(self, label: str, texts: Sequence[str], most: Most) -> Iterator[str]:
-        """The texts below each other, the label before the first one; what belongs to a text begins with blanks."""
+        """The texts below each other, with the label before the first; texts that begin with blanks stay indented."""
         for number, text in enumerate(texts):
             pad = " " * (2 + LABEL + len(text) - len(text.lstrip()))
             for i, line in enumerate(self._first(self._wrapped(text.lstrip(), pad), most)):
@@ -171,7 +171,7 @@ def _cut(lines: Iterator[str], all_of_them: Sequence[object], most: int) -> list
 
 
 def _task(task: StoppedTasks, *, again: bool) -> str:
-    """How tasks stopped; in words only where the block has not said those at its top."""
+    """How tasks stopped; the meaning only of those after the first, whose meaning heads the block."""
     words = f" ({task.meaning})" if again and task.meaning else ""
     return f"{_times(task.count)}{task.reason}{words}"
 

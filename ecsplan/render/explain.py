@@ -1,4 +1,4 @@
-"""Why a plan shows what it shows, for people: a line per field, and the reason below it."""
+"""How each field of a plan was compared, for people: a line per field, and the reason below it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from itertools import groupby
 from ecsplan.core.model import FieldChange
 from ecsplan.core.text import value_text
 from ecsplan.plan.explain import Explanation, Verdict
-from ecsplan.render.words import WIDTH, Paint, field_lines, plain
+from ecsplan.render.paint import WIDTH, Paint, plain
+from ecsplan.render.words import field_lines
 
 NOTHING = "Nothing differs, nothing is equal only by a rule, and nothing is left alone."
 
@@ -43,7 +44,7 @@ def _block(found: Sequence[Explanation], paint: Paint) -> Iterator[str]:
 
 
 def _equal(field: FieldChange, paint: Paint) -> Iterator[str]:
-    """Written in two ways: as it is live, then as it is declared."""
+    """Equal, but written differently: the live value, then the declared one."""
     values = [value_text(value) if value is not None else "(absent)" for value in (field.before, field.after)]
     head = f"    {paint('=', 'dim')} {field.path}"
     line = f"live {values[0]}, declared {values[1]}"
@@ -56,7 +57,7 @@ def _equal(field: FieldChange, paint: Paint) -> Iterator[str]:
 
 
 def _reason(one: Explanation) -> list[str]:
-    """The cause on lines of its own, so that it can be quoted: the rule's place, then what it says."""
+    """The reason on lines of its own, so that it can be quoted: the rule's path, then its reason."""
     text = f"{one.rule}: {one.reason}" if one.rule else one.reason
     return textwrap.wrap(
         text,

@@ -25,6 +25,7 @@ PLAN_KEYS = (
     "observed",
     "digest",
 )
+INTERNAL = frozenset({"summary"})  # members of events that only the formats for people need
 
 
 def plan_json(plan: Plan, explanations: Sequence[Explanation] | None = None) -> str:
@@ -68,8 +69,9 @@ def deployment_json(deployment: Deployment) -> str:
 
 
 def event_json(event: events.Event) -> str:
-    """One line of an event stream."""
-    return dumps(_known(to_data(event)), indent=0)
+    """One line of an event stream. What only renderers need is left out."""
+    data = {key: value for key, value in to_data(event).items() if key not in INTERNAL}
+    return dumps(_known(data), indent=0)
 
 
 def stream_head() -> str:

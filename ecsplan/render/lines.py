@@ -5,34 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ecsplan.core import events
-from ecsplan.core.model import Address, Phase, Step
+from ecsplan.core.model import Address, Step
 from ecsplan.journal import Outcome
+from ecsplan.render.paint import SIGNS, Paint, plain
+from ecsplan.render.wording import WORDS
 from ecsplan.render.words import (
-    SIGNS,
-    Paint,
     continued_text,
     is_routine,
     lines_of,
     one_line,
     paced_text,
-    plain,
     stage_words,
     without_service,
 )
 
-QUIET = 30.0  # seconds after which an unchanged state is said again
-DONE = {
-    Phase.REGISTER: "registered",
-    Phase.RUN: "started",
-    Phase.UPDATE: "updating",
-    Phase.TARGETS: "targets set",
-    Phase.RETIRE: "deregistered",
-}
-UNDONE = {Phase.REGISTER: "deregistered again", Phase.RUN: "stopped"}
+QUIET = 30.0  # seconds after which an unchanged state is reported again
 
 
 class Lines:
-    """A listener that says each event as a line through `say`."""
+    """A listener that writes each event as a line through `say`."""
 
     def __init__(self, say: Callable[[str], None], paint: Paint = plain) -> None:
         self._say, self._paint = say, paint
@@ -70,9 +61,9 @@ class Lines:
 
     def _done(self, event: events.StepDone) -> str:
         if event.undo:
-            return f"{UNDONE.get(event.step.phase, 'putting back')} {event.outputs.get('stopped', '')}".rstrip()
+            return f"{WORDS[event.step.phase].reverting} {event.outputs.get('stopped', '')}".rstrip()
         revision = event.outputs.get("arn", "").rpartition("/")[2]
-        return f"{DONE[event.step.phase]} {revision}".rstrip()
+        return f"{WORDS[event.step.phase].accepted} {revision}".rstrip()
 
     def _line(self, step: Step, what: str) -> str:
         sign = self._paint(step.action.sign, SIGNS[step.action.sign])
@@ -84,28 +75,28 @@ class Lines:
 
     def _progressed(self, event: events.Progressed) -> None:
         if event.done and not event.ok:
-            return  # told as the step's failure
-        what, key = looked(event), (event.address, event.step)
+            return  # `StepFailed` reports it
+        what, key = progress_text(event), (event.address, event.step)
         said, at = self._last.get(key, ("", 0.0))
         if what != said or not 0 <= event.elapsed - at < QUIET or event.done:
             self._last[key] = (what, event.elapsed)
             color = "green" if event.done else "dim"
             line = f"{self._pad()}{event.address}  {self._paint(what, color)} ({event.elapsed:.0f} s)"
-            if line != self._before:  # the steps of one address may look the same at the same time
+            if line != self._before:  # the steps of one address often progress alike
                 self._say(line)
             self._before = line
-        self._told(event)
+        self._trouble(event)
 
-    def _told(self, event: events.Progressed) -> None:
-        """The newest event of a service, where it tells of trouble and was not said before."""
+    def _trouble(self, event: events.Progressed) -> None:
+        """Write the newest event of a service if it means trouble and was not written before."""
         newest = without_service(event.newest)
         if newest and newest != self._newest.get(event.address) and not is_routine(newest) and not event.done:
             self._newest[event.address] = newest
             self._say(f"{self._pad()}{event.address.name}: {newest}")
 
 
-def looked(event: events.Progressed) -> str:
-    """What one look has shown, as a line has it: the note, and what it does not say of stage and traffic."""
+def progress_text(event: events.Progressed) -> str:
+    """The result of one poll as a line shows it: the note, then stage and traffic unless the note has them."""
     parts = [one_line(event.note)]
     said = event.stage in event.note or stage_words(event.stage) in event.note.split(", ")
     if event.stage and not event.done and not said:

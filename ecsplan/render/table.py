@@ -1,4 +1,4 @@
-"""A deployment while it runs, as a table's contents: what each row says, taken from events. No colours, no widths."""
+"""The contents of the table of a running deployment: what each row says, from events. No colours, no widths."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ecsplan.core import events
-from ecsplan.core.diagnosis import Pause, Status, Tally
+from ecsplan.core.diagnosis import Pause, Tally
 from ecsplan.core.model import Address, Phase, Step
 from ecsplan.journal import Outcome
+from ecsplan.render.wording import FAILURES, WORDS
 from ecsplan.render.words import one_line, stage_words, without_service
-
-TOGETHER = {
-    Phase.REGISTER: "task definitions",
-    Phase.TARGETS: "targets",
-    Phase.RETIRE: "old revisions",
-}  # phases whose steps take no time of their own: a row for all of them
 
 
 class State(Enum):
-    """Where a row stands; what is worth looking at comes first."""
+    """The state of a row; the order is that in which rows are kept where there is too little room."""
 
     FAILED = "failed"
     PAUSED = "paused"
@@ -40,20 +35,10 @@ class State(Enum):
         return list(State).index(self)
 
 
-FAILURES = {
-    Status.ROLLED_BACK.value: "rolled back by ECS",
-    Status.SUPERSEDED.value: "superseded",
-    Status.TIMED_OUT.value: "timed out",
-    Status.FORGOTTEN.value: "end unknown",
-}
-STANDS = {Phase.RUN: "running", Phase.UPDATE: "rolling out"}
-MADE = {Phase.REGISTER: "registered", Phase.TARGETS: "set", Phase.RETIRE: "deregistered"}
-
-
 @dataclass(kw_only=True)
 class Row:
-    """A service, a one-off task, or all steps of a phase that take no time. `detail` is one more line about it: why it
-    failed, or the newest that is known of it; `trouble` where that is a reason to look up."""
+    """A service, a one-off task, or all steps of a phase that take no time. `detail` is one more line: why it failed,
+    or the newest event; `trouble` if that needs attention."""
 
     name: str
     phase: Phase
@@ -69,8 +54,8 @@ class Row:
     made: list[str] = field(default_factory=list)
 
     def elapsed(self, now: float) -> float | None:
-        """Seconds since it began, or that it took; None where it has not begun, or takes no time to speak of."""
-        if self.began is None or self.phase in TOGETHER:
+        """Seconds since it began, or that it took; None before it begins, and where steps take no time."""
+        if self.began is None or WORDS[self.phase].together:
             return None
         return max(0.0, (now if self.ended is None else self.ended) - self.began)
 
@@ -85,7 +70,7 @@ class Row:
 
 
 class Board:
-    """Hears the events of one deployment, in order, and keeps what is to be seen of it. `now` gives seconds."""
+    """Takes the events of one deployment, in order, and keeps what the table shows. `now` returns seconds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -134,12 +119,12 @@ class Board:
                 row.name = row.name.removeprefix(cluster)
             row.steps[one.index] = State.DONE if one.made else State.WAITING
         for row in self.rows:
-            if row.phase in TOGETHER and set(row.steps.values()) == {State.DONE}:
+            if WORDS[row.phase].together and set(row.steps.values()) == {State.DONE}:
                 row.state, row.says = State.DONE, "done before"
 
     def _row(self, phase: Phase, address: Address) -> Row:
-        name = TOGETHER.get(phase) or address.name
-        return self._rows.setdefault((phase, TOGETHER.get(phase) or address), Row(name=name, phase=phase))
+        together = WORDS[phase].together
+        return self._rows.setdefault((phase, together or address), Row(name=together or address.name, phase=phase))
 
     def _of(self, event: events.Progressed) -> Row:
         for row in self.rows:
@@ -151,24 +136,24 @@ class Board:
         row, now = self._row(step.phase, step.address), self._now()
         row.steps[step.index] = State.BACK if undo else State.GOING
         row.begin(now)
-        row.state, row.says = row.steps[step.index], _beginning(step.phase, undo=undo)
+        row.state, row.says = row.steps[step.index], "putting back" if undo else WORDS[step.phase].starting
         row.tally, row.tallies = (None, {}) if undo else (row.tally, row.tallies)
 
     def _made(self, event: events.StepDone) -> None:
         step, row = event.step, self._row(event.step.phase, event.step.address)
-        if event.step.phase not in TOGETHER:
-            return  # its effect takes time, and is told by looks
+        if not WORDS[step.phase].together:
+            return  # its effect takes time; `Progressed` events report it
         row.steps[step.index] = State.UNDONE if event.undo else State.DONE
         if not event.undo:
             row.made.append(event.outputs.get("arn", "").rpartition("/")[2] or step.address.name)
         states = set(row.steps.values())
         if event.undo:
-            row.end(State.UNDONE, "deregistered again" if step.phase is Phase.REGISTER else "put back", self._now())
+            row.end(State.UNDONE, WORDS[step.phase].reverted, self._now())
         elif states == {State.DONE}:
             row.end(State.DONE, _all_made(row), self._now())
         else:
             done = sum(state is State.DONE for state in row.steps.values())
-            row.says = f"{done} of {len(row.steps)} {MADE[step.phase]}"
+            row.says = f"{done} of {len(row.steps)} {WORDS[step.phase].finished}"
 
     def _failed(self, event: events.StepFailed) -> None:
         row = self._row(event.step.phase, event.step.address)
@@ -192,7 +177,7 @@ class Board:
             row.detail, row.trouble = one_line(_paused(event.pause)), True
         else:
             row.state = State.BACK if back else State.GOING
-            row.says = _under_way(row, event, back=back)
+            row.says = _under_way(event, back=back)
             if not row.trouble:
                 row.detail = without_service(event.newest)
 
@@ -204,7 +189,7 @@ class Board:
         elif all(state.over for state in row.steps.values()) and row.state is not State.FAILED:
             if not row.trouble:
                 row.detail = ""
-            says = "put back" if back else _ending(row, event)
+            says = WORDS[row.phase].reverted if back else one_line(event.summary or event.note)
             row.end(State.UNDONE if back else State.DONE, says, self._now())
             row.tally = None if row.phase is Phase.RUN else row.tally
 
@@ -212,63 +197,46 @@ class Board:
         self.ended, self.outcome = self._now(), Outcome(event.outcome)
         for row in self.rows:
             if row.state is State.WAITING:
-                row.state, row.says = _unseen(row, self.outcome)
+                row.state, row.says = _without_events(row, self.outcome)
             elif row.state is not State.PAUSED and not row.state.over:
                 row.says = _left(row, self.outcome)
                 row.state = State.LEFT
             row.ended = self.ended if row.began is not None and row.ended is None else row.ended
 
 
-def _beginning(phase: Phase, *, undo: bool) -> str:
-    if undo:
-        return "putting back"
-    return {Phase.REGISTER: "registering", Phase.TARGETS: "setting", Phase.RETIRE: "deregistering"}.get(
-        phase, "starting"
-    )
-
-
-def _under_way(row: Row, event: events.Progressed, *, back: bool) -> str:
-    """The stage and the traffic where there are any, else what the look said without the counts, which stand beside."""
+def _under_way(event: events.Progressed, *, back: bool) -> str:
+    """The stage and the traffic if known, else the state, without the counts, which have their own column."""
     parts = [f"{event.traffic:.0f} % of traffic"] if event.traffic is not None else []
     if event.stage:
         parts.append(stage_words(event.stage))
-    if parts:
-        return ", ".join(["putting back", *parts] if back else parts)
     if back:
-        return "putting back"
-    note = one_line(event.note)
-    return note.partition(", ")[0] if event.tally and row.phase is Phase.UPDATE else note
-
-
-def _ending(row: Row, event: events.Progressed) -> str:
-    """How it ended; the counts of a service stand beside."""
-    note = one_line(event.note)
-    return note if row.phase is Phase.RUN else note.partition(", ")[0]
+        return ", ".join(["putting back", *parts])
+    return ", ".join(parts) or one_line(event.summary or event.note)
 
 
 def _all_made(row: Row) -> str:
     if row.phase is Phase.RETIRE:
         return f"{len(row.steps)} deregistered"
-    return f"{MADE[row.phase]}: {', '.join(sorted(row.made))}"
+    return f"{WORDS[row.phase].finished}: {', '.join(sorted(row.made))}"
 
 
 def _paused(pause: Pause) -> str:
-    """Where a rollout waits for somebody, and until when; the hook's id, which nobody can remember, is told below."""
+    """At which stage a rollout is paused, and until when."""
     parts = [f"at {stage_words(pause.stage)}"] if pause.stage else []
     if pause.expires:
         parts.append(f"until {pause.expires}, then {pause.action}" if pause.action else f"until {pause.expires}")
     return ", ".join(parts)
 
 
-def _unseen(row: Row, outcome: Outcome) -> tuple[State, str]:
-    """What a row says at which nobody has looked: what was carried out before a deployment was resumed need not be."""
+def _without_events(row: Row, outcome: Outcome) -> tuple[State, str]:
+    """The last state of a row that had no events: steps that were done before a resume are not polled again."""
     if set(row.steps.values()) != {State.DONE}:
         return State.LEFT, "not begun"
     return (State.DONE, "done before") if outcome is Outcome.SUCCEEDED else (State.LEFT, "begun before")
 
 
 def _left(row: Row, outcome: Outcome) -> str:
-    """What a row that did not end says when the deployment has."""
+    """What a row says that is not done when the deployment ends."""
     if outcome is Outcome.SUCCEEDED:
         return "not waited for"
     return f"left: {row.says}"

@@ -1,13 +1,12 @@
-"""A deployment while it runs, as a table on a terminal that is drawn anew whenever something has changed, and each
-second while something goes on. Lines that stay (logs, warnings) scroll above it.
+"""A deployment while it runs, as a table on a terminal that is drawn again when something has changed, and each second
+while something is under way. Lines that stay (logs, warnings) scroll above it.
 
-One thread hears everything, keeps the board and writes; whoever tells it something, a signal handler too, only puts it
-into a queue.
+One thread takes the events from a queue, keeps the board and draws. Everything else, a signal handler too, only puts
+into the queue: no lock of rich is ever taken outside that thread.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import queue
 import threading
@@ -17,7 +16,10 @@ from contextlib import suppress
 from typing import TextIO, TypeAlias
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions, Group
+from rich.control import Control
+from rich.live import Live
+from rich.segment import ControlCode, ControlType
 from rich.text import Text
 
 from ecsplan.core import events
@@ -25,9 +27,11 @@ from ecsplan.render.table import Board, Row, State
 from ecsplan.render.words import continued_text, lines_of, one_line, paced_text, seconds_text
 
 TICK = 0.5  # seconds between two looks at the clock and at the terminal's size
-FRAME = 0.05  # seconds that a drawing stays at least, however much is told
+FRAME = 0.05  # seconds that a drawing stays at least, however many events come
 ROOM = 3  # lines left for what scrolls above a table that is too long
 FALLBACK = (80, 24)
+UP: ControlCode = (ControlType.CURSOR_UP, 1)
+ERASE_LINE: ControlCode = (ControlType.ERASE_IN_LINE, 2)
 
 # Of the eight basic colours those that can be read on a dark and on a light background. What a colour says, a sign says
 # too; the second sign is for a terminal that has no others.
@@ -56,7 +60,7 @@ Size: TypeAlias = tuple[int, int]
 
 def table(board: Board, size: Size, now: float, *, signs: bool = True) -> list[Text]:
     """The board as lines that fit a terminal of that many columns and lines, after an empty one. Where it has too few
-    lines, the newest of each row goes first, then what is done; how many rows that are is said."""
+    lines, first the details of the rows are left out, then the rows that are done; a last line counts them."""
     width, height = max(20, size[0] - 1), max(6, size[1] - 1)
     rows, details = list(board.rows), True
     if 2 + len(rows) + sum(bool(row.detail) for row in rows) > height:
@@ -82,7 +86,7 @@ def table(board: Board, size: Size, now: float, *, signs: bool = True) -> list[T
     if hidden:
         lines.append(Text(f"  and {len(hidden)} more: {_counted(hidden)}", "dim"))
     for line in lines:
-        line.truncate(width, overflow="ellipsis" if signs else "crop")
+        line.truncate(max(1, size[0] - 1), overflow="ellipsis" if signs else "crop")
     return lines
 
 
@@ -161,7 +165,7 @@ def lasting(event: events.Event) -> list[Text]:
             return []
 
 
-class Live:
+class TerminalTable:
     """The table on a terminal, from `start` to `close`. `now` gives seconds; `size` columns and lines."""
 
     def __init__(
@@ -172,23 +176,30 @@ class Live:
         colored: bool,
         size: Callable[[], Size] | None = None,
     ) -> None:
-        self._stream, self._now, self._colored = stream, now, colored
+        self._now = now
         self._size = size or (lambda: size_of(stream))
         self._signs = _can_show(stream, "".join(sign for sign, _, _ in LOOKS.values()))
-        self._told: queue.SimpleQueue[events.Event | str | None] = queue.SimpleQueue()
-        self._closing = threading.Event()
+        self._console = console(stream, colored=colored)
         self._board = Board(now)
-        self._drawn: list[str] = []
-        self._widths: list[int] = []
-        self._gone = False
+        self._drawn: list[Text] = []
+        self._live = Live(
+            console=self._console,
+            get_renderable=lambda: Group(*self._drawn, Text()),  # the cursor stands below the table
+            vertical_overflow="crop",
+            auto_refresh=False,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._queue: queue.SimpleQueue[events.Event | str | None] = queue.SimpleQueue()
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="table", daemon=True)
 
     def __call__(self, event: events.Event) -> None:
-        self._told.put(event)
+        self._queue.put(event)
 
     def say(self, text: str) -> None:
-        """A line above the table; also out of a signal handler."""
-        self._told.put(text)
+        """A line above the table; also from a signal handler."""
+        self._queue.put(text)
 
     def start(self) -> None:
         self._thread.start()
@@ -197,73 +208,71 @@ class Live:
         """The table stays as it is now, and the cursor stands below it."""
         if not self._closing.is_set():
             self._closing.set()
-            self._told.put(None)
+            self._queue.put(None)
             self._thread.join()
 
     def _work(self) -> None:
-        ended = False
+        ended = gone = False
         while not ended:
             above: list[Text] = []
-            for told in self._heard():
-                if told is None:
+            for item in self._received():
+                if item is None:
                     ended = True
-                elif isinstance(told, str):
-                    above.append(Text(told, "bold"))
+                elif isinstance(item, str):
+                    above.append(Text(item, "bold"))
                 else:
-                    self._board(told)
-                    above += lasting(told)
-            self._draw(above)
-            if ended and self._drawn:
-                self._write("\n")
+                    self._board(item)
+                    above += lasting(item)
+            try:
+                if self._board.title and not gone:
+                    self._draw(above)
+                    if ended:
+                        self._live.stop()
+            except (OSError, ValueError):
+                gone = True  # the terminal has gone; the deployment goes on
             self._closing.wait(FRAME)
 
-    def _heard(self) -> list[events.Event | str | None]:
-        """All that was told since the last time, or nothing after a while."""
-        heard: list[events.Event | str | None] = []
+    def _received(self) -> list[events.Event | str | None]:
+        """All that came since the last time, or nothing after a while."""
+        received: list[events.Event | str | None] = []
         with suppress(queue.Empty):
-            heard.append(self._told.get(timeout=TICK))
+            received.append(self._queue.get(timeout=TICK))
             while True:
-                heard.append(self._told.get_nowait())
-        return heard
+                received.append(self._queue.get_nowait())
+        return received
 
     def _draw(self, above: Sequence[Text]) -> None:
-        if not self._board.title:
+        size = self._size()
+        lines = table(self._board, size, self._now(), signs=self._signs)
+        # A terminal that has become narrower has broken the lines that were too long for it; rich does not know.
+        broken = sum((line.cell_len - 1) // size[0] for line in self._drawn if line)
+        if lines == self._drawn and not above and not broken:
             return
-        columns, lines = self._size()
-        made = table(self._board, (columns, lines), self._now(), signs=self._signs)
-        drawn = printed(made, colored=self._colored)
-        # A terminal that has become narrower has broken the lines that were too long for it.
-        rows = [-(-width // columns) or 1 for width in self._widths]
-        if drawn == self._drawn and not above and sum(rows) == len(rows):
-            return
-        up = min(sum(rows), lines - 1)
-        lines_now, texts = [*above, *made], [*printed(above, colored=self._colored), *drawn]
-        # Each line takes the place of an old one: to clear all at once would flicker, and fill the history of tmux.
-        text = f"\033[{up}A\r" if up else ""
-        text += "".join(f"{one}{_rest(line, columns)}\n" for one, line in zip(texts, lines_now, strict=True))
-        self._drawn, self._widths = drawn, [line.cell_len for line in made]
-        self._write(f"{text}\033[J")
-
-    def _write(self, text: str) -> None:
-        try:
-            if not self._gone:
-                self._stream.write(text)
-                self._stream.flush()
-        except (OSError, ValueError):
-            self._gone = True  # nobody is looking any more; the deployment goes on
+        self._console.size = ConsoleDimensions(*size)
+        if broken:
+            self._console.control(Control(ERASE_LINE, *((UP, ERASE_LINE) * broken)))
+        self._drawn = lines
+        self._live.start()
+        if above:
+            self._console.print(Group(*above), soft_wrap=True)
+        else:
+            self._live.refresh()
 
 
-def _rest(line: Text, columns: int) -> str:
-    """Clears what follows on the line; after one that fills it, that would be its own last letter."""
-    return "" if line.cell_len and line.cell_len % columns == 0 else "\033[K"
+class _Console(Console):
+    def show_cursor(self, show: bool = True) -> bool:
+        """The cursor is never hidden: a process that is killed could not show it again."""
+        return False
 
 
-def printed(lines: Sequence[Text], *, colored: bool) -> list[str]:
-    """Lines as a terminal takes them; none is broken, however long it is."""
-    file = io.StringIO()
-    console = Console(
-        file=file,
-        force_terminal=colored,
+def console(stream: TextIO, *, colored: bool) -> Console:
+    """A terminal as rich writes to it, with nothing taken from the environment and no text changed."""
+    return _Console(
+        file=stream,
+        width=FALLBACK[0],
+        height=FALLBACK[1],
+        force_terminal=True,
+        force_interactive=True,
         color_system="standard" if colored else None,
         no_color=not colored,
         legacy_windows=False,
@@ -271,13 +280,10 @@ def printed(lines: Sequence[Text], *, colored: bool) -> list[str]:
         markup=False,
         emoji=False,
     )
-    for line in lines:
-        console.print(line, soft_wrap=True)
-    return file.getvalue().splitlines()
 
 
 def size_of(stream: TextIO) -> Size:
-    """Columns and lines; those of old where the terminal does not know."""
+    """Columns and lines; 80x24 if unknown."""
     with suppress(OSError, ValueError):
         columns, lines = os.get_terminal_size(stream.fileno())
         if columns > 0 and lines > 0:

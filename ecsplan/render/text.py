@@ -9,16 +9,11 @@ import msgspec
 from ecsplan.core.model import Action, Change, Phase, Plan, Step, filled
 from ecsplan.journal import Damaged, Deployment
 from ecsplan.render.diagnosis import diagnoses_text
-from ecsplan.render.words import SIGNS, WIDTH, Paint, field_lines, plain
+from ecsplan.render.paint import SIGNS, WIDTH, Paint, plain
+from ecsplan.render.wording import WORDS
+from ecsplan.render.words import field_lines
 
-NO_CHANGES = "No changes. What is live is already as it should be."
-SUMMARY = {
-    "register": "to register",
-    "run": "to run",
-    "update": "to update",
-    "targets": "to retarget",
-    "deregister": "to deregister",
-}
+NO_CHANGES = "No changes. The live state matches the spec."
 
 
 def plan_text(plan: Plan, paint: Paint = plain) -> str:
@@ -27,7 +22,7 @@ def plan_text(plan: Plan, paint: Paint = plain) -> str:
     lines = [paint(f"{plan.app}{tag}", "bold") + f"  account {plan.identity.account}, {plan.identity.region}"]
     if plan.undoes:
         word = "deployments" if len(plan.undoes) > 1 else "deployment"
-        lines.append(f"goes back, undoing {word} {', '.join(map(str, plan.undoes))}; what one-off tasks did stays")
+        lines.append(f"rolls back {word} {', '.join(map(str, plan.undoes))}; one-off tasks are not undone")
     lines.append("")
     steps: dict[str, list[Step]] = {}  # by task, in the order of their first steps; then those without one
     for step in plan.steps:
@@ -86,7 +81,7 @@ def _retired(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
 
 
 def _summary(plan: Plan) -> str:
-    parts = [f"{count} {SUMMARY.get(phase, phase)}" for phase, count in plan.summary.items() if count]
+    parts = [f"{count} {WORDS[Phase(phase)].planned}" for phase, count in plan.summary.items() if count]
     return f"Plan: {', '.join(parts)}."
 
 
@@ -149,6 +144,6 @@ def deployment_text(deployment: Deployment, paint: Paint = plain, *, columns: in
         lines.append(f"{step.index:>3} {sign} {step.address}  {states[step.index]}{note}")
         for field in step.changes if step.action is not Action.KEEP else ():
             lines += field_lines(msgspec.structs.replace(field, after=filled(field.after, known)), 8, paint)
-    if wrong := diagnoses_text(deployment.diagnoses, paint, said=deployment.reason, columns=columns):
+    if wrong := diagnoses_text(deployment.diagnoses, paint, already=deployment.reason, columns=columns):
         lines += ["", wrong]
     return "\n".join(lines)

@@ -1,37 +1,13 @@
-"""How values read: shared by the formats for people."""
+"""How values and events read in the formats for people."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TypeAlias
 
 from ecsplan.core.events import Continued, Paced
 from ecsplan.core.model import FieldChange
 from ecsplan.core.text import CHANGED, value_text
-
-Paint: TypeAlias = Callable[[str, str], str]
-"""(text, name of a colour) -> text"""
-
-WIDTH = 80
-COLORS = {"red": 31, "green": 32, "yellow": 33, "cyan": 36, "bold": 1, "dim": 2}
-SIGNS = {"+": "green", "-": "red", "~": "yellow", ">": "cyan", "=": "dim"}
-
-# Colours, movements of the cursor, titles, and every other character that a terminal would act on.
-_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00-\x1f\x7f-\x9f]")
-
-
-def plain(text: str, color: str) -> str:
-    return text
-
-
-def ansi(text: str, color: str) -> str:
-    return f"\033[{COLORS[color]}m{text}\033[0m" if text else text
-
-
-def printable(text: str) -> str:
-    """Text from elsewhere as it may go to a terminal."""
-    return _CONTROL.sub("", text.expandtabs(4))
+from ecsplan.render.paint import SIGNS, WIDTH, Paint, printable
 
 
 def field_lines(change: FieldChange, indent: int, paint: Paint) -> list[str]:
@@ -55,33 +31,7 @@ def field_lines(change: FieldChange, indent: int, paint: Paint) -> list[str]:
     return [head, f"{pad}    {before}", f"{pad} -> {after}"]
 
 
-# --- lines on a terminal ---
-
-_HEAD = re.compile(r"^ *(?:\d+ )?(?:[-+~>=!.] )?")
-
-
-def fitted(text: str, columns: int) -> str:
-    """Text for a terminal: lines that are too long are broken between words, and what follows is indented. A word that
-    is too long, such as an ARN, stays whole."""
-    return "\n".join(row for line in text.splitlines() for row in _broken(line, columns))
-
-
-def _broken(line: str, columns: int) -> list[str]:
-    seen = printable(line)
-    if len(seen) <= columns:
-        return [line]
-    head = len(seen) - len(_HEAD.sub("", seen, count=1))
-    hang = head + 2 if head else 0
-    rows = [""]
-    for word in re.findall(r" *(?:-> +)?[^ ]+", line):
-        if len(printable(rows[-1])) > head and len(printable(rows[-1] + word)) > columns:
-            rows.append(" " * hang + word.lstrip(" "))
-        else:
-            rows[-1] += word
-    return rows
-
-
-# --- what comes from elsewhere, on one line ---
+# --- text of containers and AWS, on one line ---
 
 _OF_SERVICE = re.compile(r"^\(service [^)]*\) *")
 _TASKS = re.compile(r":(?: \(task [^)]*\))+\.?$")
@@ -97,18 +47,17 @@ def one_line(text: str) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    """What was written at once, line by line; at least one."""
+    """A text line by line; at least one."""
     return [one_line(line) for line in text.splitlines()] or [""]
 
 
 def without_service(event: str) -> str:
-    """A service's event without the service's name, which stands before it anyway, and without a list of ids at its
-    end."""
+    """A service's event without the service's name, which is printed before it, and without the task ids at its end."""
     return _TASKS.sub("", _OF_SERVICE.sub("", one_line(event))).rstrip(".")
 
 
 def is_routine(event: str) -> bool:
-    """Does a service's event tell no more than that a rollout goes its way?"""
+    """Is this a service event of any normal rollout?"""
     return _ROUTINE.search(event) is not None
 
 
@@ -127,10 +76,10 @@ def seconds_text(seconds: float) -> str:
 
 
 def paced_text(event: Paced) -> str:
-    """Why nothing seems to happen."""
+    """Which calls are waiting for AWS's rate limit."""
     return f"{event.call} at AWS's pace: {event.per_second:.3g}/s, {event.waiting} waiting"
 
 
 def continued_text(event: Continued) -> str:
-    """Which hook was told to let a rollout go on."""
-    return f"{event.address}  goes on past {event.stage or 'its hook'} (hook {event.hook})"
+    """Which hook was continued."""
+    return f"{event.address}  continued past {event.stage or 'its hook'} (hook {event.hook})"

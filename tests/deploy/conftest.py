@@ -15,6 +15,8 @@ import botocore.session
 import pytest
 
 from ecsplan.sandbox import Sandbox
+from tests.support.clients import lending
+from tests.support.inprocess import in_process, pausing
 from tests.support.processes import PATIENCE
 from tests.support.world import EPOCH, Clock, World
 
@@ -31,7 +33,7 @@ def models_read_once() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def served() -> Iterator[tuple[Sandbox, Clock]]:
     clock = Clock()
-    with Sandbox(clock=clock) as aws:
+    with Sandbox(clock=clock) as aws, in_process(aws), lending():
         yield aws, clock
 
 
@@ -75,7 +77,8 @@ def world(
     for name, value in {**nowhere, **aws.environment}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
-    yield World(aws, clock, tmp_path, client)
+    with pausing(lambda _seconds: None):
+        yield World(aws, clock, tmp_path, client)
     # A command that has failed leaves without waiting for its other reads; none of them is to end in the next test.
     for thread in threading.enumerate():
         if thread.name.startswith("aws"):

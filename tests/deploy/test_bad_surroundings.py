@@ -235,6 +235,6 @@ def test_a_torn_last_line_is_no_damage(world: World) -> None:
     world.forget()
     ran = world.run("deploy", "v2", "--yes")
     assert ran.code == 7
-    assert "deployment 1 was left part-way" in ran.err
+    assert "deployment 1 is unfinished" in ran.err
     assert "rollback" in ran.err
     assert world.sent() == []

@@ -29,14 +29,14 @@ def test_does_not_abort_when_a_message_cannot_be_published(world: World, code: s
     world.aws.fault("Publish", "error", times=99, code=code, message="No.")
     ran = world.deploy("v1")
     assert "Deployment 1 succeeded." in ran.out
-    assert "! SNS was not told of ecs:run_task" in ran.err
+    assert "! could not publish ecs:run_task to SNS" in ran.err
     assert world.pointing("nightly") == {"report": "web:1", "clean": "web:1"}
 
 
 def test_does_not_fail_on_a_topic_that_does_not_exist(world: World) -> None:
     world.write(spec(sns_notification_topic_arn=TOPIC))
     world.write(spec(sns_notification_topic_arn=TOPIC.replace("deploys", "nobody")), seed=False)
-    assert "! SNS was not told of ecs:update_service" in world.deploy("v1").err
+    assert "! could not publish ecs:update_service to SNS" in world.deploy("v1").err
 
 
 def test_does_not_send_messages_larger_than_256_kib(world: World) -> None:

@@ -140,7 +140,7 @@ def test_after_a_stop_nothing_else_is_applied(stopped: World, command: tuple[str
         stopped.ok("plan", "v3")
     ran = stopped.run(*command)
     assert ran.code == 7
-    assert "deployment 2 was left part-way" in ran.err
+    assert "deployment 2 is unfinished" in ran.err
     assert "ecsplan resume" in ran.err
     assert "or go back with `ecsplan rollback`." in ran.err
     assert stopped.sent() == []

@@ -116,12 +116,12 @@ def test_a_family_with_150_revisions(world: World) -> None:
     """Pages are followed to their end; what is registered is one more than the newest; 141 are cleaned up."""
     world.write(shop())
     world.register(times=150)
-    world.ok("deploy", "v0", "--yes", clock=world.clock)  # AWS's pace takes two minutes
+    world.ok("deploy", "v0", "--yes")  # AWS's pace takes two minutes
     world.forget()
     plan = world.plan("v1")
     assert plan["summary"]["deregister"] == 1
     assert world.asked().count("ListTaskDefinitions") == 1
-    world.ok("deploy", "v1", "--yes", clock=world.clock)
+    world.ok("deploy", "v1", "--yes")
     assert world.on("web") == "web:152"
     assert world.active() == [f"web:{number}" for number in range(152, 142, -1)]
 

@@ -172,7 +172,7 @@ def test_a_plan_that_waits_says_so_on_stderr(world: World) -> None:
     """AWS throttles for a while: what is read goes on more slowly, and who waits is told why."""
     world.write(fleet(2))
     world.aws.fault("DescribeTaskDefinition", "throttle", times=8)
-    ran = world.run("plan", "v1", clock=world.clock)
+    ran = world.run("plan", "v1")
     assert ran.code == 0
     assert "ecs:describe_task_definition at AWS's pace: " in ran.err
     assert "at AWS's pace" not in ran.out

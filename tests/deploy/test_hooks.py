@@ -36,7 +36,7 @@ def live(world: World) -> World:
 
 
 def run(world: World, *arguments: str) -> Ran:
-    return world.run(*arguments, clock=world.clock)
+    return world.run(*arguments)
 
 
 def paused(world: World, made: Doc) -> Ran:
@@ -128,7 +128,7 @@ def test_a_hook_that_refuses_still_waits(live: World) -> None:
 def test_nothing_to_continue(live: World) -> None:
     ran = run(live, "continue", "--yes")
     assert (ran.code, live.sent()) == (0, [])
-    assert ran.out == "Nothing to continue: no deployment was left part-way, so none is paused.\n"
+    assert ran.out == "Nothing to continue: no deployment is unfinished, so none is paused.\n"
 
 
 def test_a_lost_answer_is_looked_up(live: World) -> None:

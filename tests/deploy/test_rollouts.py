@@ -37,7 +37,7 @@ def live(world: World, made: Doc) -> World:
 
 
 def deployed(world: World, tag: str = "v2", *options: str) -> Ran:
-    return world.run("deploy", tag, "--yes", *options, clock=world.clock)
+    return world.run("deploy", tag, "--yes", *options)
 
 
 def deny(world: World, *operations: str) -> None:
@@ -157,7 +157,7 @@ def test_rolled_back_on_the_same_revision(world: World, what: str, strategy: str
         }
         world.write(made, seed=False)
     world.ok("plan", "v1", *(["--redeploy"] if what == "force" else []))
-    ran = world.run("apply", clock=world.clock)
+    ran = world.run("apply")
     assert (ran.code, outcome(world)) == (6, "put back")
     assert "ECS rolled the service back to web:1" in ran.err
     assert world.sent() == ["UpdateService"]
@@ -256,7 +256,7 @@ def test_a_rollout_that_is_under_way_is_said_before_another_begins(world: World,
     world.ok("plan", "v2")
     said = "service.prod/web is still rolling out an earlier deployment"
     world.ecs("UpdateService", cluster="prod", service="web", forceNewDeployment=True)
-    ran = world.run("apply", clock=world.clock)
+    ran = world.run("apply")
     assert ran.code == 0
     assert ran.err.splitlines()[0] == f"! {said}"
     world.ecs("UpdateService", cluster="prod", service="web", forceNewDeployment=True)

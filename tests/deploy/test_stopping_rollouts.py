@@ -33,7 +33,7 @@ def live(world: World) -> World:
 
 
 def run(world: World, *arguments: str) -> Ran:
-    return world.run(*arguments, clock=world.clock)
+    return world.run(*arguments)
 
 
 def settled(world: World) -> list[str]:

@@ -170,9 +170,9 @@ def test_a_saved_plan_and_a_resumption_know_the_streams(world: World) -> None:
     world.aws.task(seconds=5, exit_code=1, log_line_count=2)
     world.ok("plan", "v1", "--out", "saved.json")
     Path("ecsplan.toml").unlink()
-    ran = world.run("apply", "saved.json", "--on-failure", "stop", clock=world.clock)
+    ran = world.run("apply", "saved.json", "--on-failure", "stop")
     assert (ran.code, lines(ran)) == (7, numbered(2))
-    ran = world.run("--journal", ".ecsplan", "resume", clock=world.clock)
+    ran = world.run("--journal", ".ecsplan", "resume")
     assert (ran.code, lines(ran)) == (6, numbered(2))
 
 

@@ -4,12 +4,12 @@ what was tried, of which `tests/conftest.py` prints the sum at the end of the ru
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 
-import botocore.endpoint
 import pytest
 
 from tests.deploy.conftest import client, models_read_once, served, world
+from tests.support.inprocess import pausing
+from tests.support.world import World
 
 __all__ = ["client", "models_read_once", "served", "world"]
 
@@ -33,8 +33,16 @@ def points(record_property: Callable[[str, object], None]) -> Iterator[Points]:
 
 
 @pytest.fixture
-def paused(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def resumed(record_property: Callable[[str, object], None]) -> Iterator[Points]:
+    """Those after which account and journal were as after no other point before, and which were finished."""
+    counted = Points()
+    yield counted
+    record_property("points of the kill matrix that left something of their own", counted.tried)
+
+
+@pytest.fixture
+def paused(world: World) -> Iterator[list[float]]:
     """The pauses that botocore makes before it sends a request again, in seconds; none of them is waited for."""
     pauses: list[float] = []
-    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=pauses.append))
-    return pauses
+    with pausing(pauses.append):
+        yield pauses

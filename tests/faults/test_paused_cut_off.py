@@ -43,7 +43,7 @@ class Stage:
 
     def site(self, wire: Wire) -> pipeline.Site:
         site = pipeline.connect(self.spec, journal=self.folder, clock=self.cloud.clock)
-        return dataclasses.replace(site, gateway=wire)
+        return dataclasses.replace(site, gateway=wire)  # type: ignore[arg-type]
 
     def journal(self) -> Journal:
         return Journal(open_store(self.folder), self.spec.app, Identity(account=ACCOUNT, region=REGION))

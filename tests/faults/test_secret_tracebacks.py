@@ -49,7 +49,7 @@ def test_a_surprise_while_applying(deployed: World, operation: str, capsys: pyte
         broken = dataclasses.replace(site, gateway=Broken(site.gateway, operation))  # type: ignore[arg-type]
         with pytest.raises(RuntimeError, match="what became of") as caught:
             pipeline.run_plan(broken, plan)
-    assert cli.surprise(caught.value) == 1
+    assert cli.report_bug(caught.value) == 1
     said = capsys.readouterr().err
     assert "RuntimeError: what became of" in said
     assert "KeyError" in said
@@ -65,7 +65,7 @@ def test_a_surprise_while_resuming(deployed: World, capsys: pytest.CaptureFixtur
         broken = dataclasses.replace(site, gateway=Broken(site.gateway, "run_task"))  # type: ignore[arg-type]
         with pytest.raises(RuntimeError, match="what became of") as caught:
             pipeline.resume(broken)
-    cli.surprise(caught.value)
+    cli.report_bug(caught.value)
     assert leaked(capsys.readouterr().err) == []
 
 

@@ -12,7 +12,7 @@ import pytest
 from ecsplan import pipeline
 from ecsplan.apply.deploy import Next, Options, Result
 from ecsplan.cli import deploy as deploying
-from ecsplan.cli.options import Given
+from ecsplan.cli.options import CliOptions
 from ecsplan.core.errors import AwsError, Exit
 from ecsplan.core.model import Call
 from ecsplan.journal import Deployment, Outcome
@@ -158,7 +158,7 @@ def test_a_mark_that_the_spec_declares_is_kept_and_the_token_has_to_do(tmp_path:
     assert stage.cloud.state()["ran"] == ["shop-web:1"]
 
 
-class Here(Given):
+class Here(CliOptions):
     """A command line that leads to a stage."""
 
     stage: Stage

@@ -1,7 +1,7 @@
 """The smallest example as real processes, each killed with SIGKILL at each of its requests, and finished by another.
 
 The embedded AWS holds the request; the process is killed while it waits for the answer; then the request is dropped (it
-was never carried out) or carried out (its answer reaches nobody).
+was never carried out) or carried out (its answer reaches nobody). `make test` plays one story, `script/soak` all.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ecsplan.core.model import Doc, Identity
 from ecsplan.journal import Journal, Outcome, open_store
 from ecsplan.sandbox import Sandbox
 from tests.faults.conftest import Points
+from tests.support.amounts import at_length
 from tests.support.forking import Forking, forking
 from tests.support.paths import EXAMPLES
 from tests.support.processes import until
@@ -128,7 +129,7 @@ class Stage:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("story", STORIES if at_length() else ["change"])
 def test_a_process_that_is_killed_is_finished_by_another(
     story: str, after: bool, aws: Sandbox, gateway: Gateway, processes: Forking, tmp_path: Path, points: Points
 ) -> None:

@@ -17,7 +17,7 @@ from tests.support.racing import Raced, Starter, starter
 from tests.support.specs import shop
 from tests.support.world import ACCOUNT, REGION, World
 
-ROUNDS = amount("RACES", 20)
+ROUNDS = amount("RACES", 8)
 LATENCY = 0.004  # seconds that every request takes, so that there is something to run into
 
 

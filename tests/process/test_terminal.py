@@ -41,7 +41,7 @@ def test_an_interrupted_table_stays_and_says_what_to_do(world: World) -> None:
         screen.resize(60, 40)
         screen.send(signal.SIGINT)
         assert screen.ended() == 130
-    assert "stopping after the running call; once more to stop at once" in screen.everything
+    assert "stopping after the current call; press Ctrl-C again to stop immediately" in " ".join(screen.everything)
     assert sum(line.startswith(TITLE) for line in screen.everything) == 1
     assert any("Deployment 1 was interrupted" in line for line in screen.shown)
 

@@ -15,6 +15,11 @@ def amount(name: str, usual: int) -> int:
     return int(os.environ.get(f"ECSPLAN_SOAK_{name}", usual))
 
 
+def at_length() -> bool:
+    """Is everything to be played, and not only what fits into `make test`?"""
+    return amount("WHOLE", 0) > 0
+
+
 def figure(text: str) -> None:
     """Say how much it was: on stdout, and in the file `ECSPLAN_SOAK_FIGURES`, which `script/soak` shows."""
     sys.stdout.write(f"\n{text}\n")

@@ -7,25 +7,31 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import io
 import json
 import pickle
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 from ecsplan.aws.errors import NO_CONNECTION
-from ecsplan.aws.gateway import ONCE, READS, Gateway
+from ecsplan.aws.gateway import ONCE, READS
 from ecsplan.core.errors import AwsError
-from ecsplan.core.model import Call, Doc
+from ecsplan.core.model import Call, Doc, Identity
 from ecsplan.core.spec import Spec
 from ecsplan.plan.compile import requests
 from ecsplan.sandbox import common
 from ecsplan.sandbox.account import Account
 from ecsplan.sandbox.seed import seed
+from tests.support.direct import Ports, answered, failed
 from tests.support.world import ACCOUNT, REGION, Clock, short
 
+#: A float as pickle writes it, of seconds since the epoch between 2004 and 2038.
+TIME = re.compile(rb"G\x41[\xd0-\xdf].{6}", re.DOTALL)
 SETTLED = 600.0  # seconds after which nothing is on its way any more
 VOLATILE = ("deployments", "events", "runningCount", "pendingCount", "currentServiceDeployment",
             "currentServiceRevisions")  # fmt: skip
@@ -112,6 +118,12 @@ class Cloud:
             },
         }
 
+    def content(self) -> bytes:
+        """All that is in the account, for comparison: whole, but for the times, and for the clock."""
+        written = io.BytesIO()
+        _Content(written, pickle.HIGHEST_PROTOCOL).dump((self.account, self.published))
+        return TIME.sub(b"", written.getvalue())
+
     def _service(self, cluster: str, name: str) -> Doc:
         """A whole service, and how often it was moved: by a rollout, or by ECS taking one back."""
         (found,) = self.ecs.call("DescribeServices", {"cluster": cluster, "services": [name]})["services"]
@@ -129,6 +141,11 @@ class Cloud:
         found = self.ecs.region.services[cluster, name].primary
         assert found is not None
         return found.id
+
+
+class _Content(pickle.Pickler):
+    def persistent_id(self, value: object) -> str | None:
+        return "clock" if isinstance(value, Clock) else None
 
 
 class Killed(BaseException):
@@ -164,7 +181,7 @@ class Point:
 TROUBLES = ("killed before", "killed after", "lost before", "lost after", "repeated")
 
 
-class Wire(Gateway):
+class Wire(Ports):
     """The way to a cloud, for one command. At `point` there is `trouble`; `points` lists every request in order."""
 
     def __init__(
@@ -174,17 +191,24 @@ class Wire(Gateway):
         trouble: str = "",
         refused: Callable[[Call], bool] = lambda _call: False,
     ) -> None:
-        super().__init__(region=REGION)
         self.cloud, self.point, self.trouble, self.refused = cloud, point, trouble, refused
         self.points: list[Point] = []
         self.met = False
         self._seen: Counter[str] = Counter()
         self._one, self._dead = threading.Lock(), False
+        self._identity: Future[Identity] | None = None
 
-    def _get_session(self) -> Any:
-        return _Session()
+    def identity(self) -> Future[Identity]:
+        """Asked for once, as every other request."""
+        if self._identity is None:
+            try:
+                answer = self.do(Call(service="sts", operation="get_caller_identity", params={}))
+                self._identity = answered(Identity(account=answer["Account"], region=REGION))
+            except BaseException as error:
+                self._identity = failed(error)
+        return self._identity
 
-    def _send(self, call: Call) -> Doc:
+    def do(self, call: Call) -> Doc:
         with self._one:
             if self._dead:
                 raise Killed
@@ -216,10 +240,6 @@ class Wire(Gateway):
             self._dead = True
             return Killed()
         return AwsError(f"{call}: the connection broke before an answer came", code=NO_CONNECTION, unclear=True)
-
-
-class _Session:
-    region_name = REGION
 
 
 def _about(params: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ecsplan import pipeline
-from ecsplan.aws.errors import EXPIRED
+from ecsplan.aws.errors import EXPIRED, FOR_ALL_CALLS
 from ecsplan.aws.gateway import ATTEMPTS, ONCE, AwsReader
 from ecsplan.core import events
 from ecsplan.core.errors import AwsError
@@ -24,11 +24,11 @@ PREFIX = {"ecs": "AmazonEC2ContainerServiceV20141113", "events": "AWSEvents"}
 AGAIN = ("ThrottlingException",)
 
 
-class Direct:
-    """The ports of `aws.Gateway`. Requests are repeated as botocore does, without its pauses."""
+class Ports:
+    """The ports of `aws.Gateway` around `do`: every request is answered at once, in the thread that sends it."""
 
-    def __init__(self, aws: Sandbox, before: Callable[[Call], None] = lambda _call: None) -> None:
-        self.aws, self._before = aws, before
+    def do(self, call: Call) -> Doc:
+        raise NotImplementedError
 
     def close(self) -> None:
         """Nothing is held."""
@@ -46,14 +46,20 @@ class Direct:
         return AwsReader(self, remember=False)  # type: ignore[arg-type]
 
     def submit(self, call: Call) -> Future[Answer]:
+        """As the gateway has it: what keeps any call from being answered is raised by the future."""
         try:
             return answered(Answer(call=call, data=self.do(call)))
         except AwsError as error:
-            if not error.locked_out:
-                return answered(Answer(call=call, error=error))
-            failed: Future[Answer] = Future()
-            failed.set_exception(error)
-            return failed
+            return failed(error) if error.code in FOR_ALL_CALLS else answered(Answer(call=call, error=error))
+        except BaseException as error:
+            return failed(error)
+
+
+class Direct(Ports):
+    """An embedded AWS. Requests are repeated as botocore does, without its pauses."""
+
+    def __init__(self, aws: Sandbox, before: Callable[[Call], None] = lambda _call: None) -> None:
+        self.aws, self._before = aws, before
 
     def do(self, call: Call) -> Doc:
         self._before(call)
@@ -78,6 +84,12 @@ class Direct:
 def answered(value: Any) -> Future[Any]:
     future: Future[Any] = Future()
     future.set_result(value)
+    return future
+
+
+def failed(error: BaseException) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_exception(error)
     return future
 
 

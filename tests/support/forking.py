@@ -72,11 +72,6 @@ def forking(said: Path) -> Iterator[Forking]:
 
 def serve() -> None:
     """Until stdin ends."""
-    import botocore.loaders
-    import botocore.session
-
-    loader: Any = functools.cache(botocore.loaders.create_loader)
-    botocore.session.create_loader = loader  # AWS's models are read once, here, and not by each process
     prepare()
     for line in sys.stdin:
         order = json.loads(line)
@@ -89,6 +84,13 @@ def serve() -> None:
 
 def prepare() -> None:
     """Everything that a command imports and reads, without a thread that a fork would lose."""
+    import botocore.loaders
+    import botocore.session
+
+    loader: Any = functools.cache(botocore.loaders.create_loader)
+    botocore.session.create_loader = loader  # AWS's models are read once, here, and not by each process
+    from ecsplan import pipeline  # noqa: F401
+    from ecsplan.apply import engine  # noqa: F401
     from ecsplan.plan import steps as planner  # noqa: F401
     from ecsplan.plan.diff import field_changes
 

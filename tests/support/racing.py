@@ -14,17 +14,10 @@ from pathlib import Path
 from tests.support.processes import PATIENCE, environment
 
 PARENT = """
-import functools, importlib, json, os, pkgutil, sys, time
-import boto3, botocore.loaders, botocore.session, deepdiff
-import ecsplan
+import json, os, sys, time
 from ecsplan import cli
-for module in pkgutil.walk_packages(ecsplan.__path__, "ecsplan."):
-    if not module.name.startswith(("ecsplan.__main__", "ecsplan.rehearsal", "ecsplan.sandbox")):
-        importlib.import_module(module.name)
-botocore.session.create_loader = functools.cache(botocore.loaders.create_loader)
-loader = botocore.session.create_loader()
-for service in ("ecs", "events", "sts"):
-    loader.load_service_model(service, "service-2")
+from tests.support.forking import prepare
+prepare()
 
 def begin(order):
     time.sleep(order["after"])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ecsplan import cli, pipeline, rehearsal
+from ecsplan.core.clock import Clock as AnyClock
 from ecsplan.core.spec import Spec
 from ecsplan.sandbox import Sandbox
 from tests.support import toml
@@ -95,17 +96,17 @@ class World:
 
     # --- commands ---
 
-    def run(self, *arguments: str, clock: Clock | None = None) -> Ran:
-        """`ecsplan ARGUMENTS` in this process, without a terminal. No command may ever end in a traceback. With this
-        world's clock it passes the time that it waits, and takes none."""
+    def run(self, *arguments: str, clock: AnyClock | None = None) -> Ran:
+        """`ecsplan ARGUMENTS` in this process, without a terminal. No command may ever end in a traceback. It goes by
+        this world's clock, so that waiting takes no time, unless another clock is handed in."""
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = cli.run(arguments, clock=clock)
+            code = cli.run(arguments, clock=clock or self.clock)
         ran = Ran(code=int(code), out=out.getvalue(), err=err.getvalue())
         assert "Traceback" not in ran.err, ran.err
         return ran
 
-    def ok(self, *arguments: str, clock: Clock | None = None) -> Ran:
+    def ok(self, *arguments: str, clock: AnyClock | None = None) -> Ran:
         """A command that has to end well."""
         ran = self.run(*arguments, clock=clock)
         assert ran.code == 0, ran.said

@@ -192,10 +192,10 @@ def test_a_deployment_that_was_left_part_way(site: Site, spec: Spec, made: Plan,
     pipeline.run_plan(site, made, options=Options(on_failure="stop"))
     again = pipeline.make_plan(site, spec, "v43")
     assert refused(site, again, UnfinishedError, aws) == (
-        "deployment 1 was left part-way: ecs:update_service: ClientException: no"
+        "deployment 1 is unfinished: ecs:update_service: ClientException: no"
     )
-    assert "left part-way" in refused(site, made, UnfinishedError, aws)
-    with pytest.raises(UnfinishedError, match="left part-way"):
+    assert "is unfinished" in refused(site, made, UnfinishedError, aws)
+    with pytest.raises(UnfinishedError, match="is unfinished"):
         pipeline.check_free(site, again)
     pipeline.check_free(site, pipeline.undo(site))
 

@@ -159,7 +159,7 @@ def _by_deployments(observed: ServiceObservation) -> Progress:
     if (settled or (state == "COMPLETED" and started)) and not observed.expects_rollout:
         return service_deployment.rolled_out(observed)
     under_way = "rolling out" if state in (None, "IN_PROGRESS", "COMPLETED") else str(state)
-    return Progress(done=False, note=f"{under_way}, {sums}")
+    return Progress(done=False, note=f"{under_way}, {sums}", summary=under_way)
 
 
 def _failed(note: str) -> Progress:

@@ -71,7 +71,8 @@ def judge_rollout(observed: ServiceObservation) -> Progress | None:
         return superseded(observed)
     if pause := paused(rollout):
         return Progress(done=False, note=pause_note(pause), pause=pause)
-    return Progress(done=False, note=_under_way(observed, status))
+    how = "rolling out" if status in ROLLING else status
+    return Progress(done=False, note=_under_way(observed, how), summary=how)
 
 
 def _ended(observed: ServiceObservation) -> Progress | None:
@@ -86,11 +87,11 @@ def _replaced(observed: ServiceObservation) -> bool:
     return str(observed.primary.get("id") or "") not in ("", observed.previous_id, observed.deployment_id)
 
 
-def _under_way(observed: ServiceObservation, status: str) -> str:
+def _under_way(observed: ServiceObservation, how: str) -> str:
     """A status that is not known here is shown as ECS names it."""
     target = observed.rollout.get("targetServiceRevision") or {}
     traffic = target.get("requestedProductionTrafficWeight")
-    parts = ["rolling out" if status in ROLLING else status, counts(observed.deployment or observed.primary)]
+    parts = [how, counts(observed.deployment or observed.primary)]
     parts += [str(observed.rollout["lifecycleStage"])] if observed.rollout.get("lifecycleStage") else []
     parts += [f"{traffic:g} % of the traffic"] if traffic is not None else []
     return ", ".join(parts)
@@ -130,9 +131,9 @@ def rolling_back(observed: ServiceObservation) -> Progress:
     shows_it = not forward or on_revision(primary, observed.tracked.call)
     ended = state == "COMPLETED" or (state is None and observed.settled)
     if (status == "ROLLBACK_SUCCESSFUL" and shows_it) or (not status and not forward and ended):
-        note = f"rolled back to {short_arn(primary.get('taskDefinition', ''))}, {counts(primary)}"
-        return Progress(done=True, note=note, stated=Status.SUCCEEDED)
-    return Progress(done=False, note=f"going back, {counts(primary)}")
+        how = f"rolled back to {short_arn(primary.get('taskDefinition', ''))}"
+        return Progress(done=True, note=f"{how}, {counts(primary)}", summary=how, stated=Status.SUCCEEDED)
+    return Progress(done=False, note=f"going back, {counts(primary)}", summary="going back")
 
 
 def rolled_out(observed: ServiceObservation) -> Progress:
@@ -144,7 +145,7 @@ def rolled_out(observed: ServiceObservation) -> Progress:
         note = f"rolled out, and nothing runs: {why}"
     elif daemon:
         note += ", one on each instance"
-    return Progress(done=True, note=note, stated=Status.SUCCEEDED)
+    return Progress(done=True, note=note, summary="rolled out", stated=Status.SUCCEEDED)
 
 
 def rolled_back(observed: ServiceObservation, why: str) -> Progress:

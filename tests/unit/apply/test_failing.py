@@ -235,7 +235,7 @@ def test_tasks_that_could_not_be_placed_are_a_failure_although_aws_answers_200(r
         "run_task.web/migrate: 0 of 1 tasks could be placed: not enough free memory on any container instance "
         "(RESOURCE:MEMORY)"
     )
-    assert "stays done" not in result.state
+    assert "One-off tasks are not undone" not in result.state
     assert len(rig.aws.calls("run_task")) == 1
 
 

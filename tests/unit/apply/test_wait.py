@@ -75,6 +75,7 @@ def test_what_has_ended_already_takes_one_look_and_no_pause(looks: Looks) -> Non
         events.Progressed(
             address=update("web").address,
             note="rolled out, 1/1 running",
+            summary="rolled out",
             done=True,
             ok=True,
             elapsed=0.0,

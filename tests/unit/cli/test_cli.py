@@ -83,7 +83,14 @@ def test_help_of_a_command(capsys: Output, name: str) -> None:
 
 
 def test_every_command_is_known_here() -> None:
-    assert sorted(cli.commands) == sorted(COMMANDS)
+    assert cli.list_commands(click.Context(cli)) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_of_a_command_what_its_own_help_says(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert command.get_short_help_str(limit=80) == cli.places[name].help
 
 
 def test_no_help_is_cut_off_in_the_list(capsys: Output) -> None:
@@ -267,7 +274,7 @@ def test_a_surprise_has_a_traceback_and_says_where_to_report_it(
     err = capsys.readouterr().err
     assert err.startswith("Traceback")
     assert "KeyError: 'a fault of ours'" in err
-    assert err.endswith(f"\nThis is a fault of ecsplan {__version__}. Please report it with the lines above.\n")
+    assert err.endswith(f"\nThis is a bug in ecsplan {__version__}. Please report it with the lines above.\n")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])
@@ -301,11 +308,12 @@ def test_the_module_runs_the_command_line() -> None:
     assert "Missing argument 'TAG'" in done.stderr
 
 
-def test_whoever_reads_the_output_may_leave(folder: Path) -> None:
+@pytest.mark.parametrize("argument", ["render", "--help"])
+def test_the_reader_of_the_output_may_leave(folder: Path, argument: str) -> None:
     (folder / "ecsplan.toml").write_text(SPEC)
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "ecsplan", "render"]
+    command = [sys.executable, "-m", "ecsplan", argument]
     with os.fdopen(writing, "wb") as gone:
         done = subprocess.run(
             command, stdout=gone, stderr=subprocess.PIPE, text=True, check=False, env=child_environment()

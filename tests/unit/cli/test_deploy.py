@@ -13,21 +13,21 @@ from pathlib import Path
 import pytest
 
 from ecsplan.apply.deploy import Next, Result
-from ecsplan.cli.deploy import exit_code, stopping, tell_outcome
-from ecsplan.cli.listeners import Saying
-from ecsplan.cli.options import Duration, Given, screen
+from ecsplan.cli.deploy import exit_code, print_outcome, stopping
+from ecsplan.cli.options import CliOptions, Duration
+from ecsplan.cli.streams import LineWriter, screen
 from ecsplan.core.errors import Exit
 from ecsplan.journal import Outcome, open_store
 from ecsplan.pipeline import Site
-from ecsplan.render.words import ansi, plain
+from ecsplan.render.paint import ansi, plain
 from tests.unit.builders import ORIGIN
 from tests.unit.fakes import FakeAws, FakeClock, child_environment, gateway_to
 
 Output = pytest.CaptureFixture[str]
 
 
-def given(color: str = "never") -> Given:
-    return Given(file=None, journal=None, region=None, profile=None, color=color, verbose=False)
+def given(color: str = "never") -> CliOptions:
+    return CliOptions(file=None, journal=None, region=None, profile=None, color=color, verbose=False)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_each_outcome_has_its_exit_code(outcome: Outcome, code: Exit) -> None:
 
 @pytest.mark.parametrize(("form", "out"), [("text", True), ("jsonl", False)])
 def test_success_is_a_result_and_goes_to_stderr_beside_a_stream(capsys: Output, form: str, out: bool) -> None:
-    tell_outcome(given(), Result(number=7, outcome=Outcome.SUCCEEDED), form)
+    print_outcome(given(), Result(number=7, outcome=Outcome.SUCCEEDED), form)
     captured = capsys.readouterr()
     said, silent = (captured.out, captured.err) if out else (captured.err, captured.out)
     assert (said, silent) == ("Deployment 7 succeeded.\n", "")
@@ -62,7 +62,7 @@ def test_success_is_a_result_and_goes_to_stderr_beside_a_stream(capsys: Output, 
 
 def test_what_was_put_back_leaves_nothing_to_do(capsys: Output) -> None:
     result = Result(number=7, outcome=Outcome.PUT_BACK, reason="it crashed", state="Tasks run.", hint="Look.")
-    tell_outcome(given(), result, "text")
+    print_outcome(given(), result, "text")
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == "Deployment 7 failed and everything was put back: it crashed\nTasks run.\nLook.\n"
@@ -71,7 +71,7 @@ def test_what_was_put_back_leaves_nothing_to_do(capsys: Output) -> None:
 @pytest.mark.parametrize("outcome", [Outcome.STOPPED, Outcome.INTERRUPTED, Outcome.UNFINISHED])
 def test_what_was_left_part_way_says_how_to_go_on(capsys: Output, outcome: Outcome) -> None:
     result = Result(number=7, outcome=outcome, reason="x", next=frozenset({Next.RESUME, Next.ROLLBACK}))
-    tell_outcome(given(), result, "text")
+    print_outcome(given(), result, "text")
     err = capsys.readouterr().err
     assert "ecsplan rollback" in err
     assert "ecsplan resume" in err
@@ -86,7 +86,7 @@ def test_the_first_signal_asks_to_stop(site: Site, number: signal.Signals) -> No
     with stopping(site, said.append):
         signal.raise_signal(number)
         assert site.stop.is_set()
-    assert said == ["stopping after the running call; once more to stop at once"]
+    assert said == ["stopping after the current call; press Ctrl-C again to stop immediately"]
 
 
 def test_a_signal_in_the_middle_of_a_line_is_no_fault(site: Site) -> None:
@@ -96,7 +96,7 @@ def test_a_signal_in_the_middle_of_a_line_is_no_fault(site: Site) -> None:
         def write(self, text: str) -> int:
             raise RuntimeError("reentrant call inside a writer")
 
-    with contextlib.redirect_stderr(Busy()), stopping(site, Saying(err=True)):
+    with contextlib.redirect_stderr(Busy()), stopping(site, LineWriter(err=True)):
         signal.raise_signal(signal.SIGINT)
         assert site.stop.is_set()
 
@@ -123,6 +123,7 @@ with stopping(pipeline.connect(app="shop"), lambda text: None):
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=child_environment())
     assert (done.returncode, done.stdout) == (130, "still here\n")
+    assert done.stderr == "\nstopped; see `ecsplan show` for how far it got\n"
 
 
 # --- colours, and times ---

@@ -36,7 +36,7 @@ def test_the_last_word_is_the_outcome(outcome: Outcome) -> None:
 
 def test_without_a_last_word_it_was_cut_off() -> None:
     assert made_of(began(1)).outcome is Outcome.UNFINISHED
-    assert made_of(began(1)).reason == "it was cut off"
+    assert made_of(began(1)).reason == "the process was killed"
 
 
 def test_a_resumed_deployment_counts_by_its_newest_word() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from comparison import comparison_text
 
 import ecsplan.kinds
 from ecsplan.aws import pacing
@@ -24,7 +25,6 @@ from ecsplan.plan.diff import diff
 from ecsplan.plan.read import fingerprints, read
 from ecsplan.plan.steps import plan_digest, plan_of
 from ecsplan.redact import mask_requests
-from ecsplan.render.comparison import comparison_text
 from ecsplan.spec.load import loads
 from tests.support.specs import spec, task
 from tests.unit.fakes_kinds import FakeAsk, compare, compiled, identity_of, revision, revision_only, spec_of, step_of

@@ -23,8 +23,8 @@ from ecsplan.core.model import Address, to_data, to_json
 from ecsplan.journal import Closed, Outcome
 from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.json import deployment_json
+from ecsplan.render.paint import ansi, printable
 from ecsplan.render.text import deployment_text
-from ecsplan.render.words import ansi, printable
 from tests.support.paths import DOCS
 from tests.unit.builders import AT, deployment, plan
 
@@ -99,14 +99,14 @@ def test_a_whole_diagnosis() -> None:
 
 def test_what_was_said_is_not_said_again() -> None:
     said = "service.prod/web: (deployment ecs-svc/1) deployment failed: tasks failed to start"
-    text = diagnoses_text({WEB: OOM}, said=said)
+    text = diagnoses_text({WEB: OOM}, already=said)
     assert "reason" not in text
     assert "deployment failed" not in text
 
 
 def test_nothing_to_tell_is_nothing() -> None:
     assert diagnoses_text({}) == ""
-    assert diagnoses_text({WEB: Diagnosis(reason="it failed")}, said="service.prod/web: it failed") == ""
+    assert diagnoses_text({WEB: Diagnosis(reason="it failed")}, already="service.prod/web: it failed") == ""
 
 
 def test_colours_change_nothing_but_colours() -> None:

@@ -12,7 +12,7 @@ from ecsplan.core import events
 from ecsplan.core.model import Address, FieldChange
 from ecsplan.journal import Damaged, Outcome
 from ecsplan.redact import mask_plan
-from ecsplan.render.json import deployment_json, dumps, event_json, history_json, plan_json, stream_head
+from ecsplan.render.json import INTERNAL, deployment_json, dumps, event_json, history_json, plan_json, stream_head
 from tests.unit.builders import deployment, kept, moved, plan, register, run, task_definition_arn, update, whole
 
 MADE = plan(*whole(), changes=(kept(), moved()), warnings=("mind",))
@@ -172,7 +172,7 @@ def test_an_event_is_one_line(event: events.Event, name: str) -> None:
     text = event_json(event)
     assert "\n" not in text
     assert read(text)["event"] == name
-    assert set(read(text)) - {"event"} == set(event.__struct_fields__)
+    assert set(read(text)) - {"event"} == set(event.__struct_fields__) - INTERNAL
 
 
 def test_what_is_not_known_yet_reads_so_in_events() -> None:

@@ -13,7 +13,8 @@ from ecsplan.core import events
 from ecsplan.core.model import Address, Step
 from ecsplan.journal import Outcome
 from ecsplan.render.lines import Lines, outcome_text
-from ecsplan.render.words import ansi, is_routine
+from ecsplan.render.paint import ansi
+from ecsplan.render.words import is_routine
 from tests.unit.builders import plan, register, retire, run, targets, task_definition_arn, update, whole
 
 WEB, API = Address("service.prod/web"), Address("service.prod/api")

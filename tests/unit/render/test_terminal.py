@@ -10,13 +10,14 @@ from pathlib import Path
 import msgspec
 import pyte
 import pytest
+from rich.text import Text
 
 from ecsplan.core import events
 from ecsplan.core.diagnosis import Pause, Tally
 from ecsplan.core.model import Phase, Step
 from ecsplan.journal import Outcome
 from ecsplan.render.table import Board, State
-from ecsplan.render.terminal import FALLBACK, LOOKS, Live, printed, size_of, table
+from ecsplan.render.terminal import FALLBACK, LOOKS, TerminalTable, console, size_of, table
 from tests.conftest import Golden
 from tests.support.world import Clock
 from tests.unit.builders import plan, register, retire, run, targets, task_definition_arn, update
@@ -72,6 +73,15 @@ class Story:
         return text(self.board, columns, lines, self.clock, signs=signs)
 
 
+def printed(lines: Iterable[Text], *, colored: bool) -> list[str]:
+    """Lines as the terminal gets them; none is broken."""
+    file = io.StringIO()
+    out = console(file, colored=colored)
+    for line in lines:
+        out.print(line, soft_wrap=True)
+    return file.getvalue().splitlines()
+
+
 def text(board: Board, columns: int, lines: int, clock: Clock, *, signs: bool = True) -> str:
     made = table(board, (columns, lines), clock.now(), signs=signs)
     return "\n".join(line.rstrip() for line in printed(made, colored=False)) + "\n"
@@ -95,10 +105,18 @@ def under_way(story: Story) -> Story:
     story.looks(
         WEB,
         "rolling out, 1/2 running, 1 pending, 3 failed",
+        summary="rolling out",
         tally=Tally(running=1, desired=2, pending=1, failed=3),
         newest="(service web) was unable to place a task because no container instance met all of its requirements.",
     )
-    story.looks(API, "rolling out, 12/12 running", tally=Tally(running=12, desired=12), stage="BAKE_TIME", traffic=50.0)
+    story.looks(
+        API,
+        "rolling out, 12/12 running",
+        summary="rolling out",
+        tally=Tally(running=12, desired=12),
+        stage="BAKE_TIME",
+        traffic=50.0,
+    )
     return story
 
 
@@ -110,13 +128,13 @@ def test_while_it_runs(story: Story, golden: Golden, columns: int) -> None:
 @pytest.mark.parametrize("columns", [80, 120])
 def test_while_it_is_put_back(story: Story, golden: Golden, columns: int) -> None:
     under_way(story)
-    story.looks(API, "rolled out, 12/12 running", done=True, tally=Tally(running=12, desired=12))
+    story.looks(API, "rolled out, 12/12 running", summary="rolled out", done=True, tally=Tally(running=12, desired=12))
     story.looks(WEB, BAD, done=True, ok=False, verdict="rolled back", tally=Tally(desired=2, failed=3))
     story.fails(WEB, BAD)
     story.board(events.UndoStarted(reason=BAD))
     story.starts(API, undo=True)
     story.clock.sleep(3)
-    story.looks(API, "rolling out, 3/12 running", tally=Tally(running=3, desired=12))
+    story.looks(API, "rolling out, 3/12 running", summary="rolling out", tally=Tally(running=3, desired=12))
     golden(TABLES / f"back-{columns}.txt", story.shown(columns))
 
 
@@ -126,7 +144,7 @@ def test_when_everything_was_put_back(story: Story, golden: Golden) -> None:
     story.fails(WEB, BAD)
     story.board(events.UndoStarted(reason=BAD))
     story.starts(API, undo=True)
-    story.looks(API, "rolled out, 12/12 running", done=True, tally=Tally(running=12, desired=12))
+    story.looks(API, "rolled out, 12/12 running", summary="rolled out", done=True, tally=Tally(running=12, desired=12))
     story.starts("task_definition.web", "task_definition.api", undo=True)
     story.ends(Outcome.PUT_BACK, BAD)
     story.clock.sleep(600)  # time goes on, and the table tells no more of it
@@ -136,7 +154,9 @@ def test_when_everything_was_put_back(story: Story, golden: Golden) -> None:
 def test_when_it_has_succeeded(story: Story, golden: Golden) -> None:
     under_way(story)
     for address in (WEB, API):
-        story.looks(address, "rolled out, 2/2 running", done=True, tally=Tally(running=2, desired=2))
+        story.looks(
+            address, "rolled out, 2/2 running", summary="rolled out", done=True, tally=Tally(running=2, desired=2)
+        )
     story.starts("event_targets.nightly", *(one.address for one in story.steps if one.phase is Phase.RETIRE))
     story.ends(Outcome.SUCCEEDED)
     golden(TABLES / "succeeded-80.txt", story.shown())
@@ -194,7 +214,7 @@ def test_of_a_pause_what_aws_told_is_said(story: Story, pause: Pause, said: str)
 )
 def test_how_a_service_came_to_where_it_is(story: Story, note: str, says: str) -> None:
     story.starts(WEB)
-    story.looks(WEB, note, done=True, tally=Tally(running=2, desired=2))
+    story.looks(WEB, note, summary=says, done=True, tally=Tally(running=2, desired=2))
     assert story.state("web") == (State.DONE, says)
 
 
@@ -222,7 +242,7 @@ def test_what_was_never_begun_says_so_at_the_end(story: Story) -> None:
 )
 def test_what_is_still_rolling_out_at_the_end(story: Story, outcome: Outcome, says: str) -> None:
     story.starts(WEB)
-    story.looks(WEB, "rolling out, 1/2 running", tally=Tally(running=1, desired=2))
+    story.looks(WEB, "rolling out, 1/2 running", summary="rolling out", tally=Tally(running=1, desired=2))
     story.ends(outcome)
     assert story.state("web") == (State.LEFT, says)
 
@@ -300,7 +320,9 @@ def crowd(number: int = 40) -> Story:
     story = Story(*(update(f"service-{n:02}") for n in range(number)))
     story.starts(*(one.address for one in story.steps))
     for one in story.steps[:28]:
-        story.looks(one.address, "rolled out, 2/2 running", done=True, tally=Tally(running=2, desired=2))
+        story.looks(
+            one.address, "rolled out, 2/2 running", summary="rolled out", done=True, tally=Tally(running=2, desired=2)
+        )
     for one in story.steps[28:]:
         story.looks(one.address, "rolling out, 1/2 running", newest="has started 1 tasks: (task x).")
     return story
@@ -320,7 +342,7 @@ def test_the_table_fits_any_terminal(columns: int, lines: int) -> None:
     for story in (crowd(), crowd(1), crowd(3)):
         shown = story.shown(columns, lines).splitlines()
         assert len(shown) <= max(6, lines - 1)
-        assert max(map(len, shown)) <= max(20, columns - 1)
+        assert max(map(len, shown)) <= max(1, columns - 1)
 
 
 def test_nothing_is_left_out_where_there_is_room() -> None:
@@ -362,25 +384,36 @@ class Screen(io.StringIO):
         self.screen = pyte.Screen(columns, lines)
         self.stream = pyte.Stream(self.screen)
         self.writes: list[str] = []
+        self.lock = threading.Lock()
         self.drawn = threading.Semaphore(0)
 
     def write(self, text: str) -> int:
-        self.writes.append(text)
-        self.stream.feed(text.replace("\n", "\r\n"))  # as a terminal's driver does
+        with self.lock:
+            self.writes.append(text)
+            self.stream.feed(text.replace("\n", "\r\n"))  # as a terminal's driver does
         self.drawn.release()
         return len(text)
 
     def size(self) -> tuple[int, int]:
         return self.columns, self.lines
 
+    def narrow(self, columns: int) -> None:
+        """Become narrower, and break the lines that are too long now, as terminals do."""
+        with self.lock:
+            self.columns = columns
+            shown = self.shown[: self.screen.cursor.y + 1]
+            self.screen.reset()
+            self.screen.resize(self.lines, columns)
+            self.stream.feed("\r\n".join(shown))
+
     @property
     def shown(self) -> list[str]:
         return [line.rstrip() for line in self.screen.display]
 
 
-def told(live: Live, told_events: Iterable[events.Event]) -> None:
-    for event in told_events:
-        live(event)
+def send(terminal: TerminalTable, sent: Iterable[events.Event]) -> None:
+    for event in sent:
+        terminal(event)
 
 
 def started(number: int = 1) -> events.DeploymentStarted:
@@ -402,16 +435,16 @@ def logged(line: str) -> events.Logged:
 
 def test_lines_scroll_above_the_table_and_the_table_stays() -> None:
     screen = Screen(40, 8)
-    live = Live(screen, Clock().now, colored=True, size=screen.size)
-    live.start()
-    live(started())
+    terminal = TerminalTable(screen, Clock().now, colored=True, size=screen.size)
+    terminal.start()
+    terminal(started())
     screen.drawn.acquire()
     for number in range(20):
-        live(logged(f"line {number}"))
-    live(events.Warned(message="mind"))
-    live.say("stopping")
-    live(ENDED)
-    live.close()
+        terminal(logged(f"line {number}"))
+    terminal(events.Warned(message="mind"))
+    terminal.say("stopping")
+    terminal(ENDED)
+    terminal.close()
     assert screen.shown == [
         "web/migrate | line 19", "! mind", "stopping",
         "", "deployment 7: shop v42  0s", "· web-0  not begun", "", "",
@@ -421,58 +454,86 @@ def test_lines_scroll_above_the_table_and_the_table_stays() -> None:
 
 def test_a_wait_for_the_pace_of_aws_is_told_above_the_table() -> None:
     screen = Screen(60, 6)
-    live = Live(screen, Clock().now, colored=True, size=screen.size)
-    live.start()
-    live(started())
-    live(events.Paced(call="ecs:update_service", per_second=5.0, waiting=12))
-    live(ENDED)
-    live.close()
+    terminal = TerminalTable(screen, Clock().now, colored=True, size=screen.size)
+    terminal.start()
+    terminal(started())
+    terminal(events.Paced(call="ecs:update_service", per_second=5.0, waiting=12))
+    terminal(ENDED)
+    terminal.close()
     assert screen.shown[0] == "ecs:update_service at AWS's pace: 5/s, 12 waiting"
 
 
 def test_a_hook_that_was_let_go_on_is_told_above_the_table() -> None:
     screen = Screen(60, 6)
-    live = Live(screen, Clock().now, colored=False, size=screen.size)
-    live.start()
-    live(started())
-    live(events.Continued(address=update().address, hook="h1", stage="BAKE_TIME"))
-    live(ENDED)
-    live.close()
-    assert screen.shown[0] == "service.prod/web  goes on past BAKE_TIME (hook h1)"
+    terminal = TerminalTable(screen, Clock().now, colored=False, size=screen.size)
+    terminal.start()
+    terminal(started())
+    terminal(events.Continued(address=update().address, hook="h1", stage="BAKE_TIME"))
+    terminal(ENDED)
+    terminal.close()
+    assert screen.shown[0] == "service.prod/web  continued past BAKE_TIME (hook h1)"
 
 
 def test_no_line_above_the_table_is_lost_or_told_twice() -> None:
     screen = Screen(40, 8)
-    live = Live(screen, Clock().now, colored=False, size=screen.size)
-    live.start()
-    live(started())
-    told(live, (logged(f"line {number}") for number in range(2000)))
-    live.close()
+    terminal = TerminalTable(screen, Clock().now, colored=False, size=screen.size)
+    terminal.start()
+    terminal(started())
+    send(terminal, (logged(f"line {number}") for number in range(2000)))
+    terminal.close()
     lines = [line for write in screen.writes for line in write.splitlines() if "line" in line]
     assert [line.rpartition("web/migrate | ")[2].removesuffix("\033[K") for line in lines] == [
         f"line {n}" for n in range(2000)
     ]
 
 
-def test_a_terminal_that_becomes_narrower_is_left_clean() -> None:
+@pytest.mark.parametrize("columns", [21, 23, 26, 40])
+def test_a_terminal_that_becomes_narrower_is_left_clean(columns: int) -> None:
     """It breaks lines that were too long for it, so more of them have to go than were drawn."""
     screen = Screen(80, 24)
-    live = Live(screen, Clock().now, colored=False, size=screen.size)
-    live.start()
-    live(started())
+    terminal = TerminalTable(screen, Clock().now, colored=False, size=screen.size)
+    terminal.start()
+    terminal(started())
     screen.drawn.acquire()
-    screen.columns = 20
-    screen.drawn.acquire()  # without anything new to tell
-    live.close()
-    assert screen.writes[1].startswith("\033[4A\r\033[K\n")  # the title's 26 letters are on two lines
+    screen.narrow(columns)
+    terminal(events.Warned(message="mind"))
+    terminal(ENDED)
+    terminal.close()
+    title = "deployment 7: shop v42  0s"
+    title = title if len(title) < columns else f"{title[: columns - 2]}…"
+    assert [line for line in screen.shown if line] == ["! mind", title, "· web-0  not begun"]
+
+
+def test_a_terminal_that_becomes_narrower_is_drawn_again_without_an_event() -> None:
+    screen = Screen(80, 24)
+    terminal = TerminalTable(screen, Clock().now, colored=False, size=screen.size)
+    terminal.start()
+    terminal(started())
+    screen.drawn.acquire()
+    screen.narrow(20)
+    screen.drawn.acquire()
+    terminal.close()
+    assert sum("deployment" in line for line in screen.shown) == 1
+
+
+def test_a_narrow_terminal_loses_no_line_above_the_table() -> None:
+    screen = Screen(12, 24)
+    terminal = TerminalTable(screen, Clock().now, colored=False, size=screen.size)
+    terminal.start()
+    terminal(started())
+    for number in range(5):
+        screen.drawn.acquire()
+        terminal(events.Warned(message=f"mind {number}"))
+    terminal.close()
+    assert [line for line in screen.shown if line] == [*(f"! mind {n}" for n in range(5)), "deployment…", "· web-0  w…"]
 
 
 def test_nothing_is_drawn_before_a_deployment_begins() -> None:
     screen = Screen(80, 24)
-    live = Live(screen, Clock().now, colored=False, size=screen.size)
-    live.start()
-    live.close()
-    live.close()
+    terminal = TerminalTable(screen, Clock().now, colored=False, size=screen.size)
+    terminal.start()
+    terminal.close()
+    terminal.close()
     assert screen.writes == []
 
 
@@ -483,12 +544,12 @@ def test_a_terminal_that_has_gone_stops_nothing() -> None:
             raise OSError(5, "Input/output error")
 
     screen = Gone(80, 24)
-    live = Live(screen, Clock().now, colored=False, size=screen.size)
-    live.start()
-    live(started())
+    terminal = TerminalTable(screen, Clock().now, colored=False, size=screen.size)
+    terminal.start()
+    terminal(started())
     screen.drawn.acquire()
-    live(ENDED)
-    live.close()
+    terminal(ENDED)
+    terminal.close()
     assert len(screen.writes) == 1
 
 

@@ -14,8 +14,9 @@ from ecsplan.core.model import Change, FieldChange, Phase, Plan, Settings, Step
 from ecsplan.core.text import CHANGED, SENSITIVE, value_text
 from ecsplan.journal import Began, Damaged, Deployment, Failed, Outcome
 from ecsplan.redact import mask_plan
+from ecsplan.render.paint import ansi, fitted, plain
 from ecsplan.render.text import NO_CHANGES, deployment_text, history_text, plan_text
-from ecsplan.render.words import ansi, field_lines, fitted, plain, without_service
+from ecsplan.render.words import field_lines, without_service
 from tests.unit.builders import (
     AT,
     deployment,

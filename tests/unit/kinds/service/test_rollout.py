@@ -53,8 +53,12 @@ def draining(**fields: Any) -> Doc:
     return deployment(1, "ACTIVE") | fields
 
 
+def without_counts(note: str) -> str:
+    return note.partition(", ")[0] if " running" in note or "nothing runs" in note else ""
+
+
 def under_way(note: str) -> Progress:
-    return Progress(done=False, note=note)
+    return Progress(done=False, note=note, summary=without_counts(note))
 
 
 def failed(note: str) -> Progress:
@@ -66,7 +70,7 @@ def rolled_back(note: str) -> Progress:
 
 
 def succeeded(note: str) -> Progress:
-    return Progress(done=True, note=note, stated=Status.SUCCEEDED)
+    return Progress(done=True, note=note, summary=without_counts(note), stated=Status.SUCCEEDED)
 
 
 def taken(note: str) -> Progress:

@@ -1,4 +1,7 @@
-"""How every field that AWS takes is compared, as a document: the rows of the kinds against botocore's own models."""
+"""Makes docs/comparison.md: how each field that AWS takes is compared, by the rows of the kinds and botocore's models.
+
+`pytest tests/unit/test_comparison.py --update-golden` writes it.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,13 @@ from ecsplan.plan.explain import EXACTLY, deciding, why
 
 HEAD = """# How each field is compared
 
-Every field that the installed botocore knows of the three requests whose effect ecsplan compares, and what its
-table says of it. Made from the rules and from botocore's own models; a test fails when this file is out of date, and
-another when a field that no rule names is not compared exactly.
+Every field that the installed botocore knows of the three requests whose effect ecsplan compares, and how it is
+compared. Made from the rules and from botocore's models; a test fails when this file is out of date, and another when
+a field that no rule names is not compared exactly.
 
-Absent, `null`, `[]` and `{}` are one and the same throughout. `*` stands for each item of a list, or each member of a
-map. What a spec does not declare of a service or a target is left alone; a task definition is replaced whole.
-`ecsplan plan TAG --explain` tells for each field of a plan which of these rows compared it.
+Absent, `null`, `[]` and `{}` are equal. `*` stands for each item of a list, or each member of a map. What a spec does
+not declare of a service or a target is left alone; a task definition is replaced whole. `ecsplan plan TAG --explain`
+shows for each field of a plan which of these rows compared it.
 """
 
 
@@ -38,12 +41,12 @@ def _section(kind: Kind) -> str:
 
 
 def place(field: Field) -> str:
-    """A field of the model in the rules' words: `containerDefinitions.*.image`."""
+    """The path of a field as rules write it: `containerDefinitions.*.image`."""
     return field.pattern.replace("[]", ".*").replace("{}", ".*")
 
 
 def treatment(field: Field, kind: Kind) -> str:
-    """What is done with a field, in words."""
+    """How a field is compared, in words."""
     path = place(field)
     rule, words = why(path, kind.document.rules)
     if rule == path:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from comparison import beyond, comparison_text, place, treatment
 
 from ecsplan.aws.api import Field, walk
 from ecsplan.core.model import Doc
@@ -13,7 +14,6 @@ from ecsplan.core.normalize import normal
 from ecsplan.kinds import kinds
 from ecsplan.kinds.contract import Kind
 from ecsplan.plan.explain import NO_ROW, deciding
-from ecsplan.render.comparison import beyond, comparison_text, place, treatment
 from tests.conftest import Golden
 from tests.support.paths import DOCS
 

@@ -1,0 +1,33 @@
+"""The journals of an app, and the deployments in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ecsplan.core.errors import UsageError
+from ecsplan.journal import Damaged, Deployment, Journal, Store, open_store
+
+
+def journals(
+    where: Store | str | Path, app: str, *, account: str | None = None, region: str | None = None
+) -> list[Journal]:
+    """The journals of an app, one for each account and region; `where` is a store, or the place of one. Nothing is sent
+    to AWS."""
+    store = open_store(where) if isinstance(where, str | Path) else where
+    return [
+        Journal(store, app, identity)
+        for identity in store.identities(app)
+        if account in (None, identity.account) and region in (None, identity.region)
+    ]
+
+
+def history(journal: Journal) -> list[Deployment | Damaged]:
+    """Every deployment, oldest first. One that cannot be read stands as Damaged in its place."""
+    return journal.all()
+
+
+def show(journal: Journal, number: int) -> Deployment:
+    """One deployment; raises UsageError if there is none of that number."""
+    if number not in journal.numbers():
+        raise UsageError(f"there is no deployment {number} in {journal.name}")
+    return journal.read(number)
