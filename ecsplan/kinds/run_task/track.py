@@ -53,10 +53,10 @@ def _progress(tracked: Tracked, answers: Sequence[Doc]) -> Progress:
     tasks = [task for data in answers for task in data.get("tasks", ())]
     wanted = len(tracked.outputs["tasks"].split())
     if not wanted:
-        return Progress(done=True, note="taken for done")
+        return Progress(done=True, note="assumed done")
     if len(tasks) < wanted:
         if tracked.old:
-            return Progress(done=True, ok=False, unknown=True, note="ECS no longer knows the task, nor how it ended")
+            return Progress(done=True, ok=False, unknown=True, note="ECS no longer shows the task, nor how it ended")
         # A stopped task is described for an hour, so a missing one is one that ECS does not show yet.
         return Progress(done=False, note="waiting for ECS to show the task", tally=Tally(desired=wanted))
     essential = tracked.step.expect.get("essential", ())

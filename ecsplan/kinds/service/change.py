@@ -57,7 +57,7 @@ def steps(delta: Delta) -> tuple[StepDraft, ...]:
             undo=Call(service="ecs", operation="update_service", params=undo),
             changes=delta.change.fields,
             settings=delta.resource.settings,
-            note="ECS takes back the rollout that is under way" if stops else delta.change.note,
+            note="ECS rolls back the rollout that is in progress" if stops else delta.change.note,
             expect=expect | ({"stops": stops} if stops else {}),
         ),
     )

@@ -82,14 +82,14 @@ def target_group_pairs(load_balancers: Any) -> Any:
 
 
 RULES: tuple[Rule, ...] = (
-    Drop(path="cluster", reason="which service it is, not a state of it"),
-    Drop(path="service", reason="which service it is, not a state of it"),
+    Drop(path="cluster", reason="names the service, no part of its state"),
+    Drop(path="service", reason="names the service, no part of its state"),
     Drop(path="forceNewDeployment", reason="an action, never answered"),
     Drop(
         path="gatewayConnectors",
-        reason="never answered, so that it goes along with an update and alone is no difference",
+        reason="never answered: sent with an update, no difference by itself",
     ),
-    Drop(path="monitoring", reason="never answered, so that it goes along with an update and alone is no difference"),
+    Drop(path="monitoring", reason="never answered: sent with an update, no difference by itself"),
     Default(path="deploymentController", value={"type": "ECS"}, reason="absent on some answers"),
     Default(path="schedulingStrategy", value="REPLICA", reason="the default"),
     Default(path=D, value={"strategy": "ROLLING"}, reason="always answered for services that ECS deploys"),

@@ -133,7 +133,7 @@ def rolling_back(observed: ServiceObservation) -> Progress:
     if (status == "ROLLBACK_SUCCESSFUL" and shows_it) or (not status and not forward and ended):
         how = f"rolled back to {short_arn(primary.get('taskDefinition', ''))}"
         return Progress(done=True, note=f"{how}, {counts(primary)}", summary=how, stated=Status.SUCCEEDED)
-    return Progress(done=False, note=f"going back, {counts(primary)}", summary="going back")
+    return Progress(done=False, note=f"rolling back, {counts(primary)}", summary="rolling back")
 
 
 def rolled_out(observed: ServiceObservation) -> Progress:
