@@ -23,10 +23,12 @@ from ecsplan.plan import file
 from ecsplan.plan.compile import compile_spec, requests
 from ecsplan.plan.diff import diff
 from ecsplan.plan.read import fingerprints, read
+from ecsplan.plan.rollback import to_deployment
 from ecsplan.plan.steps import plan_digest, plan_of
 from ecsplan.redact import mask_requests
 from ecsplan.spec.load import loads
 from tests.support.specs import spec, task
+from tests.unit.builders import deployment
 from tests.unit.fakes_kinds import FakeAsk, compare, compiled, identity_of, revision, revision_only, spec_of, step_of
 from tests.unit.spec_texts import HEAD, OTHER, faults
 
@@ -303,6 +305,19 @@ def test_what_was_before_is_put_back_and_nothing_else(schedule: Kind) -> None:
     assert restored == {**KEPT, "Target": {**TARGET, "EcsParameters": ECS}}
     newer = {"Name": "nightly", "State": "ENABLED", "KmsKeyArn": "arn:key"}
     assert compare(schedule).merge_before(newer, one.change.before or {}) == {**newer, **(one.change.before or {})}
+
+
+def test_a_rollback_puts_exactly_what_was_live(schedule: Kind) -> None:
+    """Through the journal: deployment 1 changed the schedule, another hand did since, and rolling back restores what
+    deployment 1 had found, and keeps the other change."""
+    plan = planned(declared(State="ENABLED", Description="new"), live())
+    back = to_deployment([deployment(1, plan)], 0, keep=False)
+    resources = [one for one in back.resources if one.address == NIGHTLY]
+    now = live(State="ENABLED", Description="new", KmsKeyArn="arn:other")
+    (delta,) = diff(resources, read(FakeAsk().on(READ, now), resources))
+    (draft,) = delta.kind.change.steps(delta)
+    assert draft.call.params == {**KEPT, "KmsKeyArn": "arn:other", "Target": {**TARGET, "EcsParameters": ECS}}
+    assert {change.path for change in draft.changes} == {"State", "Description"}
 
 
 def test_of_what_is_left_alone_only_the_revision_or_nothing_is_declared(schedule: Kind) -> None:
