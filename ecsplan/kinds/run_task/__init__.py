@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ecsplan.core.checks import Request, boolean, duration, nonempty, plain_name
-from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Value, copied
+from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, copied
 from ecsplan.core.normalize import Rule, Secret, is_empty
 from ecsplan.core.spec import Task
 from ecsplan.core.text import short_arn
@@ -32,7 +32,7 @@ from ecsplan.kinds.ecs.task_diagnosis import diagnose
 from ecsplan.kinds.run_task import lint
 from ecsplan.kinds.run_task.calls import MARKER, accept, recover
 from ecsplan.kinds.run_task.streams import logs_of, streams
-from ecsplan.kinds.run_task.track import judge, polls, which
+from ecsplan.kinds.run_task.track import Expect, judge, polls, which
 from ecsplan.kinds.task_definition import BY_ECSPLAN, SCALARS, arn_of, stringify_environment
 
 NAME = "run_task"
@@ -146,7 +146,8 @@ def steps(delta: Delta) -> tuple[StepDraft, ...]:
     for first in range(1, count + 1, AT_ONCE):
         some = min(AT_ONCE, count - first + 1)
         expect = {"count": some, "first": first, "of": count}
-        drafts.append(_draft(delta, {**delta.declared, "count": some}, [*said, which(expect)], expect))
+        part = which(Expect(count=some, first=first, of=count))
+        drafts.append(_draft(delta, {**delta.declared, "count": some}, [*said, part], expect))
     return tuple(drafts)
 
 
@@ -180,16 +181,6 @@ def stop(tracked: Tracked, why: str) -> tuple[Call, ...]:
         )
         for arn in tracked.outputs["tasks"].split()
     )
-
-
-class Expect(Value, frozen=True, kw_only=True):
-    """How many tasks a step starts, which ones of how many, the containers that are judged, and where they log to."""
-
-    count: int = 1
-    first: int = 1
-    of: int = 1
-    essential: tuple[str, ...] = ()
-    logs: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
 KIND = Kind(

@@ -9,7 +9,7 @@ from ecsplan.core.model import Call, Doc, Step
 from ecsplan.core.ports import Reader
 from ecsplan.core.text import short_arn
 from ecsplan.kinds.ecs.calls import in_cluster, pages
-from ecsplan.kinds.run_task.track import BATCH
+from ecsplan.kinds.run_task.track import BATCH, expected
 from ecsplan.kinds.task_definition.read import family_of
 
 MARKER = "startedBy"
@@ -38,7 +38,7 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
         return {"stopped": short_arn(str(call.params["task"]))}
     started = [str(task["taskArn"]) for task in answer.get("tasks", ()) if task.get("taskArn")]
     outputs = {"tasks": " ".join(started)} if started else {}
-    wanted = step.expect.get("count", 1)
+    wanted = expected(step).count
     failures = answer.get("failures") or ()
     if len(started) < wanted or failures:
         reasons = sorted({_failure(failure) for failure in failures})
@@ -79,4 +79,4 @@ def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     mine = sorted(
         str(task["taskArn"]) for task in found if task.get("taskArn") and task.get(MARKER) == call.params[MARKER]
     )
-    return {"tasks": " ".join(mine)} if len(mine) >= step.expect.get("count", 1) else None
+    return {"tasks": " ".join(mine)} if len(mine) >= expected(step).count else None

@@ -10,6 +10,7 @@ from ecsplan.core.model import Doc
 from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import Stream, Tracked
 from ecsplan.kinds.ecs.stopped_tasks import STOPPED, has_stopped
+from ecsplan.kinds.run_task.track import expected
 
 STARTED = ("RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", *STOPPED)
 SHOWN = 8  # characters of a task's id that are shown to people
@@ -52,7 +53,7 @@ def streams(tracked: Tracked, answers: Sequence[Doc]) -> tuple[Stream, ...]:
 
 def _places(tracked: Tracked) -> dict[str, list[str]]:
     """The result of `logs_of`, if the plan file still has it in that form."""
-    logs = tracked.step.expect.get("logs") or {}
+    logs = expected(tracked.step).logs
     return {
         str(name): [str(part) for part in where]
         for name, where in logs.items()
@@ -61,11 +62,11 @@ def _places(tracked: Tracked) -> dict[str, list[str]]:
 
 
 def _source(tracked: Tracked, task_id: str, container: str) -> str:
-    expect = tracked.step.expect
+    expect = expected(tracked.step)
     parts = [tracked.address.name.rpartition("/")[2]]
     if len(_places(tracked)) > 1:
         parts.append(container)
-    if int(expect.get("of") or expect.get("count") or 1) > 1:
+    if max(expect.of, expect.count) > 1:
         parts.append(task_id[:SHOWN])
     return " ".join(parts)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from ecsplan.core.diagnosis import Status, Tally
-from ecsplan.core.model import Call, Doc
+from ecsplan.core.model import Call, Doc, Step, Value
 from ecsplan.kinds.contract import Poll, Progress, Tracked
 from ecsplan.kinds.ecs.calls import in_cluster
 from ecsplan.kinds.ecs.stopped_tasks import has_stopped
@@ -23,6 +26,21 @@ CUT_SHORT = {
 }
 
 
+class Expect(Value, frozen=True, kw_only=True):
+    """How many tasks a step starts, which ones of how many, the containers that are judged, and where they log to."""
+
+    count: int = 1
+    first: int = 1
+    of: int = 0
+    """0 where it starts all of them"""
+    essential: tuple[str, ...] = ()
+    logs: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+
+def expected(step: Step) -> Expect:
+    return msgspec.convert(step.expect, Expect)
+
+
 def polls(tracked: Sequence[Tracked]) -> tuple[Poll, ...]:
     looks = []
     for one in tracked:
@@ -35,17 +53,17 @@ def polls(tracked: Sequence[Tracked]) -> tuple[Poll, ...]:
     return tuple(looks)
 
 
-def which(expect: Doc) -> str:
+def which(expect: Expect) -> str:
     """The tasks of an address that a step starts: `tasks 11 to 20 of 25`; "" if it starts all of them."""
-    first, count, of = expect.get("first", 1), expect.get("count", 1), expect.get("of")
+    first, last, of = expect.first, expect.first + expect.count - 1, expect.of
     if not of:
         return ""
-    return f"tasks {first} to {first + count - 1} of {of}" if count > 1 else f"task {first} of {of}"
+    return f"tasks {first} to {last} of {of}" if last > first else f"task {first} of {of}"
 
 
 def judge(tracked: Tracked, answers: Sequence[Doc]) -> Progress:
     """Done when every task has stopped; ok if every essential container ended with exit code 0."""
-    found, part = _progress(tracked, answers), which(tracked.step.expect)
+    found, part = _progress(tracked, answers), which(expected(tracked.step))
     return dataclasses.replace(found, note=f"{part}: {found.note}") if part else found
 
 
@@ -59,7 +77,7 @@ def _progress(tracked: Tracked, answers: Sequence[Doc]) -> Progress:
             return Progress(done=True, ok=False, unknown=True, note="ECS no longer shows the task, nor how it ended")
         # A stopped task is described for an hour, so a missing one is one that ECS does not show yet.
         return Progress(done=False, note="waiting for ECS to show the task", tally=Tally(desired=wanted))
-    essential = tracked.step.expect.get("essential", ())
+    essential = expected(tracked.step).essential
     states = Counter(str(task.get("lastStatus", "UNKNOWN")) for task in tasks)
     stopped = [task for task in tasks if has_stopped(task)]
     problems = Counter(why for task in stopped if (why := problem(task, essential)))
