@@ -37,11 +37,11 @@ from ecsplan.plan import rollback
 from ecsplan.plan.compile import compile_spec, notifications, warnings_of
 from ecsplan.plan.diff import diff, without_impossible
 from ecsplan.plan.explain import Explanation, explain
-from ecsplan.plan.read import fingerprints, read, seen
+from ecsplan.plan.read import fingerprints, observed_state, read
 from ecsplan.plan.rollback import RollbackState, known_definitions
 from ecsplan.plan.stale import stale
 from ecsplan.plan.steps import cautions, plan_of, rolling
-from ecsplan.redact import Redactor, hiding, mask_plan, secrets_in, secrets_of
+from ecsplan.redact import mask_plan
 from ecsplan.render.text import plan_text
 from ecsplan.site import Site, connect, journal_root
 from ecsplan.spec.load import load as _load
@@ -82,8 +82,7 @@ def explained_plan(
 
 def _planned(site: Site, spec: Spec, tag: str, *, redeploy: bool) -> tuple[Plan, tuple[Delta, ...]]:
     resources = compile_spec(spec, tag, redeploy=redeploy)
-    with hiding(secrets_in(resources)):
-        return _plan(site, resources, tag=tag, warnings=warnings_of(spec, tag), notify=notifications(spec))
+    return _plan(site, resources, tag=tag, warnings=warnings_of(spec, tag), notify=notifications(spec))
 
 
 def _plan(
@@ -95,6 +94,7 @@ def _plan(
     notify: Mapping[str, Notify],
     undoes: Sequence[int] = (),
 ) -> tuple[Plan, tuple[Delta, ...]]:
+    site.redactor.learn_documents((resource.address, resource.doc) for resource in resources)
     site.gateway.identity()  # asked for at the same time as everything else
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan")
     try:
@@ -115,7 +115,7 @@ def _plan(
         tag=tag,
         identity=identity,
         observed=fingerprints(resources, lives),
-        seen=seen(resources, lives),
+        seen=observed_state(resources, lives),
         base=(journal.numbers() or [0])[-1],
         warnings=(*warnings, *open_ones, *left_out, *cautions(deltas)),
         notify=notify,
@@ -139,14 +139,13 @@ def undo(
     site.gateway.listen(emit)
     deployments = site.journal(site.identity()).deployments() if to is None or ":" not in to else ()
     if to is None and deployments:
-        back = rollback.to_deployment(deployments, rollback.target(deployments), keep=keep)
+        back = rollback.to_deployment(deployments, rollback.default_number(deployments), keep=keep)
     elif to is None or ":" in to:
         back = _by_history(site, spec, to, keep=keep)
     else:
         back = rollback.to_deployment(deployments, int(to), keep=keep)
     notify = (notifications(spec) if spec else None) or back.notify or {}
-    with hiding(secrets_in(back.resources)):
-        return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, undoes=back.undoes)[0]
+    return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, undoes=back.undoes)[0]
 
 
 def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> RollbackState:
@@ -195,6 +194,7 @@ def run_plan(
         )
     journal = site.journal(identity)
     at = timestamp(site.clock)
+    site.redactor.learn(plan)
     with journal.locked(site.origin, at):
         left = _check_history(journal, plan)
         for warning in _check_fresh(site, plan):
@@ -249,6 +249,7 @@ def _resumed(
         writer = journal.reopen(left.number)
         try:
             chosen = options or deploy.Options()
+            site.redactor.learn(left.plan)
             return _run(site, left.plan, journal, writer, emit, lambda ports: work(left, ports, chosen))
         finally:
             writer.close()
@@ -257,9 +258,8 @@ def _resumed(
 def _run(
     site: Site, plan: Plan, journal: Journal, writer: Writer, emit: events.Listener, work: Callable[[Ports], Result]
 ) -> Result:
-    """Run a deployment of this plan. Secrets are taken out of all that leaves it."""
-    redactor, write = Redactor(), site.gateway.do
-    redactor.learn(plan)
+    """Run a deployment of this plan, whose secrets the site's redactor knows: nothing that leaves it shows them."""
+    redactor, write = site.redactor, site.gateway.do
     listener = redactor.listener(emit)
     announce = announcer(plan.notify, partial(journal.read, writer.number), site.clock, write, listener)
     ports = Ports(
@@ -269,8 +269,7 @@ def _run(
         clock=StoppableClock(site.clock, site.stop),
         emit=notifying(listener, notifier(plan.notify, write, listener), announce),
     )
-    with hiding(secrets_of(plan)):
-        return redacted_result(work(redacted_ports(ports, redactor)), redactor)
+    return redacted_result(work(redacted_ports(ports, redactor)), redactor)
 
 
 def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
@@ -306,7 +305,7 @@ def _check_fresh(site: Site, plan: Plan) -> list[str]:
     """Read everything again. Raises StaleError if something has changed; returns warnings, a sentence each."""
     resources = [resource_of(change) for change in plan.changes]
     lives = read(site.gateway.reader(), resources)
-    if error := stale(plan, resources, lives):
+    if error := stale(plan, resources, lives, site.redactor):
         raise error
     return rolling(plan.steps, resources, lives)
 

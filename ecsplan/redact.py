@@ -24,18 +24,16 @@ from ecsplan.core.normalize import Keyed, Rule, Secret
 from ecsplan.core.ports import Answer, Reader
 from ecsplan.core.text import CHANGED, SENSITIVE
 from ecsplan.kinds import kind_of, kinds
-from ecsplan.kinds.contract import Resource
 
 # Fields of events with texts from AWS.
 QUOTED = ("note", "summary", "message", "error", "reason", "newest", "text", "diagnosis")
 SHORTEST = 4  # characters of a value that is a secret
 SHORTEST_LINE = 7  # a line of a secret with more characters is a secret by itself
-CARRIED = "_secrets"  # the attribute of an exception that `hiding` sets
 
 _WORD = re.compile(r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|APIKEY|PRIVATE|KEYS?$|PGPASS|PWD$")
 _PARTS = frozenset({"KEY", "KEYS", "PASS", "PWD", "PW", "AUTH", "DSN", "JWT"})
 _QUOTED = re.compile(r'"([^"\\]{1,100})"')
-# Without one of these a text holds no secret: neither JSON, nor a URL, nor `NAME=…`, `--name …` or `Name: …`.
+# A text without one of these holds no secret: it is neither JSON, nor a URL, nor `NAME=…`, `--name …` or `Name: …`.
 _HOLDING = re.compile(r"[{\[=: ]")
 # Searches that stay linear on long values.
 _URL = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
@@ -46,18 +44,18 @@ _HEADER = re.compile(r"(?i)(proxy-)?authorization|cookie|x-[a-z-]*(key|token|sec
 
 
 def says_secret(name: object) -> bool:
-    """Does the name of a variable or option say that its value is secret?"""
+    """Does the name of a variable or option mark its value as secret?"""
     return _says_secret(str(name))
 
 
-@lru_cache(maxsize=1024)  # the same few names stand in every document
+@lru_cache(maxsize=1024)  # every document has the same few names
 def _says_secret(text: str) -> bool:
     parts = re.split(r"[^A-Za-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).upper())
     return bool(_WORD.search(text.upper())) or not _PARTS.isdisjoint(parts)
 
 
 def mask_doc(address: Address, doc: Any) -> Any:
-    """A copy of a request or document of this address's kind, with secret values as `(sensitive)`."""
+    """A copy of a request or document of this address's kind, with `(sensitive)` in place of secret values."""
     return _masked(doc, secret_maps(_rules(address)))
 
 
@@ -71,7 +69,7 @@ def secret_maps(rules: tuple[Rule, ...]) -> frozenset[str]:
 
 
 def mask_field(address: Address, change: FieldChange) -> FieldChange:
-    """The same difference, with secret values masked; that they differ is still told."""
+    """The difference with secret values masked; it still shows that they differ."""
     if _secret_path(_rules(address), change.path):
         hidden: Callable[[Any], Any] = lambda _value: SENSITIVE  # noqa: E731
     else:
@@ -84,12 +82,12 @@ def mask_field(address: Address, change: FieldChange) -> FieldChange:
 
 
 def mask_plan(plan: Plan) -> Plan:
-    """The plan as it may be shown."""
+    """The plan with secrets masked, as it may be shown."""
     return msgspec.structs.replace(
         plan,
         changes=tuple(_mask_change(change) for change in plan.changes),
         steps=tuple(mask_step(step) for step in plan.steps),
-        seen={},  # what is not shown needs no masks
+        seen={},  # it is not shown
     )
 
 
@@ -140,11 +138,23 @@ class Redactor:
 
     def clean_all(self, value: Any) -> Any:
         """A copy of a value from AWS with every text in it cleaned. Addresses stay: ecsplan makes them."""
-        return _clean_all(value, self.clean)
+        if type(value) is str:
+            return self.clean(value)
+        if isinstance(value, Struct):
+            fields = {name: self.clean_all(getattr(value, name)) for name in value.__struct_fields__}
+            return msgspec.structs.replace(value, **fields)
+        if isinstance(value, tuple):
+            return tuple(self.clean_all(item) for item in value)
+        return value
 
     def listener(self, emit: events.Listener) -> events.Listener:
         """A listener that passes events on with the texts from AWS in them cleaned."""
-        return cleaned(emit, self.clean)
+
+        def listener(event: events.Event) -> None:
+            quoted = {name: self.clean_all(getattr(event, name)) for name in QUOTED if hasattr(event, name)}
+            emit(msgspec.structs.replace(event, **quoted) if quoted else event)
+
+        return listener
 
     def collecting(self, reader: Reader) -> Reader:
         """A reader that learns the secrets of the documents that AWS answers through it: a container that failed may
@@ -187,80 +197,6 @@ def _forms(secrets: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(forms, key=len, reverse=True))
 
 
-def _clean_all(value: Any, clean: Callable[[str], str]) -> Any:
-    if type(value) is str:  # an address is a name of ours
-        return clean(value)
-    if isinstance(value, Struct):
-        return msgspec.structs.replace(
-            value, **{f: _clean_all(getattr(value, f), clean) for f in value.__struct_fields__}
-        )
-    if isinstance(value, tuple):
-        return tuple(_clean_all(item, clean) for item in value)
-    return value
-
-
-def secrets_of(plan: Plan) -> frozenset[str]:
-    """The secrets that a `Redactor` learns of this plan."""
-    redactor = Redactor()
-    redactor.learn(plan)
-    return frozenset(redactor._secrets)
-
-
-def secrets_in(resources: Iterable[Resource]) -> frozenset[str]:
-    """The secrets that a `Redactor` learns of these declared documents."""
-    redactor = Redactor()
-    redactor.learn_documents((resource.address, resource.doc) for resource in resources)
-    return frozenset(redactor._secrets)
-
-
-@contextlib.contextmanager
-def hiding(secrets: frozenset[str]) -> Iterator[None]:
-    """What is raised within carries these secrets along, so that the boundary can take them out of it."""
-    try:
-        yield
-    except BaseException as error:
-        vars(error)[CARRIED] = carried(error) | secrets
-        raise
-
-
-def carried(error: BaseException) -> frozenset[str]:
-    """The secrets that must not be printed with an error."""
-    return frozenset(vars(error).get(CARRIED, ()))
-
-
-def scrub(text: str, secrets: frozenset[str]) -> str:
-    """Text without these values, as `Redactor.clean`."""
-    for form in _forms(secrets):
-        text = text.replace(form, SENSITIVE)
-    return text
-
-
-class SecretCollectingReader(_CollectingReader):
-    """A reader that collects what `Redactor.collecting` learns."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._redactor = Redactor()
-        super().__init__(reader, self._redactor._add)
-
-    def secrets(self) -> frozenset[str]:
-        return frozenset(self._redactor._secrets)
-
-
-def cleaned(emit: events.Listener, clean: Callable[[str], str]) -> events.Listener:
-    """A listener that passes events on with the texts from AWS in them cleaned."""
-
-    def listener(event: events.Event) -> None:
-        quoted = {name: clean_all(getattr(event, name), clean) for name in QUOTED if hasattr(event, name)}
-        emit(msgspec.structs.replace(event, **quoted) if quoted else event)
-
-    return listener
-
-
-def clean_all(value: Any, clean: Callable[[str], str]) -> Any:
-    """A copy of a value from AWS with every text in it cleaned, and without passwords in URLs."""
-    return _clean_all(value, lambda text: _URL.sub(f"://{SENSITIVE}@", clean(text)))
-
-
 def _mask_change(change: Change) -> Change:
     return msgspec.structs.replace(
         change,
@@ -275,9 +211,9 @@ def _mask_call(address: Address, call: Call) -> Call:
 
 
 def _masked(value: Any, maps: frozenset[str] = frozenset()) -> Any:
-    """What is masked wherever it stands: named values in lists of pairs, URLs with a password, both inside JSON, and
-    the members of maps with these names."""
-    if isinstance(value, str):  # most values; asking whether something is a mapping takes longest
+    """Masks named values in lists of pairs, URLs with a password, both inside JSON, and members of maps with these
+    names."""
+    if isinstance(value, str):  # most values; isinstance with Mapping takes longest
         return _masked_text(value)
     if isinstance(value, dict | Mapping):
         return {k: _masked_member(value, str(k), v, maps) for k, v in value.items()}
@@ -287,7 +223,7 @@ def _masked(value: Any, maps: frozenset[str] = frozenset()) -> Any:
 
 
 def _masked_arguments(items: list[Any]) -> list[Any]:
-    """A command's words with the values of options such as `--password` masked."""
+    """The words of a command with the values of options such as `--password` masked."""
     result: list[Any] = []
     follows = False
     for item in items:
@@ -316,7 +252,7 @@ def _masked_text(text: str) -> str:
         try:
             data = json.loads(text)
         except (ValueError, RecursionError):
-            # A template, for example: what stands where cannot be told, so nothing of it is shown.
+            # A template, for example. Its structure is unknown, so nothing of it is shown.
             named = any(says_secret(name) for name in _QUOTED.findall(text))
             return SENSITIVE if named or _URL.search(text) else text
         masked = _masked_json(data)
@@ -325,7 +261,7 @@ def _masked_text(text: str) -> str:
 
 
 def _masked_line(text: str) -> str:
-    """A line of a shell, for example, with the values of what is named as a secret in it masked."""
+    """A line, of a shell for example, with the values of names that say secret masked."""
     parts, end = [], 0
     for start, stop in _secrets_of_line(text):
         parts += [text[end:start], SENSITIVE]
@@ -334,8 +270,7 @@ def _masked_line(text: str) -> str:
 
 
 def _secrets_of_line(text: str) -> Iterator[tuple[int, int]]:
-    """From where to where the values of `NAME=…`, `--name …` and `Name: …` stand in a text, where the name says
-    secret; the last as headers only."""
+    """Start and end of each value in `NAME=…`, `--name …` and `Name: …` (headers only) whose name says secret."""
     here = 0
     while named := _NAMED.search(text, here):
         here = named.end()
@@ -355,7 +290,7 @@ def _secrets_of_line(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _masked_json(value: Any) -> Any:
-    """Inside a JSON text any key may say secret, since nothing else tells what it is."""
+    """Inside a JSON text any key may say secret: its structure is unknown."""
     if isinstance(value, Mapping):
         scalar = (str, int, float)
         return {
@@ -381,7 +316,7 @@ def _patterns(rules: tuple[Rule, ...]) -> tuple[re.Pattern[str], ...]:
 
 
 def _pattern(secret: Secret, rules: tuple[Rule, ...]) -> re.Pattern[str]:
-    """A `Secret` row's path as it reads in differences, where lists go by their labels and items by their identity."""
+    """The path of a `Secret` rule as differences write it, with labels of lists and identities of items."""
     labels = {rule.path: rule.label for rule in rules if isinstance(rule, Keyed) and rule.label}
     parts, here = [], ""
     for part in secret.path.split("."):
@@ -408,7 +343,7 @@ def _collect(value: Any, masked: Any, found: set[str]) -> None:
 
 
 def mask_requests(requests: Mapping[str, Doc]) -> dict[str, Doc]:
-    """Compiled requests per task (`compiler.requests`), with secret values masked."""
+    """Compiled requests of each task (`compile.requests`), with secret values masked."""
     names = {kind.declare.table.key: kind.name for kind in kinds()}
     return {
         task: {key: mask_doc(Address.of(names[key], task), doc) for key, doc in parts.items()}

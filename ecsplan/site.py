@@ -18,6 +18,7 @@ from ecsplan.core.errors import EcsplanError, UsageError
 from ecsplan.core.model import Identity
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Journal, Origin, Store, open_store
+from ecsplan.redact import Redactor
 
 DEFAULT_FOLDER = ".ecsplan"
 
@@ -33,6 +34,8 @@ class Site:
     clock: Clock
     stop: threading.Event = field(default_factory=threading.Event)
     account: str | None = None
+    redactor: Redactor = field(default_factory=Redactor)
+    """knows the secrets of what is planned and applied here"""
 
     def __enter__(self) -> Site:
         return self
@@ -63,9 +66,11 @@ def connect(
     profile: str | None = None,
     journal: str | Path | None = None,
     clock: Clock | None = None,
+    redactor: Redactor | None = None,
 ) -> Site:
     """Where to deploy. Arguments win over the spec; without either, boto3's own settings count. The journal is
-    `.ecsplan` beside the spec, or in the current folder without one. Nothing is sent yet. Raises UsageError for an app
+    `.ecsplan` beside the spec, or in the current folder without one. `redactor` learns the secrets of what is planned
+    and applied here, so that its `clean` takes them out of an error. Nothing is sent yet. Raises UsageError for an app
     without a usable name, and for a journal that no store can keep."""
     name = app or (spec.app if spec else None)
     if name is None:
@@ -90,6 +95,7 @@ def connect(
         clock=clock,
         stop=stop,
         account=spec.account if spec else None,
+        redactor=redactor or Redactor(),
     )
 
 

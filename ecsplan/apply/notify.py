@@ -11,8 +11,9 @@ import msgspec
 
 from ecsplan.core import events
 from ecsplan.core.clock import Clock
+from ecsplan.core.codec import to_data
 from ecsplan.core.errors import EcsplanError
-from ecsplan.core.model import Call, Doc, Notify, Step, to_data
+from ecsplan.core.model import Call, Doc, Notify, Step
 from ecsplan.journal import Deployment, Outcome
 from ecsplan.redact import mask_doc
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ecsplan.core.model import Address, Call, Outputs, Phase, Plan, Step, filled, refs_in
+from ecsplan.core.documents import filled, refs_in
+from ecsplan.core.model import Address, Call, Outputs, Phase, Plan, Step
 from ecsplan.journal import Began, Closed, Deployment, Entry, Opened, StepState, after
 from ecsplan.kinds import kinds_of
 from ecsplan.kinds.contract import Kind, Tracked

@@ -29,8 +29,9 @@ from ecsplan.aws.errors import (
 from ecsplan.aws.pacing import Pacer, rate_of
 from ecsplan.core import events
 from ecsplan.core.clock import Clock, SystemClock
+from ecsplan.core.codec import to_data
 from ecsplan.core.errors import AwsError, UsageError
-from ecsplan.core.model import Call, Doc, Identity, to_data
+from ecsplan.core.model import Call, Doc, Identity
 from ecsplan.core.ports import Answer
 
 THREADS = 25  # so that 50 services and 10 rules are asked for at once, and updated in two turns; made when needed

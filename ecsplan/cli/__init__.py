@@ -12,6 +12,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -19,11 +20,13 @@ import click
 from ecsplan import __version__
 from ecsplan.cli.exit import discard, leave
 from ecsplan.cli.lazy import LazyGroup, Place
+from ecsplan.cli.shared import Shared, new_redactor
 from ecsplan.cli.streams import fit
 from ecsplan.core.errors import EcsplanError, Exit, Interrupted
 
 if TYPE_CHECKING:
     from ecsplan.core.clock import Clock
+    from ecsplan.redact import Redactor
 
 DEPLOY, INSPECT, SANDBOX = (f"ecsplan.cli.{name}" for name in ("deploy", "inspect", "sandbox"))
 COMMANDS = {
@@ -64,8 +67,10 @@ def cli(context: click.Context, /, color: str, **_others: Any) -> None:
 def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
     """Run a command; its exit code. A known error is one message on stderr; only a bug shows a traceback. `clock`
     replaces the machine's clock while a deployment is waited for."""
+    redactor = cache(new_redactor)  # one for the command and for what is printed of its errors
     try:
-        return int(cli.main(args=arguments, prog_name="ecsplan", standalone_mode=False, obj=clock) or 0)
+        shared = Shared(clock=clock, redactor=redactor)
+        return int(cli.main(args=arguments, prog_name="ecsplan", standalone_mode=False, obj=shared) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help(), err=True)
         return Exit.USAGE
@@ -78,37 +83,31 @@ def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -
         return Exit.INTERRUPTED
     except EcsplanError as error:
         if is_verbose(arguments):
-            click.echo(redacted_traceback(error), err=True)
-        print_error(error)
+            click.echo(redacted_traceback(error, redactor()), err=True)
+        print_error(error, redactor())
         return error.exit_code
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ENOSPC):
-            return report_bug(error)
+            return report_bug(error, redactor())
         # The reader of our output has gone, or there is no room for it; what is still buffered must not fail again.
         discard(sys.stdout)
         if error.errno == errno.ENOSPC:
             click.echo("error: the output cannot be written: no space is left; nothing was changed", err=True)
         return Exit.ERROR
     except Exception as error:
-        return report_bug(error)
+        return report_bug(error, redactor())
 
 
-def redacted_traceback(error: Exception) -> str:
-    """Its traceback, without the secrets that were in use."""
-    return _redacted("".join(traceback.format_exception(error)), error)
+def redacted_traceback(error: Exception, redactor: Redactor) -> str:
+    """Its traceback, without the secrets of the command."""
+    return redactor.clean("".join(traceback.format_exception(error)))
 
 
-def report_bug(error: Exception) -> int:
+def report_bug(error: Exception, redactor: Redactor) -> int:
     """Print an unexpected error with its traceback, and ask to report it; the exit code."""
-    click.echo(redacted_traceback(error), err=True)
+    click.echo(redacted_traceback(error, redactor), err=True)
     click.echo(f"\nThis is a bug in ecsplan {__version__}. Please report it with the lines above.", err=True)
     return Exit.ERROR
-
-
-def _redacted(text: str, error: Exception) -> str:
-    from ecsplan.redact import carried, scrub  # which imports the kinds; `--help` does not wait for them
-
-    return scrub(text, carried(error))
 
 
 def is_verbose(arguments: Sequence[str] | None) -> bool:
@@ -116,10 +115,10 @@ def is_verbose(arguments: Sequence[str] | None) -> bool:
     return any(argument in ("-v", "--verbose") for argument in given)
 
 
-def print_error(error: EcsplanError) -> None:
+def print_error(error: EcsplanError, redactor: Redactor) -> None:
     """What happened, what state that leaves, and what to do next; a line each."""
     for line in filter(None, (f"error: {error.message}", error.state, error.hint)):
-        click.echo(fit(_redacted(line, error), sys.stderr), err=True)
+        click.echo(fit(redactor.clean(line), sys.stderr), err=True)
 
 
 def main() -> NoReturn:

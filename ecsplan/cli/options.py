@@ -10,12 +10,14 @@ from typing import Any
 
 import click
 
+from ecsplan.cli.shared import Shared, new_redactor
 from ecsplan.cli.streams import paint_for
 from ecsplan.core.checks import parse_duration
 from ecsplan.core.clock import Clock
 from ecsplan.core.errors import UsageError
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Store, open_store
+from ecsplan.redact import Redactor
 from ecsplan.render.paint import Paint
 from ecsplan.site import Site, connect, journal_place
 from ecsplan.spec.load import load
@@ -35,6 +37,8 @@ class CliOptions:
     verbose: bool
     clock: Clock | None = None
     """the machine's own where there is none"""
+    redactor: Callable[[], Redactor] = new_redactor
+    """the one that the error boundary asks too; made when it is first needed, since help needs none"""
 
     def spec(self) -> Spec:
         return load(Path(self.file or DEFAULT_FILE))
@@ -51,7 +55,15 @@ class CliOptions:
         return open_store(journal_place(spec, self.journal))
 
     def site(self, spec: Spec | None, app: str | None = None) -> Site:
-        return connect(spec, app=app, region=self.region, profile=self.profile, journal=self.journal, clock=self.clock)
+        return connect(
+            spec,
+            app=app,
+            region=self.region,
+            profile=self.profile,
+            journal=self.journal,
+            clock=self.clock,
+            redactor=self.redactor(),
+        )
 
     def paint(self, stream: Any) -> Paint:
         return paint_for(stream, self.color)
@@ -64,7 +76,8 @@ def pass_options(command: Callable[..., Any]) -> Callable[..., Any]:
         context = click.get_current_context()
         options = context.find_object(CliOptions)
         if options is None:
-            options = CliOptions(**context.find_root().params, clock=context.obj)
+            shared = context.obj or Shared()
+            options = CliOptions(**context.find_root().params, clock=shared.clock, redactor=shared.redactor)
         return context.invoke(command, options, *args, **kwargs)
 
     return functools.update_wrapper(with_options, command)

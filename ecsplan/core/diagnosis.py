@@ -1,5 +1,5 @@
-"""What went wrong, as data: what a person would look up next, found before anybody asks. Kinds fill it in, the journal
-keeps it, renderers put it on one screen."""
+"""Why something failed, as data: what an operator would look up next. Kinds collect it, the journal keeps it, and
+renderers show it on one screen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 
 from ecsplan.core.model import Address, Value
 
-LONGEST_LINE = 1000  # characters of a line that are kept: a line may hold a megabyte
+LONGEST_LINE = 1000  # characters of a line that are kept; a line may have a megabyte
 
 # What differs from one task, attempt or moment to the next.
 _CHANGING = re.compile(
@@ -23,20 +23,20 @@ _CHANGING = re.compile(
 
 
 class Status(Enum):
-    """What has become of something that takes time. The value is the word in events and in the journal."""
+    """The status of something that takes time. The value is the word in events and in the journal."""
 
     UNDER_WAY = "under way"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     ROLLED_BACK = "rolled back"  # by ECS itself: the service is well, on what it had before
     SUPERSEDED = "superseded"  # by another deployment
-    PAUSED = "paused"  # at a lifecycle hook that waits for somebody
+    PAUSED = "paused"  # at a lifecycle hook that waits for an operator
     TIMED_OUT = "timed out"
-    FORGOTTEN = "forgotten"  # it has ended, and AWS no longer tells how
+    FORGOTTEN = "forgotten"  # it has ended, and AWS no longer shows how
 
 
 class Tally(Value, frozen=True, kw_only=True):
-    """Tasks of what is under way; `failed` counts those of this rollout that stopped or never started."""
+    """Task counts; `failed` counts those of this rollout that stopped or never started."""
 
     running: int = 0
     desired: int = 0
@@ -45,8 +45,8 @@ class Tally(Value, frozen=True, kw_only=True):
 
 
 class Pause(Value, frozen=True, kw_only=True):
-    """A lifecycle hook that waits for somebody: ContinueServiceDeployment takes the ARN and the id. `expires` is ISO
-    8601 in UTC, after which `action` (ROLLBACK or CONTINUE) is taken; both "" where AWS does not say."""
+    """A lifecycle hook that waits for an operator: ContinueServiceDeployment takes the ARN of `deployment` and the id
+    of `hook`. At `expires` (ISO 8601 in UTC) AWS takes `action` (ROLLBACK or CONTINUE); both are "" if unknown."""
 
     deployment: str
     hook: str
@@ -56,8 +56,8 @@ class Pause(Value, frozen=True, kw_only=True):
 
 
 class ContainerEnd(Value, frozen=True, kw_only=True):
-    """How a container ended. `exit_code` is None where it never started; `meaning` says it in words where they are
-    known ("out of memory", "the image cannot be pulled"), else it is "". With an essential one the task ends."""
+    """How a container ended. `exit_code` is None if it never started. `meaning` is the reason in plain words ("out of
+    memory", "the image cannot be pulled"), "" if none are known. The task ends with an essential container."""
 
     name: str
     exit_code: int | None = None
@@ -67,8 +67,8 @@ class ContainerEnd(Value, frozen=True, kw_only=True):
 
 
 class StoppedTasks(Value, frozen=True, kw_only=True):
-    """Tasks that stopped in the same way: how many, why, and the newest of them (`task` is its id). `meaning` says it
-    in words where they are known."""
+    """Tasks that stopped in the same way: how many, why, and the newest of them (`task` is its id). `meaning` is the
+    reason in plain words, "" if none are known."""
 
     count: int
     reason: str
@@ -79,7 +79,7 @@ class StoppedTasks(Value, frozen=True, kw_only=True):
 
 
 class ServiceEvent(Value, frozen=True, kw_only=True):
-    """An event of a service. `count` of them, alike but for ids, the newest at `at` (ISO 8601 in UTC)."""
+    """An event of a service. `count` events differ in ids only; the newest is of `at` (ISO 8601 in UTC)."""
 
     text: str
     count: int = 1
@@ -87,7 +87,7 @@ class ServiceEvent(Value, frozen=True, kw_only=True):
 
 
 class LogTail(Value, frozen=True, kw_only=True):
-    """The last lines of a container that failed, oldest first; none where none were found."""
+    """The last lines of a container that failed, oldest first; empty if none were found."""
 
     container: str
     task: str
@@ -97,11 +97,11 @@ class LogTail(Value, frozen=True, kw_only=True):
 
 
 class Diagnosis(Value, frozen=True, kw_only=True):
-    """What is known of a failure, the most telling first. Everything may be empty but `reason`.
+    """What is known of a failure. Everything may be empty but `reason`.
 
-    `meaning` says in words what it comes down to, `advice` what to do about it. `failures` of `threshold` is the count
-    of the circuit breaker, 0 of 0 where there is none. `alarms` are the names of those that went off. `events` and
-    `tasks` are newest first. `unseen` tells what could not be looked up, a sentence each.
+    `meaning` is the reason in plain words, `advice` what to do about it. `failures` of `threshold` is the count of the
+    circuit breaker, 0 of 0 without one. `alarms` are the names of the alarms that fired. `events` and `tasks` are
+    newest first. `unseen` are sentences on what could not be looked up.
     """
 
     reason: str
@@ -117,7 +117,7 @@ class Diagnosis(Value, frozen=True, kw_only=True):
 
 
 def shortened(diagnosis: Diagnosis) -> Diagnosis:
-    """The same with lines that are not too long to be kept. Secrets are taken out before: half of one is not found."""
+    """The diagnosis with long lines cut. Mask secrets before: half a secret is not recognized."""
     logs = tuple(msgspec.structs.replace(log, lines=tuple(_cut(line) for line in log.lines)) for log in diagnosis.logs)
     return msgspec.structs.replace(diagnosis, logs=logs)
 
@@ -127,12 +127,12 @@ def _cut(line: str) -> str:
 
 
 def alike(text: str) -> str:
-    """The same for texts that differ in ids, addresses and times only."""
+    """The text with ids, addresses and times replaced, for comparing texts."""
     return _CHANGING.sub("*", text)
 
 
 def together(diagnoses: Mapping[Address, Diagnosis]) -> tuple[tuple[tuple[Address, ...], Diagnosis], ...]:
-    """What has failed for the same reason and in the same way, with the first one's diagnosis."""
+    """Groups addresses that failed for the same reason and in the same way, with the diagnosis of the first."""
     groups: dict[object, list[Address]] = {}
     for address, found in diagnoses.items():
         groups.setdefault(_way(found), []).append(address)
@@ -140,8 +140,8 @@ def together(diagnoses: Mapping[Address, Diagnosis]) -> tuple[tuple[tuple[Addres
 
 
 def joined(one: Diagnosis, other: Diagnosis) -> Diagnosis:
-    """Two of the same address, whose tasks were started by several requests: the first one's reason, and the tasks of
-    both."""
+    """Merges two diagnoses of one address, whose tasks were started by several requests: the first one's reason, and
+    the tasks of both."""
     tasks: dict[object, StoppedTasks] = {}
     for task in (*one.tasks, *other.tasks):
         known = tasks.get(_end_of(task))

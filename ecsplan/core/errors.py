@@ -1,6 +1,6 @@
 """Every error that ecsplan expects, with the exit code that it ends in.
 
-An error says what was tried and on what (`message`), what state that leaves (`state`), and what to do next (`hint`).
+An error has a `message` (what was tried, and on what), a `state` (what that leaves) and a `hint` (what to do next).
 The command line prints these and nothing else; only an exception that is not an `EcsplanError` shows a traceback.
 """
 
@@ -97,7 +97,7 @@ class UnfinishedError(EcsplanError):
 
 
 class JournalError(EcsplanError):
-    """The journal cannot be read or written; says which file, and which line."""
+    """The journal cannot be read or written. The message names the file and the line."""
 
 
 class EmptyJournalFile(JournalError):
@@ -187,4 +187,4 @@ class PlanningError(EcsplanError):
 
 
 class Interrupted(Exception):
-    """Somebody asked to stop; nothing new is begun."""
+    """A stop was requested; nothing new is begun."""

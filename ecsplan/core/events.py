@@ -1,4 +1,4 @@
-"""What the executor says while it works: typed facts, no wording. Words and colours belong to whoever listens."""
+"""What the engine reports while it works: typed facts without wording. Words and colours belong to the listeners."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Event(Value, tag_field="event", frozen=True, kw_only=True):
 
 
 class Planned(Value, frozen=True, kw_only=True):
-    """A step that is to come; `made` where it was carried out before the deployment was resumed."""
+    """A planned step; `made`: it was carried out before the deployment was resumed."""
 
     index: int
     phase: Phase
@@ -24,7 +24,7 @@ class Planned(Value, frozen=True, kw_only=True):
 
 
 class DeploymentStarted(Event, tag="deployment_started", frozen=True, kw_only=True):
-    """`steps` is how many there are, `planned` what they are, in order."""
+    """`steps` is their number; `planned` holds them in order."""
 
     number: int
     app: str
@@ -39,7 +39,7 @@ class StepStarted(Event, tag="step_started", frozen=True, kw_only=True):
 
 
 class StepDone(Event, tag="step_done", frozen=True, kw_only=True):
-    """The call was accepted; its effect may still be under way."""
+    """The call was accepted; its effect may take longer."""
 
     step: Step
     outputs: dict[str, str]
@@ -53,8 +53,8 @@ class StepFailed(Event, tag="step_failed", frozen=True, kw_only=True):
 
 
 class Progressed(Event, tag="progressed", frozen=True, kw_only=True):
-    """One look at something that takes time. `elapsed` is in seconds since waiting for it began. `step` is the index of
-    the step that it is about: several of one address can be under way.
+    """One poll of something that takes time. `elapsed` is in seconds since waiting for it began. `step` is the index of
+    its step: several steps of one address can be under way.
 
     `verdict` is a word of `diagnosis.Verdict`. `stage` is AWS's word for how far a rollout is, `traffic` the share of
     production traffic that the new revision gets, in percent, `newest` the newest of the service's events that this
@@ -78,9 +78,9 @@ class Progressed(Event, tag="progressed", frozen=True, kw_only=True):
 
 
 class Logged(Event, tag="logged", frozen=True, kw_only=True):
-    """What a container wrote at once while it was waited for, a line as a rule. `task` is the task's id, `source` what
-    people call the writer: the task's name, with the container and the task's id where there are several. `at` is when
-    it was written (ISO 8601 in UTC)."""
+    """A log message of a container that is waited for, usually one line. `task` is the task's id. `source` is the name
+    for people: the task's name, with the container and the task's id if there are several. `at` is when it was written
+    (ISO 8601 in UTC)."""
 
     address: Address
     source: str
@@ -91,14 +91,14 @@ class Logged(Event, tag="logged", frozen=True, kw_only=True):
 
 
 class Diagnosed(Event, tag="diagnosed", frozen=True, kw_only=True):
-    """Why something that was waited for has failed."""
+    """Why something that was waited for failed."""
 
     address: Address
     diagnosis: Diagnosis
 
 
 class Continued(Event, tag="continued", frozen=True, kw_only=True):
-    """A lifecycle hook was told to let a rollout go on. `stage` is AWS's word for where it waited."""
+    """A rollout that was paused at a lifecycle hook was continued. `stage` is AWS's word for where it was paused."""
 
     address: Address
     hook: str
@@ -110,8 +110,8 @@ class Warned(Event, tag="warned", frozen=True, kw_only=True):
 
 
 class Paced(Event, tag="paced", frozen=True, kw_only=True):
-    """Requests wait because AWS takes no more of them at a time: `waiting` of `call` (`ecs:update_service`) and what
-    shares its rate, of which `per_second` are sent now."""
+    """Requests wait for AWS's rate limit: `waiting` of `call` (`ecs:update_service`) and of the calls that share its
+    limit. `per_second` of them are sent now."""
 
     call: str
     per_second: float
@@ -123,7 +123,7 @@ class UndoStarted(Event, tag="undo_started", frozen=True, kw_only=True):
 
 
 class DeploymentEnded(Event, tag="deployment_ended", frozen=True, kw_only=True):
-    """`outcome` is a word of `journal.Outcome`; `reason` says why where it did not succeed."""
+    """`outcome` is a word of `journal.Outcome`; `reason` is why it did not succeed."""
 
     number: int
     outcome: str

@@ -1,8 +1,8 @@
-"""What AWS does to a request before it answers it back, as rows of a table, and the few lines that apply them.
+"""What AWS does to a request before it returns it, as rows of a table, and the engine that applies them.
 
-A kind lists its rows at the top of its file; each has a path, an effect and the reason (with its source). `normal`
-brings a declared and a live document to one form, so that they can be compared naively; `view` names list items by
-identity, so that a difference reads `containers.web.environment.DEBUG`. Absent, null, [] and {} are one and the same
+A kind lists its rows; each has a path, an effect and the reason (with its source). `normal` brings a declared and a
+live document to one form, so that a plain comparison finds their differences. `by_identity` names list items by
+identity, so that a difference reads `containers.web.environment.DEBUG`. Absent, null, [] and {} mean the same
 throughout.
 
 A path is AWS's own names joined by dots; `*` stands for every item of a list.
@@ -16,11 +16,12 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from ecsplan.core.model import Doc, Value, copied
+from ecsplan.core.documents import PLAIN, copied, is_empty, pruned
+from ecsplan.core.model import Doc, Value
 
 
 class Default(Value, frozen=True, kw_only=True, eq=False):
-    """Where the parent is there and the field is not, AWS answers `value`."""
+    """AWS answers `value` if the parent exists and the field is absent."""
 
     path: str
     value: Any
@@ -28,8 +29,7 @@ class Default(Value, frozen=True, kw_only=True, eq=False):
 
 
 class Derive(Value, frozen=True, kw_only=True, eq=False):
-    """What AWS answers depends on other fields: `of(document, parent)` gives the value, None to leave the field as
-    it is."""
+    """AWS's answer depends on other fields: `of(document, parent)` returns the value, or None to leave the field."""
 
     path: str
     of: Callable[[Doc, Doc], Any]
@@ -37,7 +37,7 @@ class Derive(Value, frozen=True, kw_only=True, eq=False):
 
 
 class Canon(Value, frozen=True, kw_only=True, eq=False):
-    """Several spellings of one value: `to` picks one. `to(value)` must be idempotent."""
+    """One value has several spellings: `to` picks one. It must be idempotent."""
 
     path: str
     to: Callable[[Any], Any]
@@ -45,7 +45,7 @@ class Canon(Value, frozen=True, kw_only=True, eq=False):
 
 
 class Drop(Value, frozen=True, kw_only=True, eq=False):
-    """Not part of what is compared; with `when`, only the values for which it holds."""
+    """The field is not compared; with `when`, only values for which it holds are left out."""
 
     path: str
     reason: str
@@ -53,8 +53,8 @@ class Drop(Value, frozen=True, kw_only=True, eq=False):
 
 
 class Keyed(Value, frozen=True, kw_only=True, eq=False):
-    """A list whose items have an identity: compared by it, in any order. `by` names the fields that make it (those
-    absent are left out), `label` replaces the list's name in paths, and with `value` the item stands for that field."""
+    """A list whose items have an identity and no order. `by` names the fields of the identity (absent ones are left
+    out), `label` replaces the list's name in paths, and with `value` an item is represented by that field."""
 
     path: str
     by: tuple[str, ...]
@@ -71,40 +71,34 @@ class Unordered(Value, frozen=True, kw_only=True, eq=False):
 
 
 class Keep(Value, frozen=True, kw_only=True, eq=False):
-    """A block that AWS replaces whole: it is sent as the live values with the declared ones over them."""
+    """A block that AWS replaces as a whole: sent as the live values with the declared ones over them."""
 
     path: str
     reason: str
 
 
 class Secret(Value, frozen=True, kw_only=True, eq=False):
-    """A map, or a list of name/value pairs, in which a name may say that its value is secret."""
+    """A map, or a list of name/value pairs, in which some names mark their value as secret."""
 
     path: str
     reason: str
 
 
 class Leaf(Value, frozen=True, kw_only=True):
-    """A value of a document, with the place that it has in the rules' words (`containerDefinitions.*.image`)."""
+    """A value of a document, with its path as rules write it (`containerDefinitions.*.image`)."""
 
     path: str
     value: Any
 
 
-# Asked for in this order, because most values are scalars and asking whether something is a Mapping takes longest.
-SCALARS = (str, int, float)
-CONTAINERS = (dict, list, tuple, Mapping)
-PLAIN = frozenset({str, int, float, bool})  # the types that scalars from JSON and TOML are of
-
 Rule: TypeAlias = Default | Derive | Canon | Drop | Keyed | Unordered | Keep | Secret
 
 
 def normal(doc: Doc, rules: Sequence[Rule]) -> Doc:
-    """The document in AWS's shape with every rule applied, in the table's order. Idempotent; the argument is not
-    edited."""
+    """The document in AWS's shape with every rule applied, in the table's order. Idempotent; returns a new document."""
     result: Doc = pruned(doc) or {}  # a new document, down to the leaves
     for above, rows in _table(tuple(rules)).runs:
-        if above and above[0] not in result:  # of most rows' fields a document has nothing
+        if above and above[0] not in result:  # true of most rows
             continue
         parents = _parents(result, above)
         for row in rows:
@@ -115,13 +109,12 @@ def normal(doc: Doc, rules: Sequence[Rule]) -> Doc:
 
 
 class Normalized:
-    """A document of a kind with its normal form, which is made when it is first asked for and then kept. As all
-    documents, neither is edited."""
+    """A document of a kind with its normal form, which is computed when it is first needed. Neither may be edited."""
 
     __slots__ = ("_normal", "_rules", "doc")
 
     def __init__(self, doc: Doc, rules: tuple[Rule, ...], known: Doc | None = None) -> None:
-        """`known` is the normal form, where that has been made already."""
+        """`known` is the normal form, if it was computed already."""
         self.doc, self._rules, self._normal = doc, rules, known
 
     @property
@@ -131,59 +124,36 @@ class Normalized:
         return self._normal
 
 
-def view(normal_doc: Doc, rules: Sequence[Rule]) -> Doc:
-    """A normal document with keyed lists as maps from identity to item: the form in which differences are named."""
-    return _View(rules).of(normal_doc)
+def by_identity(normal_doc: Doc, rules: Sequence[Rule]) -> Doc:
+    """A normal document with keyed lists as maps from identity to item; paths of differences come from this form."""
+    return _Namer(rules).of(normal_doc)
 
 
 def leaves(doc: Doc, rules: Sequence[Rule]) -> dict[str, Leaf]:
-    """The leaves of `view(doc, rules)`, by path as differences name it; a list whose order matters is one leaf."""
+    """The leaves of `by_identity(doc, rules)`, by path as differences name it. An ordered list is one leaf."""
     found: dict[str, Leaf] = {}
 
     def keep(path: str, name: str, value: Any) -> None:
         found[name] = Leaf(path=path, value=value)
 
-    _View(rules, keep).of(doc)
+    _Namer(rules, keep).of(doc)
     return found
 
 
-def is_empty(value: Any) -> bool:
-    """Absent, null, [] and {} are one and the same to AWS; "", 0 and false are values."""
-    if value is None:
-        return True
-    return not isinstance(value, SCALARS) and isinstance(value, CONTAINERS) and len(value) == 0
-
-
-def pruned(value: Any) -> Any:
-    """The value without anything empty in it, as a copy that its owner may edit; None if nothing is left."""
-    if isinstance(value, SCALARS):
-        return value
-    if isinstance(value, dict | Mapping):
-        fields = {}
-        for name, item in value.items():
-            # Most members are scalars, and to call for each of them takes longer than all else here.
-            if type(item) in PLAIN or (item := pruned(item)) is not None:
-                fields[name] = item
-        return fields or None
-    if isinstance(value, list | tuple):
-        return [kept for item in value if (kept := pruned(item)) is not None] or None
-    return value
-
-
 def sort_key(value: Any) -> str:
-    """An order for any JSON values, references included."""
+    """Sorts any JSON values, references included."""
     return json.dumps(value, sort_keys=True, default=repr)
 
 
 def identity(item: Any, rule: Keyed) -> str:
-    """The name of a keyed item in paths: its identifying fields joined by `/`."""
+    """The name of a keyed item in paths: the fields of its identity joined by `/`."""
     if not isinstance(item, Mapping):
         return str(item)
     return "/".join(str(item[field]) for field in rule.by if not is_empty(item.get(field)))
 
 
 def places(doc: Any, path: str) -> Sequence[tuple[Doc, str]]:
-    """Every (parent, field name) that a path points at, whether or not the field is there; parents are maps."""
+    """Every (parent, field name) that a path points at, whether or not the field exists; parents are maps."""
     *above, field = path.split(".")
     return [(parent, field) for parent in _parents(doc, above)]
 
@@ -242,7 +212,7 @@ EFFECTS: Mapping[type, Effect] = {
     Drop: _drop,
     Unordered: _unordered,
     Keyed: _keyed,
-}  # the other rows say nothing about what is compared
+}  # the other rows do not concern comparison
 
 
 class _Row(Value, frozen=True, kw_only=True):
@@ -250,12 +220,12 @@ class _Row(Value, frozen=True, kw_only=True):
     field: str
     effect: Effect
     fills: bool
-    """has it something to do where the field is absent?"""
+    """does it apply to an absent field?"""
 
 
 class _Table(Value, frozen=True, kw_only=True):
-    """Rows as they are applied: those in a row whose fields have the same parents look for these once, since none of
-    them changes what the parents are."""
+    """Rows as they are applied. Neighbours whose fields have the same parents are a run, for which the parents are
+    looked up once: no row replaces a parent."""
 
     runs: tuple[tuple[tuple[str, ...], tuple[_Row, ...]], ...]
     keyed: Mapping[str, Keyed]
@@ -263,7 +233,7 @@ class _Table(Value, frozen=True, kw_only=True):
 
 @lru_cache(maxsize=64)
 def _table(rules: tuple[Rule, ...]) -> _Table:
-    """Rows are equal where they are one, so that looking for a table costs nothing."""
+    """Cheap to look up: rows compare by identity (eq=False)."""
     effective = [rule for rule in rules if type(rule) in EFFECTS]
     runs = []
     for above, group in groupby(effective, key=lambda rule: tuple(rule.path.split(".")[:-1])):
@@ -281,12 +251,13 @@ def _table(rules: tuple[Rule, ...]) -> _Table:
 
 
 def _with_value(item: Any, field: str) -> Any:
-    """An entry without its value is one whose value is empty."""
+    """An entry without a value has the empty value."""
     return {**item, field: ""} if isinstance(item, Mapping) and item.get(field) is None else item
 
 
-class _View:
-    """Names list items by identity, and tells `leaf` of every leaf with the place in AWS's shape that it came from."""
+class _Namer:
+    """Names list items by identity. Calls `leaf` for every leaf with its path as rules write it, its path in
+    differences and its value."""
 
     def __init__(self, rules: Sequence[Rule], leaf: Callable[[str, str, Any], None] | None = None) -> None:
         self.keyed, self.leaf = _table(tuple(rules)).keyed, leaf
@@ -295,11 +266,11 @@ class _View:
         return self._members(doc, "", "")
 
     def _named(self, value: Any, path: str, name: str) -> Any:
-        """`path` is the place in the rules' words, `name` in those of differences."""
+        """`path` is the path as rules write it, `name` the one in differences."""
         if isinstance(value, Mapping):
             return self._members(value, path, name)
         if isinstance(value, list) and (rule := self.keyed.get(path)) is not None:
-            return self._by_identity(value, path, name, rule)
+            return self._keyed_items(value, path, name, rule)
         return self._leaf(value, path, name)
 
     def _members(self, doc: Mapping[str, Any], path: str, name: str) -> Doc:
@@ -308,7 +279,7 @@ class _View:
             here = _below(path, field)
             rule = self.keyed.get(here)
             label = (rule and rule.label) or field
-            if self.leaf is None and type(item) in PLAIN:  # most of them; only for leaves are names needed
+            if self.leaf is None and type(item) in PLAIN:  # most of them; names are needed for leaves only
                 result[label] = item
             else:
                 result[label] = self._named(item, here, _below(name, label))
@@ -319,7 +290,7 @@ class _View:
             self.leaf(path, name, value)
         return value
 
-    def _by_identity(self, items: list[Any], path: str, name: str, rule: Keyed) -> Doc:
+    def _keyed_items(self, items: list[Any], path: str, name: str, rule: Keyed) -> Doc:
         result: Doc = {}
         here = f"{path}.*"
         for item in items:
@@ -334,7 +305,7 @@ class _View:
             elif isinstance(item, Mapping) and (rest := {k: v for k, v in item.items() if k not in rule.by}):
                 result[key] = self._named(rest, here, called)
             elif isinstance(item, Mapping):
-                # Nothing but its identity: that it is there is all there is to tell.
+                # Nothing but its identity: all that can differ is whether it exists.
                 result[key] = self._leaf(True, here, called)
             else:
                 result[key] = self._leaf(item, here, called)

@@ -1,4 +1,4 @@
-"""The read side of AWS, as everything but the gateway sees it."""
+"""The read side of AWS: the port through which everything but the gateway reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ecsplan.core.model import Call, Doc, Value
 
 
 class Answer(Value, frozen=True, kw_only=True):
-    """AWS's answer to one call: `data`, or the `error` it refused with."""
+    """AWS's answer to one call: `data`, or the `error` with which it was refused."""
 
     call: Call
     data: Doc | None = None
@@ -28,5 +28,5 @@ class Reader(Protocol):
     """The read side of AWS."""
 
     def fetch(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
-        """All calls at once, answers in their order. An equal call is sent once. Raises only what concerns all calls
-        alike (no credentials, no way to the endpoint); what AWS refuses is in the answer."""
+        """Sends all calls at once; answers in their order. Equal calls are sent once. Raises only what concerns all
+        calls (no credentials, no connection); a call that AWS refuses is an answer with its error."""

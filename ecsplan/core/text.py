@@ -18,14 +18,14 @@ def short_arn(arn: object) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A value as people read it: text in quotes, revisions as `web:41`, what is not known yet as such."""
+    """A value for people: text in quotes, revisions as `web:41`, references as `(known after apply)`."""
     if isinstance(value, Ref):
         return UNKNOWN
     if value in (SENSITIVE, CHANGED, UNKNOWN):
         return str(value)
     if isinstance(value, str) and (match := _REVISION.fullmatch(value)):
         return match[1]
-    # Sorted, so that two values differ where they differ, and not in the order of their members.
+    # Sorted, so that two values never differ in the order of their members only.
     return json.dumps(
         value,
         ensure_ascii=False,

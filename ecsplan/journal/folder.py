@@ -18,8 +18,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from ecsplan.core.codec import to_json
 from ecsplan.core.errors import JournalError
-from ecsplan.core.model import Identity, to_json
+from ecsplan.core.model import Identity
 from ecsplan.journal.entries import Holder
 from ecsplan.journal.lock import flocked, holder_file, read_holder, runs_elsewhere
 

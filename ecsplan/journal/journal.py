@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager
 
 import msgspec
 
+from ecsplan.core.codec import digest_of, from_data, from_json, to_json
 from ecsplan.core.errors import EmptyJournalFile, JournalError
-from ecsplan.core.model import FORMAT_VERSION, Identity, Plan, digest_of, from_data, from_json, to_json
+from ecsplan.core.model import FORMAT_VERSION, Identity, Plan
 from ecsplan.journal.entries import Began, Closed, Damaged, Deployment, Done, Entry, Failed, Holder, Opened, Origin
 from ecsplan.journal.store import Appender, Place, Store
 

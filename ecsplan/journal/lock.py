@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from ecsplan.core.codec import from_json
 from ecsplan.core.errors import JournalError, LockedError
-from ecsplan.core.model import from_json
 from ecsplan.journal.entries import Holder
 
 # Seconds a new holder has to write its name; until then the file may name the previous one.

@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from ecsplan.core.checks import Path, Problem, Problems, dotted, quoted, repeats, tables_of
-from ecsplan.core.documents import layered, overlay, replaced, without_none
-from ecsplan.core.model import Action, Address, Call, Doc, Phase, Ref, Step, Value, mapped
+from ecsplan.core.documents import layered, mapped, overlay, replaced, without_none
+from ecsplan.core.model import Action, Address, Call, Doc, Phase, Ref, Step, Value
 from ecsplan.core.normalize import Normalized, Rule, normal
 from ecsplan.core.ports import Answer, Reader
 from ecsplan.core.rates import Rate

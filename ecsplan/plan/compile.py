@@ -1,4 +1,4 @@
-"""Spec and tag to desired resources: pure, offline, the same for the same input."""
+"""Compiles spec and tag into desired resources: pure and offline."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from typing import Any
 import msgspec
 
 from ecsplan.core.checks import dotted, quoted
+from ecsplan.core.documents import mapped
 from ecsplan.core.errors import UsageError
-from ecsplan.core.model import UNKNOWN, Address, Doc, Notify, Ref, mapped
+from ecsplan.core.model import UNKNOWN, Address, Doc, Notify, Ref
 from ecsplan.core.spec import DEFINITION, Spec, Task
 from ecsplan.kinds import kinds
 from ecsplan.kinds.contract import CompileScope, Kind, Resource
 from ecsplan.redact import says_secret
 
 PLACEHOLDER = "{image_tag}"
-# What may stand behind the colon of an image, or behind its @ (the OCI distribution specification's tags and digests).
+# What may follow the colon of an image, or its @ (tags and digests of the OCI distribution specification).
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}")
-SHORTEST = 8  # characters of what is taken for a secret
+SHORTEST = 8  # characters of a value that may be a secret
 NO_SECRET = re.compile("arn:.*|[./~].*|[0-9. ]+|[A-Za-z]+", re.DOTALL)
 
 
 def check_tag(tag: str) -> str:
-    """The tag itself; raises UsageError for one that no image can have."""
+    """The tag itself. Raises UsageError if no image can have it."""
     if not tag:
         raise UsageError("the tag is empty", hint="Name the image tag to deploy: ecsplan plan TAG")
     if not TAG.fullmatch(tag):
@@ -34,8 +35,8 @@ def check_tag(tag: str) -> str:
 
 
 def compile_spec(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resource, ...]:
-    """Every declared resource: in reference order, and within a kind in the order of the file. Parts of one resource
-    that two tasks declare are joined, in the place of the first."""
+    """Every declared resource, sorted by kind (what is referred to comes first), then in the order of the file. If two
+    tasks declare parts of one resource, these are combined in the place of the first."""
     joined: dict[Address, Resource] = {}
     for resource in _parts(spec, tag, redeploy=redeploy):
         first, combine = joined.get(resource.address), resource.kind.declare.combine
@@ -51,7 +52,7 @@ def _parts(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resource, .
 
 
 def warnings_of(spec: Spec, tag: str) -> tuple[str, ...]:
-    """What AWS would take, and a person would want to know before anything is sent; without any value of a variable."""
+    """Warnings about what AWS would accept, to be shown before anything is sent. They quote no value of a variable."""
     cautions = (
         problem
         for task in spec.tasks
@@ -75,7 +76,7 @@ def _by_table(kind: Kind, docs: list[Doc]) -> Any:
 
 
 def _written_secrets(task: Task) -> Iterator[str]:
-    """A warning per container whose variables hold what looks like secrets: named so, and of no other kind."""
+    """A warning for each container with variables that look like secrets, by their name and their value."""
     for number, container in enumerate(task.task_definition["containerDefinitions"]):
         found = [
             quoted(variable["name"])
@@ -84,17 +85,18 @@ def _written_secrets(task: Task) -> Iterator[str]:
         ]
         if found:
             place = f"{task.path}.{DEFINITION}.containerDefinitions[{number}]"
-            said = "can be read by whoever may describe the task definition; declare it in secrets instead"
-            yield f"{place}.environment: {', '.join(found)} {said}"
+            advice = "can be read by anyone who may describe the task definition; declare it in secrets instead"
+            yield f"{place}.environment: {', '.join(found)} {advice}"
 
 
 def _may_be_secret(value: Any) -> bool:
-    """Names such as TOKEN_SECONDS, SECRET_ARN or KEY_FILE say secret too; numbers, words, ARNs and paths are none."""
+    """Not every variable named as a secret is one (TOKEN_SECONDS, SECRET_ARN, KEY_FILE): numbers, words, ARNs and paths
+    are not."""
     return isinstance(value, str) and len(value) >= SHORTEST and not NO_SECRET.fullmatch(value)
 
 
 def tag_warnings(spec: Spec, tag: str) -> tuple[str, ...]:
-    """What a person would want to know about the images before anything is sent."""
+    """Warnings about the images, to be shown before anything is sent."""
     images = list(_images(spec))
     warnings = [
         f"{where}: the image {image!r} still has braces in it; only {PLACEHOLDER} is replaced"
@@ -120,12 +122,12 @@ def _images(spec: Spec) -> Iterator[tuple[str, str]]:
 
 
 def notifications(spec: Spec) -> dict[str, Notify]:
-    """Where each task's calls are published, for the tasks that have a topic."""
+    """Where the calls of each task are published, for tasks with a topic."""
     return {task.name: task.notify for task in spec.tasks if task.notify is not None}
 
 
 def requests(spec: Spec, tag: str) -> dict[str, Doc]:
-    """The compiled requests per task, named as in the spec, with `(known after apply)` where that is so."""
+    """The compiled requests of each task, named as in the spec. References are `(known after apply)`."""
     by_task: dict[str, list[Resource]] = {}
     for resource in _parts(spec, tag):
         by_task.setdefault(resource.task, []).append(resource)

@@ -1,4 +1,4 @@
-"""Desired and live to changes: both are brought to one form, then compared naively (the only importer of deepdiff)."""
+"""Compares desired with live resources: both are normalized, then compared (the only importer of deepdiff)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
+from ecsplan.core.documents import filled, mapped, pruned
 from ecsplan.core.errors import PlanningError
-from ecsplan.core.model import Action, Address, Change, Doc, FieldChange, Ref, Value, filled, mapped
-from ecsplan.core.normalize import Normalized, Rule, pruned, view
+from ecsplan.core.model import Action, Address, Change, Doc, FieldChange, Ref, Value
+from ecsplan.core.normalize import Normalized, Rule, by_identity
 from ecsplan.kinds.contract import Candidate, Compare, Delta, Kind, Live, Resource
 from ecsplan.plan.read import referenced_values
 
@@ -34,23 +35,23 @@ def without_impossible(
 def diff(
     resources: Sequence[Resource], lives: Mapping[Address, Live], sent: Mapping[str, Doc] | None = None
 ) -> tuple[Delta, ...]:
-    """A delta per resource, in reference order, those that are kept included. `sent` is, by ARN, the request that made
-    something live, where the journal knows it.
+    """A delta for each resource, unchanged ones included, in their order. `sent` holds, by ARN, the request that
+    created a live resource, if the journal knows it.
 
-    A kept resource's outputs fill the references to it; other references stay and are `(known after apply)`. Raises
-    PlanningError with everything that cannot be carried out.
+    References to an unchanged resource are filled with its outputs; other references stay and are `(known after
+    apply)`. Raises PlanningError with everything that AWS would reject.
     """
     faults = [
         fault
         for resource in resources
-        if not resource.optional  # `without_impossible` has judged those
+        if not resource.optional  # `without_impossible` has checked those
         for fault in resource.kind.change.blockers(resource, lives[resource.address])
     ]
     if faults:
         raise PlanningError(faults)
     outputs: dict[Address, dict[str, str]] = {}
     switched: set[str] = set()
-    # A rule can have targets of several tasks: what is switched is the task whose revision moves.
+    # A rule can have targets of several tasks: switched is the task whose revision changes.
     tasks = {resource.address: resource.task for resource in resources if resource.kind.versioned}
     deltas: dict[Address, Delta] = {}
     for resource in resources:
@@ -64,7 +65,7 @@ def diff(
     for resource in resources:
         if resource.kind.compare is None:
             deltas[resource.address] = _run(resource, lives[resource.address], switched, outputs, deltas)
-    # Of what is optional, `planner.cautions` tells it: half a way back is better than none.
+    # For optional resources `cautions` warns instead: half a rollback is better than none.
     asked_for = [delta for delta in deltas.values() if not delta.resource.optional]
     if faults := [fault for delta in asked_for for fault in conflicts(delta, deltas)]:
         raise PlanningError(faults)
@@ -89,12 +90,12 @@ def _delta(
     rules = kind.document.rules
     declared = filled(live.wanted if live.wanted is not None else resource.doc, outputs)
     first = live.candidates[0] if live.candidates else None
-    if first is None and not declared:  # nothing there, and nothing asked for
+    if first is None and not declared:  # nothing is live, and nothing is declared
         change = _change(resource, Action.KEEP)
         return Delta(change=change, resource=resource, live=live, candidate=None, declared={})
     if first is None:
         merged = Normalized(compare.merge({}, declared), rules)
-        fields = tuple(FieldChange(path=p, after=v) for p, v in _leaves(_declared_view(kind, merged.doc)))
+        fields = tuple(FieldChange(path=p, after=v) for p, v in _leaves(_declared_by_identity(kind, merged.doc)))
         change = _change(resource, Action.CREATE, after=resource.doc, fields=fields)
         return Delta(change=change, resource=resource, live=live, candidate=None, declared=declared, merged=merged)
     comparisons = [Comparison.of(compare, rules, candidate, declared) for candidate in live.candidates]
@@ -102,7 +103,7 @@ def _delta(
     if equal is not None:
         return _kept(kind, compare, resource, live, comparisons[0], equal, declared, uncertainties)
     base = comparisons[0]
-    # What is uncertain is no line of the diff; a new version is made of all that is declared, and shows it.
+    # Uncertain differences are left out of the diff, but not for a new version, which is made of all that is declared.
     shown, uncertainties = base.current, ()
     if not kind.versioned:
         assumed, uncertainties = compare.tolerate(base.current.doc, base.merged.doc, {})
@@ -119,7 +120,7 @@ def _delta(
 
 
 class Comparison(Value, frozen=True, kw_only=True):
-    """Something live, and what would be live instead: each brought to its normal form once at most."""
+    """A live document and the one that would replace it, each normalized once at most."""
 
     candidate: Candidate
     current: Normalized
@@ -152,8 +153,8 @@ def _delta_of(
 def _equal(
     kind: Kind, compare: Compare, live: Live, comparisons: Sequence[Comparison], sent: Mapping[str, Doc]
 ) -> tuple[Comparison | None, tuple[str, ...]]:
-    """The candidate that is as declared. Without one, the one in use counts as equal if it is so but for what AWS may
-    have dropped; never another candidate, so that nothing is moved to an uncertain one."""
+    """The candidate that is equal to what is declared. Without one, the candidate in use counts as equal if it differs
+    only in what AWS may have dropped. Others do not, so that nothing is moved to an uncertain revision."""
     for one in comparisons:
         if one.candidate.reusable and one.merged.normal == one.current.normal:
             return one, ()
@@ -176,7 +177,7 @@ def _kept(
     declared: Doc,
     uncertainties: tuple[str, ...],
 ) -> Delta:
-    """Equal: kept. Where the equal one is not the one in use, the differences between those two are shown."""
+    """An unchanged resource. If the equal candidate is not the one in use, shows the differences between the two."""
     fields = _fields(kind, base.current, equal.current) if equal is not base else ()
     action = Action.UPDATE if resource.settings.redeploy else Action.KEEP
     change = _change(
@@ -198,7 +199,7 @@ def _run(
     outputs: Mapping[Address, Mapping[str, str]],
     others: Mapping[Address, Delta],
 ) -> Delta:
-    """Something without a live state: it runs when its task is switched to another revision, or always."""
+    """A resource without live state: it runs when its task is switched to another revision, or always."""
     runs = resource.settings.when == "always" or resource.task in switched
     declared, note, fill_in = filled(resource.doc, outputs), "", resource.kind.change.fill_in
     if fill_in is not None:
@@ -223,8 +224,8 @@ def _change(resource: Resource, action: Action, **more: Any) -> Change:
 
 
 def _switches(delta: Delta, outputs: Mapping[Address, Mapping[str, str]]) -> set[Address]:
-    """The addresses whose revision this moves something to: its own if it is a new revision, and those of references
-    that will have another value."""
+    """The addresses to whose revision this change moves something: its own for a new revision, and those of references
+    whose value changes."""
     if delta.change.action is Action.KEEP:
         return set()
     if delta.kind.versioned or delta.candidate is None:
@@ -236,20 +237,20 @@ def _switches(delta: Delta, outputs: Mapping[Address, Mapping[str, str]]) -> set
 # --- fields ---
 
 
-def _declared_view(kind: Kind, doc: Doc) -> Doc:
-    """What is declared, named by meaning, without what AWS would fill in."""
-    return view(pruned(doc) or {}, kind.document.rules)
+def _declared_by_identity(kind: Kind, doc: Doc) -> Doc:
+    """The declared document with items by identity, without what AWS would fill in."""
+    return by_identity(pruned(doc) or {}, kind.document.rules)
 
 
 def _fields(kind: Kind, before: Normalized, after: Normalized) -> tuple[FieldChange, ...]:
-    """Only the members that are apart are named and looked through."""
+    """The differences of two documents. Only members that differ are brought to the form by identity."""
     old, new = before.normal, after.normal
     apart = [name for name in {**old, **new} if not _same(old.get(name), new.get(name))]
-    return field_changes(*(view({n: d[n] for n in apart if n in d}, kind.document.rules) for d in (old, new)))
+    return field_changes(*(by_identity({n: d[n] for n in apart if n in d}, kind.document.rules) for d in (old, new)))
 
 
 def field_changes(before: Doc, after: Doc) -> tuple[FieldChange, ...]:
-    """The differences of two views, a leaf each, sorted by path. A list whose order matters is one leaf."""
+    """The differences of two documents by identity, one for each leaf, sorted by path. An ordered list is one leaf."""
     changes = tuple(_leaf_changes((), before, after))
     if not all(_is_plain(change) for change in changes):
         return _compared(before, after)
@@ -257,7 +258,7 @@ def field_changes(before: Doc, after: Doc) -> tuple[FieldChange, ...]:
 
 
 def _is_plain(change: FieldChange) -> bool:
-    """Whether nothing is left to ask deepdiff, whose import takes a quarter of a plan: mostly text alone differs."""
+    """Can ours decide it without deepdiff, whose import takes a quarter of a plan's time? Mostly only text differs."""
     kinds = {type(value) for value in (change.before, change.after)} - {type(None)}
     return len(kinds - {Ref}) <= 1 and kinds <= {str, int, bool, Ref}
 
@@ -281,7 +282,7 @@ def _compared(before: Doc, after: Doc) -> tuple[FieldChange, ...]:
         view="tree",
         ignore_numeric_type_changes=True,
         threshold_to_diff_deeper=0,
-        ignore_private_variables=False,  # a variable may be called __DEBUG
+        ignore_private_variables=False,  # an environment variable may be named __DEBUG
     )
     paths = {_to_list(level.path(output_format="list")) for levels in tree.values() for level in levels}
     changes = {
@@ -291,7 +292,7 @@ def _compared(before: Doc, after: Doc) -> tuple[FieldChange, ...]:
 
 
 def _apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Doc, Doc]:
-    """Both without what is the same in both: of two long documents little is left to compare."""
+    """Both without their equal members, so that little is left to compare."""
     old, new = {**before}, {**after}
     for name in before.keys() & after.keys():
         one, other = before[name], after[name]
@@ -303,7 +304,7 @@ def _apart(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Doc, Do
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Equal in type as well, down to the leaves: true is not 1."""
+    """Equal, and of equal types down to the leaves: true is not 1."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
@@ -314,7 +315,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _to_list(path: Sequence[Any]) -> tuple[str, ...]:
-    """The path as far as the first list on it."""
+    """The path up to the first list."""
     result: list[str] = []
     for part in path:
         if isinstance(part, int):

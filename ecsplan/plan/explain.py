@@ -1,4 +1,4 @@
-"""Why a plan shows a difference, or shows none: which row of a kind's table compared a field, and for what reason."""
+"""Explains why a plan shows a difference or none: which rule of a kind compared a field, and its reason."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ NEW = "declared, and nothing is live to compare it with"
 
 
 class Verdict(Enum):
-    """DIFFERS is a difference of the plan; EQUAL is written in two ways and means one thing; LEFT is not declared, so
-    neither compared nor changed."""
+    """DIFFERS: a difference of the plan. EQUAL: two spellings of one value. LEFT: not declared, so neither compared nor
+    changed."""
 
     DIFFERS = "differs"
     EQUAL = "equal"
@@ -43,8 +43,8 @@ class Verdict(Enum):
 
 
 class Explanation(Value, frozen=True, kw_only=True):
-    """One field: how it stands live and in the spec (None is absent), what came of comparing it, and why. `rule` is the
-    place that the row names, "" where no row had a say."""
+    """One field: its live and its declared value (None is absent), the verdict, and why. `rule` is the path of the
+    rule, "" if none applies."""
 
     address: Address
     field: FieldChange
@@ -54,18 +54,17 @@ class Explanation(Value, frozen=True, kw_only=True):
 
 
 def explain(deltas: Sequence[Delta]) -> tuple[Explanation, ...]:
-    """Everything that a person may wonder about: each difference, each field that is equal only by a rule, and each
-    that is left alone. Secret values are masked. By address in the order of the plan, differences first, then by
-    path."""
+    """Explains each difference, each field that is equal only by a rule, and each field that is left alone. Secrets are
+    masked. By address in the order of the plan, differences first, then by path."""
     return tuple(
         _masked(one)
         for delta in deltas
         if delta.kind.compare is not None
-        for one in sorted(_of(delta), key=lambda it: (list(Verdict).index(it.verdict), it.field.path))
+        for one in sorted(_explanations(delta), key=lambda it: (list(Verdict).index(it.verdict), it.field.path))
     )
 
 
-def _of(delta: Delta) -> Iterator[Explanation]:
+def _explanations(delta: Delta) -> Iterator[Explanation]:
     address, kind = delta.change.address, delta.kind
     live = delta.live.candidates[0].doc if delta.live.candidates else {}
     before, after = _Sides(live, kind), _Sides(delta.merged_doc, kind)
@@ -76,11 +75,11 @@ def _of(delta: Delta) -> Iterator[Explanation]:
         rule, reason = why(_place(change.path, before, after), kind.document.rules)
         yield Explanation(address=address, field=change, verdict=Verdict.DIFFERS, rule=rule, reason=reason)
     if live:
-        yield from _the_same(address, kind, delta, before, after)
+        yield from _without_difference(address, kind, delta, before, after)
 
 
 class _Sides:
-    """A document's leaves as it was answered or declared, and after the rules."""
+    """The leaves of a document as it was answered or declared, and after the rules."""
 
     def __init__(self, doc: Doc, kind: Kind) -> None:
         self.raw = leaves(_named_alike(doc, kind), kind.document.rules)
@@ -88,20 +87,21 @@ class _Sides:
 
 
 def _named_alike(doc: Doc, kind: Kind) -> Doc:
-    """The document with nothing filled in but what items of lists go by, so that one item has one name on both
-    sides."""
+    """The document with only the identities of list items normalized, so that an item has one name on both sides."""
     names = {f"{row.path}.*.{field}" for row in kind.document.rules if isinstance(row, Keyed) for field in row.by}
     return normal(doc, [row for row in kind.document.rules if row.path in names])
 
 
-def _the_same(address: Address, kind: Kind, delta: Delta, before: _Sides, after: _Sides) -> Iterator[Explanation]:
-    told = {change.path for change in delta.change.fields}
+def _without_difference(
+    address: Address, kind: Kind, delta: Delta, before: _Sides, after: _Sides
+) -> Iterator[Explanation]:
+    differing = {change.path for change in delta.change.fields}
     asked = leaves(_named_alike(delta.declared, kind), kind.document.rules)
-    declared = told | asked.keys()
-    paths = (before.raw.keys() | after.raw.keys()) - told
-    blocks = {above for path in paths | told for above in _above(path)[:-1]}
+    declared = differing | asked.keys()
+    paths = (before.raw.keys() | after.raw.keys()) - differing
+    blocks = {above for path in paths | differing for above in _above(path)[:-1]}
     left: dict[str, Any] = {}
-    for path in sorted(paths - blocks):  # an item with nothing but its name on one side is told by its members
+    for path in sorted(paths - blocks):  # an item that has members on one side is explained by them
         old, new = _value(before.raw, path), _value(asked if path in asked else after.raw, path)
         if old != new and _value(before.normal, path) == _value(after.normal, path):
             rule, reason = why(_place(path, before, after), kind.document.rules)
@@ -109,14 +109,14 @@ def _the_same(address: Address, kind: Kind, delta: Delta, before: _Sides, after:
             field = FieldChange(path=path, before=old, after=new)
             yield Explanation(address=address, field=field, verdict=Verdict.EQUAL, rule=rule, reason=reason)
         elif old == new and path not in declared:
-            left[path] = _hidden(address, path, old)  # by its own name, which its block's would hide
+            left[path] = _hidden(address, path, old)  # by its own path: a block's path hides that it is secret
     for path, value in _blocks(left, declared).items():
         field = FieldChange(path=path, before=value, after=value)
         yield Explanation(address=address, field=field, verdict=Verdict.LEFT, reason=UNDECLARED)
 
 
 def _blocks(left: Mapping[str, Any], others: Iterable[str]) -> dict[str, Any]:
-    """The same leaves, with blocks in which nothing else stands as one: `deploymentConfiguration`, not its members."""
+    """Joins leaves into blocks that hold nothing else: `deploymentConfiguration` instead of its members."""
     taken = {above for path in others for above in _above(path)}
     blocks: dict[str, Any] = {}
     for path, value in left.items():
@@ -129,7 +129,7 @@ def _blocks(left: Mapping[str, Any], others: Iterable[str]) -> dict[str, Any]:
 
 
 def _above(path: str) -> list[str]:
-    """The path's own beginnings, shortest first: `a`, `a.b` and `a.b.c` of `a.b.c`."""
+    """The prefixes of a path, shortest first: `a`, `a.b` and `a.b.c` of `a.b.c`."""
     parts = path.split(".")
     return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
@@ -139,7 +139,7 @@ def _value(found: Mapping[str, Leaf], path: str) -> Any:
 
 
 def _place(path: str, *sides: _Sides) -> str:
-    """Where a field stands in AWS's shape, as rules name it."""
+    """The path of a field as rules write it."""
     for side in sides:
         for found in (side.raw, side.normal):
             if path in found:
@@ -148,7 +148,7 @@ def _place(path: str, *sides: _Sides) -> str:
 
 
 def _masked(one: Explanation) -> Explanation:
-    """A difference is masked as one; what has not changed is masked value by value."""
+    """A difference is masked as a whole; equal values are masked one by one."""
     if one.verdict is Verdict.DIFFERS:
         field = mask_field(one.address, one.field)
     else:
@@ -166,8 +166,7 @@ def _hidden(address: Address, path: str, value: Any) -> Any:
 
 
 def why(place: str, rules: Sequence[Rule]) -> tuple[str, str]:
-    """The rows' place and what they do, in words, for a place in the rules' words; "" and NO_ROW where none has a
-    say."""
+    """The path of the rules that apply to `place`, and what they do, in words; "" and NO_ROW if none applies."""
     path, rows = deciding(place, rules)
     if not rows:
         return "", NO_ROW
@@ -175,8 +174,8 @@ def why(place: str, rules: Sequence[Rule]) -> tuple[str, str]:
 
 
 def deciding(place: str, rules: Sequence[Rule]) -> tuple[str, tuple[Rule, ...]]:
-    """The rows that decide how a field is compared, and their place: its own; else those of the nearest block around
-    it that they are about as a whole (one that is not compared, a list of values, a list of pairs)."""
+    """The rules that apply to a field, and their path. These are its own, else those of the nearest block around it
+    that concern the whole block (one that is not compared, a list of values, a list of pairs)."""
     parts = place.split(".")
     for end in range(len(parts), 0, -1):
         above, rest = ".".join(parts[:end]), ".".join(parts[end:])

@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 
 from ecsplan.core.checks import plain_name
+from ecsplan.core.codec import digest_of, from_data, to_json
 from ecsplan.core.errors import EcsplanError, JournalError, PlanFileError
-from ecsplan.core.model import Call, Plan, Step, digest_of, from_data, to_json
+from ecsplan.core.model import Call, Plan, Step
 from ecsplan.journal import Store, check_version, write_file
 from ecsplan.kinds import kinds_of
 from ecsplan.kinds.contract import Change

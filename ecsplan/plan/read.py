@@ -1,4 +1,4 @@
-"""Ask AWS for what is declared: all kinds at once, and a second look only where one kind's answers need it."""
+"""Reads the live state of declared resources: all kinds at once, then what depends on the answers of another kind."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ecsplan.core.model import Address, Doc, Ref, digest_of, refs_in
-from ecsplan.core.normalize import view
+from ecsplan.core.codec import digest_of
+from ecsplan.core.documents import refs_in
+from ecsplan.core.model import Address, Doc, Ref
+from ecsplan.core.normalize import by_identity
 from ecsplan.core.ports import Reader
 from ecsplan.kinds import by_kind
 from ecsplan.kinds.contract import Kind, Live, Resource
 
 
 def read(reader: Reader, resources: Sequence[Resource]) -> dict[Address, Live]:
-    """What is live at each address. Two dependent round trips at most, however many resources (more only for further
-    pages); raises AwsError for what AWS refuses."""
+    """The live state of each address. At most two dependent round trips for any number of resources, and more for
+    further pages. Raises AwsError for what AWS refuses."""
     groups = [
         (kind.compare, group) for kind, group in by_kind(resources, lambda resource: resource.kind) if kind.compare
     ]
@@ -25,7 +27,7 @@ def read(reader: Reader, resources: Sequence[Resource]) -> dict[Address, Live]:
         reads = [pool.submit(compare.read, reader, group) for compare, group in groups]
         lives |= {live.address: live for read in reads for live in read.result()}
     finally:
-        pool.shutdown(wait=False)  # whoever interrupts this does not wait for AWS's pace
+        pool.shutdown(wait=False)  # an interrupt must not wait for throttled requests
     used = _used(resources, lives)
     for compare, group in groups:
         more = compare.read_used(reader, [lives[resource.address] for resource in group], used)
@@ -34,12 +36,12 @@ def read(reader: Reader, resources: Sequence[Resource]) -> dict[Address, Live]:
 
 
 def fingerprints(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[Address, str]:
-    """A digest per address of what must not move between plan and apply."""
-    return {address: digest_of(value) for address, value in seen(resources, lives).items()}
+    """For each address, a digest of the state that must not change between plan and apply."""
+    return {address: digest_of(value) for address, value in observed_state(resources, lives).items()}
 
 
-def seen(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[Address, Any]:
-    """What `fingerprints` gives the digests of."""
+def observed_state(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[Address, Any]:
+    """For each address, the state of which `fingerprints` has the digest."""
     return {
         resource.address: lives[resource.address].observed
         for resource in resources
@@ -48,7 +50,7 @@ def seen(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[A
 
 
 def _used(resources: Sequence[Resource], lives: Mapping[Address, Live]) -> dict[Address, list[str]]:
-    """For each address that is referred to: the values that live resources hold in the reference's place."""
+    """For each address that is referred to, the values of live resources in place of the reference."""
     used: dict[Address, list[str]] = {}
     for resource in resources:
         live = lives[resource.address]
@@ -67,11 +69,11 @@ def referenced_values(kind: Kind, declared: Doc, live: Doc) -> Iterator[tuple[Re
     merged, rules = kind.compare.merge(live, declared), kind.document.rules
     wanted = {name: value for name, value in merged.items() if any(refs_in(value))}
     theirs = {name: live[name] for name in wanted if name in live}
-    return pair_refs(view(wanted, rules), view(theirs, rules))
+    return pair_refs(by_identity(wanted, rules), by_identity(theirs, rules))
 
 
 def pair_refs(wanted: Any, found: Any) -> Iterator[tuple[Ref, Any]]:
-    """Each reference of one view, with what stands in its place in the other."""
+    """Pairs each reference in `wanted` with the value at the same place in `found`."""
     if isinstance(wanted, Ref):
         yield wanted, found
     elif isinstance(wanted, Mapping):

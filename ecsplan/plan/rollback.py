@@ -1,6 +1,6 @@
-"""Going back: journal entries, or ECS's own revision history, to desired resources. Pure.
+"""Rollback: makes desired resources of the journal, or of ECS's own revision history. Pure.
 
-What comes out goes through diff and planner like any other desired state, so only what differs from live is changed,
+They go through `diff` and `steps` like any other desired state. So only what differs from the live state is changed,
 it is shown and journaled, and it can itself be rolled back.
 """
 
@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 
+from ecsplan.core.documents import mapped, refs_in, texts_in
 from ecsplan.core.errors import UsageError
-from ecsplan.core.model import Action, Address, Call, Change, Doc, Notify, Ref, Settings, mapped, refs_in, texts_in
+from ecsplan.core.model import Action, Address, Call, Change, Doc, Notify, Ref, Settings
 from ecsplan.core.text import short_arn
 from ecsplan.journal import Deployment, Outcome
 from ecsplan.kinds import kinds_of
@@ -27,7 +28,8 @@ PINNED = re.compile(r"arn:[^:]+:ecs:[^:]*:[^:]*:task-definition/[A-Za-z0-9_-]+:\
 
 @dataclass(frozen=True, kw_only=True)
 class RollbackState:
-    """Where a rollback goes: desired resources, the tag that ran there, the deployments it undoes, and what to tell."""
+    """What a rollback restores: desired resources, the tag that ran then, the deployments that it undoes, and notes for
+    the operator."""
 
     resources: tuple[Resource, ...]
     tag: str
@@ -36,9 +38,9 @@ class RollbackState:
     notify: Mapping[str, Notify] | None = None
 
 
-def target(deployments: Sequence[Deployment]) -> int:
-    """Before the newest deployment that changed something: the number to go back to where none is named. A rollback
-    that was left part-way is gone on with, since to undo it would bring back what it was undoing."""
+def default_number(deployments: Sequence[Deployment]) -> int:
+    """The number to roll back to if none is given: the one before the newest deployment that changed something. An
+    unfinished rollback is continued: undoing it would restore what it was rolling back from."""
     numbers = [0, *(deployment.number for deployment in deployments)]
     for deployment in reversed(deployments):
         if deployment.outcome is not Outcome.PUT_BACK and (_changed(deployment) or _is_open(deployment)):
@@ -48,19 +50,19 @@ def target(deployments: Sequence[Deployment]) -> int:
 
 
 def _changed(deployment: Deployment) -> bool:
-    """Has it begun anything that there is a way back from? Running a task again, or a redeployment, is none."""
+    """Has it begun a change that can be rolled back? A one-off task or a redeployment is not such a change."""
     begun = [step for step in deployment.plan.steps if step.index in deployment.begun()]
     return any(isinstance(step.undo, Call) and (step.changes or step.action is not Action.UPDATE) for step in begun)
 
 
 def _is_open(deployment: Deployment) -> bool:
-    """Was it left part-way, with something begun? Going further back would undo more than was asked for."""
+    """Is it unfinished, with something begun? A rollback must not skip it: that would undo more than was asked for."""
     return not deployment.outcome.ended and bool(deployment.begun())
 
 
 def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool) -> RollbackState:
-    """Every address that the deployments after `number` touched, as it was before the first of them. 0 is before
-    all."""
+    """Every address that the deployments after `number` changed, as it was before the first of them. 0 is before all
+    deployments."""
     known = {deployment.number: deployment for deployment in deployments}
     if number != 0 and number not in known:
         have = f"it has {min(known)} to {max(known)}" if known else "it is empty"
@@ -83,7 +85,7 @@ def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool)
             befores,
             last,
             _kept_users(later, kinds, befores),
-            _made(later, kinds),
+            _registered(later, kinds),
             known_definitions(deployments),
             tasks,
             keep,
@@ -91,7 +93,7 @@ def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool)
         ),
         tag=_tag(deployments, number),
         undoes=tuple(deployment.number for deployment in later if deployment.begun()),
-        notes=_missing(known, number),
+        notes=_gap_notes(known, number),
         notify=deployments[-1].plan.notify if deployments else None,
     )
 
@@ -101,7 +103,7 @@ def _kinds(deployments: Sequence[Deployment]) -> dict[Address, Kind]:
     return {address: kind for deployment in deployments for address, kind in kinds_of(deployment.plan).items()}
 
 
-def _missing(known: Mapping[int, Deployment], number: int) -> tuple[str, ...]:
+def _gap_notes(known: Mapping[int, Deployment], number: int) -> tuple[str, ...]:
     """Deployments missing from the journal: their changes cannot be restored."""
     missing = [str(one) for one in range(number + 1, max(known, default=0)) if one not in known]
     if not missing:
@@ -112,14 +114,14 @@ def _missing(known: Mapping[int, Deployment], number: int) -> tuple[str, ...]:
 
 
 def _tag(deployments: Sequence[Deployment], number: int) -> str:
-    """The tag that ran after deployment `number`: that of the newest one until then that succeeded."""
+    """The tag that ran after deployment `number`: that of the newest deployment up to it that succeeded."""
     tags = [d.plan.tag for d in deployments if d.number <= number and d.outcome is Outcome.SUCCEEDED]
     return tags[-1] if tags else ""
 
 
 def _reversible(deployment: Deployment, kinds: Mapping[Address, Kind]) -> Iterator[Change]:
-    """The changes of a deployment that were begun and can be put back. Whether they were carried out, live state
-    tells."""
+    """The changes of a deployment that were begun and can be rolled back. If one was not carried out, the diff with the
+    live state drops it."""
     begun = {step.address for step in deployment.plan.steps if step.index in deployment.begun()}
     for change in deployment.plan.changes:
         kind = kinds[change.address]
@@ -130,7 +132,8 @@ def _reversible(deployment: Deployment, kinds: Mapping[Address, Kind]) -> Iterat
 def _kept_users(
     later: Sequence[Deployment], kinds: Mapping[Address, Kind], befores: Mapping[Address, Doc]
 ) -> dict[Address, Change]:
-    """What those deployments looked at and left alone: read again, so that no revision that it uses is deregistered."""
+    """What those deployments read and did not change. It is read again, so that no revision that it uses is
+    deregistered."""
     return {
         change.address: change
         for deployment in later
@@ -139,8 +142,8 @@ def _kept_users(
     }
 
 
-def _made(later: Sequence[Deployment], kinds: Mapping[Address, Kind]) -> list[str]:
-    """The revisions that those deployments registered."""
+def _registered(later: Sequence[Deployment], kinds: Mapping[Address, Kind]) -> list[str]:
+    """The ARNs of the revisions that those deployments registered."""
     return [
         arn
         for deployment in later
@@ -151,7 +154,7 @@ def _made(later: Sequence[Deployment], kinds: Mapping[Address, Kind]) -> list[st
 
 
 def _still_rolling(later: Sequence[Deployment], kinds: Mapping[Address, Kind]) -> dict[Address, Doc]:
-    """What the newest of those deployments made, where that may still be under way: its outputs, and the revision from
+    """The rollouts of the newest of those deployments, which may still be under way: their outputs, and the revision
     before."""
     if not later or later[-1].plan.undoes:
         return {}
@@ -168,7 +171,7 @@ def _still_rolling(later: Sequence[Deployment], kinds: Mapping[Address, Kind]) -
 
 
 def known_definitions(deployments: Sequence[Deployment]) -> dict[str, Doc]:
-    """By ARN: the task definitions that the journal holds, as they were registered, or else as ECS answered them."""
+    """The task definitions that the journal holds, by ARN: as they were registered, or else as ECS answered them."""
     known: dict[str, Doc] = {}
     for deployment in deployments:
         outputs, kinds = deployment.outputs(), kinds_of(deployment.plan)
@@ -185,12 +188,12 @@ def _resources(
     kinds: Mapping[Address, Kind],
     befores: Mapping[Address, Doc],
     last: Mapping[Address, Change],
-    bystanders: Mapping[Address, Change],
-    made: Sequence[str],
+    kept_users: Mapping[Address, Change],
+    registered: Sequence[str],
     known: Mapping[str, Doc],
     tasks: Mapping[Address, str],
     keep: bool,
-    under_way: Mapping[Address, Doc],
+    still_rolling: Mapping[Address, Doc],
 ) -> tuple[Resource, ...]:
     arns = sorted({text for doc in befores.values() for text in texts_in(doc) if PINNED.fullmatch(text)})
     families = [family_of(arn) for arn in arns]
@@ -201,7 +204,7 @@ def _resources(
         )
         for arn in arns
     }
-    retire = {family: [a for a in made if family_of(a) == family] for family in map(family_of, made)}
+    retire = {family: [a for a in registered if family_of(a) == family] for family in map(family_of, registered)}
     if keep:
         retire = {}
     result = []
@@ -224,10 +227,10 @@ def _resources(
         )
     for address, doc in befores.items():
         change = last[address]
-        # A rollout without a difference, a redeployment, is taken back too where it is still under way.
-        again = under_way.get(address, {}).get("open", False) and not change.fields
+        # A redeployment, which has no differences, is reverted too if it is still under way.
+        again = still_rolling.get(address, {}).get("open", False) and not change.fields
         settings = Settings(wait=change.settings.wait, timeout=change.settings.timeout, redeploy=again)
-        facts = {"made": under_way[address]} if address in under_way else {}
+        facts = {"made": still_rolling[address]} if address in still_rolling else {}
         result.append(
             Resource(
                 kind=kinds[address],
@@ -239,7 +242,7 @@ def _resources(
                 optional=True,
             )
         )
-    for address, change in bystanders.items():
+    for address, change in kept_users.items():
         kind, after = kinds[address], change.after
         if after is not None and (identity := _identity(kind)):
             result.append(Resource(kind=kind, address=address, task=change.task, doc=identity(after), optional=True))
@@ -251,7 +254,7 @@ def _identity(kind: Kind) -> Callable[[Doc], Doc] | None:
 
 
 def _referring(doc: Doc, pins: Mapping[str, Address]) -> Any:
-    """The document with each pinned revision as a reference, since it may have to be registered anew."""
+    """The document with each pinned revision as a reference, since it may have to be registered again."""
     return mapped(
         doc, lambda leaf: Ref(address=pins[leaf], output="arn") if isinstance(leaf, str) and leaf in pins else leaf
     )
@@ -263,9 +266,10 @@ def _referring(doc: Doc, pins: Mapping[str, Address]) -> Any:
 def to_revision(
     declared: Sequence[Resource], lives: Mapping[Address, Live], wanted: str | None, *, keep: bool
 ) -> RollbackState:
-    """By ECS's own history: `FAMILY:REV`, or for each family the ACTIVE revision before the one in use.
+    """A rollback by ECS's own history: to `FAMILY:REV`, or for each family to the ACTIVE revision before the one in
+    use.
 
-    `declared` are the spec's resources, `lives` what is live at their addresses. Only the revision is moved.
+    `declared` are the spec's resources, `lives` the live state of their addresses. Only the revision is changed.
     """
     result, notes = [], []
     families = [resource for resource in declared if resource.kind.versioned]
@@ -282,7 +286,7 @@ def to_revision(
         result.append(msgspec.structs.replace(resource, doc={}, pinned=to, retire=retire, keep=None))
         notes.append(f"by ECS's own history: {short_arn(in_use) or 'nothing'} -> {short_arn(to)}")
     moved = frozenset(resource.address for resource in result)
-    result += [_on(other, moved) for other in declared if _moves(other, moved)]
+    result += [_moved_only(other, moved) for other in declared if _refers_to(other, moved)]
     ordered = sorted(result, key=lambda resource: resource.kind.order)
     return RollbackState(resources=tuple(ordered), tag="", notes=tuple(notes))
 
@@ -298,12 +302,12 @@ def _previous(resource: Resource, in_use: str, active: Sequence[str]) -> str:
     return max(older, key=revision_of)
 
 
-def _moves(resource: Resource, addresses: frozenset[Address]) -> bool:
+def _refers_to(resource: Resource, addresses: frozenset[Address]) -> bool:
     return _identity(resource.kind) is not None and any(ref.address in addresses for ref in refs_in(resource.doc))
 
 
-def _on(resource: Resource, addresses: frozenset[Address]) -> Resource:
-    """The same service or targets with nothing declared but the revision."""
+def _moved_only(resource: Resource, addresses: frozenset[Address]) -> Resource:
+    """The service or targets with only the revision declared."""
     settings = Settings(wait=resource.settings.wait, timeout=resource.settings.timeout)
     compare = resource.kind.compare
     doc = compare.revision_only(resource.doc, addresses) if compare and compare.revision_only else resource.doc

@@ -1,45 +1,48 @@
-"""Has anything moved since a plan was made? Then nothing of it is carried out, and what has moved is named."""
+"""Refuses a plan if the live state has changed since it was made, and names what has changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ecsplan.core.codec import to_data
 from ecsplan.core.errors import StaleError
-from ecsplan.core.model import Address, Plan, to_data
-from ecsplan.core.normalize import view
+from ecsplan.core.model import Address, Plan
+from ecsplan.core.normalize import by_identity
 from ecsplan.core.text import value_text
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Live, Resource
 from ecsplan.plan.diff import field_changes
-from ecsplan.plan.read import fingerprints, seen
-from ecsplan.redact import mask_field, scrub, secrets_of
+from ecsplan.plan.read import fingerprints, observed_state
+from ecsplan.redact import Redactor, mask_field
 
-LONGEST = 60  # characters of a value; the rest does not help to see what has moved
+LONGEST = 60  # characters of a value that are shown
 MOST = 20  # lines
 
 
-def stale(plan: Plan, resources: Sequence[Resource], lives: Mapping[Address, Live]) -> StaleError | None:
-    """The refusal, where what is live differs from what the plan was made for. The digests decide; the fields are told
-    as far as the plan holds what it had seen (one made by an older ecsplan does not)."""
+def stale(
+    plan: Plan, resources: Sequence[Resource], lives: Mapping[Address, Live], redactor: Redactor
+) -> StaleError | None:
+    """The refusal if the live state differs from the one that the plan was made for, else None. The digests decide. The
+    message lists fields if the plan holds the state (a plan of an older ecsplan does not)."""
     digests = fingerprints(resources, lives)
     moved = sorted(address for address in plan.observed | digests if plan.observed.get(address) != digests.get(address))
     if not moved:
         return None
-    now = seen(resources, lives)
-    lines = [line for address in moved for line in _told(address, plan.seen.get(address), now.get(address))]
+    now = observed_state(resources, lives)
+    lines = [line for address in moved for line in _moved_fields(address, plan.seen.get(address), now.get(address))]
     if len(lines) > MOST:
         lines = [*lines[:MOST], f"  and {len(lines) - MOST} more"]
     message = "\n".join([f"the plan is stale: since it was made, this has changed: {', '.join(moved)}", *lines])
     return StaleError(
-        scrub(message, secrets_of(plan)),
+        redactor.clean(message),
         state="Nothing was changed.",
         hint="Make the plan again and look at it: ecsplan plan TAG",
     )
 
 
-def _told(address: Address, before: Any, after: Any) -> Iterator[str]:
-    """A line per field, secrets masked."""
+def _moved_fields(address: Address, before: Any, after: Any) -> Iterator[str]:
+    """A line for each field that differs, secrets masked."""
     if before is None or after is None:
         return
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
@@ -47,16 +50,16 @@ def _told(address: Address, before: Any, after: Any) -> Iterator[str]:
         return
     rules = kind_of(Address(address)).document.rules
     try:
-        old = view(to_data(before), rules)
-    except (KeyError, TypeError, AttributeError):  # a plan file may hold anything there
+        old = by_identity(to_data(before), rules)
+    except (KeyError, TypeError, AttributeError):  # a plan file may hold anything here
         return
-    for change in field_changes(old, view(to_data(after), rules)):
+    for change in field_changes(old, by_identity(to_data(after), rules)):
         masked = mask_field(Address(address), change)
         yield f"  {address}: {change.path} {_difference(masked.before, masked.after)}"
 
 
 def _difference(before: Any, after: Any) -> str:
-    """Of lists of names, which have come and gone."""
+    """For lists of names, those that were added and removed; else both values."""
     if _names(before) and _names(after) and set(before) != set(after):
         changes = [f"+{name}" for name in after if name not in before]
         changes += [f"-{name}" for name in before if name not in after]

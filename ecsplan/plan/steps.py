@@ -1,4 +1,4 @@
-"""Changes to the ordered steps of a plan, each with its undo. Pure."""
+"""Orders the steps of changes into a plan, each with its undo. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
-from ecsplan.core.model import Action, Address, Identity, Notify, Phase, Plan, Step, digest_of, texts_in, to_data
+from ecsplan.core.codec import digest_of, to_data
+from ecsplan.core.documents import texts_in
+from ecsplan.core.model import Action, Address, Identity, Notify, Phase, Plan, Step
 from ecsplan.kinds.contract import Delta, Kind, Live, Resource, StepDraft
 from ecsplan.plan.diff import conflicts
 
@@ -27,8 +29,8 @@ def plan_of(
     undoes: Sequence[int] = (),
     seen: Mapping[Address, Any] | None = None,
 ) -> Plan:
-    """The plan for these deltas. Without a difference it has no steps, and cleaning up alone is no difference; but
-    it is where a rollback finds nothing switched, only registered."""
+    """The plan for these deltas. Without a difference it has no steps: cleanup alone is no difference, except in a
+    rollback, whose deployment may have registered revisions and switched nothing."""
     drafts = [
         (delta, draft)
         for delta in deltas
@@ -59,20 +61,20 @@ def plan_of(
 
 
 def plan_digest(plan: Plan) -> str:
-    """Over everything in the plan but the digest itself."""
+    """The digest of everything in the plan but the digest itself."""
     data = to_data(plan)
     data.pop("digest")
     return digest_of(data)
 
 
 def cautions(deltas: Sequence[Delta]) -> Iterator[str]:
-    """What a person should know before going ahead, a sentence each."""
+    """Warnings for the operator, a sentence each."""
     others = {delta.change.address: delta for delta in deltas}
     for delta in deltas:
-        if delta.resource.optional:  # of what is declared, `diff` has refused it
+        if delta.resource.optional:  # for others `diff` has raised them
             yield from conflicts(delta, others)
         address, found = delta.change.address, delta.candidate
-        if delta.live.rolling and not _takes_back(delta):
+        if delta.live.rolling and not _reverts_rollout(delta):
             yield STILL_ROLLING.format(address)
         if delta.change.action is Action.CREATE and found is not None and not found.reusable:
             arn = found.outputs.get("arn", "").rpartition("/")[2]
@@ -81,21 +83,21 @@ def cautions(deltas: Sequence[Delta]) -> Iterator[str]:
             yield f"{address}: {doubt}"
 
 
-def _takes_back(delta: Delta) -> bool:
-    """Does this change revert what is still under way?"""
+def _reverts_rollout(delta: Delta) -> bool:
+    """Does this change revert a rollout that is still under way?"""
     moves = delta.change.action is not Action.KEEP
-    return moves and any(_reverts(delta.kind, draft) for draft in delta.kind.change.steps(delta))
+    return moves and any(_is_revert(delta.kind, draft) for draft in delta.kind.change.steps(delta))
 
 
 def rolling(steps: Iterable[Step], resources: Iterable[Resource], lives: Mapping[Address, Live]) -> list[str]:
-    """What is still rolling out while a plan changes it, unless that reverts it: a sentence each."""
+    """Warnings about services that the plan changes while they roll out, unless it reverts that: a sentence each."""
     kinds = {resource.address: resource.kind for resource in resources if lives[resource.address].rolling}
     moved = {step.address: step for step in steps if step.address in kinds}
-    return [STILL_ROLLING.format(address) for address, step in moved.items() if not _reverts(kinds[address], step)]
+    return [STILL_ROLLING.format(address) for address, step in moved.items() if not _is_revert(kinds[address], step)]
 
 
-def _reverts(kind: Kind, step: Step | StepDraft) -> bool:
-    """Does it revert an earlier rollout that may still be under way?"""
+def _is_revert(kind: Kind, step: Step | StepDraft) -> bool:
+    """Does this step revert an earlier rollout that may still be under way?"""
     return kind.revert is not None and kind.revert.started_by(step.expect) is not None
 
 
@@ -118,7 +120,7 @@ def _step(number: int, delta: Delta, draft: StepDraft) -> Step:
 
 
 def _used_afterwards(deltas: Sequence[Delta]) -> frozenset[str]:
-    """Every text in what will be live, which holds every revision that is used; and what is still draining."""
+    """Every text in what will be live, among them every revision in use, and what is still draining."""
     return frozenset(
         text
         for delta in deltas

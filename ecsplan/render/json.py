@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from ecsplan.core import events
-from ecsplan.core.model import FORMAT_VERSION, UNKNOWN, Plan, to_data, to_json
+from ecsplan.core.codec import to_data, to_json
+from ecsplan.core.model import FORMAT_VERSION, UNKNOWN, Plan
 from ecsplan.journal import Damaged, Deployment
 from ecsplan.plan.explain import Explanation
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from ecsplan.core.model import Action, Change, Phase, Plan, Step, filled
+from ecsplan.core.documents import filled
+from ecsplan.core.model import Action, Change, Phase, Plan, Step
 from ecsplan.journal import Damaged, Deployment
 from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.paint import SIGNS, WIDTH, Paint, plain

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from ecsplan.core.codec import from_data, to_data
 from ecsplan.core.errors import AwsError, PlanningError
-from ecsplan.core.model import Call, Identity, Plan, from_data, to_data
+from ecsplan.core.model import Call, Identity, Plan
 from ecsplan.core.ports import Answer
 from ecsplan.plan.compile import compile_spec, notifications, warnings_of
 from ecsplan.plan.diff import diff, without_impossible
@@ -27,7 +28,7 @@ CASES = sorted(path.parent for path in HERE.glob("*/spec.toml"))
 
 
 class Recorded:
-    """AWS as `live.json` has it. An answer that nobody asks for is a fault of the case."""
+    """AWS as `live.json` has it. An answer that is never requested is a fault of the case."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan.core.model import Identity, to_json
+from ecsplan.core.codec import to_json
+from ecsplan.core.model import Identity
 from ecsplan.journal import Journal, open_store
 from ecsplan.plan import file as planfile
 from tests.support.paths import ROOT, journal_file

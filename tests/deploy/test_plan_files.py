@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ecsplan.core.model import digest_of
+from ecsplan.core.codec import digest_of
 from tests.support.specs import shop, spec, task
 from tests.support.toml import Doc
 from tests.support.world import World

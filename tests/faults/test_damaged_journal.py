@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ecsplan.core.model import Identity, to_json
+from ecsplan.core.codec import to_json
+from ecsplan.core.model import Identity
 from ecsplan.journal import Deployment, Journal, Opened, open_store
 from tests.support.processes import environment
 from tests.support.specs import shop

@@ -20,8 +20,9 @@ import msgspec
 import pytest
 
 from ecsplan import pipeline, rehearsal
+from ecsplan.core.codec import digest_of, to_json
 from ecsplan.core.errors import EcsplanError, Exit
-from ecsplan.core.model import Plan, digest_of, to_json
+from ecsplan.core.model import Plan
 from ecsplan.journal import Damaged
 from ecsplan.plan import file as planfile
 from ecsplan.plan.compile import compile_spec, requests, tag_warnings

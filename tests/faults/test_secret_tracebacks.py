@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ecsplan import cli, pipeline
-from ecsplan.core.model import Call, Doc, to_data
+from ecsplan.core.codec import to_data
+from ecsplan.core.model import Call, Doc
 from tests.deploy.test_secrets import NEW, OLD, leaked, with_secrets
 from tests.support.world import World
 
@@ -49,7 +50,7 @@ def test_a_surprise_while_applying(deployed: World, operation: str, capsys: pyte
         broken = dataclasses.replace(site, gateway=Broken(site.gateway, operation))  # type: ignore[arg-type]
         with pytest.raises(RuntimeError, match="what became of") as caught:
             pipeline.run_plan(broken, plan)
-    assert cli.report_bug(caught.value) == 1
+    assert cli.report_bug(caught.value, site.redactor) == 1
     said = capsys.readouterr().err
     assert "RuntimeError: what became of" in said
     assert "KeyError" in said
@@ -65,7 +66,7 @@ def test_a_surprise_while_resuming(deployed: World, capsys: pytest.CaptureFixtur
         broken = dataclasses.replace(site, gateway=Broken(site.gateway, "run_task"))  # type: ignore[arg-type]
         with pytest.raises(RuntimeError, match="what became of") as caught:
             pipeline.resume(broken)
-    cli.report_bug(caught.value)
+    cli.report_bug(caught.value, site.redactor)
     assert leaked(capsys.readouterr().err) == []
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ecsplan.core.model import Doc, copied
+from ecsplan.core.documents import copied
+from ecsplan.core.model import Doc
 from ecsplan.core.normalize import Keyed, Unordered, places
 from ecsplan.kinds.contract import Kind
 

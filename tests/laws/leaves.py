@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from ecsplan.core.model import Doc, copied
+from ecsplan.core.documents import copied
+from ecsplan.core.model import Doc
 from ecsplan.core.normalize import Keyed, Rule
 from tests.laws.shaped import pattern_of
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ecsplan.core.model import Doc, copied
+from ecsplan.core.documents import copied
+from ecsplan.core.model import Doc
 from tests.laws.shaped import Docs, Parts, Strategies, Values, request
 from tests.unit.fakes_kinds import CLUSTER, kind, revision
 

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ecsplan.aws import api
-from ecsplan.core.model import copied
-from ecsplan.core.normalize import normal, view
+from ecsplan.core.documents import copied
+from ecsplan.core.normalize import by_identity, normal
 from ecsplan.plan.diff import field_changes
 from tests.laws.documents import shuffled
 from tests.laws.requests import REQUESTS, documents
@@ -65,5 +65,5 @@ def test_the_order_of_a_set_says_nothing(name: str, whole: bool, data: st.DataOb
     doc = data.draw(documents(name, whole))
     other = shuffled(doc, of, seed)
     assert normal(other, of.document.rules) == normal(doc, of.document.rules)
-    one, two = (view(normal(it, of.document.rules), of.document.rules) for it in (doc, other))
+    one, two = (by_identity(normal(it, of.document.rules), of.document.rules) for it in (doc, other))
     assert field_changes(one, two) == ()

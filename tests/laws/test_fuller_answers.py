@@ -12,7 +12,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecsplan.core.model import Action, Doc, copied
+from ecsplan.core.documents import copied
+from ecsplan.core.model import Action, Doc
 from tests.laws.embedded import applied, declared, live, planned, seeded
 from tests.laws.leaves import leaves, others
 from tests.laws.requests import REQUESTS, documents

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsplan.core.model import Action, Call, Doc, copied
+from ecsplan.core.documents import copied
+from ecsplan.core.model import Action, Call, Doc
 from ecsplan.core.normalize import normal
 from ecsplan.kinds.contract import Kind, Live
 from ecsplan.plan.diff import diff

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ecsplan.core.model import Doc, copied
-from ecsplan.core.normalize import normal, pruned, view
+from ecsplan.core.documents import copied, pruned
+from ecsplan.core.model import Doc
+from ecsplan.core.normalize import by_identity, normal
 from ecsplan.kinds.contract import Kind
 from ecsplan.plan.diff import field_changes
 from tests.laws.documents import (
@@ -33,7 +34,7 @@ for_all_kinds = pytest.mark.parametrize("name", DOCUMENTS)
 
 
 def seen(doc: Doc, of: Kind) -> Doc:
-    return view(normal(doc, of.document.rules), of.document.rules)
+    return by_identity(normal(doc, of.document.rules), of.document.rules)
 
 
 @for_all_kinds
@@ -88,10 +89,10 @@ def test_two_documents_differ_exactly_where_their_normal_forms_do(name: str, dat
         normal(data.draw(DOCUMENTS[name]), of.document.rules),
         normal(data.draw(DOCUMENTS[name]), of.document.rules),
     )
-    changes = field_changes(view(one, of.document.rules), view(two, of.document.rules))
+    changes = field_changes(by_identity(one, of.document.rules), by_identity(two, of.document.rules))
     assert bool(changes) is (one != two)
     assert [change.path for change in changes] == sorted({change.path for change in changes})
-    back = field_changes(view(two, of.document.rules), view(one, of.document.rules))
+    back = field_changes(by_identity(two, of.document.rules), by_identity(one, of.document.rules))
     assert [(it.path, it.after, it.before) for it in back] == [(it.path, it.before, it.after) for it in changes]
 
 

@@ -10,8 +10,9 @@ from botocore.model import ListShape, Shape, StructureShape
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecsplan.core.documents import pruned
 from ecsplan.core.model import Action, Doc
-from ecsplan.core.normalize import Default, Derive, Rule, normal, places, pruned
+from ecsplan.core.normalize import Default, Derive, Rule, normal, places
 from tests.laws.embedded import applied, declared, live, planned, seeded
 from tests.laws.requests import documents
 from tests.laws.shaped import model

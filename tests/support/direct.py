@@ -12,8 +12,9 @@ from ecsplan import pipeline
 from ecsplan.aws.errors import EXPIRED, FOR_ALL_CALLS
 from ecsplan.aws.gateway import ATTEMPTS, ONCE, AwsReader
 from ecsplan.core import events
+from ecsplan.core.codec import to_data
 from ecsplan.core.errors import AwsError
-from ecsplan.core.model import Call, Doc, Identity, to_data
+from ecsplan.core.model import Call, Doc, Identity
 from ecsplan.core.ports import Answer
 from ecsplan.journal import Origin, open_store
 from ecsplan.sandbox import Sandbox

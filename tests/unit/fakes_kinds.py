@@ -7,7 +7,7 @@ from typing import Any
 
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Address, Call, Doc, FieldChange, Phase, Step
-from ecsplan.core.normalize import Normalized, normal, view
+from ecsplan.core.normalize import Normalized, by_identity, normal
 from ecsplan.core.ports import Answer
 from ecsplan.core.spec import Spec
 from ecsplan.kinds import kind_of, kinds
@@ -149,7 +149,9 @@ def differences(of: Kind, live: Doc, declared: Doc) -> list[FieldChange]:
 
     wanted = normal(compare(of).merge(live, declared), of.document.rules)
     return list(
-        field_changes(view(normal(live, of.document.rules), of.document.rules), view(wanted, of.document.rules))
+        field_changes(
+            by_identity(normal(live, of.document.rules), of.document.rules), by_identity(wanted, of.document.rules)
+        )
     )
 
 

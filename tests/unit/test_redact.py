@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
 import pytest
 
 from ecsplan.core import events
-from ecsplan.core.model import (
-    Action,
-    Address,
-    Call,
-    Change,
-    Doc,
-    FieldChange,
-    Identity,
-    Irreversible,
-    Plan,
-    Ref,
-    Step,
-    to_json,
-)
+from ecsplan.core.codec import to_json
+from ecsplan.core.model import Action, Address, Call, Change, Doc, FieldChange, Identity, Irreversible, Plan, Ref, Step
+from ecsplan.core.ports import Answer, Reader
 from ecsplan.core.text import CHANGED, SENSITIVE
-from ecsplan.kinds import kind_of
-from ecsplan.kinds.contract import Resource
 from ecsplan.redact import (
-    cleaned,
+    Redactor,
     mask_doc,
     mask_field,
     mask_plan,
     mask_requests,
     mask_step,
     says_secret,
-    scrub,
-    secrets_in,
-    secrets_of,
 )
 from tests.unit.fakes_kinds import call, step_of
 
@@ -136,15 +122,14 @@ def test_the_values_of_options_of_a_command() -> None:
 def test_the_secrets_of_a_line(line: str, masked: str, secrets: set[str]) -> None:
     doc = {"command": ["sh", "-c", line]}
     assert mask_doc(TASK, doc)["command"][2] == masked
-    found = secrets_in([Resource(kind=kind_of(TASK), address=TASK, task="web", doc=doc)])
-    assert found - {line} == secrets
-    assert (line in found) == bool(secrets)
+    redactor = knowing(doc)
+    for secret in secrets:
+        assert redactor.clean(f"it said {secret}.") == f"it said {SENSITIVE}."
+    assert redactor.clean(line) == (SENSITIVE if secrets else line)
 
 
-def test_an_option_with_its_value_is_a_secret_of_the_plan_too() -> None:
-    doc = {"command": ["run", "--password=hunter2"]}
-    found = secrets_in([Resource(kind=kind_of(TASK), address=TASK, task="web", doc=doc)])
-    assert "hunter2" in found
+def test_the_value_of_an_option_is_a_secret() -> None:
+    assert knowing({"command": ["run", "--password=hunter2"]}).clean("no hunter2") == f"no {SENSITIVE}"
 
 
 def test_a_text_nested_without_end_does_not_overflow() -> None:
@@ -221,7 +206,7 @@ def plan() -> Plan:
     )  # fmt: skip
 
 
-def test_nothing_of_a_masked_plan_tells_a_secret() -> None:
+def test_a_masked_plan_shows_no_secret() -> None:
     shown = mask_plan(plan())
     text = to_json(shown).decode()
     for secret in (SECRET, "old one", "hunter2", "abc"):
@@ -241,8 +226,17 @@ def test_a_plan_is_masked_in_its_values_only() -> None:
     assert mask_step(first.steps[0]) == shown.steps[0]
 
 
-def test_the_secrets_of_a_plan_are_those_that_are_long_enough_to_be_one() -> None:
-    assert secrets_of(plan()) == {SECRET, "old one", URL, "hunter2"}
+@pytest.mark.parametrize("secret", [SECRET, "old one", URL, "hunter2"])
+def test_the_secrets_of_a_plan(secret: str) -> None:
+    redactor = Redactor()
+    redactor.learn(plan())
+    assert redactor.clean(f"no: {secret}, {secret}") == f"no: {SENSITIVE}, {SENSITIVE}"
+
+
+def test_short_values_are_no_secrets() -> None:
+    redactor = Redactor()
+    redactor.learn(plan())
+    assert redactor.clean("abc") == "abc"
 
 
 def test_secrets_inside_json_are_known_too() -> None:
@@ -252,37 +246,105 @@ def test_secrets_inside_json_are_known_too() -> None:
         "environment": pairs(TOKEN=SENSITIVE, A="1"), "password": SENSITIVE, "other": [SENSITIVE, 5, True],
     }  # fmt: skip
     put = call("put_targets", "events", Rule="r", Targets=[{"Id": "a", "Input": text}])
-    found = secrets_of(msgspec.structs.replace(plan(), steps=(step_of(RULE, put, action=Action.UPDATE),)))
-    assert {SECRET, "swordfish", URL, "hunter2"} <= found
+    redactor = Redactor()
+    redactor.learn(msgspec.structs.replace(plan(), steps=(step_of(RULE, put, action=Action.UPDATE),)))
+    for secret in (SECRET, "swordfish", URL, "hunter2"):
+        assert redactor.clean(f"<{secret}>") == f"<{SENSITIVE}>"
 
 
-def test_scrubbing_takes_the_longer_secret_first() -> None:
-    secrets = frozenset({"hunter2", "hunter2!"})
-    assert scrub("no: hunter2! and hunter2", secrets) == f"no: {SENSITIVE} and {SENSITIVE}"
-    assert scrub("no", secrets) == "no"
+# --- the redactor ---
 
 
-def test_lines_of_a_secret_are_scrubbed_one_by_one() -> None:
-    """As logs hold them; not those that are too short to tell anything."""
+def knowing(*docs: Doc) -> Redactor:
+    """One that has learned these task definitions."""
+    redactor = Redactor()
+    redactor.learn_documents((TASK, doc) for doc in docs)
+    return redactor
+
+
+def test_an_empty_redactor_changes_nothing() -> None:
+    assert Redactor().clean("it said hunter2") == "it said hunter2"
+
+
+def test_the_longer_secret_is_masked_first() -> None:
+    redactor = knowing({"environment": pairs(TOKEN="hunter2", KEY="hunter2!")})
+    assert redactor.clean("no: hunter2! and hunter2") == f"no: {SENSITIVE} and {SENSITIVE}"
+    assert redactor.clean("no") == "no"
+
+
+def test_what_is_learned_later_is_masked_from_then_on() -> None:
+    redactor = knowing({"environment": pairs(TOKEN="hunter2")})
+    assert redactor.clean("hunter2 swordfish") == f"{SENSITIVE} swordfish"
+    redactor.learn_documents([(TASK, {"environment": pairs(TOKEN="swordfish")})])
+    assert redactor.clean("hunter2 swordfish") == f"{SENSITIVE} {SENSITIVE}"
+
+
+def test_a_password_in_a_url_needs_not_be_known() -> None:
+    assert Redactor().clean("no http://u:p@host") == f"no http://{SENSITIVE}@host"
+
+
+def test_quoted_secrets_are_masked() -> None:
+    redactor = knowing({"environment": pairs(TOKEN='one "two" \\ three')})
+    for quoted in (repr('one "two" \\ three'), json.dumps('one "two" \\ three')):
+        assert "three" not in redactor.clean(f"no: {quoted}")
+
+
+def test_lines_of_a_secret_are_masked_one_by_one() -> None:
+    """As logs hold them; not lines that are too short to be a secret."""
     key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nab\n-----END KEY-----\n"
-    assert scrub("it said MIIEvQIBADANBgkq", frozenset({key})) == f"it said {SENSITIVE}"
-    assert scrub("ab", frozenset({key})) == "ab"
-    assert scrub("the second line", frozenset({"the first line\nthe second line"})) == SENSITIVE
+    redactor = knowing({"environment": pairs(KEY=key, TOKEN="the first line\nthe second line")})
+    assert redactor.clean("it said MIIEvQIBADANBgkq") == f"it said {SENSITIVE}"
+    assert redactor.clean("ab") == "ab"
+    assert redactor.clean("the second line") == SENSITIVE
 
 
-def test_secrets_of_what_stays_as_it_is_are_known_too() -> None:
-    """A container may tell what it was given, also where the deployment changes nothing about it."""
+class Answering:
+    """A reader that answers every call with one document."""
+
+    def __init__(self, data: Doc) -> None:
+        self._data = data
+
+    def fetch(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
+        return tuple(Answer(call=call, data=self._data) for call in calls)
+
+
+@pytest.mark.parametrize("operation", ["describe_task_definition", "describe_tasks", "describe_services"])
+def test_a_collecting_reader_learns_from_answers(operation: str) -> None:
+    redactor, data = Redactor(), {"containerDefinitions": [{"environment": pairs(TOKEN="hunter2")}]}
+    reader: Reader = redactor.collecting(Answering(data))
+    assert [answer.data for answer in reader.fetch([call(operation)])] == [data]
+    known = operation != "describe_services"
+    assert redactor.clean("it said hunter2") == f"it said {SENSITIVE if known else 'hunter2'}"
+
+
+def test_threads_may_learn_while_others_clean() -> None:
+    """Diagnoses are made at the same time."""
+    redactor = Redactor()
+
+    def work(number: int) -> str:
+        redactor.learn_documents([(TASK, {"environment": pairs(TOKEN=f"secret-{number:03}")})])
+        return redactor.clean(f"secret-{number:03}")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(work, range(200))) == {SENSITIVE}
+    assert redactor.clean("secret-000 secret-199") == f"{SENSITIVE} {SENSITIVE}"
+
+
+def test_secrets_of_unchanged_resources_are_known_too() -> None:
+    """A container may log its environment, also where the deployment changes nothing about it."""
     doc = {
         "family": "web",
         "containerDefinitions": [{"name": "web", "environment": pairs(DB_PASSWORD="kept-as-it-is")}],
     }
     change = Change(address=TASK, task="web", action=Action.KEEP, before=doc, after=doc)
-    assert "kept-as-it-is" in secrets_of(msgspec.structs.replace(plan(), steps=(), changes=(change,)))
+    redactor = Redactor()
+    redactor.learn(msgspec.structs.replace(plan(), steps=(), changes=(change,)))
+    assert redactor.clean("kept-as-it-is") == SENSITIVE
 
 
-def test_a_listener_hears_events_with_what_was_said_cleaned() -> None:
+def test_a_listener_gets_cleaned_events() -> None:
     heard: list[events.Event] = []
-    emit = cleaned(heard.append, lambda text: text.replace("hunter2", "***"))
+    emit = knowing({"environment": pairs(TOKEN="hunter2")}).listener(heard.append)
     started = events.DeploymentStarted(number=1, app="hunter2", tag="x", steps=1)
     emit(started)
     emit(events.Warned(message="a hunter2"))
@@ -292,10 +354,10 @@ def test_a_listener_hears_events_with_what_was_said_cleaned() -> None:
     emit(events.StepFailed(step=step, error="d hunter2 http://u:p@host"))
     assert heard == [
         started,
-        events.Warned(message="a ***"),
-        events.Progressed(address=SERVICE, note="b ***", done=False, ok=True, elapsed=1.0),
-        events.UndoStarted(reason="c ***"),
-        events.StepFailed(step=step, error="d *** http://(sensitive)@host"),
+        events.Warned(message="a (sensitive)"),
+        events.Progressed(address=SERVICE, note="b (sensitive)", done=False, ok=True, elapsed=1.0),
+        events.UndoStarted(reason="c (sensitive)"),
+        events.StepFailed(step=step, error="d (sensitive) http://(sensitive)@host"),
     ]
 
 

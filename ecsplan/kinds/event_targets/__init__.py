@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecsplan.core.checks import Request
-from ecsplan.core.documents import layered, overlay, replaced
-from ecsplan.core.model import Address, Doc, Ref, copied
-from ecsplan.core.normalize import Normalized, is_empty
+from ecsplan.core.documents import copied, is_empty, layered, overlay, replaced
+from ecsplan.core.model import Address, Doc, Ref
+from ecsplan.core.normalize import Normalized
 from ecsplan.core.rates import Rate
 from ecsplan.core.spec import Task
 from ecsplan.kinds.contract import Calls, Change, Compare, CompileScope, Declare, Document, Kind, Live, Resource, Table

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from ecsplan.core.checks import Request, boolean, duration, nonempty, plain_name
-from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, copied
-from ecsplan.core.normalize import Rule, Secret, is_empty
+from ecsplan.core.documents import copied, is_empty
+from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref
+from ecsplan.core.normalize import Rule, Secret
 from ecsplan.core.spec import Task
 from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import (

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from ecsplan.core.checks import Request, boolean, duration
-from ecsplan.core.documents import layered, overlay, replaced, without_none
-from ecsplan.core.model import Address, Doc, copied
+from ecsplan.core.documents import copied, layered, overlay, replaced, without_none
+from ecsplan.core.model import Address, Doc
 from ecsplan.core.normalize import Normalized
 from ecsplan.core.spec import Task
 from ecsplan.core.text import short_arn

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ecsplan.core.checks import Request
+from ecsplan.core.documents import copied
 from ecsplan.core.errors import RefusedError
-from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Step, Value, copied
+from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Step, Value
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Reader
 from ecsplan.core.spec import DEFINITION, Task

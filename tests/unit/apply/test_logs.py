@@ -159,8 +159,8 @@ def test_what_cannot_be_followed_is_told_once(following: Following) -> None:
     for _ in range(2):
         following.poll(task(), logs=logs)
     assert following.warnings == [
-        f"the log lines of {NAME} are not shown: container web has no awslogs-stream-prefix, without which nobody "
-        "knows the name of its stream",
+        f"the log lines of {NAME} are not shown: container web has no awslogs-stream-prefix, without which "
+        "the name of its stream is unknown",
         f"the log lines of {NAME} are not shown: container far logs to us-east-1",
     ]
     assert following.streams.asked == []

@@ -92,7 +92,7 @@ def test_faults_sort_by_file_then_path_then_message() -> None:
     assert sorted(faults) == [faults[3], faults[2], faults[1], faults[0]]
 
 
-def test_all_faults_of_a_spec_are_told_at_once() -> None:
+def test_a_spec_error_has_all_faults() -> None:
     one, two = Fault(file="a", path="b", message="c"), Fault(file="d", path="", message="e")
     assert str(SpecError([one])) == "a fault in the spec; nothing was sent:\n  a: b: c"
     both = SpecError([one, two])
@@ -100,7 +100,7 @@ def test_all_faults_of_a_spec_are_told_at_once() -> None:
     assert str(both) == "2 faults in the spec; nothing was sent:\n  a: b: c\n  d: e"
 
 
-def test_all_reasons_why_something_cannot_be_planned_are_told_at_once() -> None:
+def test_a_planning_error_has_all_reasons() -> None:
     error = PlanningError(["no service", "no rule"])
     assert error.faults == ("no service", "no rule")
     assert str(error) == "this cannot be planned:\n  no service\n  no rule\nNothing was changed."

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from ecsplan.core.codec import digest_of, from_data, to_data, to_json
+from ecsplan.core.documents import copied, filled, mapped, refs_in
 from ecsplan.core.model import (
     Action,
     Address,
@@ -21,14 +23,6 @@ from ecsplan.core.model import (
     Ref,
     Settings,
     Step,
-    copied,
-    digest_of,
-    filled,
-    from_data,
-    mapped,
-    refs_in,
-    to_data,
-    to_json,
 )
 
 WEB = Address("task_definition.web")
@@ -139,7 +133,7 @@ def test_values_are_frozen() -> None:
 # --- documents ---
 
 
-def test_mapped_changes_leaves_only_and_makes_a_deep_copy() -> None:
+def test_mapped_changes_leaves_of_a_deep_copy() -> None:
     doc = {"a": [1, {"b": ARN}], "c": ("x",), "d": {}}
     result = mapped(doc, lambda leaf: f"<{leaf if not isinstance(leaf, Ref) else leaf.output}>")
     assert result == {"a": ["<1>", {"b": "<arn>"}], "c": ["<x>"], "d": {}}
@@ -190,7 +184,7 @@ def test_how_references_and_undos_are_written() -> None:
     assert (steps[0]["phase"], steps[0]["action"]) == ("register", "create")
 
 
-def test_what_only_looks_like_a_reference_stays_a_document() -> None:
+def test_documents_that_resemble_references() -> None:
     for doc in ({"$ref": "output"}, {"$ref": "x", "address": "a.b", "output": "c"}, {"$ref": "output", "a": 1, "b": 2}):
         data = to_data(Call(service="ecs", operation="run_task", params={"x": doc}))
         assert from_data(data, Call).params == {"x": doc}
@@ -227,7 +221,7 @@ def test_what_json_cannot_say_is_an_error() -> None:
         from_data(1, complex)
 
 
-def test_a_digest_is_of_the_value_and_not_of_the_order_of_its_keys() -> None:
+def test_a_digest_ignores_the_order_of_keys() -> None:
     assert digest_of({"a": 1, "b": {"c": 2, "d": 3}}) == digest_of({"b": {"d": 3, "c": 2}, "a": 1})
     assert digest_of({"a": [1, 2]}) != digest_of({"a": [2, 1]})
     assert digest_of(PLAN) == digest_of(from_data(to_data(PLAN), Plan))

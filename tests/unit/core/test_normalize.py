@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ecsplan.core.documents import is_empty, pruned
 from ecsplan.core.model import Address, Doc, Ref
 from ecsplan.core.normalize import (
     Canon,
@@ -17,13 +18,11 @@ from ecsplan.core.normalize import (
     Rule,
     Secret,
     Unordered,
+    by_identity,
     identity,
-    is_empty,
     normal,
     places,
-    pruned,
     sort_key,
-    view,
 )
 
 ARN = Ref(address=Address("task_definition.web"), output="arn")
@@ -172,7 +171,7 @@ def test_a_view_names_items_by_what_they_are() -> None:
             "text",
         ],
     }
-    assert view(doc, RULES) == {
+    assert by_identity(doc, RULES) == {
         "cpu": 1,
         "order": [{"env": [1]}, "x"],
         "things": {
@@ -184,17 +183,17 @@ def test_a_view_names_items_by_what_they_are() -> None:
 
 def test_of_items_with_one_identity_none_is_lost() -> None:
     doc = {"items": [{"name": "a", "x": 1}, {"name": "a", "x": 2}, {"name": "a", "x": 3}]}
-    assert view(doc, RULES) == {"things": {"a": {"x": 1}, "a#2": {"x": 2}, "a#3": {"x": 3}}}
+    assert by_identity(doc, RULES) == {"things": {"a": {"x": 1}, "a#2": {"x": 2}, "a#3": {"x": 3}}}
 
 
 def test_an_entry_that_is_only_a_name_is_seen() -> None:
-    with_one = view({"items": [{"name": "a", "x": 1}]}, RULES)
-    with_two = view({"items": [{"name": "a", "x": 1}, {"name": "b"}]}, RULES)
+    with_one = by_identity({"items": [{"name": "a", "x": 1}]}, RULES)
+    with_two = by_identity({"items": [{"name": "a", "x": 1}, {"name": "b"}]}, RULES)
     assert with_one != with_two
 
 
 def test_what_reads_alike_is_alike() -> None:
     """Else there would be something to do, and nothing to show for it."""
     one, two = ({"items": [{"name": "a", "env": [env]}]} for env in ({"name": "A"}, {"name": "A", "value": ""}))
-    assert view(normal(one, RULES), RULES) == view(normal(two, RULES), RULES)
+    assert by_identity(normal(one, RULES), RULES) == by_identity(normal(two, RULES), RULES)
     assert normal(one, RULES) == normal(two, RULES)

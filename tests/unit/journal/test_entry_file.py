@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ecsplan.core.codec import to_json
 from ecsplan.core.errors import JournalError
-from ecsplan.core.model import to_json
 from ecsplan.journal import Began
 from ecsplan.journal.folder import EntryFile
 from tests.support.processes import until

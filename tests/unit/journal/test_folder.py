@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ecsplan.core.codec import to_json
 from ecsplan.core.errors import JournalError
-from ecsplan.core.model import Plan, to_json
+from ecsplan.core.model import Plan
 from ecsplan.journal import Began, Damaged, Done, Entry, Journal, open_store
 from ecsplan.journal.folder import EntryFile, FolderPlace
 from tests.unit.builders import AT, IDENTITY, ORIGIN, plan, whole

@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ecsplan.core.codec import to_json
 from ecsplan.core.errors import JournalError, LockedError
-from ecsplan.core.model import to_json
 from ecsplan.journal import Journal, Origin, Outcome, open_store
 from ecsplan.journal.folder import FolderPlace
 from tests.unit.builders import AT, IDENTITY, ORIGIN, plan

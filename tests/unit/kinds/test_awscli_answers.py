@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ecsplan.aws.api import members
-from ecsplan.core.model import Action, Doc, mapped
-from ecsplan.core.normalize import pruned
+from ecsplan.core.documents import mapped, pruned
+from ecsplan.core.model import Action, Doc
 from ecsplan.kinds.contract import Live
 from ecsplan.kinds.service.read import ON_DEPLOYMENT
 from tests.support import awscli_examples

@@ -15,8 +15,9 @@ from comparison import comparison_text
 
 import ecsplan.kinds
 from ecsplan.aws import pacing
+from ecsplan.core.codec import to_data
 from ecsplan.core.errors import PlanFileError, PlanningError
-from ecsplan.core.model import Action, Address, Call, Doc, Identity, Phase, Plan, Ref, to_data
+from ecsplan.core.model import Action, Address, Call, Doc, Identity, Phase, Plan, Ref
 from ecsplan.kinds import kind_of, kinds
 from ecsplan.kinds.contract import Delta, Kind, Live
 from ecsplan.plan import file

@@ -27,7 +27,7 @@ def test_what_no_image_can_have_as_a_tag(tag: str) -> None:
     assert caught.value.hint
 
 
-def test_resources_are_in_reference_order_and_in_that_of_the_file() -> None:
+def test_the_order_of_resources() -> None:
     data = spec(
         task("web", services=("b", "a"), runs=("z", "y"), rules=(("r", ("x",)),)),
         task("log", services=("c",), runs=("x",)),
@@ -45,7 +45,7 @@ def test_resources_are_in_reference_order_and_in_that_of_the_file() -> None:
     ]
 
 
-def test_the_same_input_gives_the_same_output_and_is_not_edited() -> None:
+def test_compiling_is_pure() -> None:
     loaded, again = spec_of(shop()), spec_of(shop())
     assert compile_spec(loaded, "v1") == compile_spec(again, "v1")
     assert loaded == again
@@ -82,7 +82,7 @@ def test_a_digest_stands_behind_an_at_sign() -> None:
     assert [one["image"] for one in found][:2] == [f"registry:5000/web@{digest}", images[1]]
 
 
-def test_what_lint_would_want_to_know_is_a_warning_with_its_place() -> None:
+def test_a_caution_of_lint_is_a_warning() -> None:
     one = container("web", image="web:{image_tag}", linuxParameters={"swappiness": 1})
     fargate = {"requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": 256, "memory": 512}
     run = {"name": "migrate"}
@@ -109,12 +109,12 @@ def test_what_lint_would_want_to_know_is_a_warning_with_its_place() -> None:
         ("API_TOKEN", "", False),
     ],
 )
-def test_a_secret_in_clear_is_warned_of_without_its_value(name: str, value: str | int, warned: bool) -> None:
+def test_a_secret_in_clear_is_a_warning(name: str, value: str | int, warned: bool) -> None:
     one = container("web", image="web:{image_tag}", environment=[{"name": name, "value": value}])
     loaded = spec_of(spec({"task_definition": definition("web", one)}))
     expected = (
-        f'tasks.web.task_definition.containerDefinitions[0].environment: "{name}" can be read by whoever may describe '
-        "the task definition; declare it in secrets instead"
+        f'tasks.web.task_definition.containerDefinitions[0].environment: "{name}" can be read by anyone who may '
+        "describe the task definition; declare it in secrets instead"
     )
     assert warnings_of(loaded, "v1") == ((expected,) if warned else ())
 

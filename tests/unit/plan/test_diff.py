@@ -47,7 +47,7 @@ def described(fields: tuple[FieldChange, ...]) -> list[tuple[str, Any, Any]]:
 # --- what is done about it ---
 
 
-def test_what_is_equal_is_kept_and_fills_the_references_to_it() -> None:
+def test_outputs_of_unchanged_resources_fill_references() -> None:
     one, two = changes(
         (resource(TASK, definition("web:41")), revisions("web:41")),
         (resource(SERVICE, ON), service({"taskDefinition": OLD, "desiredCount": 3})),
@@ -59,7 +59,7 @@ def test_what_is_equal_is_kept_and_fills_the_references_to_it() -> None:
     assert two.merged_doc["desiredCount"] == 3
 
 
-def test_a_revision_that_differs_is_made_beside_the_old_one_and_is_not_known_yet() -> None:
+def test_a_new_revision_is_known_after_apply() -> None:
     one, two = changes(
         (resource(TASK, definition("web:42"), keep=3, task="shop"), revisions("web:41", "web:40")),
         (resource(SERVICE, ON), service({"taskDefinition": OLD})),
@@ -73,7 +73,7 @@ def test_a_revision_that_differs_is_made_beside_the_old_one_and_is_not_known_yet
     assert two.change.before == {"service": "web", "taskDefinition": OLD}
 
 
-def test_nothing_there_is_all_that_is_declared_and_nothing_that_aws_fills_in() -> None:
+def test_a_new_resource_shows_what_is_declared() -> None:
     (one,) = changes((resource(TASK, definition("web:1") | {"cpu": "256", "volumes": []}), live_of(TASK)))
     assert one.change.action is Action.CREATE
     assert one.candidate is None
@@ -90,7 +90,7 @@ def test_nothing_there_and_nothing_asked_for() -> None:
     assert (one.change.action, one.change.after, one.merged_doc) == (Action.KEEP, None, {})
 
 
-def test_an_equal_revision_that_is_not_in_use_is_used_and_the_differences_are_to_the_one_in_use() -> None:
+def test_an_equal_revision_that_is_not_in_use() -> None:
     one, two = changes(
         (resource(TASK, definition("web:42")), revisions("web:41", "web:42")),
         (resource(SERVICE, ON), service({"taskDefinition": OLD})),
@@ -100,7 +100,7 @@ def test_an_equal_revision_that_is_not_in_use_is_used_and_the_differences_are_to
     assert described(two.change.fields) == [("taskDefinition", OLD, NEW)]
 
 
-def test_an_equal_revision_that_aws_would_refuse_is_made_again() -> None:
+def test_an_inactive_equal_revision_is_registered_again() -> None:
     inactive = Candidate(doc=definition("web:41"), outputs={"arn": OLD}, reusable=False)
     one, two = changes(
         (resource(TASK, definition("web:41")), live_of(TASK, inactive)),
@@ -127,7 +127,7 @@ def test_a_redeployment_is_an_update_without_a_difference() -> None:
     assert one.change.before == {"service": "web"}
 
 
-def test_targets_that_are_new_to_a_rule_are_told_with_the_rest() -> None:
+def test_new_targets_of_a_rule_are_shown() -> None:
     live = live_of(RULE, candidate({"Rule": "nightly", "Targets": [{"Id": "a", "Arn": CLUSTER}]}))
     new = {"Id": "b", "Arn": CLUSTER, "RoleArn": "r"}
     (one,) = changes((resource(RULE, {"Rule": "nightly", "Targets": [new]}), live))
@@ -227,7 +227,7 @@ def test_an_item_that_was_only_a_name_and_is_more_now() -> None:
     assert described(field_changes({"a": {"b": 1}}, {"a": True})) == [("a.b", 1, None)]
 
 
-def test_many_differences_are_each_told() -> None:
+def test_many_differences_are_all_listed() -> None:
     before = {"env": {f"A{i}": str(i) for i in range(50)}}
     after = {"env": {f"A{i}": str(i + 1) for i in range(50)}}
     assert len(field_changes(before, after)) == 50

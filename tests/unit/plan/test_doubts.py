@@ -1,5 +1,5 @@
-"""What nobody knows of AWS's answers is a warning where nothing else is left of a difference: never silence, and never
-a difference that comes back for ever."""
+"""A difference that may come from what is unknown of AWS's answers is a warning if nothing else differs: never silent,
+and never a difference that returns with every plan."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def against(declared: Doc, *candidates: Candidate, sent: Doc | None = None, **mo
     return delta
 
 
-def test_an_empty_variable_that_was_sent_and_is_not_live_is_a_warning() -> None:
+def test_a_dropped_empty_variable_is_a_warning() -> None:
     delta = against(definition(BLANK), found(1))
     assert (delta.change.action, delta.change.fields) == (Action.KEEP, ())
     assert delta.change.outputs == {"arn": revision("web:1")}
@@ -128,7 +128,7 @@ def test_a_revision_that_cannot_be_used_is_not_in_doubt() -> None:
     assert against(definition(BLANK), found(1, reusable=False)).change.action is Action.CREATE
 
 
-def test_the_way_back_to_an_answered_revision_leaves_nothing_in_doubt() -> None:
+def test_a_rollback_to_a_live_revision_is_certain() -> None:
     """What ECS has answered as empty, it keeps."""
     delta = against({}, found(2), found(1, BLANK, reusable=False), wanted=definition(BLANK))
     assert delta.change.action is Action.CREATE
@@ -150,7 +150,7 @@ def reconciled(*live: Doc) -> dict[str, str] | None:
     return None if found is None else dict(found)
 
 
-def test_a_registration_is_found_again_although_ecs_dropped_an_empty_variable() -> None:
+def test_a_revision_without_its_empty_variable_is_equal() -> None:
     assert reconciled(definition()) == {"arn": revision("web:8")}
     assert reconciled(definition(), definition(BLANK)) == {"arn": revision("web:9")}
     assert reconciled(definition({"name": "X", "value": "x"})) is None
@@ -192,7 +192,7 @@ def test_another_namespace_is_a_difference(declared: str, live: str) -> None:
     assert delta.uncertainties == ()
 
 
-def test_the_alias_that_ecs_names_after_the_namespace_is_no_difference_either() -> None:
+def test_an_alias_named_by_ecs_is_no_difference() -> None:
     declared = connect("shop", services=[{"portName": "web", "clientAliases": [{"port": 80}]}])
     aliases = [{"port": 80, "dnsName": "web.shop"}]
     live = connect(ARN, services=[{"portName": "web", "clientAliases": aliases}])
@@ -206,7 +206,7 @@ def test_a_namespace_in_doubt_hides_nothing_else() -> None:
     assert delta.merged_doc["serviceConnectConfiguration"]["namespace"] == "shop"
 
 
-def test_beside_another_difference_a_namespace_in_doubt_is_a_warning_still() -> None:
+def test_an_uncertain_namespace_beside_a_difference() -> None:
     """It would be a line of every plan that moves the service to a new revision."""
     delta = service(connect("shop") | {"desiredCount": 2}, connect(ARN) | {"desiredCount": 1})
     assert [(field.path, field.before, field.after) for field in delta.change.fields] == [("desiredCount", 1, 2)]
@@ -216,7 +216,7 @@ def test_beside_another_difference_a_namespace_in_doubt_is_a_warning_still() -> 
     assert delta.change.before["serviceConnectConfiguration"]["namespace"] == ARN
 
 
-def test_what_is_in_doubt_still_fills_the_references_to_it() -> None:
+def test_uncertain_resources_fill_references() -> None:
     on: Doc = {"service": "web", "taskDefinition": Ref(address=Address(TASK), output="arn")}
     task, web = resource(TASK, definition(BLANK)), resource(SERVICE, on)
     live = live_of(

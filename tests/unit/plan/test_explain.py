@@ -39,7 +39,7 @@ def service(**fields: object) -> Doc:
 # --- verdicts ---
 
 
-def test_a_difference_that_no_rule_is_about_is_compared_exactly() -> None:
+def test_without_a_rule_values_are_compared_exactly() -> None:
     one = found(TASK, definition(), definition(image="web:2"))["containers.web.image"]
     assert (one.verdict, one.rule, one.reason) == (Verdict.DIFFERS, "", NO_ROW)
     assert one.field == FieldChange(path="containers.web.image", before="web:1", after="web:2")
@@ -59,7 +59,7 @@ def test_one_variable_is_explained_by_the_row_of_its_list() -> None:
     assert "matched by name, in any order" in one["containers.web.environment.MODE"].reason
 
 
-def test_what_is_equal_by_a_rule_is_told_as_it_is_written_on_both_sides() -> None:
+def test_equal_values_are_shown_in_both_spellings() -> None:
     one = found(TASK, definition(cpu=0) | {"cpu": "1024"}, definition() | {"cpu": "1 vCPU"})
     assert one["cpu"].verdict is Verdict.EQUAL
     assert (one["cpu"].field.before, one["cpu"].field.after) == ("1024", "1 vCPU")
@@ -73,14 +73,14 @@ def test_an_item_has_one_name_on_both_sides() -> None:
     assert list(one) == ["containers.web.portMappings.80/tcp.hostPort"]
 
 
-def test_what_differs_is_not_told_as_equal_too() -> None:
+def test_what_differs_is_not_equal_too() -> None:
     one = found(TASK, definition(), definition(portMappings=[{"containerPort": 80}]))
     assert {path: it.verdict for path, it in one.items()} == {
         "containers.web.portMappings.80/tcp.hostPort": Verdict.DIFFERS
     }
 
 
-def test_what_a_service_does_not_declare_is_left_alone_a_block_at_a_time() -> None:
+def test_undeclared_blocks_of_a_service_are_left_alone() -> None:
     live = service(
         desiredCount=3,
         deploymentConfiguration={"maximumPercent": 200, "minimumHealthyPercent": 100},
@@ -97,7 +97,7 @@ def test_what_a_service_does_not_declare_is_left_alone_a_block_at_a_time() -> No
     assert one["deploymentConfiguration"].field.before == {"maximumPercent": 200, "minimumHealthyPercent": 100}
 
 
-def test_a_revision_is_replaced_whole_so_nothing_of_it_but_its_tags_is_left_alone() -> None:
+def test_of_a_revision_only_tags_are_left_alone() -> None:
     assert not found(TASK, definition(), definition())
     left = found(TASK, definition() | {"tags": [{"key": "team", "value": "a"}]}, definition())
     assert {path: one.verdict for path, one in left.items()} == {"tags": Verdict.LEFT}
@@ -110,7 +110,7 @@ def test_what_is_not_there_yet_is_compared_with_nothing() -> None:
     assert {it.verdict for it in one.values()} == {Verdict.DIFFERS}
 
 
-def test_what_aws_has_chosen_is_told_beside_what_was_asked_for() -> None:
+def test_values_that_aws_chooses_are_explained() -> None:
     live = service(schedulingStrategy="DAEMON", desiredCount=2, platformVersion="1.4.0")
     one = found(SERVICE, live, service(desiredCount=5, platformVersion="LATEST"))
     assert (one["platformVersion"].verdict, one["platformVersion"].rule) == (Verdict.EQUAL, "platformVersion")
@@ -118,7 +118,7 @@ def test_what_aws_has_chosen_is_told_beside_what_was_asked_for() -> None:
     assert one["desiredCount"].reason == CHOSEN
 
 
-def test_differences_come_first_then_what_is_equal_then_what_is_left_alone() -> None:
+def test_the_order_of_explanations() -> None:
     live = service(desiredCount=3, platformVersion="1.4.0", propagateTags="NONE", enableExecuteCommand=True)
     declared = service(enableExecuteCommand=False, healthCheckGracePeriodSeconds=0, platformVersion="LATEST")
     assert [one.verdict.value for one in found(SERVICE, live, declared).values()] == [
@@ -133,15 +133,15 @@ def test_secrets_are_masked_in_every_verdict() -> None:
     secret = {"name": "DB_PASSWORD", "value": "hunter22"}
     other = {"name": "DB_PASSWORD", "value": "hunter23"}
     options = {"namespace": "shop", "logConfiguration": {"options": {"splunk-token": "hunter24"}}}
-    told = [
+    explained = [
         *found(TASK, definition(environment=[secret]), definition(environment=[other])).values(),
         *found(TASK, None, definition(environment=[secret])).values(),
         *found(SERVICE, service(serviceConnectConfiguration=options), service()).values(),
         *found(RULE, {"Targets": [TARGET]}, {"Targets": [{"Id": "a"}]}).values(),
     ]
-    assert "hunter" not in repr(told)
-    assert "(sensitive" in repr(told)
-    assert "hunter" not in explained_text(told)
+    assert "hunter" not in repr(explained)
+    assert "(sensitive" in repr(explained)
+    assert "hunter" not in explained_text(explained)
 
 
 def test_what_is_left_alone_and_no_secret_is_not_masked() -> None:
@@ -213,7 +213,7 @@ def test_text_at_80_columns() -> None:
     assert json.dumps(text)
 
 
-def test_long_values_that_are_equal_have_lines_of_their_own() -> None:
+def test_long_equal_values_have_their_own_lines() -> None:
     arn = "arn:aws:iam::123456789012:role/a-rather-long-path/with-more-of-it/web-execution"
     one = found(TASK, definition() | {"executionRoleArn": arn}, definition() | {"executionRoleArn": "web-execution"})
     assert f'    = executionRoleArn\n            live "{arn}"\n        declared "web-execution"' in explained_text(

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from ecsplan.core.codec import digest_of, to_data, to_json
 from ecsplan.core.errors import EcsplanError, Exit, PlanFileError
-from ecsplan.core.model import Doc, Notify, digest_of, to_data, to_json
+from ecsplan.core.model import Doc, Notify
 from ecsplan.journal import open_store
 from ecsplan.plan import file as planfile
 from tests.unit.builders import kept, moved, plan, register, run, step, update, whole
@@ -144,7 +145,7 @@ def test_what_is_larger_than_any_plan_is_not_read(tmp_path: Path) -> None:
         planfile.load(path)
 
 
-def test_deep_documents_within_a_plan_do_not_exhaust_the_stack() -> None:
+def test_deep_documents_do_not_exhaust_the_stack() -> None:
     deep: Doc = {}
     for _ in range(5000):
         deep = {"a": deep}
@@ -294,14 +295,14 @@ def test_a_kind_that_there_is_not_is_refused(where: str) -> None:
         ("steps.4.call.params.taskDefinition", "arn:aws:ecs:eu-west-1:123456789012:task-definition/other:1"),
     ],
 )
-def test_a_call_that_changes_something_other_than_its_step_says_is_refused(path: str, value: str) -> None:
+def test_a_call_on_another_address_is_refused(path: str, value: str) -> None:
     content = data()
     put(path, value)(content)
     assert "and would change" in refused(sealed(content))
 
 
 @pytest.mark.parametrize("path", ["steps.2.call.params.service", "steps.3.call.params.Rule"])
-def test_a_call_that_does_not_say_what_it_changes_is_refused(path: str) -> None:
+def test_a_call_without_its_subject_is_refused(path: str) -> None:
     content = data()
     *parents, last = path.split(".")
     here: Any = content
@@ -338,7 +339,7 @@ def test_steps_of_one_number_are_refused() -> None:
     assert refused(sealed(content))
 
 
-def test_a_step_of_a_kind_other_than_its_address_is_refused_or_unread() -> None:
+def test_a_step_of_another_kind_than_its_address() -> None:
     """`kind` is for readers of the JSON; what is done goes by the address."""
     odd = step(register().phase, "task_definition.web", register().action, register().call, register().undo)
     content = to_data(plan(odd))

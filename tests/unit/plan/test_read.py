@@ -56,7 +56,7 @@ def world(web: str = "web:42", admin: str = "web:42", on: str = "web:42") -> Fak
 SHOP: Sequence[Resource] = tuple(compiled(shop()).values())
 
 
-def test_one_round_for_each_kind_where_the_newest_is_in_use() -> None:
+def test_one_round_if_the_newest_is_in_use() -> None:
     ask = world()
     lives = read(ask, SHOP)
     assert list(lives) == [one.address for one in SHOP]
@@ -64,7 +64,7 @@ def test_one_round_for_each_kind_where_the_newest_is_in_use() -> None:
     assert len(ask.calls) == len({str(one.params) + str(one) for one in ask.calls})
 
 
-def test_what_is_in_use_and_not_newest_is_asked_for_together_in_a_second_round() -> None:
+def test_revisions_in_use_are_read_in_a_second_round() -> None:
     ask = world(web="web:41", admin="web:40", on="web:41")
     for number in (41, 40):
         arn = revision(f"web:{number}")
@@ -77,7 +77,7 @@ def test_what_is_in_use_and_not_newest_is_asked_for_together_in_a_second_round()
 
 
 @pytest.mark.parametrize("other", ["web", "log:1", "not an arn"])
-def test_what_stands_in_the_place_of_the_revision_may_be_something_else(other: str) -> None:
+def test_a_reference_may_pair_with_another_value(other: str) -> None:
     ask = world(on=other)
     assert len(read(ask, SHOP)) == len(SHOP)
     assert len(ask.rounds) == 3

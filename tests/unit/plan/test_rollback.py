@@ -9,7 +9,7 @@ from ecsplan.core.errors import UsageError
 from ecsplan.core.model import Action, Address, Change, Doc, Notify, Plan, Ref, Settings
 from ecsplan.journal import Began, Closed, Deployment, Outcome
 from ecsplan.kinds.contract import Resource
-from ecsplan.plan.rollback import RollbackState, target, to_deployment
+from ecsplan.plan.rollback import RollbackState, default_number, to_deployment
 from tests.unit.builders import (
     AT,
     deployment,
@@ -65,7 +65,7 @@ THREE = [one(n, to(40 + n, old=39 + n)) for n in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_the_service_goes_to_the_revision_from_before_the_first_of_them(number: int) -> None:
+def test_the_service_gets_the_revision_before_the_first(number: int) -> None:
     back = to_deployment(THREE, number, keep=False)
     resources = found(back)
     assert list(resources) == [WEB, SERVICE]
@@ -86,14 +86,14 @@ def test_back_to_the_newest_changes_nothing() -> None:
     assert to_deployment(THREE, 3, keep=False) == RollbackState(resources=(), tag="v43", undoes=(), notify={})
 
 
-def test_the_revision_is_known_from_the_journal_should_ecs_not_know_it_any_more() -> None:
+def test_the_journal_knows_a_revision_that_ecs_deleted() -> None:
     reused = plan(update(old=41), changes=(kept(number=40), moved(old=41)))
     back = to_deployment([THREE[0], deployment(2, reused)], 1, keep=False)
     assert (found(back)[WEB].pinned, found(back)[WEB].doc) == (arn(41), dict(register().call.params))
     assert found(to_deployment(THREE, 0, keep=False))[WEB].doc == {"family": "web", "image": "web:v40"}
 
 
-def test_a_revision_that_the_journal_never_saw_is_only_pinned() -> None:
+def test_a_revision_unknown_to_the_journal_is_pinned() -> None:
     made = plan(update(old=30), changes=(kept(), moved(old=30)))
     assert found(to_deployment([deployment(1, made)], 0, keep=False))[WEB].doc == {}
 
@@ -116,7 +116,7 @@ def test_only_what_the_later_ones_touched_is_put_back() -> None:
     assert Address("service.prod/api") not in found(to_deployment([deployment(1, other), *THREE[1:]], 1, keep=False))
 
 
-def test_two_services_on_different_revisions_get_a_pin_each() -> None:
+def test_services_on_two_revisions_get_two_pins() -> None:
     made = plan(register(), update("a"), update("b"), changes=(registered(40), moved("a", old=40), moved("b", old=39)))
     resources = found(to_deployment([one(1, made)], 0, keep=False))
     first, second = Address("task_definition.web:39"), Address("task_definition.web:40")
@@ -126,7 +126,7 @@ def test_two_services_on_different_revisions_get_a_pin_each() -> None:
     assert sorted(old for one in (first, second) for old in resources[one].retire) == [arn(41)]
 
 
-def test_a_revision_that_nothing_was_on_before_is_only_to_go() -> None:
+def test_a_revision_used_by_nothing_before_is_retired() -> None:
     """The service's count was changed and a revision registered: there is none to go back to."""
     change = Change(
         address=SERVICE,
@@ -155,7 +155,7 @@ def test_families_are_kept_apart() -> None:
     assert (resources[WEB].task, resources[job].task) == ("web", "job")
 
 
-def test_one_off_tasks_are_not_run_on_the_way_back() -> None:
+def test_one_off_tasks_are_not_run_in_a_rollback() -> None:
     ran = Change(address=Address("run_task.web/migrate"), task="web", action=Action.RUN, after={}, before={"a": 1})
     made = to(41, old=40, changes=(registered(40), ran, moved(old=40)))
     assert {address.kind for address in map(Address, found(to_deployment([one(1, made)], 0, keep=False)))} == {
@@ -179,7 +179,7 @@ def test_targets_that_were_made_are_to_be_absent_again() -> None:
     assert resources[Address("event_targets.nightly")].doc == before
 
 
-def test_a_target_made_by_the_first_and_changed_by_the_second_is_absent_again() -> None:
+def test_a_target_that_the_first_created_is_removed() -> None:
     def of(n: int, before: Doc) -> Deployment:
         change = Change(
             address=Address("event_targets.nightly"), task="web", action=Action.UPDATE, before=before, after={}
@@ -193,7 +193,7 @@ def test_a_target_made_by_the_first_and_changed_by_the_second_is_absent_again() 
     assert doc == {"Rule": "nightly", "Targets": [], "absent": ["report"]}
 
 
-def test_settings_that_say_how_to_wait_are_kept_and_actions_are_not() -> None:
+def test_settings_for_waiting_are_kept() -> None:
     settings = Settings(wait=False, timeout=60, force=True, redeploy=True, when="always")
     change = Change(
         address=SERVICE, task="web", action=Action.UPDATE, before=moved().before, after={}, settings=settings
@@ -207,7 +207,7 @@ def test_what_is_referred_to_comes_first() -> None:
     assert kinds == ["task_definition", "service"]
 
 
-def test_what_may_be_gone_is_left_out_rather_than_refused() -> None:
+def test_deleted_resources_are_left_out() -> None:
     resources = found(to_deployment(THREE, 0, keep=False))
     assert [resources[address].optional for address in (WEB, SERVICE)] == [False, True]
 
@@ -215,7 +215,7 @@ def test_what_may_be_gone_is_left_out_rather_than_refused() -> None:
 # --- what was only begun, or looked at ---
 
 
-def test_what_was_begun_counts_even_if_nobody_saw_its_end() -> None:
+def test_an_unresolved_step_counts_as_begun() -> None:
     made = to(41, old=40)
     cut = deployment(1, made, begun=[1], outputs={1: {"arn": arn(41)}}, outcome=None)
     opened = Deployment(opened=cut.opened, entries=(*cut.entries, Began(at=AT, step=2)))
@@ -224,7 +224,7 @@ def test_what_was_begun_counts_even_if_nobody_saw_its_end() -> None:
     assert SERVICE in resources
 
 
-def test_what_was_never_begun_is_a_bystander_read_and_not_changed() -> None:
+def test_what_was_never_begun_is_read_only() -> None:
     """So that no revision that it uses is deregistered."""
     made = to(41, old=40)
     cut = deployment(1, made, begun=[1], outputs={1: {"arn": arn(41)}}, outcome=Outcome.STOPPED)
@@ -245,7 +245,7 @@ def test_a_service_that_was_left_alone_is_a_bystander() -> None:
     assert resources[left.address].doc == {"cluster": "prod", "service": "api"}
 
 
-def test_deployments_that_were_put_back_are_gone_over_but_undone_only_if_they_touched_something() -> None:
+def test_rollback_skips_deployments_that_were_put_back() -> None:
     nothing = deployment(2, to(42, old=41), begun=[], outcome=Outcome.INTERRUPTED)
     assert to_deployment([THREE[0], nothing, THREE[2]], 1, keep=False).undoes == (3,)
 
@@ -253,7 +253,7 @@ def test_deployments_that_were_put_back_are_gone_over_but_undone_only_if_they_to
 # --- notices, tags, and numbers that there are not ---
 
 
-def test_notices_go_where_those_of_the_newest_deployment_went() -> None:
+def test_notifications_are_those_of_the_newest_deployment() -> None:
     topic = {"web": Notify(topic_arn="arn:aws:sns:eu-west-1:123456789012:new")}
     newest = one(2, to(42, old=41, notify=topic))
     assert to_deployment([THREE[0], newest], 1, keep=False).notify == topic
@@ -280,43 +280,43 @@ def test_before_all_of_an_empty_journal_is_nothing() -> None:
 
 
 def test_without_a_number_it_is_the_newest() -> None:
-    assert target(THREE) == 2
-    assert target(THREE[:1]) == 0
+    assert default_number(THREE) == 2
+    assert default_number(THREE[:1]) == 0
 
 
 @pytest.mark.parametrize("outcome", [Outcome.STOPPED, Outcome.INTERRUPTED, Outcome.UNFINISHED, None])
 def test_one_that_was_left_part_way_counts(outcome: Outcome | None) -> None:
-    assert target([THREE[0], one(2, to(42, old=41), outcome=outcome)]) == 1
+    assert default_number([THREE[0], one(2, to(42, old=41), outcome=outcome)]) == 1
 
 
-def test_a_rollback_that_was_left_part_way_is_gone_on_with() -> None:
+def test_an_unfinished_rollback_is_continued() -> None:
     """To undo it would bring back what it was undoing."""
     back = one(3, to(41, old=42, undoes=(2,)), outcome=Outcome.STOPPED)
-    assert target([*THREE[:2], back]) == 1
-    assert target([*THREE[:2], one(3, to(41, old=42, undoes=(2,)))]) == 2
+    assert default_number([*THREE[:2], back]) == 1
+    assert default_number([*THREE[:2], one(3, to(41, old=42, undoes=(2,)))]) == 2
 
 
-def test_what_there_is_no_way_back_from_does_not_count() -> None:
+def test_irreversible_changes_do_not_count() -> None:
     """A one-off task ran, or a service was deployed anew without a difference."""
     only_ran = deployment(2, plan(run(), changes=(kept(),)))
     anew = msgspec.structs.replace(update(), changes=())
     redeployed = deployment(3, plan(anew, changes=(moved(),)))
-    assert target([THREE[0], only_ran, redeployed]) == 0
+    assert default_number([THREE[0], only_ran, redeployed]) == 0
 
 
-def test_one_that_was_put_back_or_touched_nothing_does_not_count() -> None:
+def test_deployments_without_effect_do_not_count() -> None:
     put_back = one(2, to(42, old=41), outcome=Outcome.PUT_BACK)
     nothing = deployment(3, to(43, old=41), begun=[], outcome=Outcome.INTERRUPTED)
-    assert target([THREE[0], put_back, nothing]) == 0
+    assert default_number([THREE[0], put_back, nothing]) == 0
 
 
 @pytest.mark.parametrize("deployments", [[], [one(1, to(41, old=40), outcome=Outcome.PUT_BACK)]])
-def test_where_nothing_changed_there_is_nothing_to_roll_back(deployments: list[Deployment]) -> None:
+def test_nothing_to_roll_back(deployments: list[Deployment]) -> None:
     with pytest.raises(UsageError, match=r"^there is nothing to roll back"):
-        target(deployments)
+        default_number(deployments)
 
 
-def test_a_closed_deployment_is_told_by_its_last_word() -> None:
+def test_a_closed_deployment_has_its_last_outcome() -> None:
     resumed = one(2, to(42, old=41), outcome=Outcome.STOPPED)
     settled = Deployment(opened=resumed.opened, entries=(*resumed.entries, Closed(at=AT, outcome=Outcome.PUT_BACK)))
-    assert target([THREE[0], settled]) == 0
+    assert default_number([THREE[0], settled]) == 0

@@ -51,7 +51,7 @@ def live(name: str = "web", in_use: int | None = 42, active: tuple[int, ...] = (
     return Live(address=Address(f"task_definition.{name}"), candidates=candidates, facts=facts)
 
 
-def test_it_goes_to_the_active_revision_before_the_one_in_use() -> None:
+def test_the_default_is_the_active_revision_before() -> None:
     back = to_revision([family(), service("web")], {family().address: live()}, None, keep=False)
     definition, web = back.resources
     assert (definition.pinned, definition.retire, definition.doc, definition.keep) == (arn(41), (arn(42),), {}, None)
@@ -102,7 +102,7 @@ def test_without_a_name_every_family_moves() -> None:
     assert back.notes == ("by ECS's own history: web:42 -> web:41", "by ECS's own history: job:8 -> job:7")
 
 
-def test_one_off_tasks_and_what_is_not_on_the_revision_stay() -> None:
+def test_resources_not_on_the_revision_stay() -> None:
     fixed = Resource(
         kind=kind_of(Address("service.prod/fixed")),
         address=Address("service.prod/fixed"),
@@ -134,7 +134,7 @@ def test_one_off_tasks_and_what_is_not_on_the_revision_stay() -> None:
     }
 
 
-def test_settings_that_say_how_to_wait_are_kept_and_actions_are_not() -> None:
+def test_settings_for_waiting_are_kept() -> None:
     settings = Settings(wait=False, timeout=60, force=True, redeploy=True)
     back = to_revision([family(), service("web", settings=settings)], {family().address: live()}, None, keep=False)
     assert back.resources[1].settings == Settings(wait=False, timeout=60)
@@ -147,13 +147,13 @@ def test_without_an_older_revision_one_has_to_be_named() -> None:
     assert caught.value.hint == "Name one with --to FAMILY:REV."
 
 
-def test_a_family_without_any_revision_has_none_to_go_back_to() -> None:
+def test_a_family_without_revisions_is_a_usage_error() -> None:
     lives = {family().address: live(in_use=None, active=())}
     with pytest.raises(UsageError, match="no ACTIVE revision before the first to go back to"):
         to_revision([family()], lives, None, keep=False)
 
 
-def test_a_family_without_any_revision_can_still_be_sent_to_a_named_one() -> None:
+def test_a_family_without_revisions_goes_to_a_named_one() -> None:
     lives = {family().address: live(in_use=None, active=())}
     back = to_revision([family()], lives, "web:3", keep=False)
     assert back.resources[0].pinned == "web:3"
@@ -161,6 +161,6 @@ def test_a_family_without_any_revision_can_still_be_sent_to_a_named_one() -> Non
 
 
 @pytest.mark.parametrize("wanted", ["job:3", ":3"])
-def test_a_family_that_the_spec_does_not_have_is_a_usage_error(wanted: str) -> None:
+def test_an_unknown_family_is_a_usage_error(wanted: str) -> None:
     with pytest.raises(UsageError, match=rf"^{wanted}: no task of the spec has the family"):
         to_revision([family()], {family().address: live()}, wanted, keep=False)

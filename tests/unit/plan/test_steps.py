@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan.core.model import Address, Doc, Identity, Notify, Phase, Plan, from_data, to_data
+from ecsplan.core.codec import from_data, to_data
+from ecsplan.core.model import Address, Doc, Identity, Notify, Phase, Plan
 from ecsplan.kinds.contract import Delta, Live
 from ecsplan.plan.diff import diff
 from ecsplan.plan.steps import cautions, plan_digest, plan_of
@@ -64,7 +65,7 @@ TWO = spec(
 )
 
 
-def test_each_phase_is_done_for_all_tasks_before_the_next_begins() -> None:
+def test_phases_are_done_for_all_tasks() -> None:
     plan = planned(TWO)
     assert said(plan) == [
         "1 register web a",
@@ -94,7 +95,7 @@ def test_steps_carry_what_their_change_is_about() -> None:
     assert (update.kind, update.settings.wait, update.task) == ("service", True, "web")
 
 
-def test_without_a_difference_there_is_nothing_to_do_and_cleaning_up_is_no_difference() -> None:
+def test_cleanup_alone_is_no_difference() -> None:
     plan = planned(TWO, tag="v1", active=(5, 4, 3, 2, 1))
     assert (plan.steps, plan.changed) == ((), False)
     assert set(plan.summary) == {"register", "run", "update", "targets", "deregister"}

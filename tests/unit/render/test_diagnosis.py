@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ecsplan.core.codec import to_data, to_json
 from ecsplan.core.diagnosis import (
     LONGEST_LINE,
     ContainerEnd,
@@ -19,7 +20,7 @@ from ecsplan.core.diagnosis import (
     shortened,
     together,
 )
-from ecsplan.core.model import Address, to_data, to_json
+from ecsplan.core.model import Address
 from ecsplan.journal import Closed, Outcome
 from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.json import deployment_json

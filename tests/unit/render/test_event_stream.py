@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from ecsplan.core import events
+from ecsplan.core.codec import from_data
 from ecsplan.core.diagnosis import ContainerEnd, Diagnosis, LogTail, Pause, ServiceEvent, Status, StoppedTasks, Tally
-from ecsplan.core.model import Action, Address, Phase, Step, from_data
+from ecsplan.core.model import Action, Address, Phase, Step
 from ecsplan.journal import Outcome
 from ecsplan.render.json import INTERNAL, event_json, stream_head
 from tests.support.paths import DOCS

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from ecsplan.core.documents import refs_in
 from ecsplan.core.errors import AwsError, PlanningError, RefusedError
-from ecsplan.core.model import Action, Call, Doc, Ref, Settings, refs_in
+from ecsplan.core.model import Action, Call, Doc, Ref, Settings
 from ecsplan.core.normalize import normal
 from ecsplan.kinds.contract import Live
 from ecsplan.kinds.service import with_resets
