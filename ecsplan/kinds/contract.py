@@ -10,10 +10,11 @@ A kind is cut into facets, one for each stage of the pipeline that uses it:
     Track       what takes time after the answer                            apply/wait, logs, diagnose
     Revert      taking back what is still under way                         apply/revert, continue
 
-Write `Document`, `Declare`, `Change` and `Calls` first. A kind without `Compare` has no live state: it runs. Without
-`Track`, a step is done when its call is answered. Without `Revert`, the undo is all there is. A kind never imports
-botocore. It is given a `Reader`, which refuses every operation that does not read, and it returns data: documents,
-differences, calls. Only `apply/` is given the means to write.
+A kind is found by its `KIND`; no other file names it. If its resources are read and put as one document each,
+`put_kind` (put.py) makes all facets. Otherwise write `Document`, `Declare`, `Change` and `Calls` first. Without
+`Compare`, a kind has no live state: it runs. Without `Track`, a step is done when its call is answered. Without
+`Revert`, the undo is all there is. A kind never imports botocore. It is given a `Reader`, which refuses every operation
+that does not read, and it returns data: documents, differences, calls. Only `apply/` is given the means to write.
 """
 
 from __future__ import annotations

@@ -63,8 +63,12 @@ def put_kind(
     maps = partial(map_fields, table.request.service, table.request.operation)
 
     def compile_(task: Task, _scope: CompileScope) -> tuple[Resource, ...]:
-        docs = [_with_revision(mapped(entry.params, _as_text), revision, arn_of(task)) for entry in task.entries[name]]
-        return tuple(Resource(kind=kind, address=put.address(doc), task=task.name, doc=doc) for doc in docs)
+        resources = []
+        for entry in task.entries[name]:
+            doc = _with_revision(mapped(entry.params, _as_text), revision, arn_of(task))
+            address = put.address(doc)
+            resources.append(Resource(kind=kind, address=address, task=task.name, doc=doc, settings=entry.settings))
+        return tuple(resources)
 
     def before(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
         return {**put.names(declared), **replaced(found.normal, wanted.normal, declared, found.doc, maps())}
@@ -170,6 +174,7 @@ class _Put(Value, frozen=True, kw_only=True):
                 call=self.call(without_none(delta.merged_doc)),
                 undo=self.call(delta.candidate.doc),
                 changes=delta.change.fields,
+                settings=delta.resource.settings,
             ),
         )
 
