@@ -25,7 +25,7 @@ from ecsplan.core.ports import Answer, Reader
 from ecsplan.core.text import CHANGED, SENSITIVE
 from ecsplan.kinds import kind_of, kinds
 
-# Fields of events with texts from AWS.
+# The fields of events that hold texts from AWS.
 QUOTED = ("note", "summary", "message", "error", "reason", "newest", "text", "diagnosis")
 SHORTEST = 4  # characters of a value that is a secret
 SHORTEST_LINE = 7  # a line of a secret with more characters is a secret by itself

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ecsplan.apply.engine import Engine, UnknownState
 from ecsplan.apply.revert import revert, wait_reverting
 from ecsplan.apply.send import StepError
-from ecsplan.apply.wait import WaitFailed, poll
+from ecsplan.apply.wait import WaitFailed
 from ecsplan.core.errors import AwsError, RefusedError
 from ecsplan.core.model import Call, Phase, Step
 from ecsplan.kinds.contract import Tracked
@@ -26,11 +26,11 @@ def resolve_for_undo(engine: Engine) -> None:
 
 def find_superseded(engine: Engine) -> None:
     """What another deployment has changed since is not undone; raises UnknownState where that cannot be determined."""
-    state, ports = engine.state, engine.ports
+    state = engine.state
     steps = [step for step in state.made_steps() if state.kind(step).track and isinstance(step.undo, Call)]
     tracked = [state.tracked(step) for step in steps]
     try:
-        seen = poll(tracked, ports.read, ports.emit)
+        seen = engine.poll(tracked)
         superseded = [one for one in seen.values() if one.progress.superseded]
         found = {one.one.address for one in superseded if not _is_our_undo(engine, one.one.step)}
     except AwsError as error:

@@ -12,7 +12,7 @@ from ecsplan.apply.engine import Engine, Options, UnknownState
 from ecsplan.apply.forward import forward
 from ecsplan.apply.send import Ports, StepError
 from ecsplan.apply.state import RunState, addresses
-from ecsplan.apply.wait import CONTINUE_HINT, Paused, WaitTimedOut, poll
+from ecsplan.apply.wait import CONTINUE_HINT, Paused, WaitTimedOut
 from ecsplan.core import events
 from ecsplan.core.clock import timestamp
 from ecsplan.core.diagnosis import Diagnosis, Pause
@@ -83,7 +83,7 @@ def continue_(deployment: Deployment, ports: Ports, options: Options) -> Result:
 def run_and_report(engine: Engine, work: Callable[[Engine], Result]) -> Result:
     """Run a deployment between the events of its beginning and its end, and write its end to the journal."""
     state, ports = engine.state, engine.ports
-    ports.emit(_started(state))
+    engine.emit(_started(state))
     result = work(engine)
     entry = Closed(
         at=timestamp(ports.clock),
@@ -94,9 +94,9 @@ def run_and_report(engine: Engine, work: Callable[[Engine], Result]) -> Result:
     with contextlib.suppress(JournalError):  # a file without it says the same: cut off, part-way
         ports.journal.append(entry)
     # A resumed deployment may have had nothing to do but wait.
-    changed = engine.sender.acted or (result.outcome.ended and bool(state.acted()))
-    ports.emit(events.DeploymentClosed(outcome=result.outcome.value, reason=result.reason, changed=changed))
-    ports.emit(events.DeploymentEnded(number=state.number, outcome=result.outcome.value, reason=result.reason))
+    changed = engine.acted or (result.outcome.ended and bool(state.acted()))
+    engine.emit(events.DeploymentClosed(outcome=result.outcome.value, reason=result.reason, changed=changed))
+    engine.emit(events.DeploymentEnded(number=state.number, outcome=result.outcome.value, reason=result.reason))
     return result
 
 
@@ -125,7 +125,7 @@ def _forward(engine: Engine) -> Result:
     except (Interrupted, EcsplanError) as error:
         if isinstance(error, Interrupted) or outcome_of(error) is not None or engine.options.on_failure == "stop":
             return _ended(engine, error)
-        engine.ports.emit(events.UndoStarted(reason=error.message))
+        engine.emit(events.UndoStarted(reason=error.message))
         return _undone(engine, error)
     reason = "its rollouts were not waited for" if engine.watch.unawaited else ""
     return _result(engine, Outcome.SUCCEEDED, reason)
@@ -219,18 +219,12 @@ def _left(engine: Engine) -> str:
 
 def _paused(engine: Engine) -> list[tuple[Step, Pause]]:
     """What is paused at a hook: rollouts of the steps, and of their undos."""
-    state, ports = engine.state, engine.ports
-    tracked: Sequence[Tracked] = [
-        one
-        for one in (
-            *map(state.tracked, state.made_steps()),
-            *(u for phase in Phase for u in state.tracked_undos(phase)),
-        )
-        if one.kind.revert is not None
-    ]
+    state = engine.state
+    done = [*map(state.tracked, state.made_steps()), *(one for phase in Phase for one in state.tracked_undos(phase))]
+    tracked: Sequence[Tracked] = [one for one in done if one.kind.revert is not None]
     for _ in range(MAX_PAUSE_POLLS):
         try:
-            seen = poll(tracked, ports.read, ports.emit)
+            seen = engine.poll(tracked)
         except AwsError as error:
             raise UnknownState(f"could not read what is paused: {error.message}", hint=error.hint) from error
         if unknown := [one.address for one in tracked if one.step.index not in seen]:
@@ -249,14 +243,9 @@ def _continue_paused(engine: Engine, paused: Sequence[tuple[Step, Pause]]) -> No
     if not paused:
         engine.sender.warn(NOTHING_PAUSED)
     for step, pause in paused:
-        if engine.ports.clock.stopped:
+        if engine.stopped:
             raise Interrupted
-        revert = engine.state.kind(step).revert
-        assert revert is not None
         try:
-            engine.sender.send_side_call(step, revert.resolve_pause(pause, True))
+            engine.continue_past(step, pause)
         except AwsError as error:
             engine.sender.warn(f"{step.address}: {error.message}")
-            continue
-        engine.watch.continued.add(pause.hook)
-        engine.ports.emit(events.Continued(address=step.address, hook=pause.hook, stage=pause.stage))

@@ -9,8 +9,9 @@ from ecsplan.apply.diagnose import diagnosed
 from ecsplan.apply.logs import Tailer
 from ecsplan.apply.send import Ports, Sender, StepError
 from ecsplan.apply.state import RunState
-from ecsplan.apply.wait import Judged, Observation, WaitFailed, wait_for
-from ecsplan.core.diagnosis import Diagnosis
+from ecsplan.apply.wait import Judged, Observation, WaitFailed, poll, wait_for
+from ecsplan.core import events
+from ecsplan.core.diagnosis import Diagnosis, Pause
 from ecsplan.core.errors import AwsError, EcsplanError, Exit, Interrupted, RefusedError
 from ecsplan.core.model import Address, Call, Phase, Step
 from ecsplan.kinds.contract import Tracked
@@ -110,6 +111,35 @@ class Engine:
             )
         return None
 
+    @property
+    def stopped(self) -> bool:
+        """Has someone asked to stop?"""
+        return self.ports.clock.stopped
+
+    @property
+    def acted(self) -> bool:
+        """May this process have changed anything?"""
+        return self.sender.acted
+
+    def emit(self, event: events.Event | events.Notice) -> None:
+        self.ports.emit(event)
+
+    def poll(self, tracked: Sequence[Tracked]) -> dict[int, Observation]:
+        """One poll of all of them, as `wait.poll`."""
+        return poll(tracked, self.ports.read, self.ports.emit)
+
+    def assume_done(self, step: Step) -> None:
+        """An operator says that this step was carried out."""
+        self.sender.done(step, dict(self.state.kind(step).calls.assumed))
+
+    def continue_past(self, step: Step, pause: Pause) -> None:
+        """Continue a rollout that is paused at a hook. Raises what AWS refuses it with."""
+        revert = self.state.kind(step).revert
+        assert revert is not None
+        self.sender.send_side_call(step, revert.resolve_pause(pause, True))
+        self.watch.continued.add(pause.hook)
+        self.emit(events.Continued(address=step.address, hook=pause.hook, stage=pause.stage))
+
     def awaits(self, step: Step) -> bool:
         """Is the effect of this step to be awaited? That of one-off tasks is, because the other steps rely on them."""
         return step.settings.wait and (self.options.wait or step.phase is Phase.RUN)
@@ -132,7 +162,7 @@ class Engine:
             self._tailer.finish()
             raise
         self._tailer.finish()
-        if self.ports.clock.stopped:
+        if self.stopped:
             raise Interrupted
         self.watch.under_way = ()
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ecsplan.apply.engine import Engine, EvidenceExpired, UnknownState
 from ecsplan.apply.revert import revert, wait_reverting
 from ecsplan.apply.send import StepError
-from ecsplan.apply.wait import WaitFailed, WaitTimedOut, poll
+from ecsplan.apply.wait import WaitFailed, WaitTimedOut
 from ecsplan.core.errors import AwsError, EcsplanError, Interrupted, JournalError, RefusedError
 from ecsplan.core.model import Address, Phase, Step
 from ecsplan.kinds.contract import Tracked
@@ -41,7 +41,7 @@ def _decide(engine: Engine, step: Step, error: UnknownState) -> None:
     if decision == "run":
         engine.state.rule_out(step)
     else:
-        engine.sender.done(step, {"tasks": ""})
+        engine.assume_done(step)
 
 
 def start(engine: Engine, step: Step) -> Tracked:
@@ -173,11 +173,11 @@ def _started(engine: Engine, group: Sequence[Step]) -> list[Tracked]:
 
 def _fail_again(engine: Engine, group: Sequence[Step]) -> None:
     """It had failed before the deployment was cut off: nothing more of it is started, what still runs is stopped."""
-    state, ports = engine.state, engine.ports
+    state = engine.state
     tracked = [state.tracked(step) for step in group if state[step].made is not None]
     failed = [(step, state[step].failed) for step in group if state[step].failed]
     try:
-        seen = poll(tracked, ports.read, ports.emit)
+        seen = engine.poll(tracked)
     except AwsError as error:
         raise UnknownState(f"could not read its status: {error.message}", hint=error.hint) from error
     for one in tracked:

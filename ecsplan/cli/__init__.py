@@ -11,8 +11,7 @@ import io
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -20,13 +19,12 @@ import click
 from ecsplan import __version__
 from ecsplan.cli.exit import discard, leave
 from ecsplan.cli.lazy import LazyGroup, Place
-from ecsplan.cli.shared import Shared, new_redactor
+from ecsplan.cli.shared import Shared
 from ecsplan.cli.streams import fit
 from ecsplan.core.errors import EcsplanError, Exit, Interrupted
 
 if TYPE_CHECKING:
     from ecsplan.core.clock import Clock
-    from ecsplan.redact import Redactor
 
 DEPLOY, INSPECT, SANDBOX = (f"ecsplan.cli.{name}" for name in ("deploy", "inspect", "sandbox"))
 COMMANDS = {
@@ -67,9 +65,8 @@ def cli(context: click.Context, /, color: str, **_others: Any) -> None:
 def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
     """Run a command; its exit code. A known error is one message on stderr; only a bug shows a traceback. `clock`
     replaces the machine's clock while a deployment is waited for."""
-    redactor = cache(new_redactor)  # one for the command and for what is printed of its errors
+    shared = Shared(clock=clock)
     try:
-        shared = Shared(clock=clock, redactor=redactor)
         return int(cli.main(args=arguments, prog_name="ecsplan", standalone_mode=False, obj=shared) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help(), err=True)
@@ -83,29 +80,29 @@ def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -
         return Exit.INTERRUPTED
     except EcsplanError as error:
         if is_verbose(arguments):
-            click.echo(redacted_traceback(error, redactor()), err=True)
-        print_error(error, redactor())
+            click.echo(redacted_traceback(error, shared.clean), err=True)
+        print_error(error, shared.clean)
         return error.exit_code
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ENOSPC):
-            return report_bug(error, redactor())
+            return report_bug(error, shared.clean)
         # The reader of our output has gone, or there is no room for it; what is still buffered must not fail again.
         discard(sys.stdout)
         if error.errno == errno.ENOSPC:
             click.echo("error: the output cannot be written: no space is left; nothing was changed", err=True)
         return Exit.ERROR
     except Exception as error:
-        return report_bug(error, redactor())
+        return report_bug(error, shared.clean)
 
 
-def redacted_traceback(error: Exception, redactor: Redactor) -> str:
-    """Its traceback, without the secrets of the command."""
-    return redactor.clean("".join(traceback.format_exception(error)))
+def redacted_traceback(error: Exception, clean: Callable[[str], str]) -> str:
+    """Its traceback, cleaned of secrets."""
+    return clean("".join(traceback.format_exception(error)))
 
 
-def report_bug(error: Exception, redactor: Redactor) -> int:
+def report_bug(error: Exception, clean: Callable[[str], str]) -> int:
     """Print an unexpected error with its traceback, and ask to report it; the exit code."""
-    click.echo(redacted_traceback(error, redactor), err=True)
+    click.echo(redacted_traceback(error, clean), err=True)
     click.echo(f"\nThis is a bug in ecsplan {__version__}. Please report it with the lines above.", err=True)
     return Exit.ERROR
 
@@ -115,10 +112,10 @@ def is_verbose(arguments: Sequence[str] | None) -> bool:
     return any(argument in ("-v", "--verbose") for argument in given)
 
 
-def print_error(error: EcsplanError, redactor: Redactor) -> None:
+def print_error(error: EcsplanError, clean: Callable[[str], str]) -> None:
     """What happened, what state that leaves, and what to do next; a line each."""
     for line in filter(None, (f"error: {error.message}", error.state, error.hint)):
-        click.echo(fit(redactor.clean(line), sys.stderr), err=True)
+        click.echo(fit(clean(line), sys.stderr), err=True)
 
 
 def main() -> NoReturn:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ecsplan.cli.shared import Shared, new_redactor
+from ecsplan.cli.shared import Shared
 from ecsplan.cli.streams import paint_for
 from ecsplan.core.checks import parse_duration
 from ecsplan.core.clock import Clock
@@ -37,8 +37,8 @@ class CliOptions:
     verbose: bool
     clock: Clock | None = None
     """the machine's own where there is none"""
-    redactor: Callable[[], Redactor] = new_redactor
-    """the one that the error boundary asks too; made when it is first needed, since help needs none"""
+    redactor: Redactor = field(default_factory=Redactor)
+    """the one that also cleans the errors of the command"""
 
     def spec(self) -> Spec:
         return load(Path(self.file or DEFAULT_FILE))
@@ -62,7 +62,7 @@ class CliOptions:
             profile=self.profile,
             journal=self.journal,
             clock=self.clock,
-            redactor=self.redactor(),
+            redactor=self.redactor,
         )
 
     def paint(self, stream: Any) -> Paint:
@@ -76,7 +76,8 @@ def pass_options(command: Callable[..., Any]) -> Callable[..., Any]:
         context = click.get_current_context()
         options = context.find_object(CliOptions)
         if options is None:
-            shared = context.obj or Shared()
+            shared = context.find_object(Shared) or Shared()
+            shared.redactor = Redactor()
             options = CliOptions(**context.find_root().params, clock=shared.clock, redactor=shared.redactor)
         return context.invoke(command, options, *args, **kwargs)
 

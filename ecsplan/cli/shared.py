@@ -1,26 +1,22 @@
-"""What the error boundary and the command share."""
+"""What a command shares with the error boundary."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ecsplan.core.clock import Clock
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the command line imports this module for --help, without the kinds that a redactor needs
+    from ecsplan.core.clock import Clock
     from ecsplan.redact import Redactor
 
 
-def new_redactor() -> Redactor:
-    from ecsplan.redact import Redactor  # it imports the kinds; `--help` does not wait for them
-
-    return Redactor()
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Shared:
-    """`redactor` makes the command's redactor when it is first needed. `clock` is None for the machine's own."""
+    """`clock` is None for the machine's own. `redactor` is set when a command begins, and learns its secrets."""
 
     clock: Clock | None = None
-    redactor: Callable[[], Redactor] = new_redactor
+    redactor: Redactor | None = None
+
+    def clean(self, text: str) -> str:
+        """The text of an error without the secrets of the command."""
+        return text if self.redactor is None else self.redactor.clean(text)

@@ -327,6 +327,8 @@ class Calls(Value, frozen=True, kw_only=True):
     """the outputs of an answer; raises RefusedError, because a 200 is not success"""
     recover: Callable[[Reader, Step, Call], Outputs | None]
     """was this call carried out although its answer was lost? its outputs, or None if it certainly was not"""
+    assumed: Outputs = msgspec.field(default_factory=dict)
+    """the outputs of a step of which an operator says that it was carried out"""
     token: str = ""
     """the parameter that makes a repeated call harmless; the engine fills it in"""
     marker: str = ""

@@ -81,15 +81,14 @@ def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool)
     tasks = {change.address: change.task for d in later for change in d.plan.changes}
     return RollbackState(
         resources=_resources(
-            kinds,
-            befores,
-            last,
-            _kept_users(later, kinds, befores),
-            _registered(later, kinds),
-            known_definitions(deployments),
-            tasks,
-            keep,
-            _still_rolling(later, kinds),
+            kinds=kinds,
+            befores=befores,
+            last=last,
+            kept_users=_kept_users(later, kinds, befores),
+            registered=[] if keep else _registered(later, kinds),
+            known=known_definitions(deployments),
+            tasks=tasks,
+            still_rolling=_still_rolling(later, kinds),
         ),
         tag=_tag(deployments, number),
         undoes=tuple(deployment.number for deployment in later if deployment.begun()),
@@ -185,6 +184,7 @@ def known_definitions(deployments: Sequence[Deployment]) -> dict[str, Doc]:
 
 
 def _resources(
+    *,
     kinds: Mapping[Address, Kind],
     befores: Mapping[Address, Doc],
     last: Mapping[Address, Change],
@@ -192,9 +192,10 @@ def _resources(
     registered: Sequence[str],
     known: Mapping[str, Doc],
     tasks: Mapping[Address, str],
-    keep: bool,
     still_rolling: Mapping[Address, Doc],
 ) -> tuple[Resource, ...]:
+    """What a rollback restores. `befores` are documents as they were, `last` the newest change of each address; the
+    revisions that were `registered` since are retired, `kept_users` only read. Revisions are pinned by ARN."""
     arns = sorted({text for doc in befores.values() for text in texts_in(doc) if PINNED.fullmatch(text)})
     families = [family_of(arn) for arn in arns]
     pins = {
@@ -205,8 +206,6 @@ def _resources(
         for arn in arns
     }
     retire = {family: [a for a in registered if family_of(a) == family] for family in map(family_of, registered)}
-    if keep:
-        retire = {}
     result = []
     for arn, address in pins.items():
         old = tuple(dict.fromkeys(retire.pop(family_of(arn), ())))

@@ -50,7 +50,7 @@ def test_a_surprise_while_applying(deployed: World, operation: str, capsys: pyte
         broken = dataclasses.replace(site, gateway=Broken(site.gateway, operation))  # type: ignore[arg-type]
         with pytest.raises(RuntimeError, match="what became of") as caught:
             pipeline.run_plan(broken, plan)
-    assert cli.report_bug(caught.value, site.redactor) == 1
+    assert cli.report_bug(caught.value, site.redactor.clean) == 1
     said = capsys.readouterr().err
     assert "RuntimeError: what became of" in said
     assert "KeyError" in said
@@ -66,7 +66,7 @@ def test_a_surprise_while_resuming(deployed: World, capsys: pytest.CaptureFixtur
         broken = dataclasses.replace(site, gateway=Broken(site.gateway, "run_task"))  # type: ignore[arg-type]
         with pytest.raises(RuntimeError, match="what became of") as caught:
             pipeline.resume(broken)
-    cli.report_bug(caught.value, site.redactor)
+    cli.report_bug(caught.value, site.redactor.clean)
     assert leaked(capsys.readouterr().err) == []
 
 

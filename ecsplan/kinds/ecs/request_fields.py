@@ -79,7 +79,7 @@ def missing(service: str, operation: str, params: Doc, delta: Delta) -> tuple[st
     call, which is too late."""
     problems = check(Request(service=service, operation=operation), params)
     return tuple(
-        f"{delta.change.address}: {dotted(problem.path)} is required, and neither the spec nor what is live has it"
+        f"{delta.change.address}: {dotted(problem.path)} is required, and neither the spec nor the live resource has it"
         for problem in problems
         if problem.message == MISSING
     )

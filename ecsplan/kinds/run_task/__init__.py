@@ -188,7 +188,14 @@ KIND = Kind(
     document=Document(rules=RULES),
     declare=Declare(table=TABLE, compile=compile_, lint=lint.problems, cautions=lint.cautions, clashes=lint.clashes),
     change=Change(writes=frozenset({"ecs:run_task"}), steps=steps, conflicts=conflicts, fill_in=fill_in, expect=Expect),
-    calls=Calls(accept=accept, recover=recover, token="clientToken", marker=MARKER, evidence=EVIDENCE),  # noqa: S106
+    calls=Calls(
+        accept=accept,
+        recover=recover,
+        token="clientToken",  # noqa: S106  the name of a parameter
+        marker=MARKER,
+        evidence=EVIDENCE,
+        assumed={"tasks": ""},
+    ),
     track=Track(
         polls=polls,
         judge=judge,

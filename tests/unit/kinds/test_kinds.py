@@ -16,7 +16,7 @@ from ecsplan.core.text import short_arn
 from ecsplan.kinds import kind_of, kinds, resource_of
 from ecsplan.kinds.contract import Calls, Change, Compare, Declare, Document, Kind, Live, Resource, Table
 from ecsplan.plan.diff import without_impossible
-from tests.unit.core.test_model import ARN, CHANGE
+from tests.unit.core.test_codec import ARN, CHANGE
 from tests.unit.fakes_kinds import FakeAsk, before, call, candidate, compare, live_of, resource
 
 PLAIN = Kind(
