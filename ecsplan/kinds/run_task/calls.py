@@ -76,7 +76,7 @@ def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     batches = [in_cluster(cluster, {"tasks": arns[i : i + BATCH]}) for i in range(0, len(arns), BATCH)]
     calls = [Call(service="ecs", operation="describe_tasks", params=batch) for batch in batches]
     found = [task for answer in (reader.fetch(calls) if calls else ()) for task in answer.value().get("tasks", ())]
-    mine = sorted(
+    marked = sorted(
         str(task["taskArn"]) for task in found if task.get("taskArn") and task.get(MARKER) == call.params[MARKER]
     )
-    return {"tasks": " ".join(mine)} if len(mine) >= expected(step).count else None
+    return {"tasks": " ".join(marked)} if len(marked) >= expected(step).count else None

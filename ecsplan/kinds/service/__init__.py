@@ -121,15 +121,15 @@ def merge_before(newer: Doc, older: Doc) -> Doc:
 def _volume(declared: Doc, live: Doc) -> Doc:
     """A volume with what AWS chose for it: its type, speed, encryption and key. Values that no longer fit are left out:
     another type has other speeds, and an unencrypted volume has no key."""
-    mine, theirs = declared.get("managedEBSVolume"), live.get("managedEBSVolume", {})
-    if not mine:
+    wanted, existing = declared.get("managedEBSVolume"), live.get("managedEBSVolume", {})
+    if not wanted:
         return declared
-    chosen = {field: theirs[field] for field in CHOSEN if field in theirs}
-    if mine.get("volumeType", theirs.get("volumeType")) != theirs.get("volumeType"):
+    chosen = {field: existing[field] for field in CHOSEN if field in existing}
+    if wanted.get("volumeType", existing.get("volumeType")) != existing.get("volumeType"):
         chosen = {field: value for field, value in chosen.items() if field not in ("iops", "throughput")}
-    if mine.get("encrypted") is False:
+    if wanted.get("encrypted") is False:
         chosen.pop("kmsKeyId", None)
-    volume: Doc = without_none({**declared, "managedEBSVolume": {**chosen, **mine}})
+    volume: Doc = without_none({**declared, "managedEBSVolume": {**chosen, **wanted}})
     return volume
 
 

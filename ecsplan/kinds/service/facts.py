@@ -43,7 +43,7 @@ def facts_of(lookup: Lookup, tracked: Tracked, *, late: bool) -> Facts:
     }
     answers = dict(zip(first, lookup.fetch(*first.values()), strict=True))
     service = service_of(tracked, answers["service"])
-    deployment = _ours(tracked, service)
+    deployment = _our_deployment(tracked, service)
     revision = deployment.get("taskDefinition") or revision
     arn = (
         ""
@@ -67,8 +67,8 @@ def facts_of(lookup: Lookup, tracked: Tracked, *, late: bool) -> Facts:
         service=service,
         deployment=deployment,
         rollout=dict(rollouts[0]) if rollouts else {},
-        stopped=_of_ours(more.get("stopped", {}), tracked, deployment, revision),
-        running=_of_ours(more.get("running", {}), tracked, deployment, revision),
+        stopped=_our_tasks(more.get("stopped", {}), tracked, deployment, revision),
+        running=_our_tasks(more.get("running", {}), tracked, deployment, revision),
         definition=(more.get("definition") or answers.get("definition") or {}).get("taskDefinition", {}),
     )
 
@@ -106,13 +106,13 @@ def service_of(tracked: Tracked, answer: Doc) -> Doc:
     return by_name(answer).get(short_arn(tracked.call.params["service"]), {})
 
 
-def _ours(tracked: Tracked, service: Doc) -> Doc:
+def _our_deployment(tracked: Tracked, service: Doc) -> Doc:
     """Our deployment as the service shows it; {} once it has drained away."""
     ours, before = tracked.outputs.get("deployment"), expected(tracked.step).deployment
     revision = short_arn(tracked.call.params.get("taskDefinition", ""))
     for deployment in service.get("deployments", ()):
-        mine = short_arn(deployment.get("taskDefinition", "")) == revision and deployment.get("id") != before
-        if deployment.get("id") == ours or (not ours and mine):
+        same = short_arn(deployment.get("taskDefinition", "")) == revision and deployment.get("id") != before
+        if deployment.get("id") == ours or (not ours and same):
             return dict(deployment)
     return {}
 
@@ -135,15 +135,15 @@ def _began(rollout: Doc) -> float:
     return epoch(rollout.get("createdAt")) or epoch(rollout.get("startedAt")) or 0.0
 
 
-def _of_ours(answer: Doc, tracked: Tracked, deployment: Doc, revision: object) -> list[Doc]:
+def _our_tasks(answer: Doc, tracked: Tracked, deployment: Doc, revision: object) -> list[Doc]:
     """Tasks that our deployment started; if that is not shown, tasks of its revision since it began."""
     ours = tracked.outputs.get("deployment") or deployment.get("id")
     began = epoch(deployment.get("createdAt")) or 0.0
 
-    def mine(task: Doc) -> bool:
+    def is_ours(task: Doc) -> bool:
         if ours and str(task.get("startedBy", "")).startswith("ecs-svc/"):
             return bool(task["startedBy"] == ours)
         same = short_arn(task.get("taskDefinitionArn", "")) == short_arn(revision or "")
         return same and (epoch(task.get("createdAt")) or began) >= began
 
-    return [task for task in answer.get("tasks", ()) if mine(task)]
+    return [task for task in answer.get("tasks", ()) if is_ours(task)]

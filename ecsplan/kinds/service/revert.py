@@ -67,8 +67,8 @@ def _stopped(reader: Reader, tracked: Tracked, service: Doc, undo: Call) -> Reve
 def _service_deployment(reader: Reader, tracked: Tracked, service: Doc) -> Doc:
     """The service deployment of the update that is PRIMARY; empty if AWS does not show it."""
     primary, step = primary_of(service), tracked.step
-    mine = tracked.outputs.get("deployment")
-    before = expected(step).rollout if mine != expected(step).deployment else None
+    deployment = tracked.outputs.get("deployment")
+    before = expected(step).rollout if deployment != expected(step).deployment else None
     arn = tracked.outputs.get("rollout") or service.get("currentServiceDeployment")
     if not arn:
         (answer,) = reader.fetch([deployments.list_rollouts(tracked.call)])

@@ -168,21 +168,23 @@ def _failed(note: str) -> Progress:
 
 def _another_is_primary(observed: ServiceObservation) -> Progress:
     """Another deployment is PRIMARY: ECS rolled back to the previous revision, or another deployment was made."""
-    primary, mine = observed.primary, observed.deployment
+    primary, deployment = observed.primary, observed.deployment
     # ECS rolls back to the last revision that was rolled out completely, which is not always the previous one.
     said = service_deployment.reason(primary)
     event = _event(observed, observed.deployment_id, "fail")
     went_back = (
-        mine.get("rolloutState") == "FAILED"
+        deployment.get("rolloutState") == "FAILED"
         or bool(event)
         or ("roll" in said and "back" in said)
         or bool(_event(observed, str(primary.get("id") or ""), "rolling back"))
     )
     previous = short_arn(expected(observed.tracked.step).previous)
     # A deployment that ECS gave up is FAILED if it has a state. One that is still IN_PROGRESS was replaced.
-    looks_so = short_arn(primary.get("taskDefinition", "")) == previous and mine.get("rolloutState") != "IN_PROGRESS"
+    looks_so = (
+        short_arn(primary.get("taskDefinition", "")) == previous and deployment.get("rolloutState") != "IN_PROGRESS"
+    )
     if went_back or looks_so:
-        return service_deployment.rolled_back(observed, str(mine.get("rolloutStateReason") or event))
+        return service_deployment.rolled_back(observed, str(deployment.get("rolloutStateReason") or event))
     return service_deployment.superseded(observed)
 
 

@@ -56,10 +56,10 @@ def other_form_of_namespace(found: Doc, wanted: Doc, sent: Doc) -> tuple[Doc, tu
     the namespace's id and not its name, and which of the two ECS answers is not known."""
     field = "serviceConnectConfiguration"
     live, declared = found.get(field) or {}, wanted.get(field) or {}
-    theirs, mine = str(live.get("namespace") or ""), str(declared.get("namespace") or "")
-    if not theirs or not mine or theirs.startswith("arn:") == mine.startswith("arn:"):
+    live_name, declared_name = str(live.get("namespace") or ""), str(declared.get("namespace") or "")
+    if not live_name or not declared_name or live_name.startswith("arn:") == declared_name.startswith("arn:"):
         return found, ()
-    doubt = f"{field}.namespace is {theirs} and declared as {mine}: a name and an ARN cannot be compared"
+    doubt = f"{field}.namespace is {live_name} and declared as {declared_name}: a name and an ARN cannot be compared"
     return {**found, field: {**live, "namespace": declared["namespace"]}}, (doubt,)
 
 
@@ -73,9 +73,9 @@ def target_group_pairs(load_balancers: Any) -> Any:
     result = []
     for item in load_balancers:
         other = item.get("advancedConfiguration", {}).get("alternateTargetGroupArn")
-        mine = item.get("targetGroupArn")
-        if other and mine and other < mine:
-            advanced = {**item["advancedConfiguration"], "alternateTargetGroupArn": mine}
+        group = item.get("targetGroupArn")
+        if other and group and other < group:
+            advanced = {**item["advancedConfiguration"], "alternateTargetGroupArn": group}
             item = {**item, "targetGroupArn": other, "advancedConfiguration": advanced}  # noqa: PLW2901
         result.append(item)
     return result
