@@ -11,6 +11,8 @@ from typing import Protocol
 
 import pytest
 
+from tests.support.amounts import figure
+
 
 class Golden(Protocol):
     def __call__(self, path: Path, text: str) -> None:
@@ -38,8 +40,8 @@ def golden(request: pytest.FixtureRequest) -> Golden:
 @pytest.fixture(scope="session", autouse=True)
 def unsynced() -> Iterator[None]:
     """No test cuts the power, so none can see whether what was written has reached the disk; waiting for that takes
-    most of the time that a journal takes. What the journal syncs is seen in unit/journal/test_writer.py. Processes that
-    tests start do sync."""
+    most of the time that a journal takes. What the journal syncs is seen in unit/journal/test_entry_file.py.
+    Processes that tests start do sync."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _handle: None)
         yield
@@ -53,4 +55,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             if getattr(report, "when", "") == "teardown":
                 figures.update({name: value for name, value in report.user_properties if isinstance(value, int)})
     for name, number in sorted(figures.items()):
-        terminalreporter.write_line(f"{name}: {number:,}")
+        figure(f"{name}: {number:,}")

@@ -22,14 +22,14 @@ from ecsplan.core.codec import to_json
 from ecsplan.core.errors import JournalError
 from ecsplan.core.model import Identity
 from ecsplan.journal.entries import Holder
-from ecsplan.journal.lock import flocked, holder_file, read_holder, runs_elsewhere
+from ecsplan.journal.lock import GRACE, flocked, holder_file, read_holder, runs_elsewhere
 
 
 class Folder:
-    """`store.Store` in the folder `root`."""
+    """`store.Store` in the folder `root`. `grace` is `lock.GRACE`."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, *, grace: float = GRACE) -> None:
+        self.root, self._grace = root, grace
 
     @property
     def name(self) -> str:
@@ -50,7 +50,7 @@ class Folder:
         return [Identity(account=account, region=region) for account, _, region in parts if region]
 
     def place(self, app: str, identity: Identity) -> FolderPlace:
-        return FolderPlace(self.root, app, identity)
+        return FolderPlace(self.root, app, identity, grace=self._grace)
 
     def plan_path(self, app: str) -> Path:
         return self.root / app / "plan.json"
@@ -77,8 +77,8 @@ class Folder:
 class FolderPlace:
     """`store.Place` in the folder `root`/APP/ACCOUNT-REGION."""
 
-    def __init__(self, root: Path, app: str, identity: Identity) -> None:
-        self.root, self.app = root, app
+    def __init__(self, root: Path, app: str, identity: Identity, *, grace: float = GRACE) -> None:
+        self.root, self.app, self._grace = root, app, grace
         self.folder = root / app / str(identity)
 
     @property
@@ -132,7 +132,7 @@ class FolderPlace:
     def lock(self, holder: Holder) -> Iterator[None]:
         with self._written():
             make_folders(self.root, self.folder)
-        with flocked(self.folder, self.app):
+        with flocked(self.folder, self.app, self._grace):
             with self._written():
                 write_file(holder_file(self.folder), to_json(holder))
             yield

@@ -28,7 +28,7 @@ def holder_file(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def flocked(folder: Path, app: str) -> Iterator[None]:
+def flocked(folder: Path, app: str, grace: float) -> Iterator[None]:
     """Holds the lock of a folder; raises LockedError that names the holder. The caller writes its own name."""
     from filelock import FileLock, Timeout  # it imports much, and only a deployment needs it
 
@@ -39,7 +39,7 @@ def flocked(folder: Path, app: str) -> Iterator[None]:
         except Timeout:
             if _may_live(read_holder(folder)):
                 raise
-            lock.acquire(timeout=GRACE, poll_interval=GRACE / 20)
+            lock.acquire(timeout=grace, poll_interval=grace / 20)
     except Timeout:
         raise _locked(app, read_holder(folder)) from None
     except OSError as error:

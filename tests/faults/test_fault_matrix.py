@@ -207,12 +207,12 @@ def test_the_numbers_of_the_documents() -> None:
     """The budget of retries that is promised is the one that is kept."""
     text = " ".join(TABLE.read_text(encoding="utf-8").split())
     assert f"{aws.ATTEMPTS} attempts of every request that may be repeated" in text
-    assert f"asked {aws.ROUNDS} times as often, {aws.ROUNDS * aws.ATTEMPTS} attempts in all" in text
+    assert f"always throttled gets {aws.ROUNDS * aws.ATTEMPTS} attempts" in text
     assert f"Waits of more than {pacing.NOTICE:.0f} s are reported" in text
-    assert f"connecting takes at most {aws.CONNECT_TIMEOUT} s, an answer {aws.READ_TIMEOUT} s" in text
+    assert f"Connecting takes at most {aws.CONNECT_TIMEOUT} s, an answer {aws.READ_TIMEOUT} s" in text
     assert f"{sending.MAX_ATTEMPTS} attempts in all" in text
-    assert f"after a lost answer at most {sending.MAX_RESENDS} times more" in text
-    assert f"{waiting.FIRST_PAUSE} s at first and {waiting.LONGEST_PAUSE:.0f} s at most" in text
+    assert f"After a lost answer, at most {sending.MAX_RESENDS} times more" in text
+    assert f"Polls are {waiting.FIRST_PAUSE} s apart at first and {waiting.LONGEST_PAUSE:.0f} s at most" in text
     assert f"waits {lock.GRACE} s" in text
     assert {"ecs:register_task_definition", "sns:publish", "logs:get_log_events"} == aws.ONCE
 

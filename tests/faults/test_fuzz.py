@@ -31,7 +31,7 @@ from ecsplan.render.json import dumps, history_json, plan_json
 from ecsplan.render.text import history_text, plan_text
 from ecsplan.sandbox import Sandbox
 from tests.support import toml
-from tests.support.amounts import amount, figure
+from tests.support.amounts import amount
 from tests.support.direct import Direct, site
 from tests.support.mutations import changed, lines_changed, torn
 from tests.support.paths import EXAMPLES, journal_file
@@ -40,13 +40,14 @@ from tests.support.world import EPOCH, READS, Clock
 
 INPUTS = amount("INPUTS", 2000)
 SHARES = {"spec": 0.6, "plan": 0.2, "journal": 0.2}
+PARTS = 5  # of each kind, so that several processes share it; not one of the numbers that inputs are made by
 PATIENCE = 20  # seconds for one input; only one that hangs takes them
 ONCE_FAILED = Path(__file__).parent / "once_failed"
 SPECS = sorted(EXAMPLES.glob("*/ecsplan.toml"))
 
 
-def numbers(kind: str) -> range:
-    return range(int(INPUTS * SHARES[kind]))
+def numbers(kind: str, part: int) -> range:
+    return range(part, int(INPUTS * SHARES[kind]), PARTS)
 
 
 @contextmanager
@@ -219,11 +220,18 @@ def input_of(fuzz: Fuzz, kind: str, number: int) -> bytes:
             return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("kind", SHARES)
-def test_inputs_that_nobody_meant(fuzz: Fuzz, kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_inputs_that_nobody_meant(
+    fuzz: Fuzz,
+    kind: str,
+    part: int,
+    tmp_path_factory: pytest.TempPathFactory,
+    record_property: Callable[[str, object], None],
+) -> None:
     failed, well = [], 0
     kept = tmp_path_factory.mktemp("failed")
-    for number in numbers(kind):
+    for number in numbers(kind, part):
         content = input_of(fuzz, kind, number)
         try:
             well += fuzz.play(kind, content)
@@ -233,10 +241,12 @@ def test_inputs_that_nobody_meant(fuzz: Fuzz, kind: str, tmp_path_factory: pytes
             what = f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}: {str(error)[:200]}"
             failed.append(f"{kind} {number}: {what}")
             fuzz.afresh()
-    figure(f"fuzzing: {len(numbers(kind))} {kind} inputs: {well} ended well, {len(failed)} failed")
+    record_property(f"fuzzing: {kind} inputs", len(numbers(kind, part)))
+    record_property(f"fuzzing: {kind} inputs that ended well", well)
+    record_property(f"fuzzing: {kind} inputs that failed", len(failed))
     assert not failed, f"{len(failed)} inputs, which are in {kept}:\n" + "\n".join(failed[:20])
     assert fuzz.listed() == fuzz.outside
-    assert 0 < well < len(numbers(kind))
+    assert 0 < well < len(numbers(kind, part))
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ def test_a_resumed_deployment_ends_where_an_undisturbed_one_does(
     story = Story(example, aws, clock, tmp_path / "journal")
     with pytest.raises(Killed):
         story.deploy("v1", dies_at=at, after=after)
-    with pytest.raises(UnfinishedError, match="left part-way"):
+    with pytest.raises(UnfinishedError, match="is unfinished: the process was killed"):
         story.deploy("v2")
     result = story.resume()
     assert result is not None

@@ -18,7 +18,7 @@ from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
 from ecsplan.sandbox import Sandbox
-from ecsplan.sandbox.wire import Incoming
+from ecsplan.sandbox.wire import Answer, Incoming
 from tests.support.world import REGION
 
 
@@ -33,9 +33,7 @@ def in_process(aws: Sandbox) -> Iterator[None]:
         answer = aws._respond(incoming(request))
         if answer is None:
             raise ConnectionClosedError(error="dropped", endpoint_url=request.url, request=request)
-        raw: Any = SimpleNamespace(stream=lambda **_: iter((answer.body,)))
-        headers: Any = HeadersDict(answer.headers)
-        return AWSResponse(request.url, answer.status, headers, raw)
+        return response(request, answer)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(URLLib3Session, "send", send)
@@ -56,6 +54,12 @@ def incoming(request: AWSPreparedRequest) -> Incoming:
     headers = {name.lower(): _text(value) for name, value in request.headers.items()}
     body: Any = request.body
     return Incoming(method=request.method, path=path, headers=headers, body=_bytes(body), default_region=REGION)
+
+
+def response(request: AWSPreparedRequest, answer: Answer) -> AWSResponse:
+    raw: Any = SimpleNamespace(stream=lambda **_: iter((answer.body,)))
+    headers: Any = HeadersDict(answer.headers)
+    return AWSResponse(request.url, answer.status, headers, raw)
 
 
 def _text(value: str | bytes) -> str:

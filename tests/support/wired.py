@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
@@ -12,6 +11,7 @@ from botocore.awsrequest import AWSResponse
 from ecsplan.aws.gateway import Gateway
 from ecsplan.sandbox import Sandbox
 from ecsplan.sandbox.wire import Incoming
+from tests.support.inprocess import incoming, response
 from tests.support.world import REGION, Clock
 
 
@@ -29,21 +29,8 @@ class Wired(Gateway):
         return client
 
     def _carry(self, request: Any, **_: Any) -> AWSResponse:
-        headers = {name.lower(): _text(value) for name, value in request.headers.items()}
-        incoming = Incoming(
-            method=request.method, path="/", headers=headers, body=_bytes(request.body), default_region=REGION
-        )
-        self._before(incoming)
-        answer = self._aws._respond(incoming)
+        arrived = incoming(request)
+        self._before(arrived)
+        answer = self._aws._respond(arrived)
         assert answer is not None
-        raw: Any = SimpleNamespace(stream=lambda **_: iter((answer.body,)))
-        told: Any = dict(answer.headers)
-        return AWSResponse(request.url, answer.status, told, raw)
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def _bytes(value: str | bytes) -> bytes:
-    return value.encode() if isinstance(value, str) else value
+        return response(request, answer)

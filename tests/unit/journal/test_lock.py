@@ -18,7 +18,7 @@ import pytest
 from ecsplan.core.codec import to_json
 from ecsplan.core.errors import JournalError, LockedError
 from ecsplan.journal import Journal, Origin, Outcome, open_store
-from ecsplan.journal.folder import FolderPlace
+from ecsplan.journal.folder import Folder, FolderPlace
 from tests.unit.builders import AT, IDENTITY, ORIGIN, plan
 from tests.unit.fakes import child_environment
 
@@ -38,7 +38,7 @@ with Journal(open_store(root), "shop", Identity(account=account, region=region))
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    return Journal(open_store(tmp_path / ".ecsplan"), "shop", IDENTITY)
+    return Journal(Folder(tmp_path / ".ecsplan", grace=0.02), "shop", IDENTITY)
 
 
 @pytest.fixture
