@@ -82,7 +82,9 @@ def _retired(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
 
 
 def _summary(plan: Plan) -> str:
-    parts = [f"{count} {WORDS[Phase(phase)].planned}" for phase, count in plan.summary.items() if count]
+    planned = {phase.value: words.planned for phase, words in WORDS.items()}
+    # A plan file may name a phase that does not exist.
+    parts = [f"{count} {planned.get(phase, phase)}" for phase, count in plan.summary.items() if count]
     return f"Plan: {', '.join(parts)}."
 
 
