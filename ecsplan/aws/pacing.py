@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from ecsplan.core import events
 from ecsplan.core.errors import Interrupted
 from ecsplan.core.model import Call
+from ecsplan.core.rates import Rate
 
 # After a throttled answer a bucket owes the tokens of so many seconds, and so many at least. Without that, processes
 # that share a bucket send so much that most attempts are throttled, and deployments fail.
@@ -26,22 +26,14 @@ SLICE = 0.25  # seconds after which a wait checks whether it has to end
 NOTICE, REMINDER = 3.0, 15.0  # seconds of waiting until the first event, and between two events
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rate:
-    """Operations that share a bucket: at most `burst` at once, `per_second` on the average."""
-
-    operations: frozenset[str]
-    burst: int
-    per_second: float
-    source: str
-
-
-def _row(operations: str, burst: int, per_second: float, source: str = "ECS, request throttling") -> Rate:
+def _row(operations: str, burst: int, per_second: float) -> Rate:
+    source = "ECS, request throttling"
     return Rate(operations=frozenset(operations.split()), burst=burst, per_second=per_second, source=source)
 
 
-# "service:operation", or "service:*" for all operations without a row of their own. All others are not paced.
-RATES: Final = (
+# Of ECS, whose operations several kinds share. A kind brings the rates of other services. Operations without a row are
+# not paced.
+ECS_RATES: Final = (
     _row("ecs:register_task_definition ecs:deregister_task_definition", 20, 1),
     _row("ecs:describe_task_definition ecs:list_task_definitions", 50, 20),
     _row("ecs:delete_task_definitions", 5, 1),
@@ -53,10 +45,16 @@ RATES: Final = (
     _row("ecs:describe_service_revisions", 50, 20),
     _row("ecs:describe_clusters", 50, 20),
     _row("ecs:tag_resource", 20, 10),
-    # It names no burst, so a second's worth is taken.
-    _row("events:*", 50, 50, "EventBridge, quotas: everything but PutEvents"),
 )
-_ROWS: Final = {operation: rate for rate in RATES for operation in rate.operations}
+_ROWS: Final[dict[str, Rate]] = {}
+
+
+def add_rates(rates: Iterable[Rate]) -> None:
+    """Pace these operations too; adding a row twice makes no difference."""
+    _ROWS.update({operation: rate for rate in rates for operation in rate.operations})
+
+
+add_rates(ECS_RATES)
 
 
 def rate_of(call: Call) -> Rate | None:
