@@ -19,7 +19,7 @@ from ecsplan.core.rates import Rate
 # After a throttled answer a bucket owes the tokens of so many seconds, and so many at least. Without that, processes
 # that share a bucket send so much that most attempts are throttled, and deployments fail.
 REST_SECONDS, REST_TOKENS = 1.5, 4
-MOST_RESTS = 4  # each rest in a row is twice as long as the one before, so many times
+MOST_RESTS = 4  # from the fourth in a row, a rest is twice as long as the one before, so many times
 POLLING = 0.5  # of a rate, for polling what is under way; the rest is for others
 
 SLICE = 0.25  # seconds after which a wait checks whether it has to end
@@ -107,7 +107,7 @@ class TokenBucket:
             self._missing += 1
         elif self._missing <= self.rate.burst:  # else it is of the same moment as one before, and rests already
             rest = max(REST_SECONDS * self.rate.per_second, REST_TOKENS)
-            self._missing = self.rate.burst + rest * 2 ** min(self._rests, MOST_RESTS)
+            self._missing = self.rate.burst + rest * 2 ** min(max(0, self._rests - 2), MOST_RESTS)
             self._rests += 1
 
     def _refill(self, now: float) -> None:
