@@ -28,6 +28,7 @@ import msgspec
 from ecsplan.core.checks import Check, Path, Problems, Request
 from ecsplan.core.diagnosis import Diagnosis, Pause, Status, Tally
 from ecsplan.core.documents import layered
+from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Action, Address, Call, Doc, FieldChange, Outputs, Phase, Settings, Step, Undo, Value
 from ecsplan.core.model import Change as Planned
 from ecsplan.core.normalize import Normalized, Rule
@@ -327,6 +328,8 @@ class Calls(Value, frozen=True, kw_only=True):
     """the outputs of an answer; raises RefusedError, because a 200 is not success"""
     recover: Callable[[Reader, Step, Call], Outputs | None]
     """was this call carried out although its answer was lost? its outputs, or None if it certainly was not"""
+    retryable: Callable[[AwsError], bool] = lambda _error: False
+    """did AWS do nothing, so that the same call may succeed later? Throttling of any call is known without it"""
     assumed: Outputs = msgspec.field(default_factory=dict)
     """the outputs of a step of which an operator says that it was carried out"""
     token: str = ""

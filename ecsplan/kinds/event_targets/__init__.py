@@ -20,6 +20,7 @@ from ecsplan.kinds.event_targets.rules import RULES
 from ecsplan.kinds.task_definition import arn_of
 
 NAME = "event_targets"
+RULE_IS_CHANGING = "ConcurrentModificationException"  # EventBridge takes one change of a rule at a time
 _RULE = frozenset({"Rule", "Targets", "Targets[].Id"})
 TABLE = Table(
     key=lint.KEY,
@@ -174,7 +175,7 @@ KIND = Kind(
         conflicts=refused,
         subject=lambda call: rule_name(call.params),
     ),
-    calls=Calls(accept=accept, recover=recover),
+    calls=Calls(accept=accept, recover=recover, retryable=lambda error: error.code == RULE_IS_CHANGING),
     # The quota names no burst, so a second's worth is taken.
     rates=(
         Rate(

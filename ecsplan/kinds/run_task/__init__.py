@@ -25,7 +25,7 @@ from ecsplan.kinds.contract import (
     Track,
     Tracked,
 )
-from ecsplan.kinds.ecs.calls import in_cluster
+from ecsplan.kinds.ecs.calls import in_cluster, is_revision_unknown_yet
 from ecsplan.kinds.ecs.request_fields import has_network
 from ecsplan.kinds.ecs.task_diagnosis import diagnose
 from ecsplan.kinds.run_task import lint
@@ -191,6 +191,7 @@ KIND = Kind(
     calls=Calls(
         accept=accept,
         recover=recover,
+        retryable=is_revision_unknown_yet,
         token="clientToken",  # noqa: S106  the name of a parameter
         marker=MARKER,
         evidence=EVIDENCE,

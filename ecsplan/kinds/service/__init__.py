@@ -26,6 +26,7 @@ from ecsplan.kinds.contract import (
     Table,
     Track,
 )
+from ecsplan.kinds.ecs.calls import is_revision_unknown_yet
 from ecsplan.kinds.service import lint
 from ecsplan.kinds.service.change import blockers, conflicts, map_members, steps
 from ecsplan.kinds.service.diagnosis import diagnose
@@ -189,7 +190,7 @@ KIND = Kind(
         expect=Expect,
         subject=lambda call: address(call.params).name,
     ),
-    calls=Calls(accept=accept, recover=recover),
+    calls=Calls(accept=accept, recover=recover, retryable=is_revision_unknown_yet),
     track=Track(polls=polls, judge=judge, diagnose=diagnose),
     revert=Revert(plan=revert, is_reverting=is_reverting, started_by=started_by, resolve_pause=resolve_pause),
 )

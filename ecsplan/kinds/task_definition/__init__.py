@@ -62,6 +62,9 @@ TABLE = Table(
     ),
 )
 
+# botocore does not repeat this one, which is a ClientException.
+TOO_MANY_AT_ONCE = "Too many concurrent attempts to create a new revision of the specified family"
+
 
 def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
     """RegisterTaskDefinition's parameters with the tag in every image, and numbers as the text that AWS takes."""
@@ -223,5 +226,5 @@ KIND = Kind(
         expect=Expect,
         subject=subject,
     ),
-    calls=Calls(accept=accept, recover=recover),
+    calls=Calls(accept=accept, recover=recover, retryable=lambda error: TOO_MANY_AT_ONCE in error.message),
 )

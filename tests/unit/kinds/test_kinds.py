@@ -17,7 +17,7 @@ from ecsplan.kinds import kind_of, kinds, resource_of
 from ecsplan.kinds.contract import Calls, Change, Compare, Declare, Document, Kind, Live, Resource, Table
 from ecsplan.plan.diff import without_impossible
 from tests.unit.core.test_codec import ARN, CHANGE
-from tests.unit.fakes_kinds import FakeAsk, before, call, candidate, compare, live_of, resource
+from tests.unit.fakes_kinds import FakeAsk, before, call, candidate, compare, kind, live_of, resource
 
 PLAIN = Kind(
     name="plain",
@@ -158,3 +158,26 @@ def test_what_is_optional_and_cannot_be_done_is_left_out_and_told() -> None:
     assert (kept.address, kept.doc) == (there.address, {"service": "web"})
     assert told == ("left out: service.default/web: service web in cluster default is DRAINING",)
     assert [one[: len("left out: event_targets.r:")] for one in said] == ["left out: event_targets.r:"]
+
+
+UNKNOWN, INACTIVE = "Unable to describe task definition.", "TaskDefinition is inactive"
+CONCURRENT = "Too many concurrent attempts to create a new revision of the specified family."
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message", "retryable"),
+    [
+        ("service", "ClientException", UNKNOWN, True),
+        ("service", "ClientException", "TaskDefinition not found.", True),
+        ("service", "ClientException", INACTIVE, False),
+        ("run_task", "ClientException", UNKNOWN, True),
+        ("task_definition", "ClientException", UNKNOWN, False),
+        ("task_definition", "ClientException", CONCURRENT, True),
+        ("service", "ClientException", CONCURRENT, False),
+        ("event_targets", "ConcurrentModificationException", "x", True),
+        ("event_targets", "ManagedRuleException", "x", False),
+    ],
+)
+def test_what_may_succeed_later(name: str, code: str, message: str, retryable: bool) -> None:
+    assert kind(name).calls.retryable(AwsError(message, code=code)) is retryable
+    assert not PLAIN.calls.retryable(AwsError(message, code=code))
