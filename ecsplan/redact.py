@@ -23,7 +23,7 @@ from ecsplan.core.model import Address, Call, Change, Doc, FieldChange, Plan, St
 from ecsplan.core.normalize import Keyed, Rule, Secret
 from ecsplan.core.ports import Answer, Reader
 from ecsplan.core.text import CHANGED, SENSITIVE
-from ecsplan.kinds import kind_of
+from ecsplan.kinds import kind_of, kinds
 
 # The fields of events that hold texts from AWS.
 QUOTED = ("note", "summary", "message", "error", "reason", "newest", "text", "diagnosis")
@@ -344,13 +344,8 @@ def _collect(value: Any, masked: Any, found: set[str]) -> None:
 
 def mask_requests(requests: Mapping[str, Doc]) -> dict[str, Doc]:
     """Compiled requests of each task (`compile.requests`), with secret values masked."""
-    kinds = {
-        "task_definition": "task_definition",
-        "run_tasks": "run_task",
-        "update_services": "service",
-        "events__put_targets": "event_targets",
-    }
+    names = {kind.declare.table.key: kind.name for kind in kinds()}
     return {
-        task: {name: mask_doc(Address.of(kinds[name], task), doc) for name, doc in parts.items()}
+        task: {key: mask_doc(Address.of(names[key], task), doc) for key, doc in parts.items()}
         for task, parts in requests.items()
     }

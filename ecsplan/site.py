@@ -12,13 +12,13 @@ from pathlib import Path
 from types import TracebackType
 
 from ecsplan.aws.gateway import Gateway
+from ecsplan.core.checks import plain_name
 from ecsplan.core.clock import Clock, SystemClock
 from ecsplan.core.errors import EcsplanError, UsageError
 from ecsplan.core.model import Identity
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Journal, Origin, Store, open_store
 from ecsplan.redact import Redactor
-from ecsplan.spec.checks import plain_name
 
 DEFAULT_FOLDER = ".ecsplan"
 

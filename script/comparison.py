@@ -12,11 +12,6 @@ from ecsplan.kinds import kinds
 from ecsplan.kinds.contract import Kind
 from ecsplan.plan.explain import EXACTLY, deciding, why
 
-OPERATIONS = {
-    "task_definition": ("ecs", "register_task_definition", "RegisterTaskDefinition"),
-    "service": ("ecs", "update_service", "UpdateService"),
-    "event_targets": ("events", "put_targets", "PutTargets"),
-}
 HEAD = """# How each field is compared
 
 Every field that the installed botocore knows of the three requests whose effect ecsplan compares, and how it is
@@ -31,13 +26,14 @@ shows for each field of a plan which of these rows compared it.
 
 def comparison_text() -> str:
     """The whole document, in Markdown."""
-    sections = [_section(kind) for kind in kinds() if kind.name in OPERATIONS]
+    sections = [_section(kind) for kind in kinds() if kind.compare is not None]
     return "\n".join([HEAD, *sections])
 
 
 def _section(kind: Kind) -> str:
-    service, operation, title = OPERATIONS[kind.name]
-    fields = [field for field in walk(service, operation) if not field.pattern.endswith("[]")]
+    request = kind.declare.table.request
+    title = request.operation.title().replace("_", "")
+    fields = [field for field in walk(request.service, request.operation) if not field.pattern.endswith("[]")]
     rows = [f"| `{place(field)}` | {treatment(field, kind)} |" for field in fields]
     extra = [f"| `{path}` | {why(path, kind.document.rules)[1]} |" for path in beyond(kind)]
     more = ["", "Not in that model, but in answers, or newer than it:", "", "| field | how |", "|---|---|", *extra]
@@ -65,8 +61,8 @@ def treatment(field: Field, kind: Kind) -> str:
 
 
 def beyond(kind: Kind) -> Iterator[str]:
-    """Paths that rules name and the request's model does not have."""
-    service, operation, _ = OPERATIONS[kind.name]
-    known = {place(field) for field in walk(service, operation)}
+    """Places that rules name and the request's model does not have."""
+    request = kind.declare.table.request
+    known = {place(field) for field in walk(request.service, request.operation)}
     paths = dict.fromkeys(rule.path for rule in kind.document.rules)
     return (path for path in paths if path not in known and deciding(path, kind.document.rules)[1])

@@ -151,7 +151,7 @@ class Sender:
             except AwsError as error:
                 attempts.may_have_acted |= error.unclear
                 lost += error.unclear
-                if last or lost > MAX_RESENDS or not (error.unclear or is_throttled(error)):
+                if last or lost > MAX_RESENDS or not (error.unclear or is_throttled(error) or calls.retryable(error)):
                     raise
                 again = error
                 self.warn(f"{step.address}: trying again: {error.message}")

@@ -16,8 +16,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from ecsplan.core.checks import EMPTY, MISSING, Path, Problem, unknown_key, want_table, want_tables, wrong_type
-from ecsplan.core.model import Value
+from ecsplan.core.checks import EMPTY, MISSING, Path, Problem, Request, unknown_key, want_table, want_tables, wrong_type
 
 if TYPE_CHECKING:
     from botocore.loaders import Loader
@@ -31,28 +30,6 @@ class Field(NamedTuple):
 
     pattern: str
     type: str
-
-
-class Request(Value, frozen=True, kw_only=True):
-    """An operation, and where its declared parameters may or must differ from the model. All places are patterns."""
-
-    service: str
-    operation: str
-    partial: bool = False
-    """undeclared members keep their live values, so the model's required members are demanded only within lists, which
-    are replaced whole"""
-    merged: frozenset[str] = frozenset()
-    """lists whose items keep their undeclared members too"""
-    required: frozenset[str] = frozenset()
-    """members demanded in addition; of a partial request, the only ones outside of lists"""
-    filled: frozenset[str] = frozenset()
-    """members, text or list, that must not be empty where they are declared"""
-    supplied: Mapping[str, str] = {}
-    """members that are filled in later; declaring one is a problem with this message"""
-    lenient: Mapping[str, tuple[type, ...]] = {}
-    """types accepted besides the model's, because they are converted later"""
-    own: tuple[str, ...] = ()
-    """ecsplan's own keys beside the members at the top, for suggestions; the caller has removed them from the table"""
 
 
 # --- the models ---

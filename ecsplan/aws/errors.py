@@ -13,14 +13,8 @@ from ecsplan.core.model import Call
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
 
-# What AWS answers to too many requests. botocore does not repeat the last one, which is a ClientException.
+# What AWS answers to too many requests.
 TOO_OFTEN = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
-# EventBridge answers the second while another change of the same rule is under way.
-THROTTLED = TOO_OFTEN | {"ConcurrentModificationException"}
-TOO_MANY_AT_ONCE = "Too many concurrent attempts to create a new revision of the specified family"
-# ECS answers from several places, and not all of them know a revision that was just registered.
-NOT_YET = ("Unable to describe task definition", "TaskDefinition not found")
-USING_REVISIONS = ("update_service", "run_task")
 
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 BAD_KEYS = frozenset(
@@ -35,10 +29,8 @@ HOW_TO_SIGN_IN = "Sign in, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SEC
 
 
 def is_throttled(error: AwsError) -> bool:
-    """AWS did nothing, and the same call may succeed later."""
-    if error.operation in USING_REVISIONS and any(text in error.message for text in NOT_YET):
-        return True
-    return error.code in THROTTLED or TOO_MANY_AT_ONCE in error.message
+    """AWS did nothing because it takes too many requests; the same call may succeed later."""
+    return error.code in TOO_OFTEN
 
 
 def refused(call: Call, error: ClientError) -> AwsError:

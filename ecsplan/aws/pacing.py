@@ -9,38 +9,31 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from ecsplan.core import events
 from ecsplan.core.errors import Interrupted
 from ecsplan.core.model import Call
+from ecsplan.core.rates import Rate
 
 # After a throttled answer a bucket owes the tokens of so many seconds, and so many at least. Without that, processes
 # that share a bucket send so much that most attempts are throttled, and deployments fail.
 REST_SECONDS, REST_TOKENS = 1.5, 4
+MOST_RESTS = 4  # from the fourth in a row, a rest is twice as long as the one before, so many times
 POLLING = 0.5  # of a rate, for polling what is under way; the rest is for others
 
 SLICE = 0.25  # seconds after which a wait checks whether it has to end
 NOTICE, REMINDER = 3.0, 15.0  # seconds of waiting until the first event, and between two events
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rate:
-    """Operations that share a bucket: at most `burst` at once, `per_second` on the average."""
-
-    operations: frozenset[str]
-    burst: int
-    per_second: float
-    source: str
-
-
-def _row(operations: str, burst: int, per_second: float, source: str = "ECS, request throttling") -> Rate:
+def _row(operations: str, burst: int, per_second: float) -> Rate:
+    source = "ECS, request throttling"
     return Rate(operations=frozenset(operations.split()), burst=burst, per_second=per_second, source=source)
 
 
-# "service:operation", or "service:*" for all operations without a row of their own. All others are not paced.
-RATES: Final = (
+# Of ECS, whose operations several kinds share. A kind brings the rates of other services. Operations without a row are
+# not paced.
+ECS_RATES: Final = (
     _row("ecs:register_task_definition ecs:deregister_task_definition", 20, 1),
     _row("ecs:describe_task_definition ecs:list_task_definitions", 50, 20),
     _row("ecs:delete_task_definitions", 5, 1),
@@ -52,10 +45,16 @@ RATES: Final = (
     _row("ecs:describe_service_revisions", 50, 20),
     _row("ecs:describe_clusters", 50, 20),
     _row("ecs:tag_resource", 20, 10),
-    # It names no burst, so a second's worth is taken.
-    _row("events:*", 50, 50, "EventBridge, quotas: everything but PutEvents"),
 )
-_ROWS: Final = {operation: rate for rate in RATES for operation in rate.operations}
+_ROWS: Final[dict[str, Rate]] = {}
+
+
+def add_rates(rates: Iterable[Rate]) -> None:
+    """Pace these operations too; adding a row twice makes no difference."""
+    _ROWS.update({operation: rate for rate in rates for operation in rate.operations})
+
+
+add_rates(ECS_RATES)
 
 
 def rate_of(call: Call) -> Rate | None:
@@ -80,6 +79,7 @@ class TokenBucket:
         self.rate = rate
         self._in_flight = 0
         self._missing = 0.0  # tokens of answered requests that have not come back yet
+        self._rests = 0  # how often in a row a throttled answer came although the bucket had rested
         self._at = float("-inf")
 
     def wait(self, now: float) -> float:
@@ -102,10 +102,13 @@ class TokenBucket:
         """It has an answer. A throttled one shows that the bucket is empty, since others take from it too."""
         self._refill(now)
         self._in_flight -= 1
-        if throttled:
-            self._missing = self.rate.burst + max(REST_SECONDS * self.rate.per_second, REST_TOKENS)
-        else:
+        if not throttled:
+            self._rests = 0
             self._missing += 1
+        elif self._missing <= self.rate.burst:  # else it is of the same moment as one before, and rests already
+            rest = max(REST_SECONDS * self.rate.per_second, REST_TOKENS)
+            self._missing = self.rate.burst + rest * 2 ** min(max(0, self._rests - 2), MOST_RESTS)
+            self._rests += 1
 
     def _refill(self, now: float) -> None:
         passed = max(0.0, now - self._at)

@@ -12,6 +12,7 @@ import click
 
 from ecsplan.cli.shared import Shared
 from ecsplan.cli.streams import paint_for
+from ecsplan.core.checks import parse_duration
 from ecsplan.core.clock import Clock
 from ecsplan.core.errors import UsageError
 from ecsplan.core.spec import Spec
@@ -19,7 +20,7 @@ from ecsplan.journal import Store, open_store
 from ecsplan.redact import Redactor
 from ecsplan.render.paint import Paint
 from ecsplan.site import Site, connect, journal_place
-from ecsplan.spec.load import load, parse_duration
+from ecsplan.spec.load import load
 
 DEFAULT_FILE = "ecsplan.toml"
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
+
+from ecsplan.core.model import Doc, Value
 
 Path: TypeAlias = tuple[str | int, ...]
 Check: TypeAlias = Callable[[Any], str]
@@ -17,6 +19,8 @@ Check: TypeAlias = Callable[[Any], str]
 MISSING = "required, but missing"
 EMPTY = "must not be empty"
 MAX_LISTED = 12  # known keys that an error still lists when none of them is near
+MAX_SECONDS = 30 * 86400  # of a duration
+_DURATION = re.compile("([0-9]{1,9})|(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")
 
 
 class Problem(NamedTuple):
@@ -24,6 +28,32 @@ class Problem(NamedTuple):
 
     path: Path
     message: str
+
+
+Problems: TypeAlias = Iterable[Problem]
+
+
+class Request(Value, frozen=True, kw_only=True):
+    """An operation, and where its declared parameters may or must differ from botocore's model of it. All places are
+    patterns (`aws/api.py`)."""
+
+    service: str
+    operation: str
+    partial: bool = False
+    """undeclared members keep their live values, so the model's required members are demanded only within lists, which
+    are replaced whole"""
+    merged: frozenset[str] = frozenset()
+    """lists whose items keep their undeclared members too"""
+    required: frozenset[str] = frozenset()
+    """members demanded in addition; of a partial request, the only ones outside of lists"""
+    filled: frozenset[str] = frozenset()
+    """members, text or list, that must not be empty where they are declared"""
+    supplied: Mapping[str, str] = {}
+    """members that are filled in later; declaring one is a problem with this message"""
+    lenient: Mapping[str, tuple[type, ...]] = {}
+    """types accepted besides the model's, because they are converted later"""
+    own: tuple[str, ...] = ()
+    """ecsplan's own keys beside the members at the top, for suggestions; the caller has removed them from the table"""
 
 
 # --- paths ---
@@ -150,6 +180,14 @@ def entries_of(table: Any, key: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def tables_of(tasks: Doc, key: str) -> Iterator[tuple[Path, Doc]]:
+    """The tables in the lists `[[tasks.NAME.KEY]]` of all tasks, whatever is in them, each with its path."""
+    for name, task in tasks.items():
+        for index, entry in enumerate(entries_of(task, key)):
+            if isinstance(entry, dict):
+                yield ("tasks", name, key, index), entry
+
+
 def repeats(found: Iterable[tuple[Any, Path]]) -> Iterator[tuple[Any, Path, Path]]:
     """Each repetition of a key: the key, the path of the repetition, and the path of the first one. A key is text, or a
     tuple of texts; any other, or an empty one, is a problem of its own and ignored here."""
@@ -159,3 +197,34 @@ def repeats(found: Iterable[tuple[Any, Path]]) -> Iterator[tuple[Any, Path, Path
             first = seen.setdefault(key, path)
             if first is not path:
                 yield key, path, first
+
+
+plain_name = matching(  # it becomes the name of a folder
+    "[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "be 1 to 64 letters, digits, '.', '_' and '-', the first a letter or digit"
+)
+
+
+def duration(value: Any) -> str:
+    """A `Check`: what `parse_duration` takes."""
+    if type(value) not in (int, str):
+        return wrong_type('seconds or text such as "15m"', value)
+    try:
+        parse_duration(value)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def parse_duration(text: str | int) -> int:
+    """Seconds, from 1 to 30 days: 90, "90", "90s", "15m", "2h", "1h30m". Raises ValueError, with one sentence that says
+    what was given and how to write it."""
+    if isinstance(text, int):
+        total = text
+    elif (match := _DURATION.fullmatch(text)) and text:
+        plain, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+        total = plain + hours * 3600 + minutes * 60 + seconds
+    else:
+        raise ValueError(f'not a duration: {quoted(text[:40])}; write seconds or units, 90, "90s", "15m" or "1h30m"')
+    if not 0 < total <= MAX_SECONDS:
+        raise ValueError("a duration must be from 1 second to 30 days")
+    return total

@@ -1,4 +1,4 @@
-"""The machine's own time and chance, where no other is handed in."""
+"""Time and chance: the machine's own, where no other is handed in, and the times in AWS's answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Clock(Protocol):
@@ -61,3 +61,24 @@ class SystemClock:
 
     def random(self) -> float:
         return random.random()  # noqa: S311  jitter, not a secret
+
+
+# --- times in AWS's answers: datetimes out of its SDK, numbers over the wire, texts in JSON ---
+
+
+def epoch(at: Any) -> float | None:
+    """In epoch seconds, by AWS's clock, not by this machine's; None where it is no time."""
+    if isinstance(at, datetime):
+        return at.timestamp()
+    if isinstance(at, int | float):
+        return float(at)
+    try:
+        return datetime.fromisoformat(at).timestamp()
+    except (TypeError, ValueError):
+        return None
+
+
+def iso(at: Any) -> str:
+    """ISO 8601 in UTC, to the second; "" where it is no time."""
+    seconds = epoch(at)
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import msgspec
+
 from ecsplan.core.model import Doc, Notify, Settings, Value
 
 ACTIVE_TASK_COUNT = 10  # revisions of a family that a deployment leaves ACTIVE
+DEFINITION = "task_definition"  # the table, and the kind, that every task has
 
 
 class Entry(Value, frozen=True, kw_only=True):
-    """An entry of `run_tasks`, `update_services` or `events__put_targets`; `path` is such as `tasks.web.run_tasks[0]`.
+    """A table of a kind, as declared; `path` is such as `tasks.web.run_tasks[0]`.
 
-    `params` holds AWS's request parameters only, as declared, and the spec's default cluster where none is declared.
-    `name` is for run_tasks only, and unique within the task."""
+    `params` holds the parameters of AWS's request, including those that the spec declares for all entries, such as its
+    default cluster. `own` holds ecsplan's own keys that are not in `settings`.
+    """
 
     params: Doc
     path: str
-    name: str = ""
+    own: Doc = msgspec.field(default_factory=dict)
     settings: Settings = Settings()
 
 
 class Task(Value, frozen=True, kw_only=True):
-    """A `[tasks.NAME]` table. `task_definition` holds the parameters of RegisterTaskDefinition as declared: numbers may
-    still stand where AWS wants text. `notify` is None where nothing is published."""
+    """A `[tasks.NAME]` table. `entries` holds the tables of each kind, by the kind's name and in the order of the file.
+    Numbers may stand where AWS wants text. `notify` is None if nothing is published."""
 
     name: str
     path: str
-    family: str
-    task_definition: Doc
-    run_tasks: tuple[Entry, ...] = ()
-    update_services: tuple[Entry, ...] = ()
-    put_targets: tuple[Entry, ...] = ()
+    entries: Mapping[str, tuple[Entry, ...]]
     active_task_count: int = ACTIVE_TASK_COUNT
     notify: Notify | None = None
+
+    @property
+    def task_definition(self) -> Doc:
+        """The parameters of RegisterTaskDefinition."""
+        return self.entries[DEFINITION][0].params
+
+    @property
+    def family(self) -> str:
+        return str(self.task_definition["family"])
 
 
 class Spec(Value, frozen=True, kw_only=True):

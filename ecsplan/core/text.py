@@ -12,6 +12,11 @@ SENSITIVE, CHANGED = "(sensitive)", "(sensitive, changed)"
 _REVISION = re.compile(r"arn:[^:]+:ecs:[^:]*:\d*:task-definition/(\S+)")
 
 
+def short_arn(arn: object) -> str:
+    """The last part of an ARN, as people say it: `web:41`, a cluster's or service's name."""
+    return str(arn).rpartition("/")[2]
+
+
 def value_text(value: Any) -> str:
     """A value for people: text in quotes, revisions as `web:41`, references as `(known after apply)`."""
     if isinstance(value, Ref):

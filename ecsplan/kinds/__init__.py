@@ -1,4 +1,4 @@
-"""The kinds, discovered: every module of this folder that defines `KIND`. There is no registry to edit."""
+"""The kinds, found by themselves: every module of this folder that defines `KIND`. There is no registry to edit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TypeVar
 
+from ecsplan.aws.pacing import add_rates
 from ecsplan.core.errors import PlanFileError
 from ecsplan.core.model import Address, Change, Plan
 from ecsplan.kinds.contract import Kind, Resource
@@ -17,13 +18,16 @@ T = TypeVar("T")
 
 @cache
 def kinds() -> tuple[Kind, ...]:
-    """All kinds, in reference order."""
+    """All kinds, in reference order. From then on their requests are paced."""
     modules = (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__))
-    return tuple(sorted((m.KIND for m in modules if hasattr(m, "KIND")), key=lambda kind: (kind.order, kind.name)))
+    found = sorted((m.KIND for m in modules if hasattr(m, "KIND")), key=lambda kind: (kind.order, kind.name))
+    for kind in found:
+        add_rates(kind.rates)
+    return tuple(found)
 
 
 def by_kind(items: Iterable[T], kind_of: Callable[[T], Kind]) -> list[tuple[Kind, list[T]]]:
-    """The items in groups of one kind each, so that a kind can deal with all of its own at once."""
+    """The items in groups of one kind each, so that a kind can handle all of its own at once."""
     groups: dict[str, tuple[Kind, list[T]]] = {}
     for item in items:
         kind = kind_of(item)
@@ -32,8 +36,8 @@ def by_kind(items: Iterable[T], kind_of: Callable[[T], Kind]) -> list[tuple[Kind
 
 
 def kind_of(address: Address) -> Kind:
-    """The kind of an address. Call it only where an address enters (a plan file, the journal); behind that, the kind is
-    carried. Raises PlanFileError where no kind has that name: only a foreign file can say so."""
+    """The kind of an address. Call it only where an address enters (a plan file, the journal); from there on, the kind
+    is carried. Raises PlanFileError for an unknown kind, which only a foreign file can name."""
     kind = _by_name().get(address.kind)
     if kind is None:
         raise PlanFileError(f"{address}: there is no kind of that name")

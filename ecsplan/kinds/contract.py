@@ -3,32 +3,37 @@
 A kind is cut into facets, one for each stage of the pipeline that uses it:
 
     Document    what its documents look like, and what AWS does to them     plan/, redact, the checks of plan files
-    Declare     from the spec to resources                                  spec/, plan/compile
+    Declare     its table in the spec, and from there to resources          spec/, plan/compile
     Compare     what is live, and what of it differs                        plan/read, diff, explain, rollback
     Change      the steps of a difference, each with its undo               plan/diff, steps, file
     Calls       what the answer to a call means                             apply/
     Track       what takes time after the answer                            apply/wait, logs, diagnose
     Revert      taking back what is still under way                         apply/revert, continue
 
-Write `Document`, `Declare`, `Change` and `Calls` first. A kind without `Compare` has no live state: it runs. Without
-`Track`, a step is done when its call is answered. Without `Revert`, the undo is all there is. A kind never imports
-botocore. It is given a `Reader`, which refuses every operation that does not read, and it returns data: documents,
-differences, calls. Only `apply/` is given the means to write.
+A kind is found by its `KIND`; no other file names it. If its resources are read and put as one document each,
+`put_kind` (put.py) makes all facets. Otherwise write `Document`, `Declare`, `Change` and `Calls` first. Without
+`Compare`, a kind has no live state: it runs. Without `Track`, a step is done when its call is answered. Without
+`Revert`, the undo is all there is. A kind never imports botocore. It is given a `Reader`, which refuses every operation
+that does not read, and it returns data: documents, differences, calls. Only `apply/` is given the means to write.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
+from ecsplan.core.checks import Check, Path, Problems, Request
 from ecsplan.core.diagnosis import Diagnosis, Pause, Status, Tally
 from ecsplan.core.documents import layered
+from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Action, Address, Call, Doc, FieldChange, Outputs, Phase, Settings, Step, Undo, Value
 from ecsplan.core.model import Change as Planned
 from ecsplan.core.normalize import Normalized, Rule
 from ecsplan.core.ports import Reader
+from ecsplan.core.rates import Rate
 from ecsplan.core.spec import Task
 
 NOTHING = Normalized({}, ())
@@ -222,52 +227,49 @@ class Stream(Value, frozen=True, kw_only=True):
     ended: float | None = None
 
 
-# --- defaults of facets ---
-
-
-def as_read(reader: Reader, lives: Sequence[Live], used: Mapping[Address, Sequence[str]]) -> tuple[Live, ...]:
-    return tuple(lives)
-
-
-def as_declared(live: Doc, declared: Doc) -> Doc:
-    return declared
-
-
-def whole(current: Normalized, merged: Normalized, declared: Doc) -> Doc:
-    return current.doc
-
-
-def nothing_tolerated(live: Doc, merged: Doc, sent: Doc) -> tuple[Doc, tuple[str, ...]]:
-    return live, ()
-
-
 def nothing(*_arguments: object) -> tuple[()]:
     return ()
-
-
-def unnamed(call: Call) -> str:
-    return ""
 
 
 # --- the facets ---
 
 
 class Document(Value, frozen=True, kw_only=True):
-    """What the documents of a kind look like."""
+    """What the documents of a kind look like: they have the form of the request of its table."""
 
-    request: str
-    """the `service:operation` whose request they have the form of"""
     rules: tuple[Rule, ...] = ()
     """what AWS does to them, and where secrets stand in them (core/normalize)"""
     required: frozenset[str] = frozenset()
     """places that they always have: `Targets[].Id`"""
 
 
-class Declare(Value, frozen=True, kw_only=True):
-    """From the spec to resources."""
+class Table(Value, frozen=True, kw_only=True):
+    """The table of a kind in a spec: `[[tasks.NAME.KEY]]`, one for each resource."""
 
+    key: str
+    request: Request
+    """the operation whose parameters the table holds; they are checked against botocore's model"""
+    own: Mapping[str, Check] = {}
+    """ecsplan's own keys beside them, each with its check. `wait`, `timeout` and `when` become the entry's settings."""
+    inherits: tuple[str, ...] = ()
+    """parameters for which a key of that name at the top of the spec stands where they are not declared: `cluster`"""
+    single: bool = False
+    """`[tasks.NAME.KEY]`: every task has exactly one"""
+
+
+class Declare(Value, frozen=True, kw_only=True):
+    """From the spec to resources. What checks tables takes them as they stand in the file: any value may stand
+    anywhere, and what is malformed is a problem of the model's check."""
+
+    table: Table
     compile: Callable[[Task, CompileScope], tuple[Resource, ...]]
     """the resources that a task of the spec declares"""
+    lint: Callable[[Any, Path], Problems] = nothing
+    """(task's table, its path): what AWS would refuse in this kind's tables"""
+    cautions: Callable[[Any, Path], Problems] = nothing
+    """(task's table, its path): what AWS would accept without the effect that was meant"""
+    clashes: Callable[[Doc, Any], Problems] = nothing
+    """(all tasks' tables by name, the spec's default cluster): what is declared twice, where AWS has one of it"""
     combine: Callable[[Doc, Doc], Doc] | None = None
     """the documents of one address that two tasks declare parts of, as one; None where an address has one declarer"""
 
@@ -277,15 +279,17 @@ class Compare(Value, frozen=True, kw_only=True):
 
     read: Callable[[Reader, Sequence[Resource]], tuple[Live, ...]]
     """the live state of ALL resources of the kind at once, so that it can batch"""
-    read_used: Callable[[Reader, Sequence[Live], Mapping[Address, Sequence[str]]], tuple[Live, ...]] = as_read
+    read_used: Callable[[Reader, Sequence[Live], Mapping[Address, Sequence[str]]], tuple[Live, ...]] = (
+        lambda _reader, lives, _used: tuple(lives)
+    )
     """a second read after all kinds have read: which outputs of its addresses are in use elsewhere"""
-    merge: Callable[[Doc, Doc], Doc] = as_declared
+    merge: Callable[[Doc, Doc], Doc] = lambda _live, declared: declared
     """(live, declared): the live document with the declared one over it, which is what would be live afterwards"""
-    before: Callable[[Normalized, Normalized, Doc], Doc] = whole
+    before: Callable[[Normalized, Normalized, Doc], Doc] = lambda current, _merged, _declared: current.doc
     """(current, merged, declared): the part of the live document that the change replaces; a rollback restores it"""
     merge_before: Callable[[Doc, Doc], Doc] = layered
     """(newer, older): two documents of `before` as one; the older deployment's values win"""
-    tolerate: Callable[[Doc, Doc, Doc], tuple[Doc, tuple[str, ...]]] = nothing_tolerated
+    tolerate: Callable[[Doc, Doc, Doc], tuple[Doc, tuple[str, ...]]] = lambda live, *_: (live, ())
     """(live, merged, sent): the live document with assumptions in place of what AWS may have left out of its answer,
     and a sentence on each. `sent` is the request that made it ({} if unknown). A difference that vanishes with them is
     a warning."""
@@ -313,7 +317,7 @@ class Change(Value, frozen=True, kw_only=True):
     """the calls that clean up after a deployment, given every revision (ARN) that is in use then"""
     expect: type[Value] = Value
     """the type of `StepDraft.expect` and of `Resource.facts`; all its members are optional"""
-    subject: Callable[[Call], str] = unnamed
+    subject: Callable[[Call], str] = lambda _call: ""
     """the name, in addresses of this kind, of what a call changes; "" where the call alone does not say"""
 
 
@@ -324,6 +328,8 @@ class Calls(Value, frozen=True, kw_only=True):
     """the outputs of an answer; raises RefusedError, because a 200 is not success"""
     recover: Callable[[Reader, Step, Call], Outputs | None]
     """was this call carried out although its answer was lost? its outputs, or None if it certainly was not"""
+    retryable: Callable[[AwsError], bool] = lambda _error: False
+    """did AWS do nothing, so that the same call may succeed later? Throttling of any call is known without it"""
     assumed: Outputs = msgspec.field(default_factory=dict)
     """the outputs of a step of which an operator says that it was carried out"""
     token: str = ""
@@ -382,6 +388,8 @@ class Kind(Value, frozen=True, kw_only=True):
     calls: Calls
     track: Track | None = None
     revert: Revert | None = None
+    rates: tuple[Rate, ...] = ()
+    """how often AWS takes its operations, where they are not those of ECS (aws/pacing)"""
 
     def __repr__(self) -> str:
         return f"<kind {self.name}>"
@@ -389,8 +397,3 @@ class Kind(Value, frozen=True, kw_only=True):
     @property
     def versioned(self) -> bool:
         return self.compare is not None and self.compare.versioned
-
-
-def short_arn(arn: object) -> str:
-    """The last part of an ARN, as people say it: `web:41`, a cluster's or service's name."""
-    return str(arn).rpartition("/")[2]

@@ -12,12 +12,10 @@ from ecsplan.core.checks import dotted, quoted
 from ecsplan.core.documents import mapped
 from ecsplan.core.errors import UsageError
 from ecsplan.core.model import UNKNOWN, Address, Doc, Notify, Ref
-from ecsplan.core.spec import Spec, Task
+from ecsplan.core.spec import DEFINITION, Spec, Task
 from ecsplan.kinds import kinds
-from ecsplan.kinds.contract import CompileScope, Resource
+from ecsplan.kinds.contract import CompileScope, Kind, Resource
 from ecsplan.redact import says_secret
-from ecsplan.spec import lint
-from ecsplan.spec.checks import DEFINITION, RUN
 
 PLACEHOLDER = "{image_tag}"
 # What may follow the colon of an image, or its @ (tags and digests of the OCI distribution specification).
@@ -55,7 +53,12 @@ def _parts(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resource, .
 
 def warnings_of(spec: Spec, tag: str) -> tuple[str, ...]:
     """Warnings about what AWS would accept, to be shown before anything is sent. They quote no value of a variable."""
-    cautions = (problem for task in spec.tasks for problem in lint.cautions(_table(task), ("tasks", task.name)))
+    cautions = (
+        problem
+        for task in spec.tasks
+        for kind in kinds()
+        for problem in kind.declare.cautions(_tables(task), ("tasks", task.name))
+    )
     return (
         *tag_warnings(spec, tag),
         *(f"{dotted(path)}: {message}" for path, message in cautions),
@@ -63,8 +66,13 @@ def warnings_of(spec: Spec, tag: str) -> tuple[str, ...]:
     )
 
 
-def _table(task: Task) -> Doc:
-    return {DEFINITION: task.task_definition, RUN: [entry.params for entry in task.run_tasks]}
+def _tables(task: Task) -> Doc:
+    return {kind.declare.table.key: _by_table(kind, [e.params for e in task.entries[kind.name]]) for kind in kinds()}
+
+
+def _by_table(kind: Kind, docs: list[Doc]) -> Any:
+    """As they stand in the spec: a list of tables, or the one that there is."""
+    return docs[0] if kind.declare.table.single else docs
 
 
 def _written_secrets(task: Task) -> Iterator[str]:
@@ -123,19 +131,14 @@ def requests(spec: Spec, tag: str) -> dict[str, Doc]:
     by_task: dict[str, list[Resource]] = {}
     for resource in _parts(spec, tag):
         by_task.setdefault(resource.task, []).append(resource)
-    return {task.name: _task_requests(task, by_task[task.name]) for task in spec.tasks}
+    return {task.name: _task_requests(by_task[task.name]) for task in spec.tasks}
 
 
-def _task_requests(task: Task, resources: list[Resource]) -> Doc:
-    def docs(kind: str) -> list[Doc]:
-        return [_shown(resource.doc) for resource in resources if resource.address.kind == kind]
+def _task_requests(resources: list[Resource]) -> Doc:
+    def docs(kind: Kind) -> list[Doc]:
+        return [_shown(resource.doc) for resource in resources if resource.kind is kind]
 
-    return {
-        "task_definition": docs("task_definition")[0],
-        "run_tasks": docs("run_task"),
-        "update_services": docs("service"),
-        "events__put_targets": docs("event_targets"),
-    }
+    return {kind.declare.table.key: _by_table(kind, docs(kind)) for kind in kinds()}
 
 
 def _shown(doc: Doc) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from ecsplan.core.checks import plain_name
 from ecsplan.core.codec import digest_of, from_data, to_json
 from ecsplan.core.errors import EcsplanError, JournalError, PlanFileError
 from ecsplan.core.model import Call, Plan, Step
@@ -15,7 +16,6 @@ from ecsplan.journal import Store, check_version, write_file
 from ecsplan.kinds import kinds_of
 from ecsplan.kinds.contract import Change
 from ecsplan.plan.file_checks import misshapen
-from ecsplan.spec.checks import plain_name
 
 MAX_BYTES = 64 * 1024 * 1024
 

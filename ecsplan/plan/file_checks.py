@@ -33,10 +33,10 @@ def misshapen(plan: Plan) -> str:
     kinds = kinds_of(plan)
     for change in plan.changes:
         kind, doc = kinds[change.address], change.after or {}
-        service, _, operation = kind.document.request.partition(":")
+        request = kind.declare.table.request
         lacking = [place for place in sorted(kind.document.required) if not _has(doc, place.split("[]."))]
         missing = f"{lacking[0]} is missing" if lacking else ""
-        if fault := missing or _fault(service, operation, doc) or _unlike(kind, change.facts):
+        if fault := missing or _fault(request.service, request.operation, doc) or _unlike(kind, change.facts):
             return f"{change.address}: {fault}"
     for step in plan.steps:
         fault = _unlike(kinds[step.address], step.expect)

@@ -16,10 +16,11 @@ import msgspec
 from ecsplan.core.documents import mapped, refs_in, texts_in
 from ecsplan.core.errors import UsageError
 from ecsplan.core.model import Action, Address, Call, Change, Doc, Notify, Ref, Settings
+from ecsplan.core.text import short_arn
 from ecsplan.journal import Deployment, Outcome
 from ecsplan.kinds import kinds_of
 from ecsplan.kinds import task_definition as revisions
-from ecsplan.kinds.contract import Kind, Live, Resource, short_arn
+from ecsplan.kinds.contract import Kind, Live, Resource
 from ecsplan.kinds.task_definition.read import family_of, revision_of
 
 PINNED = re.compile(r"arn:[^:]+:ecs:[^:]*:[^:]*:task-definition/[A-Za-z0-9_-]+:\d+")

@@ -1,1 +1,1 @@
-"""ecsplan.spec.load"""
+"""From a TOML file to a sound spec."""

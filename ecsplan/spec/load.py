@@ -1,6 +1,6 @@
-"""Loads a spec and checks all of it, offline. What comes out is typed and sound, or every fault is reported at once.
+"""Loads a spec and checks all of it, offline. The result is typed and sound, or all faults are reported at once.
 
-AWS tables are checked against the installed botocore's model (`aws.api`) without ecsplan's own keys.
+AWS's tables are checked against the installed botocore's model, without ecsplan's own keys.
 """
 
 from __future__ import annotations
@@ -10,71 +10,34 @@ from pathlib import Path, PurePath
 import tomli
 
 from ecsplan.core.checks import Path as Where
-from ecsplan.core.checks import dotted, in_order
+from ecsplan.core.checks import dotted, in_order, parse_duration
 from ecsplan.core.errors import Fault, SpecError, UsageError
 from ecsplan.core.model import Doc, Notify, Settings
 from ecsplan.core.spec import ACTIVE_TASK_COUNT, Entry, Spec, Task
+from ecsplan.kinds import kinds
+from ecsplan.kinds.contract import Table
 from ecsplan.spec.checks import (
     BLACKLIST,
     BLACKLIST_REGEX,
-    DEFINITION,
     DEPLOYMENT_MESSAGE,
-    LONGEST,
     NO_TASKS,
-    OWN_KEYS,
-    REQUESTS,
-    RUN,
-    RUN_KEYS,
-    TARGETS,
     TASK_KEYS,
     TOP_KEYS,
     TOPIC,
-    UPDATE_KEYS,
-    entries,
-    params_of,
-    parse_duration,
     problems,
-    run_name,
 )
 
-__all__ = [
-    "ACTIVE_TASK_COUNT",
-    "BLACKLIST_REGEX",
-    "LONGEST",
-    "NO_TASKS",
-    "OWN_KEYS",
-    "REQUESTS",
-    "RUN_KEYS",
-    "TASK_KEYS",
-    "TOP_KEYS",
-    "UPDATE_KEYS",
-    "Entry",
-    "Spec",
-    "Task",
-    "load",
-    "loads",
-    "parse_duration",
-]
-
-
-# --- building, from what was found sound ---
+# --- building the spec, after the checks ---
 
 
 def _task(name: str, data: Doc) -> Task:
-    table = data["tasks"][name]
-    both = data | table  # a task's own keys win over those at the top
+    declared = data["tasks"][name]
+    both = data | declared  # a task's own keys win over those at the top
     topic, regex = both.get(TOPIC, ""), both.get(BLACKLIST, BLACKLIST_REGEX)
-    run, update, targets = (
-        tuple(_entry(key, entry, path, data) for path, entry in entries({name: table}, key)) for key in OWN_KEYS
-    )
     return Task(
         name=name,
         path=dotted(("tasks", name)),
-        family=table[DEFINITION]["family"],
-        task_definition=table[DEFINITION],
-        run_tasks=run,
-        update_services=update,
-        put_targets=targets,
+        entries={kind.name: _entries(kind.declare.table, name, data) for kind in kinds()},
         active_task_count=both.get("active_task_count", ACTIVE_TASK_COUNT),
         notify=Notify(topic_arn=topic, blacklist_regex=regex, deployment_message=both.get(DEPLOYMENT_MESSAGE, True))
         if topic
@@ -82,26 +45,33 @@ def _task(name: str, data: Doc) -> Task:
     )
 
 
-def _entry(key: str, entry: Doc, path: Where, data: Doc) -> Entry:
-    params = params_of(key, entry)
-    if key != TARGETS and "cluster" in data:
-        params.setdefault("cluster", data["cluster"])
+def _entries(table: Table, name: str, data: Doc) -> tuple[Entry, ...]:
+    """A task's tables of one kind, each with the parameters that the spec declares for all of them."""
+    found, path = data["tasks"][name].get(table.key, []), ("tasks", name, table.key)
+    inherited = {key: data[key] for key in table.inherits if key in data}
+    if table.single:
+        return (_entry(table, found, path, inherited),)
+    return tuple(_entry(table, entry, (*path, index), inherited) for index, entry in enumerate(found))
+
+
+def _entry(table: Table, entry: Doc, path: Where, inherited: Doc) -> Entry:
+    params = {name: value for name, value in entry.items() if name not in table.own}
+    params |= {name: value for name, value in inherited.items() if name not in params}
+    own = {name: value for name, value in entry.items() if name in table.own}
     settings = Settings(
-        wait=entry.get("wait", True),
-        timeout=parse_duration(entry["timeout"]) if "timeout" in entry else None,
-        when=entry.get("when", "changed"),
-        # An action and no state: what is declared for ever would make a difference for ever.
-        force=params.pop("forceNewDeployment", False),
+        wait=own.pop("wait", True),
+        timeout=parse_duration(own.pop("timeout")) if "timeout" in own else None,
+        when=own.pop("when", "changed"),
     )
-    return Entry(params=params, path=dotted(path), name=run_name(entry, path) if key == RUN else "", settings=settings)
+    return Entry(params=params, path=dotted(path), own=own, settings=settings)
 
 
 # --- reading ---
 
 
 def load(path: Path, *, tables: bool = True) -> Spec:
-    """The spec in a file. Raises SpecError with all faults, UsageError where there is no file to read. Without `tables`
-    only what stands at its top is read and checked, and it has no tasks: enough to find a journal, and fast."""
+    """The spec in a file. Raises SpecError with all faults, UsageError if the file cannot be read. Without `tables`,
+    only its top is read and checked, and the spec has no tasks: enough to find a journal, and fast."""
     hint = "Name another with -f FILE, or set ECSPLAN_FILE."
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -119,7 +89,7 @@ def load(path: Path, *, tables: bool = True) -> Spec:
 
 
 def loads(text: str, file: str, *, tables: bool = True) -> Spec:
-    """The spec in a text; `file` is what faults call it, and its stem the default name of the app."""
+    """The spec in a text; `file` is its name in faults, and its stem the default name of the app."""
     data = _parsed(text, file)
     stem = PurePath(file).stem
     if found := in_order(data, problems(data, stem, tables=tables)):

@@ -136,7 +136,7 @@ def test_somebody_stops_it(ready: World, golden: Golden) -> None:
 
     ran = deployed(ready, "v2", clock=Meddling(ready.clock, stop))
     put_back(ready, ran)
-    assert "run_task.web/migrate: somebody stopped it: wrong database" in ran.err
+    assert "run_task.web/migrate: a user stopped it: wrong database" in ran.err
     shown(golden, "stopped", ran)
 
 

@@ -69,7 +69,7 @@ def test_a_rollback_of_what_is_under_way(live: World, golden: Golden) -> None:
     live.aws.rollout("COMPLETED")
     ran = run(live, "rollback", "--yes")
     assert (ran.code, settled(live)) == (0, ["web:1", "web:1"])
-    assert "ECS takes back the rollout that is under way" in ran.out
+    assert "ECS rolls back the rollout that is in progress" in ran.out
     assert len(live.params("StopServiceDeployment")) == 1
     assert [params["service"] for params in live.params("UpdateService")] == ["admin"]
     assert live.active() == ["web:1"]

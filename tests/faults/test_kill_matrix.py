@@ -191,7 +191,7 @@ def told(deployment: Deployment) -> Doc:
 def staged(story: Story, example: str, folder: Path) -> Stage:
     """The account as it is before the story, and its journal."""
     spec = pipeline.load(EXAMPLES / example / "ecsplan.toml")
-    for entry in [entry for task in spec.tasks for entry in task.run_tasks if story.count > 1]:
+    for entry in [entry for task in spec.tasks for entry in task.entries["run_task"] if story.count > 1]:
         entry.params["count"] = story.count
     cloud = Cloud(Clock())
     cloud.unplaced = story.unplaced

@@ -149,7 +149,7 @@ def test_a_migration_that_failed_has_failed_also_when_ecs_has_forgotten_it(djang
 def test_a_mark_that_the_spec_declares_is_kept_and_the_token_has_to_do(tmp_path: Path) -> None:
     stage = staged(story(), "django", tmp_path / "journal")
     for task in stage.spec.tasks:
-        for entry in task.run_tasks:
+        for entry in task.entries["run_task"]:
             entry.params["startedBy"] = "ci"
     killed(stage, "ecs:run_task")
     (ran,) = [one for one in stage.cloud.ecs.region.tasks.values() if one.service is None]

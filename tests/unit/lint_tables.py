@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from ecsplan.core.checks import dotted
-from ecsplan.spec import lint
+from ecsplan.core.checks import Path, Problems, dotted
+from ecsplan.kinds import kinds
 from tests.support.specs import ROLE
 
 DEFINITION = "task_definition"
 CONTAINERS = "task_definition.containerDefinitions"
+
+
+def problems(table: Any, path: Path) -> Problems:
+    """What all kinds find wrong in a task's table."""
+    return (problem for kind in kinds() for problem in kind.declare.lint(table, path))
+
+
+def cautions(table: Any, path: Path) -> Problems:
+    """What all kinds would have a person know of a task's table."""
+    return (problem for kind in kinds() for problem in kind.declare.cautions(table, path))
 
 
 def task(*containers: dict[str, Any], entry: dict[str, Any] | None = None, **definition: Any) -> dict[str, Any]:
@@ -23,13 +33,13 @@ def task(*containers: dict[str, Any], entry: dict[str, Any] | None = None, **def
 
 def said(table: Any) -> list[tuple[str, str]]:
     """The faults in it, as path and sentence."""
-    return [(dotted(problem.path), problem.message) for problem in lint.problems(table, ())]
+    return [(dotted(problem.path), problem.message) for problem in problems(table, ())]
 
 
 def warned(table: Any) -> list[tuple[str, str]]:
     """The cautions about it, as path and sentence; it has no fault."""
     assert said(table) == []
-    return [(dotted(problem.path), problem.message) for problem in lint.cautions(table, ())]
+    return [(dotted(problem.path), problem.message) for problem in cautions(table, ())]
 
 
 def fargate(cpu: Any, memory: Any, *containers: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from botocore import xform_name
 
+from ecsplan.kinds import kinds
 from tests.support.paths import ROOT
 
 NEEDS_NONE = {"sts:get_caller_identity"}
@@ -16,7 +17,9 @@ OF_AWS_ITSELF = {"iam:pass_role"}  # checked by AWS when something with a role i
 
 
 def sent() -> Iterator[str]:
-    """Every `Call(service=…, operation=…)` that the code outside of the embedded AWS makes."""
+    """What kinds write, and every `Call(service=…, operation=…)` that the code outside of the embedded AWS makes."""
+    for kind in kinds():
+        yield from kind.change.writes
     for path in (ROOT / "ecsplan").rglob("*.py"):
         if "sandbox" not in path.relative_to(ROOT).parts:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

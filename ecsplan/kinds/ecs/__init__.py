@@ -1,1 +1,1 @@
-"""ecsplan.kinds.ecs"""
+"""What kinds share about ECS."""

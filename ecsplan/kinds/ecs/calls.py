@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.ports import Answer, Reader
+
+NOT_YET = ("Unable to describe task definition", "TaskDefinition not found")
 
 
 def in_cluster(cluster: str | None, params: Doc) -> Doc:
     """Parameters of a call in a cluster; AWS takes the default one if none is named."""
     return {"cluster": cluster, **params} if cluster else params
+
+
+def is_revision_unknown_yet(error: AwsError) -> bool:
+    """ECS answers from several places, and not all of them know a revision that was just registered."""
+    return any(text in error.message for text in NOT_YET)
 
 
 def pages(reader: Reader, first: Sequence[Answer], *, at: str, next_page: str = "nextToken") -> list[list[Any]]:

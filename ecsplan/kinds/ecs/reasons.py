@@ -1,4 +1,4 @@
-"""What ECS's reasons mean, in words, and what to do about them: a table."""
+"""What ECS's reasons mean, and what to do about them: a table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cache
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """What a text that the pattern is found in means. `advice` is a sentence, or "" where there is nothing to say."""
+    """The meaning of a text in which the pattern is found. `advice` is a sentence, or ""."""
 
     pattern: str
     meaning: str
@@ -19,8 +19,8 @@ class Reason:
 NETWORK = "Check subnets, security groups, and the way out: a NAT gateway, VPC endpoints or a public address."
 CAPACITY = "Add capacity to the cluster, or ask for less CPU, memory or ports."
 
-# The first that fits is taken. ECS's error names are those of "Stopped tasks error messages" in its developer guide,
-# and of "Service event messages"; the rest of a text is the container runtime's or the registry's, in many forms.
+# The first match wins. ECS's error names are those of "Stopped tasks error messages" and of "Service event messages" in
+# its developer guide; the rest of a text comes from the container runtime or the registry, in many forms.
 TABLE = (
     Reason(pattern="OutOfMemory", meaning="out of memory", advice="Raise its memory, or find out what uses it."),
     Reason(
@@ -87,7 +87,7 @@ TABLE = (
     ),
     Reason(pattern="SpotInterruption", meaning="its Spot capacity was taken back", advice="Deploy again."),
     Reason(pattern="TerminationNotice", meaning="its instance was taken away", advice="Deploy again."),
-    Reason(pattern="UserInitiated", meaning="somebody stopped it"),
+    Reason(pattern="UserInitiated", meaning="a user stopped it"),
     Reason(
         pattern="Capacity is unavailable",
         meaning="no capacity: AWS has none of it at this time",
@@ -125,8 +125,8 @@ TABLE = (
 )
 
 
-def explain(*texts: str) -> Reason | None:
-    """The row that fits one of these texts, all on one line each."""
+def reason_for(*texts: str) -> Reason | None:
+    """The row that matches one of these texts."""
     return next((row for row in TABLE if any(_compiled(row.pattern).search(text) for text in texts)), None)
 
 

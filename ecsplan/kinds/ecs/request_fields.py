@@ -1,7 +1,7 @@
-"""Answers of an AWS that is newer than the installed botocore: members that its request does not have.
+"""The fields of requests, by the installed botocore.
 
-They can be neither declared nor sent, so they are no difference and never part of a request (aws-semantics: a key in an
-answer that is not declared and not known is never a difference).
+An AWS that is newer than botocore answers members that the request does not have. They can be neither declared nor
+sent, so they are no difference and never part of a request.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from ecsplan.aws.api import walk
+from ecsplan.aws.api import check, walk
+from ecsplan.core.checks import MISSING, Request, dotted
 from ecsplan.core.model import Doc
+from ecsplan.kinds.contract import Delta
 
 
 @cache
@@ -23,19 +25,22 @@ def _fields(service: str, operation: str) -> tuple[frozenset[str], frozenset[str
 
 @cache
 def map_fields(service: str, operation: str) -> frozenset[str]:
-    """The names of members that are maps with names of their own: compared, and replaced, as a whole."""
+    """The names of members that are maps with free keys: compared and replaced as a whole."""
     return frozenset(field.pattern.rpartition(".")[2] for field in walk(service, operation) if field.type == "map")
 
 
 def unknown_fields(service: str, operation: str, declared: Doc) -> frozenset[str]:
-    """The patterns of what is declared and not in the model: of an older deployment, made with a newer botocore."""
+    """The patterns of declared members that are not in the model: an older deployment may have been made with a newer
+    botocore."""
     fields, parents = _fields(service, operation)
     return frozenset(at for at in _places(declared, "", fields, parents) if at not in fields)
 
 
-def known(service: str, operation: str, doc: Doc, also: frozenset[str] = frozenset(), *, top: bool = True) -> Doc:
-    """The document without members that the request does not have, and that are not among the patterns `also`; without
-    `top`, those that stand at its top are left alone."""
+def request_fields_only(
+    service: str, operation: str, doc: Doc, also: frozenset[str] = frozenset(), *, top: bool = True
+) -> Doc:
+    """The document without members that neither the request nor the patterns `also` have. Without `top`, members at its
+    top are kept."""
     fields, parents = _fields(service, operation)
     result: Doc = {
         name: _known(value, name, fields | also, parents)
@@ -54,7 +59,7 @@ def _known(value: Any, at: str, fields: frozenset[str], parents: frozenset[str])
             for name, item in value.items()
             if f"{at}.{name}" in fields
         }
-    return value  # a scalar, a map with names of its own, or free-form
+    return value  # a scalar, a map with free keys, or free-form
 
 
 def _places(value: Any, at: str, fields: frozenset[str], parents: frozenset[str]) -> Iterator[str]:
@@ -67,3 +72,19 @@ def _places(value: Any, at: str, fields: frozenset[str], parents: frozenset[str]
             place = f"{at}.{name}" if at else name
             yield place
             yield from _places(item, place, fields, parents)
+
+
+def missing(service: str, operation: str, params: Doc, delta: Delta) -> tuple[str, ...]:
+    """A sentence on each required member that neither the spec nor the live resource has: botocore would reject the
+    call, which is too late."""
+    problems = check(Request(service=service, operation=operation), params)
+    return tuple(
+        f"{delta.change.address}: {dotted(problem.path)} is required, and neither the spec nor the live resource has it"
+        for problem in problems
+        if problem.message == MISSING
+    )
+
+
+def has_network(doc: Doc) -> bool:
+    """Has it an awsvpc network? Without subnets it has none, whatever else is filled in."""
+    return bool(((doc.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}).get("subnets"))

@@ -1,4 +1,4 @@
-"""Tasks that have stopped: grouped by how, and said in words. Shared by services and one-off tasks."""
+"""Tasks that have stopped, grouped by how, with words for it. Shared by services and one-off tasks."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from dataclasses import dataclass
 
 import msgspec
 
+from ecsplan.core.clock import epoch
 from ecsplan.core.diagnosis import ContainerEnd, LogTail, StoppedTasks, alike
 from ecsplan.core.model import Doc
-from ecsplan.kinds.contract import short_arn
-from ecsplan.kinds.ecs.reasons import Reason, explain
-from ecsplan.kinds.ecs.times import epoch
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.ecs.reasons import Reason, reason_for
 
-# DELETED is what DescribeTasks may say of a task that has just stopped ("Task lifecycle" in the ECS developer guide).
+# DescribeTasks may show DELETED for a task that has just stopped ("Task lifecycle" in the ECS developer guide).
 STOPPED = ("STOPPED", "DELETED")
 BATCH = 100  # tasks per DescribeTasks (ECS API reference)
-SEE_LOGS = "Its last log lines should tell why."
+SEE_LOGS = "Its last log lines should show why."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Tasks that stopped in the same way: their summary, the tasks themselves, newest first, and the row of
-    words that fits."""
+    """Tasks that stopped in the same way: a summary, the tasks themselves, newest first, and the reason's row."""
 
     summary: StoppedTasks
     tasks: tuple[Doc, ...]
@@ -34,7 +33,7 @@ def has_stopped(task: Doc) -> bool:
 
 
 def grouped(tasks: Sequence[Doc], essential: Collection[str] | None) -> tuple[Group, ...]:
-    """Newest first. `essential` names the essential containers; None where they are not known: then all are."""
+    """Newest first. `essential` names the essential containers; if it is None (not known), all count as essential."""
     groups: dict[object, list[Doc]] = {}
     for task in sorted(tasks, key=_when, reverse=True):
         groups.setdefault(_way(task), []).append(task)
@@ -57,11 +56,11 @@ def _group(tasks: Sequence[Doc], essential: Collection[str] | None) -> Group:
     newest = tasks[0]
     reason, code = str(newest.get("stoppedReason") or ""), str(newest.get("stopCode") or "")
     given = [_end(container, essential) for container in newest.get("containers", ())]
-    words = explain(*(f"{code}: {text}" for text in (reason, *(end.reason for end in given))))
-    # Exit codes tell less than reasons do: they may only follow from what the reason says.
-    ends = given if words else [msgspec.structs.replace(end, meaning=_meaning(explain(_code(end)))) for end in given]
+    words = reason_for(*(f"{code}: {text}" for text in (reason, *(end.reason for end in given))))
+    # Reasons say more than exit codes do, which may only follow from them.
+    ends = given if words else [msgspec.structs.replace(end, meaning=_meaning(reason_for(_code(end)))) for end in given]
     ends.sort(key=lambda end: (not end.essential, end.exit_code == 0))
-    words = words or next((row for end in ends if end.essential and (row := explain(_code(end)))), None)
+    words = words or next((row for end in ends if end.essential and (row := reason_for(_code(end)))), None)
     summary = StoppedTasks(
         count=len(tasks),
         reason=reason or code or "ECS gave no reason",
@@ -79,7 +78,7 @@ def _end(container: Doc, essential: Collection[str] | None) -> ContainerEnd:
         name=name,
         exit_code=code if isinstance(code, int) else None,
         reason=reason,
-        meaning=_meaning(explain(reason)),
+        meaning=_meaning(reason_for(reason)),
         essential=essential is None or name in essential,
     )
 
@@ -93,13 +92,13 @@ def _code(end: ContainerEnd) -> str:
 
 
 def failed_containers(group: Group) -> tuple[ContainerEnd, ...]:
-    """Those that ended with another exit code than 0; else the essential ones that had started."""
+    """Containers that ended with another exit code than 0; if there are none, the essential ones that had started."""
     started = [end for end in group.summary.containers if end.exit_code is not None]
     return tuple(end for end in started if end.exit_code) or tuple(end for end in started if end.essential)
 
 
-def summed_up(group: Group, logs: Sequence[LogTail]) -> tuple[str, str]:
-    """What it comes down to, and what to do about it, given the lines that were found."""
+def summary_of(group: Group, logs: Sequence[LogTail]) -> tuple[str, str]:
+    """The cause in one line, and what to do about it, given the lines that were found."""
     words, failed = group.words, failed_containers(group)
     ends = failed or tuple(end for end in group.summary.containers if end.reason)
     first = next((end for end in ends if end.essential), ends[0] if ends else None)

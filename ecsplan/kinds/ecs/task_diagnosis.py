@@ -10,26 +10,25 @@ from ecsplan.core.model import Call, Doc
 from ecsplan.core.ports import Reader
 from ecsplan.kinds.contract import Progress, Tracked
 from ecsplan.kinds.ecs.calls import in_cluster
-from ecsplan.kinds.ecs.log_tails import sources, tails
-from ecsplan.kinds.ecs.lookup import Lookup
-from ecsplan.kinds.ecs.stopped_tasks import BATCH, failed_containers, grouped, has_stopped, summed_up
+from ecsplan.kinds.ecs.lookup import Lookup, sources, tails
+from ecsplan.kinds.ecs.stopped_tasks import BATCH, failed_containers, grouped, has_stopped, summary_of
 
-GROUPS = 5  # that are told of
-CONTAINERS = 3  # whose lines are looked up
+MAX_GROUPS = 5  # groups of tasks that are reported
+MAX_CONTAINERS = 3  # containers whose log lines are fetched
 
 
-def diagnose(reader: Reader, waiting: Tracked, progress: Progress) -> Diagnosis:
+def diagnose(reader: Reader, tracked: Tracked, progress: Progress) -> Diagnosis:
     """Two round trips: the tasks and their revision, then the log lines. Raises nothing."""
     lookup = Lookup(reader)
     try:
-        return _diagnosis(lookup, waiting, progress)
-    except EcsplanError as error:  # it concerns every request alike
+        return _diagnosis(lookup, tracked, progress)
+    except EcsplanError as error:  # it concerns all requests
         return Diagnosis(reason=progress.note, unseen=(f"nothing could be looked up: {error.message}",))
 
 
-def _diagnosis(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosis:
-    params = waiting.call.params
-    arns = waiting.outputs.get("tasks", "").split()
+def _diagnosis(lookup: Lookup, tracked: Tracked, progress: Progress) -> Diagnosis:
+    params = tracked.call.params
+    arns = tracked.outputs.get("tasks", "").split()
     if not arns:
         return Diagnosis(reason=progress.note)
     batches = [in_cluster(params.get("cluster"), {"tasks": arns[i : i + BATCH]}) for i in range(0, len(arns), BATCH)]
@@ -38,7 +37,7 @@ def _diagnosis(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosi
         *(("its tasks", Call(service="ecs", operation="describe_tasks", params=batch)) for batch in batches),
     )
     described = definition.get("taskDefinition", {})
-    essential = set(waiting.step.expect.get("essential", ())) or essentials(described)
+    essential = set(tracked.step.expect.get("essential", ())) or essentials(described)
     tasks = [task for answer in answers for task in answer.get("tasks", ())]
     stopped = [task for task in tasks if has_stopped(task) and not _well(task, essential)]
     groups = grouped(stopped, essential)
@@ -46,22 +45,22 @@ def _diagnosis(lookup: Lookup, waiting: Tracked, progress: Progress) -> Diagnosi
         (end.name, group.tasks) for group in groups for end in failed_containers(group)
     ]
     going = [task for task in tasks if task.get("lastStatus") == "RUNNING"] if not groups else []
-    if going:  # it is late: what does it do?
+    if going:  # it timed out: what is it doing?
         wanted = [(name, going) for name in sorted(essential or ())]
-    logs = tails(lookup, sources(lookup, described, wanted, CONTAINERS) if described else ())
-    meaning, advice = summed_up(groups[0], logs) if groups else _late(tasks)
+    logs = tails(lookup, sources(lookup, described, wanted, MAX_CONTAINERS) if described else ())
+    meaning, advice = summary_of(groups[0], logs) if groups else _late(tasks)
     return Diagnosis(
         reason=progress.note,
         meaning=meaning,
         advice=advice,
-        tasks=tuple(group.summary for group in groups[:GROUPS]),
+        tasks=tuple(group.summary for group in groups[:MAX_GROUPS]),
         logs=logs,
         unseen=tuple(lookup.missing),
     )
 
 
 def _late(tasks: Sequence[Doc]) -> tuple[str, str]:
-    """Of tasks that have not stopped: what they were doing when the time was over."""
+    """For tasks that have not stopped: what they were doing when the time was over."""
     states = {str(task.get("lastStatus", "UNKNOWN")) for task in tasks}
     if not states:
         return "", ""
@@ -81,6 +80,6 @@ def definition_of(revision: object) -> Call:
 
 
 def essentials(definition: Doc) -> set[str] | None:
-    """The essential containers' names; None where the definition is not known."""
+    """The essential containers' names; None if the definition is not known."""
     containers = definition.get("containerDefinitions", ())
     return {str(c["name"]) for c in containers if c.get("essential", True)} if containers else None

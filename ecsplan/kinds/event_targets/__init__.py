@@ -1,26 +1,42 @@
-"""EventBridge targets: pointed at a revision, with everything else about them kept as it is live."""
+"""EventBridge targets: moved to a revision; everything else about them keeps its live values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from ecsplan.core.checks import Request
 from ecsplan.core.documents import copied, is_empty, layered, overlay, replaced
 from ecsplan.core.model import Address, Doc, Ref
 from ecsplan.core.normalize import Normalized
+from ecsplan.core.rates import Rate
 from ecsplan.core.spec import Task
-from ecsplan.kinds.contract import Calls, Change, Compare, CompileScope, Declare, Document, Kind, Live, Resource
+from ecsplan.kinds.contract import Calls, Change, Compare, CompileScope, Declare, Document, Kind, Live, Resource, Table
 from ecsplan.kinds.ecs.request_fields import map_fields
+from ecsplan.kinds.event_targets import lint
 from ecsplan.kinds.event_targets.change import ABSENT, accept, recover, refused, steps
 from ecsplan.kinds.event_targets.read import by_id, names_of, read
 from ecsplan.kinds.event_targets.rules import RULES
 from ecsplan.kinds.task_definition import arn_of
 
 NAME = "event_targets"
+RULE_IS_CHANGING = "ConcurrentModificationException"  # EventBridge takes one change of a rule at a time
+_RULE = frozenset({"Rule", "Targets", "Targets[].Id"})
+TABLE = Table(
+    key=lint.KEY,
+    request=Request(
+        service="events",
+        operation="put_targets",
+        partial=True,
+        merged=frozenset({"Targets"}),
+        required=_RULE,
+        filled=_RULE,
+    ),
+)
 
 
 def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
-    """One resource per rule: the declared part of its targets, each on the revision unless it declares its own."""
+    """One resource per rule: the declared part of its targets, on the task's revision unless they declare another."""
     return tuple(
         Resource(
             kind=KIND,
@@ -28,12 +44,12 @@ def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
             task=task.name,
             doc=_pinned(entry.params, arn_of(task)),
         )
-        for entry in task.put_targets
+        for entry in task.entries[NAME]
     )
 
 
 def combine(first: Doc, second: Doc) -> Doc:
-    """A rule of which two tasks declare targets: they are set with one call, since EventBridge refuses two at once."""
+    """A rule whose targets two tasks declare is set with one call, since EventBridge rejects two changes at once."""
     return {**first, "Targets": [*first["Targets"], *second["Targets"]]}
 
 
@@ -45,7 +61,7 @@ def _pinned(params: Doc, arn: Ref) -> Doc:
 
 
 def rule_name(params: Mapping[str, Any]) -> str:
-    """The rule's name, after its bus where that is not the default one."""
+    """The rule's name, after its bus unless that is the default one."""
     given = str(params.get("EventBusName") or "default")
     bus = given.partition(":event-bus/")[2] or given
     return str(params["Rule"]) if bus == "default" else f"{bus}/{params['Rule']}"
@@ -53,14 +69,13 @@ def rule_name(params: Mapping[str, Any]) -> str:
 
 # --- comparing and changing ---
 
-# Of these EventBridge takes one at most (EventBridge API reference, Target and EcsParameters).
-INPUTS = frozenset({"Input", "InputPath", "InputTransformer"})
+# EventBridge takes at most one of each group (EventBridge API reference, Target and EcsParameters).
 CAPACITY = frozenset({"LaunchType", "CapacityProviderStrategy"})
 
 
 def merge(live: Doc, declared: Doc) -> Doc:
-    """PutTargets replaces a target whole: the declared members over the live ones, less what these exclude, and other
-    targets as they are."""
+    """PutTargets replaces a target whole: the declared members over the live ones, without those that they exclude.
+    Other targets stay as they are."""
     gone = set(declared.get(ABSENT, ()))
     targets = {target["Id"]: target for target in live.get("Targets", ()) if target["Id"] not in gone}
     for target in declared["Targets"]:
@@ -69,8 +84,8 @@ def merge(live: Doc, declared: Doc) -> Doc:
 
 
 def with_exclusions(declared: Doc) -> Doc:
-    """What is declared of a target, with None for every member that it excludes."""
-    result = keep_one(declared, INPUTS)
+    """A declared target, with None for every member that it excludes."""
+    result = keep_one(declared, frozenset(lint.INPUTS))
     if isinstance(parameters := result.get("EcsParameters"), Mapping):
         result["EcsParameters"] = keep_one(parameters, CAPACITY)
     return result
@@ -86,7 +101,7 @@ def _map_members() -> frozenset[str]:
 
 
 def before(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
-    """The declared members of changed targets at their live values, and the Ids of targets that are not there yet."""
+    """The declared members of changed targets at their live values, and the Ids of targets that do not exist yet."""
     old, new, raw = by_id(found.normal), by_id(wanted.normal), by_id(found.doc)
     targets = []
     for target in declared["Targets"]:
@@ -101,7 +116,7 @@ def before(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
 
 
 def merge_before(newer: Doc, older: Doc) -> Doc:
-    """Of two documents that put targets back, both: the older one wins, also on whether a target was there at all."""
+    """Two documents that restore targets, as one: the older one wins, also on whether a target existed."""
     targets = by_id(newer)
     for target in older["Targets"]:
         targets[target["Id"]] = layered(targets.get(target["Id"], {}), target, _map_members())
@@ -143,8 +158,8 @@ def _fault(address: Address, target: Doc, found: Mapping[str, Doc]) -> str:
 KIND = Kind(
     name=NAME,
     order=3,
-    document=Document(request="events:put_targets", rules=RULES, required=frozenset({"Rule", "Targets[].Id"})),
-    declare=Declare(compile=compile_, combine=combine),
+    document=Document(rules=RULES, required=frozenset({"Rule", "Targets[].Id"})),
+    declare=Declare(table=TABLE, compile=compile_, lint=lint.problems, clashes=lint.clashes, combine=combine),
     compare=Compare(
         read=read,
         merge=merge,
@@ -160,5 +175,14 @@ KIND = Kind(
         conflicts=refused,
         subject=lambda call: rule_name(call.params),
     ),
-    calls=Calls(accept=accept, recover=recover),
+    calls=Calls(accept=accept, recover=recover, retryable=lambda error: error.code == RULE_IS_CHANGING),
+    # The quota names no burst, so a second's worth is taken.
+    rates=(
+        Rate(
+            operations=frozenset({"events:*"}),
+            burst=50,
+            per_second=50,
+            source="EventBridge, quotas: everything but PutEvents",
+        ),
+    ),
 )

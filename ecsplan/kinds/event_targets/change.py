@@ -1,4 +1,4 @@
-"""The requests that set and remove EventBridge targets, and what becomes of each."""
+"""The requests that set and remove EventBridge targets, and what their answers mean."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ecsplan.core.model import Action, Address, Call, Doc, FieldChange, Phase, S
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Reader
 from ecsplan.kinds.contract import Delta, StepDraft
-from ecsplan.kinds.ecs.required_fields import missing
+from ecsplan.kinds.ecs.request_fields import missing
 from ecsplan.kinds.event_targets.read import by_id, listing, names_of, rule_is_missing, targets_of
 from ecsplan.kinds.event_targets.rules import RULES
 
 BATCH = 10  # entries per PutTargets or RemoveTargets call (EventBridge quotas)
-ABSENT = "absent"  # in a rollback's document: Ids of targets that were not there before
+ABSENT = "absent"  # in a rollback's document: Ids of targets that did not exist before
 
 
 def steps(delta: Delta) -> tuple[StepDraft, ...]:
-    """PutTargets for targets that change and for new ones, RemoveTargets for those to go; others are not sent."""
+    """PutTargets for changed and new targets, RemoveTargets for those to be removed; others are not sent."""
     assert delta.candidate is not None
     old, new = by_id(delta.current.normal), by_id(delta.merged.normal)
     raw, wanted = by_id(delta.candidate.doc), by_id(delta.merged_doc)
@@ -46,7 +46,7 @@ def steps(delta: Delta) -> tuple[StepDraft, ...]:
 
 
 def refused(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
-    """What a target that changes would have to have; of its revision, which may not be known yet, nothing is asked."""
+    """Required members that changed targets lack. Their revision is not checked, since it may not be known yet."""
     old = by_id(delta.current.normal)
     changed = [name for name, target in by_id(delta.merged.normal).items() if old.get(name) != target]
     wanted, names = by_id(delta.merged_doc), names_of(delta.resource.doc)
@@ -55,7 +55,8 @@ def refused(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
 
 
 def _sendable(target: Doc) -> Doc:
-    """The target without an empty PropagateTags: it says that nothing is propagated, and EventBridge refuses it."""
+    """The target without an empty PropagateTags, which means that nothing is propagated, and which EventBridge
+    rejects."""
     parameters = target.get("EcsParameters", {})
     if parameters.get("PropagateTags") != "":
         return target
@@ -82,9 +83,8 @@ def _concerns(field: FieldChange, ids: Sequence[str]) -> bool:
 
 
 def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
-    """Nothing to pass on; entries that failed are an error although AWS answers 200, and only they are worth
-    repeating. A target that was to go and is not there is no failure: botocore repeats a request whose answer was
-    lost."""
+    """No outputs. Entries that failed are an error although AWS answers 200; only they are repeated. A target that was
+    to be removed and is not there is no failure: botocore repeats a request whose answer was lost."""
     entries = list(answer.get("FailedEntries", ()))
     gone = {"ResourceNotFoundException"} if call.operation == "remove_targets" else set()
     failed = [entry for entry in entries if entry.get("ErrorCode") not in gone]
@@ -115,7 +115,7 @@ def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
 
 
 def _only(call: Call, ids: set[Any]) -> Call:
-    """The same call with only those targets."""
+    """The same call with these targets only."""
     params = dict(call.params)
     if "Targets" in params:
         params["Targets"] = [target for target in params["Targets"] if target["Id"] in ids]

@@ -9,7 +9,7 @@ from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Answer, Reader
 from ecsplan.kinds.contract import Candidate, Live, Resource
 from ecsplan.kinds.ecs.calls import pages
-from ecsplan.kinds.ecs.request_fields import known, unknown_fields
+from ecsplan.kinds.ecs.request_fields import request_fields_only, unknown_fields
 from ecsplan.kinds.event_targets.rules import RULES
 
 
@@ -39,7 +39,9 @@ def rule_is_missing(answer: Answer) -> bool:
 
 def _live(resource: Resource, targets: Sequence[Doc]) -> Live:
     request = ("events", "put_targets")
-    doc = known(*request, {**names_of(resource.doc), "Targets": targets}, unknown_fields(*request, resource.doc))
+    doc = request_fields_only(
+        *request, {**names_of(resource.doc), "Targets": targets}, unknown_fields(*request, resource.doc)
+    )
     observed = normal(doc, RULES)
     found = Candidate(doc=doc, outputs={}, normal=observed)
     return Live(address=resource.address, candidates=(found,), observed=observed)

@@ -15,7 +15,7 @@ E = "Targets.*.EcsParameters"
 
 
 def canonical_json(value: Any) -> Any:
-    """A JSON text in one form: white space and the order of keys mean nothing. Other text as it is."""
+    """JSON text in one form, since white space and the order of keys mean nothing. Other text as it is."""
     try:
         return json.dumps(json.loads(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
@@ -23,9 +23,9 @@ def canonical_json(value: Any) -> Any:
 
 
 RULES: tuple[Rule, ...] = (
-    Drop(path="Rule", reason="which rule it is, not a state of it"),
-    Drop(path="EventBusName", reason="which rule it is, not a state of it"),
-    Drop(path="absent", reason="what a rollback takes away, not a state"),
+    Drop(path="Rule", reason="names the rule, no part of its state"),
+    Drop(path="EventBusName", reason="names the rule, no part of its state"),
+    Drop(path="absent", reason="what a rollback removes, no part of the state"),
     Canon(path="Targets.*.Input", to=canonical_json, reason="JSON as text, answered verbatim"),
     Default(path=f"{E}.TaskCount", value=1, reason="filled in"),
     Default(path=f"{E}.EnableECSManagedTags", value=False, reason="absent is off"),

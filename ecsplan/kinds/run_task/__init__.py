@@ -1,17 +1,16 @@
-"""One-off tasks, such as migrations: run on the new revision before anything is switched to it, and judged by exit
-code."""
+"""One-off tasks, such as migrations: run on the new revision before anything moves to it, and judged by exit code."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
+from ecsplan.core.checks import Request, boolean, duration, nonempty, plain_name
 from ecsplan.core.documents import copied, is_empty
-from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Value
+from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref
 from ecsplan.core.normalize import Rule, Secret
 from ecsplan.core.spec import Task
+from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import (
     Calls,
     Change,
@@ -22,18 +21,18 @@ from ecsplan.kinds.contract import (
     Kind,
     Resource,
     StepDraft,
+    Table,
     Track,
     Tracked,
-    short_arn,
 )
-from ecsplan.kinds.ecs.calls import in_cluster
+from ecsplan.kinds.ecs.calls import in_cluster, is_revision_unknown_yet
+from ecsplan.kinds.ecs.request_fields import has_network
 from ecsplan.kinds.ecs.task_diagnosis import diagnose
-from ecsplan.kinds.run_task.calls import MARK, accept, recover
+from ecsplan.kinds.run_task import lint
+from ecsplan.kinds.run_task.calls import MARKER, accept, recover
 from ecsplan.kinds.run_task.streams import logs_of, streams
-from ecsplan.kinds.run_task.track import judge, polls, which
-from ecsplan.kinds.service import NAME as SERVICE
-from ecsplan.kinds.service.fit import has_network
-from ecsplan.kinds.task_definition import arn_of, stringify_environment
+from ecsplan.kinds.run_task.track import Expect, judge, polls, which
+from ecsplan.kinds.task_definition import BY_ECSPLAN, SCALARS, arn_of, stringify_environment
 
 NAME = "run_task"
 AT_ONCE = 10  # tasks per RunTask (ECS API reference)
@@ -48,11 +47,32 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+def _when(value: Any) -> str:
+    return nonempty(value) or ("" if value in ("changed", "always") else 'must be "changed" or "always"')
+
+
+TABLE = Table(
+    key=lint.KEY,
+    request=Request(
+        service="ecs",
+        operation="run_task",
+        supplied={
+            "taskDefinition": BY_ECSPLAN,
+            "clientToken": "set by ecsplan, so that a retry never runs the task twice; leave it out",
+        },
+        filled=frozenset({"cluster"}),
+        lenient={"overrides.containerOverrides[].environment[].value": SCALARS},
+    ),
+    own={"name": plain_name, "timeout": duration, "wait": boolean, "when": _when},
+    inherits=("cluster",),
+)
+
+
 def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
     """One resource per entry, in file order: RunTask's parameters as declared, and the revision."""
     resources = []
-    for entry in task.run_tasks:
-        # What is empty says nothing, and some of it is refused: "Tags can not be empty."
+    for index, entry in enumerate(task.entries[NAME]):
+        # What is empty has no meaning, and AWS rejects some of it: "Tags can not be empty."
         given = {field: value for field, value in copied(entry.params).items() if not is_empty(value)}
         doc = {**given, "taskDefinition": arn_of(task)}
         for override in doc.get("overrides", {}).get("containerOverrides", ()):
@@ -60,7 +80,7 @@ def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
         resources.append(
             Resource(
                 kind=KIND,
-                address=Address.of(NAME, f"{task.family}/{entry.name}"),
+                address=Address.of(NAME, f"{task.family}/{lint.name_of(entry.own, index)}"),
                 task=task.name,
                 doc=doc,
                 settings=entry.settings,
@@ -71,28 +91,28 @@ def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
 
 
 def _facts(task_definition: Doc) -> Doc:
-    """Which containers are judged, and where they log to; plan and journal hold it, so it is kept short."""
+    """Which containers are judged, and where they log to. Plan and journal hold it, so it is kept short."""
     essential = [c["name"] for c in task_definition["containerDefinitions"] if c.get("essential", True)]
     logs = logs_of(task_definition)
     return {"essential": essential, **({"logs": logs} if logs else {})}
 
 
 def fill_in(resource: Resource, desired: Doc, others: Mapping[Address, Delta]) -> tuple[Doc, str]:
-    """Without a network of its own, a task that needs one gets that of a declared service of the same cluster: one of
-    its own task of the spec, else the first."""
+    """A task that needs a network and declares none gets that of a declared service in its cluster: one of its own task
+    of the spec, else the first."""
     if desired.get("networkConfiguration") or not _needs_network(resource, others):
         return desired, ""
     cluster = short_arn(desired.get("cluster") or "default")
     services = [
         other
         for other in others.values()
-        if other.change.address.startswith(f"{SERVICE}.{cluster}/") and has_network(other.merged_doc)
+        if other.change.address.startswith(f"service.{cluster}/") and has_network(other.merged_doc)
     ]
     services.sort(key=lambda other: other.change.task != resource.task)
     if not services:
         return desired, ""
     network = services[0].merged_doc["networkConfiguration"]
-    if desired.get("launchType", "FARGATE") != "FARGATE":  # a public address goes with Fargate only
+    if desired.get("launchType", "FARGATE") != "FARGATE":  # only Fargate takes a public address
         inner = network.get("awsvpcConfiguration", {})
         network = {"awsvpcConfiguration": {k: v for k, v in inner.items() if k != "assignPublicIp"}}
     return {**desired, "networkConfiguration": network}, f"with the network of {services[0].change.address}"
@@ -105,7 +125,7 @@ def _needs_network(resource: Resource, others: Mapping[Address, Delta]) -> bool:
 
 
 def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
-    """RunTask refuses an awsvpc task without a network."""
+    """RunTask rejects an awsvpc task without a network."""
     if delta.declared.get("networkConfiguration") or not _needs_network(delta.resource, others):
         return ()
     cluster = short_arn(delta.declared.get("cluster") or "default")
@@ -116,7 +136,7 @@ def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
 
 
 def steps(delta: Delta) -> tuple[StepDraft, ...]:
-    """One RunTask for each ten tasks, which is the most that it starts at once."""
+    """One RunTask per ten tasks, which is the most that it starts at once."""
     count = delta.declared.get("count", 1)
     said = [_command(delta.declared), delta.change.note]
     if count <= AT_ONCE:
@@ -125,7 +145,8 @@ def steps(delta: Delta) -> tuple[StepDraft, ...]:
     for first in range(1, count + 1, AT_ONCE):
         some = min(AT_ONCE, count - first + 1)
         expect = {"count": some, "first": first, "of": count}
-        drafts.append(_draft(delta, {**delta.declared, "count": some}, [*said, which(expect)], expect))
+        part = which(Expect(count=some, first=first, of=count))
+        drafts.append(_draft(delta, {**delta.declared, "count": some}, [*said, part], expect))
     return tuple(drafts)
 
 
@@ -142,47 +163,37 @@ def _draft(delta: Delta, params: Doc, said: Sequence[str], expect: Doc) -> StepD
 
 
 def _command(doc: Doc) -> str:
-    """What will run, as a person would say it: `web: ./manage.py migrate`."""
+    """The commands that will run, for people: `web: ./manage.py migrate`."""
     overrides = doc.get("overrides", {}).get("containerOverrides", ())
     parts = [f"{o.get('name', '?')}: {' '.join(o['command'])}" for o in overrides if o.get("command")]
     return "; ".join(parts) or "the containers' own commands"
 
 
-def stop(waiting: Tracked, why: str) -> tuple[Call, ...]:
-    """The tasks are stopped: what is put back would not be, with them still at work."""
-    cluster = waiting.call.params.get("cluster")
+def stop(tracked: Tracked, why: str) -> tuple[Call, ...]:
+    """Stop the tasks: while they run, they could change what is restored."""
+    cluster = tracked.call.params.get("cluster")
     return tuple(
         Call(
             service="ecs",
             operation="stop_task",
             params=in_cluster(cluster, {"task": arn, "reason": why[:LONGEST_REASON]}),
         )
-        for arn in waiting.outputs["tasks"].split()
+        for arn in tracked.outputs["tasks"].split()
     )
-
-
-class Expect(Value, frozen=True, kw_only=True):
-    """How many tasks a step starts, which of how many these are, the containers that are judged, and where they log
-    to."""
-
-    count: int = 1
-    first: int = 1
-    of: int = 1
-    essential: tuple[str, ...] = ()
-    logs: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
 KIND = Kind(
     name=NAME,
     order=1,
-    document=Document(request="ecs:run_task", rules=RULES),
-    declare=Declare(compile=compile_),
+    document=Document(rules=RULES),
+    declare=Declare(table=TABLE, compile=compile_, lint=lint.problems, cautions=lint.cautions, clashes=lint.clashes),
     change=Change(writes=frozenset({"ecs:run_task"}), steps=steps, conflicts=conflicts, fill_in=fill_in, expect=Expect),
     calls=Calls(
         accept=accept,
         recover=recover,
+        retryable=is_revision_unknown_yet,
         token="clientToken",  # noqa: S106  the name of a parameter
-        marker=MARK,
+        marker=MARKER,
         evidence=EVIDENCE,
         assumed={"tasks": ""},
     ),

@@ -1,4 +1,4 @@
-"""What RunTask has started: as its answer says, and, where nobody saw that, as ECS shows it."""
+"""RunTask's answer, and recovering it when it was lost."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from itertools import chain
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Call, Doc, Step
 from ecsplan.core.ports import Reader
-from ecsplan.kinds.contract import short_arn
+from ecsplan.core.text import short_arn
 from ecsplan.kinds.ecs.calls import in_cluster, pages
-from ecsplan.kinds.run_task.track import BATCH
+from ecsplan.kinds.run_task.track import BATCH, expected
 from ecsplan.kinds.task_definition.read import family_of
 
-MARK = "startedBy"
+MARKER = "startedBy"
 
-# Reasons of `failures` ("API failure reasons" in the ECS developer guide), in words.
-WORDS = {
+# Reasons in `failures` ("API failure reasons" in the ECS developer guide), in words.
+REASONS = {
     "RESOURCE:CPU": "not enough free CPU on any container instance",
     "RESOURCE:MEMORY": "not enough free memory on any container instance",
     "RESOURCE:PORTS": "a host port that it needs is taken on every container instance",
@@ -33,12 +33,12 @@ WORDS = {
 
 
 def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
-    """The tasks that were started; fewer than asked for is a failure, though AWS answers 200."""
+    """The tasks that were started. Fewer than asked for is a failure, although AWS answers 200."""
     if call.operation == "stop_task":
         return {"stopped": short_arn(str(call.params["task"]))}
     started = [str(task["taskArn"]) for task in answer.get("tasks", ()) if task.get("taskArn")]
     outputs = {"tasks": " ".join(started)} if started else {}
-    wanted = step.expect.get("count", 1)
+    wanted = expected(step).count
     failures = answer.get("failures") or ()
     if len(started) < wanted or failures:
         reasons = sorted({_failure(failure) for failure in failures})
@@ -52,19 +52,19 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
 
 def _failure(failure: Doc) -> str:
     reason, detail = str(failure.get("reason") or "unknown reason"), failure.get("detail")
-    words = WORDS.get(reason)
+    words = REASONS.get(reason)
     return f"{f'{words} ({reason})' if words else reason}{f': {detail}' if detail else ''}"
 
 
 def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     """The tasks that carry this step's mark, running or stopped, if all of them are there.
 
-    They are listed by family and compared here: ListTasks takes `startedBy` as its only filter, and without
-    `desiredStatus` it leaves out stopped tasks. A mark that the spec declares is not this step's own and proves
-    nothing; then, and where there are fewer tasks than asked for, the client token keeps a repeated call harmless, for
-    as long as it holds: it is answered with the tasks that there are.
+    They are listed by family and compared here: ListTasks takes `startedBy` as its only filter, and leaves out stopped
+    tasks without `desiredStatus`. A mark that the spec declares is not unique to this step and proves nothing. In that
+    case, or if tasks are missing, the client token keeps a repeated call harmless: AWS answers it with the existing
+    tasks.
     """
-    if MARK in step.call.params or MARK not in call.params:
+    if MARKER in step.call.params or MARKER not in call.params:
         return None
     cluster = call.params.get("cluster")
     family = in_cluster(cluster, {"family": family_of(str(call.params["taskDefinition"]))})
@@ -76,5 +76,7 @@ def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     batches = [in_cluster(cluster, {"tasks": arns[i : i + BATCH]}) for i in range(0, len(arns), BATCH)]
     calls = [Call(service="ecs", operation="describe_tasks", params=batch) for batch in batches]
     found = [task for answer in (reader.fetch(calls) if calls else ()) for task in answer.value().get("tasks", ())]
-    mine = sorted(str(task["taskArn"]) for task in found if task.get("taskArn") and task.get(MARK) == call.params[MARK])
-    return {"tasks": " ".join(mine)} if len(mine) >= step.expect.get("count", 1) else None
+    marked = sorted(
+        str(task["taskArn"]) for task in found if task.get("taskArn") and task.get(MARKER) == call.params[MARKER]
+    )
+    return {"tasks": " ".join(marked)} if len(marked) >= expected(step).count else None

@@ -1,21 +1,23 @@
-"""Where the containers of one-off tasks write their lines, as far as the task definition tells."""
+"""The log streams that the containers of one-off tasks write to, as far as the task definition shows them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
+from ecsplan.core.clock import epoch
 from ecsplan.core.model import Doc
-from ecsplan.kinds.contract import Stream, Tracked, short_arn
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.contract import Stream, Tracked
 from ecsplan.kinds.ecs.stopped_tasks import STOPPED, has_stopped
-from ecsplan.kinds.ecs.times import epoch
+from ecsplan.kinds.run_task.track import expected
 
 STARTED = ("RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", *STOPPED)
-SHOWN = 8  # characters of a task's id that people are shown
+SHOWN = 8  # characters of a task's id that are shown to people
 
 
 def logs_of(task_definition: Doc) -> dict[str, list[str]]:
-    """By container with the awslogs driver: group, region and stream prefix, each "" where none is declared."""
+    """By container with the awslogs driver: group, region and stream prefix, each "" if it is not declared."""
     found = {}
     for container in task_definition.get("containerDefinitions", ()):
         logging = container.get("logConfiguration") or {}
@@ -26,15 +28,15 @@ def logs_of(task_definition: Doc) -> dict[str, list[str]]:
     return found
 
 
-def streams(waiting: Tracked, answers: Sequence[Doc]) -> tuple[Stream, ...]:
+def streams(tracked: Tracked, answers: Sequence[Doc]) -> tuple[Stream, ...]:
     """`<prefix>/<container>/<task id>` of each container that has started (awslogs in the ECS developer guide). Without
-    a prefix a stream is named after the container's id at its host, which nobody outside learns."""
-    logs = _places(waiting)
+    a prefix, a stream is named after the container's id on its host, which AWS does not show."""
+    logs = _places(tracked)
     return tuple(
         Stream(
             task=task_id,
             container=name,
-            source=_source(waiting, task_id, name),
+            source=_source(tracked, task_id, name),
             region=region,
             group=group,
             name=f"{prefix}/{name}/{task_id}" if prefix else "",
@@ -49,9 +51,9 @@ def streams(waiting: Tracked, answers: Sequence[Doc]) -> tuple[Stream, ...]:
     )
 
 
-def _places(waiting: Tracked) -> dict[str, list[str]]:
-    """What `logs_of` has told, in as far as a plan file still says it in that form."""
-    logs = waiting.step.expect.get("logs") or {}
+def _places(tracked: Tracked) -> dict[str, list[str]]:
+    """The result of `logs_of`, if the plan file still has it in that form."""
+    logs = expected(tracked.step).logs
     return {
         str(name): [str(part) for part in where]
         for name, where in logs.items()
@@ -59,12 +61,12 @@ def _places(waiting: Tracked) -> dict[str, list[str]]:
     }
 
 
-def _source(waiting: Tracked, task_id: str, container: str) -> str:
-    expect = waiting.step.expect
-    parts = [waiting.address.name.rpartition("/")[2]]
-    if len(_places(waiting)) > 1:
+def _source(tracked: Tracked, task_id: str, container: str) -> str:
+    expect = expected(tracked.step)
+    parts = [tracked.address.name.rpartition("/")[2]]
+    if len(_places(tracked)) > 1:
         parts.append(container)
-    if int(expect.get("of") or expect.get("count") or 1) > 1:
+    if max(expect.of, expect.count) > 1:
         parts.append(task_id[:SHOWN])
     return " ".join(parts)
 
@@ -76,6 +78,6 @@ def _has_started(task: Doc, name: str) -> bool:
 
 
 def _ended(task: Doc) -> float | None:
-    """When its containers had stopped: by now where a stopped task does not tell when."""
+    """When its containers had stopped; infinite if a stopped task does not show it."""
     at = epoch(task.get("executionStoppedAt") or task.get("stoppedAt"))
     return math.inf if at is None and has_stopped(task) else at

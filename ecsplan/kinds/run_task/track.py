@@ -1,31 +1,49 @@
-"""How one-off tasks end: which requests tell it, and what their answers mean."""
+"""How one-off tasks end: the requests that show it, and what their answers mean."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from ecsplan.core.diagnosis import Status, Tally
-from ecsplan.core.model import Call, Doc
+from ecsplan.core.model import Call, Doc, Step, Value
 from ecsplan.kinds.contract import Poll, Progress, Tracked
 from ecsplan.kinds.ecs.calls import in_cluster
 from ecsplan.kinds.ecs.stopped_tasks import has_stopped
 
 BATCH = 100  # tasks per DescribeTasks (ECS API reference)
 
-# Of a task that was cut short nothing follows from its exit codes: many programs end with 0 on SIGTERM.
+# Exit codes of a task that was cut short mean nothing: many programs end with 0 on SIGTERM.
 CUT_SHORT = {
-    "UserInitiated": "somebody stopped it",
+    "UserInitiated": "a user stopped it",
     "SpotInterruption": "its Spot capacity was taken back",
     "TerminationNotice": "its instance was taken away",
     "ServiceSchedulerInitiated": "ECS stopped it",
 }
 
 
-def polls(waiting: Sequence[Tracked]) -> tuple[Poll, ...]:
+class Expect(Value, frozen=True, kw_only=True):
+    """How many tasks a step starts, which ones of how many, the containers that are judged, and where they log to."""
+
+    count: int = 1
+    first: int = 1
+    of: int = 0
+    """0 where it starts all of them"""
+    essential: tuple[str, ...] = ()
+    logs: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+
+def expected(step: Step) -> Expect:
+    return msgspec.convert(step.expect, Expect)
+
+
+def polls(tracked: Sequence[Tracked]) -> tuple[Poll, ...]:
     looks = []
-    for one in waiting:
+    for one in tracked:
         arns = one.outputs["tasks"].split()
         cluster = one.call.params.get("cluster")
         for i in range(0, len(arns), BATCH):
@@ -35,31 +53,31 @@ def polls(waiting: Sequence[Tracked]) -> tuple[Poll, ...]:
     return tuple(looks)
 
 
-def which(expect: Doc) -> str:
-    """Of the tasks of one address, those that a step starts: `tasks 11 to 20 of 25`; "" where it starts all."""
-    first, count, of = expect.get("first", 1), expect.get("count", 1), expect.get("of")
+def which(expect: Expect) -> str:
+    """The tasks of an address that a step starts: `tasks 11 to 20 of 25`; "" if it starts all of them."""
+    first, last, of = expect.first, expect.first + expect.count - 1, expect.of
     if not of:
         return ""
-    return f"tasks {first} to {first + count - 1} of {of}" if count > 1 else f"task {first} of {of}"
+    return f"tasks {first} to {last} of {of}" if last > first else f"task {first} of {of}"
 
 
-def judge(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
-    """Done when every task has stopped; ok when every essential container ended with exit code 0."""
-    found, part = _progress(waiting, answers), which(waiting.step.expect)
+def judge(tracked: Tracked, answers: Sequence[Doc]) -> Progress:
+    """Done when every task has stopped; ok if every essential container ended with exit code 0."""
+    found, part = _progress(tracked, answers), which(expected(tracked.step))
     return dataclasses.replace(found, note=f"{part}: {found.note}") if part else found
 
 
-def _progress(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
+def _progress(tracked: Tracked, answers: Sequence[Doc]) -> Progress:
     tasks = [task for data in answers for task in data.get("tasks", ())]
-    wanted = len(waiting.outputs["tasks"].split())
+    wanted = len(tracked.outputs["tasks"].split())
     if not wanted:
-        return Progress(done=True, note="taken for done")
+        return Progress(done=True, note="assumed done")
     if len(tasks) < wanted:
-        if waiting.old:
-            return Progress(done=True, ok=False, unknown=True, note="ECS no longer knows the task, nor how it ended")
-        # A stopped task is described for an hour, so one that is not there is one that ECS does not show yet.
+        if tracked.old:
+            return Progress(done=True, ok=False, unknown=True, note="ECS no longer shows the task, nor how it ended")
+        # A stopped task is described for an hour, so a missing one is one that ECS does not show yet.
         return Progress(done=False, note="waiting for ECS to show the task", tally=Tally(desired=wanted))
-    essential = waiting.step.expect.get("essential", ())
+    essential = expected(tracked.step).essential
     states = Counter(str(task.get("lastStatus", "UNKNOWN")) for task in tasks)
     stopped = [task for task in tasks if has_stopped(task)]
     problems = Counter(why for task in stopped if (why := problem(task, essential)))
@@ -79,14 +97,14 @@ def _progress(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
 
 
 def _states(states: Counter[str]) -> str:
-    """`running`, or `1 pending, 2 running` where there are several tasks."""
+    """`running`, or `1 pending, 2 running` if there are several tasks."""
     if states.total() == 1:
         return next(iter(states)).lower()
     return ", ".join(f"{count} {state.lower()}" for state, count in sorted(states.items()))
 
 
 def problem(task: Doc, essential: Sequence[str]) -> str:
-    """Why a stopped task has failed; empty if it has not."""
+    """Why a stopped task has failed; "" if it has not."""
     why = str(task.get("stoppedReason") or task.get("stopCode") or "ECS gave no reason").rstrip(".")
     if cut := CUT_SHORT.get(str(task.get("stopCode"))):
         return f"{cut}: {why}"

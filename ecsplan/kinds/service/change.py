@@ -1,35 +1,35 @@
-"""The UpdateService that makes a service what is declared, and the one that undoes it."""
+"""The UpdateService that moves a service to what is declared, its undo, and what ECS would reject of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ecsplan.core.documents import overlay, without_none
-from ecsplan.core.model import Action, Address, Call, Doc, Phase
+from ecsplan.core.model import Action, Address, Call, Doc, Phase, Ref
 from ecsplan.core.normalize import Normalized, normal
-from ecsplan.kinds.contract import Delta, StepDraft
-from ecsplan.kinds.ecs.request_fields import map_fields
-from ecsplan.kinds.ecs.required_fields import missing
-from ecsplan.kinds.service.fit import conflicts
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.contract import Delta, Live, Resource, StepDraft
+from ecsplan.kinds.ecs.request_fields import has_network, map_fields, missing
 from ecsplan.kinds.service.revert import stopped_by
-from ecsplan.kinds.service.rules import KEPT, OFF, RULES, D
+from ecsplan.kinds.service.rules import KEPT, OFF_BY_DEFAULT, RULES, D
+from ecsplan.kinds.task_definition.lint_ports import maps_port
 
-# Sent as live values with the declared ones over them.
+# Blocks that are sent as live values with the declared ones over them.
 WHOLE = KEPT | {"volumeConfigurations"}
 
-# Refused on Fargate even where they are empty, so that [] is sent only where there is something to take away.
+# Rejected on Fargate even if empty, so [] is sent only where there is something to remove.
 NOT_ON_FARGATE = ("placementConstraints", "placementStrategy")
 
 
 def map_members() -> frozenset[str]:
-    """Members of the request whose names are the user's own."""
+    """Members of the request whose keys are the user's own."""
     return map_fields("ecs", "update_service")
 
 
 def steps(delta: Delta) -> tuple[StepDraft, ...]:
-    """One UpdateService with everything that is declared; of a block whose omitted members AWS would reset, those that
-    are not declared are sent as they are live."""
+    """One UpdateService with everything that is declared. Of a block whose omitted members AWS resets, the live values
+    of undeclared members are sent too."""
     found = delta.candidate
     assert found is not None
     restore = delta.change.before or {}
@@ -42,7 +42,7 @@ def steps(delta: Delta) -> tuple[StepDraft, ...]:
         params["forceNewDeployment"] = True
     stops = stopped_by(delta)
     if delta.resource.optional and not delta.change.fields and not stops:
-        return ()  # what was redeployed and has ended: nothing differs
+        return ()  # it was redeployed, and that has ended: nothing differs
     expect: Doc = {
         "deployment": delta.live.facts.get("deployment", ""),
         "previous": found.doc.get("taskDefinition", ""),
@@ -57,7 +57,7 @@ def steps(delta: Delta) -> tuple[StepDraft, ...]:
             undo=Call(service="ecs", operation="update_service", params=undo),
             changes=delta.change.fields,
             settings=delta.resource.settings,
-            note="ECS takes back the rollout that is under way" if stops else delta.change.note,
+            note="ECS rolls back the rollout that is in progress" if stops else delta.change.note,
             expect=expect | ({"stops": stops} if stops else {}),
         ),
     )
@@ -76,8 +76,8 @@ def _params(delta: Delta) -> Doc:
 
 
 def send_whole(field: str, declared: Any, wanted: Normalized) -> Any:
-    """The declared value as it stands, unless leaving out the rest of its block would change something. How to deploy
-    is sent whole in any case: of that block ECS resets some members that are left out, and keeps others."""
+    """The declared value, or the whole block if leaving out the rest of it would change something. The deployment
+    configuration is always sent whole: ECS resets some of its omitted members, and keeps others."""
     if field not in WHOLE or field not in wanted.doc:
         return without_none(declared)
     whole = field == D or normal({field: declared}, RULES).get(field) != wanted.normal.get(field)
@@ -85,14 +85,110 @@ def send_whole(field: str, declared: Any, wanted: Normalized) -> Any:
 
 
 def _complete(params: Doc) -> Doc:
-    """With the members that a declared block lacks, and older services too, and that are to be sent."""
+    """The parameters with the members that a declared block has to be sent with, and that older services lack."""
     if D not in params:
         return params
-    blocks = {name: OFF[name] | block for name, block in params[D].items() if name in OFF}
+    blocks = {name: OFF_BY_DEFAULT[name] | block for name, block in params[D].items() if name in OFF_BY_DEFAULT}
     return {**params, D: {**params[D], **blocks}}
 
 
-def refused(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
-    """What ECS would not take: what does not go together, and what is not there."""
+def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
+    """What ECS would reject: parts that do not fit together, and required members that are missing."""
     params = {field: value for field, value in _params(delta).items() if field != "taskDefinition"}
-    return (*conflicts(delta, others), *missing("ecs", "update_service", params, delta))
+    return (*_unfit(delta, others), *missing("ecs", "update_service", params, delta))
+
+
+# --- whether a service and the revision that it moves to fit ---
+#
+# What UpdateService would reject, found while planning, also where it comes from the live service. Sources: the ECS API
+# reference (UpdateService, LoadBalancer, ServiceConnectService) and recorded rejections.
+
+
+def blockers(resource: Resource, live: Live) -> tuple[str, ...]:
+    status, controller = live.facts.get("status"), live.facts.get("controller", "ECS")
+    where = (
+        f"service {short_arn(resource.doc['service'])} in cluster {short_arn(resource.doc.get('cluster') or 'default')}"
+    )
+    if status == "MISSING":
+        return (
+            f"{resource.address}: there is no {where}; services are created elsewhere, ecsplan only deploys to them",
+        )
+    if status != "ACTIVE":
+        return (f"{resource.address}: {where} is {status}",)
+    if controller != "ECS":
+        return (f"{resource.address}: {where} is deployed by {controller}, not by ECS itself; ecsplan cannot move it",)
+    wanted = resource.doc.get("deploymentController", {}).get("type", controller)
+    if wanted != controller:
+        return (
+            f"{resource.address}: {where} is deployed by {controller} itself; a deployment cannot hand it to {wanted}, "
+            "so leave deploymentController out",
+        )
+    return ()
+
+
+def _unfit(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
+    """Why ECS would reject the service on its new revision, a sentence each; none if the revision is unknown."""
+    definition = _definition(delta, others)
+    if not definition:
+        return ()
+    found = (
+        *_ports(delta.merged_doc, definition),
+        *_names(delta.merged_doc, definition),
+        *_place(delta.merged_doc, definition),
+    )
+    return tuple(f"{delta.change.address}: {fault}" for fault in found)
+
+
+def _definition(delta: Delta, others: Mapping[Address, Delta]) -> Doc:
+    """The task definition that the service moves to, as it will be; empty if this plan has none of it."""
+    ref = delta.resource.doc.get("taskDefinition")
+    other = others.get(ref.address) if isinstance(ref, Ref) else None
+    return other.merged_doc if other else {}
+
+
+def _ports(service: Doc, definition: Doc) -> Iterator[str]:
+    """Load balancers and registries name a container and a port of it."""
+    containers = {container.get("name"): container for container in definition.get("containerDefinitions", ())}
+    entries = [("load balancer", entry) for entry in service.get("loadBalancers", ())]
+    entries += [("service registry", entry) for entry in service.get("serviceRegistries", ())]
+    for what, entry in entries:
+        name, port = entry.get("containerName"), entry.get("containerPort")
+        if name is not None and name not in containers:
+            yield f"its {what} sends to container {name}, which the task definition does not have"
+        elif name is not None and port is not None and not maps_port(containers[name], port):
+            yield f"its {what} sends to port {port} of container {name}, which maps no such port"
+
+
+def _names(service: Doc, definition: Doc) -> Iterator[str]:
+    """Service Connect goes by the names of port mappings."""
+    connect = service.get("serviceConnectConfiguration") or {}
+    known = {
+        mapping.get("name")
+        for container in definition.get("containerDefinitions", ())
+        for mapping in container.get("portMappings", ())
+    }
+    if connect.get("enabled"):
+        for entry in connect.get("services", ()):
+            if entry.get("portName") not in known:
+                yield (
+                    f"its Service Connect names port {entry.get('portName')}, "
+                    "and no port mapping of the task definition has that name"
+                )
+
+
+def _place(service: Doc, definition: Doc) -> Iterator[str]:
+    """Network and launch type."""
+    network = has_network(service)
+    awsvpc = definition.get("networkMode") == "awsvpc"
+    if awsvpc and not network:
+        yield "the task definition's network mode is awsvpc, and neither the spec nor the service has a network for it"
+    if network and not awsvpc:
+        yield (
+            "it has an awsvpc network, which ECS does not take away from a service, and the task definition's network "
+            f"mode is {definition.get('networkMode') or 'bridge'}"
+        )
+    # Definitions that require EC2 or EXTERNAL may be compatible with more, as ECS computes it. FARGATE has to be
+    # required.
+    launch, wanted = service.get("launchType"), definition.get("requiresCompatibilities")
+    if launch == "FARGATE" and wanted and launch not in wanted and not service.get("capacityProviderStrategy"):
+        yield f"its launch type is {launch}, and the task definition is for {', '.join(wanted)} only"

@@ -1,21 +1,32 @@
-"""What is live of services, in the shape of UpdateService's parameters."""
+"""Reading services, in the shape of UpdateService's parameters. DescribeServices: requests and answers."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
-from ecsplan.core.model import Address, Doc
+import msgspec
+
+from ecsplan.core.clock import epoch
+from ecsplan.core.diagnosis import Tally
+from ecsplan.core.model import Address, Call, Doc, Step, Value
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Answer, Reader
-from ecsplan.kinds.contract import Candidate, Live, Resource, short_arn
-from ecsplan.kinds.ecs.request_fields import known, unknown_fields
-from ecsplan.kinds.service.answers import batches, by_name, describe, names, primary_of
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.contract import Candidate, Live, Resource
+from ecsplan.kinds.ecs.calls import in_cluster
+from ecsplan.kinds.ecs.request_fields import request_fields_only, unknown_fields
 from ecsplan.kinds.service.rules import RULES
 
-# Not on the service but on its PRIMARY deployment (ECS API reference, Deployment).
+T = TypeVar("T")
+
+BATCH = 10  # names per DescribeServices (ECS API reference)
+
+# Shown on the PRIMARY deployment, not on the service (ECS API reference, Deployment).
 ON_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
 
-# Computed by AWS, or no state of the service (ECS API reference, Service): never compared, never sent.
+# Computed by AWS, or not part of the service's state (ECS API reference, Service): never compared, never sent.
 READ_ONLY = frozenset(
     {
         "serviceArn",
@@ -53,7 +64,7 @@ def read(reader: Reader, resources: Sequence[Resource]) -> tuple[Live, ...]:
 
 def _data(answer: Answer) -> Doc:
     if answer.error and answer.error.code == "ClusterNotFoundException":
-        return {}  # each of its services is reported as missing, by name
+        return {}  # each of its services is then reported as missing, by name
     return answer.value()
 
 
@@ -64,11 +75,11 @@ def _live(resource: Resource, service: Doc | None) -> Live:
     primary, state = primary_of(service), primary_of(service).get("rolloutState")
     doc |= {field: primary[field] for field in ON_DEPLOYMENT if field in primary}
     request = ("ecs", "update_service")
-    doc = known(*request, doc, unknown_fields(*request, resource.doc), top=False) | names(resource.doc)
+    doc = request_fields_only(*request, doc, unknown_fields(*request, resource.doc), top=False) | names(resource.doc)
     form = normal(doc, RULES)
     observed = {"status": service.get("status"), **form}
     if "desiredCount" not in resource.doc:
-        observed.pop("desiredCount", None)  # moved by autoscaling; only a declared count is ours
+        observed.pop("desiredCount", None)  # autoscaling moves it; only a declared count is compared
     draining = [
         d["taskDefinition"]
         for d in service.get("deployments", ())
@@ -78,7 +89,7 @@ def _live(resource: Resource, service: Doc | None) -> Live:
         address=resource.address,
         candidates=(Candidate(doc=doc, outputs={"arn": str(service.get("serviceArn", ""))}, normal=form),),
         observed=observed,
-        # Strategies without a rollout state keep the old deployment for as long as they may have to go back to it.
+        # Strategies without a rollout state keep the old deployment as long as they may have to go back to it.
         rolling=state == "IN_PROGRESS" or bool(primary and state is None and draining),
         in_use=tuple(draining),
         facts={
@@ -88,3 +99,87 @@ def _live(resource: Resource, service: Doc | None) -> Live:
             **({"rollout": rollout} if (rollout := service.get("currentServiceDeployment")) else {}),
         },
     )
+
+
+# --- requests and answers ---
+
+
+def batches(items: Sequence[tuple[str | None, T]]) -> list[tuple[str | None, list[T]]]:
+    """Ten at a time, by cluster; a name and an ARN of one cluster are the same."""
+    clusters: dict[str, tuple[str | None, list[T]]] = {}
+    for cluster, item in items:
+        clusters.setdefault(short_arn(cluster or "default"), (cluster, []))[1].append(item)
+    return [(c, group[i : i + BATCH]) for c, group in clusters.values() for i in range(0, len(group), BATCH)]
+
+
+def describe(cluster: str | None, names: Sequence[str]) -> Call:
+    return Call(service="ecs", operation="describe_services", params=in_cluster(cluster, {"services": list(names)}))
+
+
+def by_name(data: Doc) -> dict[str, Doc]:
+    return {
+        short_arn(service.get("serviceName") or service.get("serviceArn")): service
+        for service in data.get("services", ())
+    }
+
+
+def primary_of(service: Doc) -> Doc:
+    for deployment in service.get("deployments", ()):
+        if deployment.get("status") == "PRIMARY":
+            return dict(deployment)
+    return {}
+
+
+def names(doc: Doc) -> Doc:
+    """The members of a request that name the service."""
+    return {field: doc[field] for field in ("cluster", "service") if field in doc}
+
+
+# --- facts for people ---
+
+
+def tally(deployment: Doc, rollout: Doc) -> Tally:
+    breaker = rollout.get("deploymentCircuitBreaker") or {}
+    return Tally(
+        running=deployment.get("runningCount") or 0,
+        desired=deployment.get("desiredCount") or 0,
+        pending=deployment.get("pendingCount") or 0,
+        failed=max(deployment.get("failedTasks") or 0, breaker.get("failureCount") or 0),
+    )
+
+
+def newest(service: Doc, since: Any) -> str:
+    """The service's newest event since then, without the service's name; "" if a time is missing."""
+    began = epoch(since)
+    for event in service.get("events", ()):
+        at = epoch(event.get("createdAt"))
+        if began is None or at is None or at < began:
+            return ""
+        return re.sub(r"^\(service [^)]*\) ", "", str(event.get("message", "")))
+    return ""
+
+
+def counts(deployment: Doc) -> str:
+    parts = [f"{deployment.get('runningCount', 0)}/{deployment.get('desiredCount', 0)} running"]
+    if pending := deployment.get("pendingCount"):
+        parts.append(f"{pending} pending")
+    if failed := deployment.get("failedTasks"):
+        parts.append(f"{failed} failed")
+    return ", ".join(parts)
+
+
+# --- what a step expects ---
+
+
+class Expect(Value, frozen=True, kw_only=True):
+    """What a step expects: the ids of the deployment and of the service deployment before it, the revision that the
+    service moves from, and the deployment that the step reverts while it may still be rolling out."""
+
+    deployment: str = ""
+    previous: str = ""
+    rollout: str = ""
+    stops: str = ""
+
+
+def expected(step: Step) -> Expect:
+    return msgspec.convert(step.expect, Expect)

@@ -1,25 +1,26 @@
-"""Taking an update back while ECS may still be rolling it out, or is taking it back by itself."""
+"""Reverting an update while ECS may still be rolling it out, or is rolling it back by itself."""
 
 from __future__ import annotations
 
+from ecsplan.core.clock import epoch
 from ecsplan.core.diagnosis import Status
 from ecsplan.core.documents import overlay
 from ecsplan.core.errors import AwsError, RefusedError
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Reader
-from ecsplan.kinds.contract import Delta, Reverting, Tracked, short_arn
-from ecsplan.kinds.ecs.times import epoch
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.contract import Delta, Reverting, Tracked
 from ecsplan.kinds.service import service_deployment as deployments
-from ecsplan.kinds.service.answers import by_name, describe, expected, names, primary_of
-from ecsplan.kinds.service.observe import BACK, CLOCK_SKEW, followed
+from ecsplan.kinds.service.observe import BACK, CLOCK_SKEW, needs_service_deployment
+from ecsplan.kinds.service.read import by_name, describe, expected, names, primary_of
 from ecsplan.kinds.service.rollout import ACTIONS, judge
 from ecsplan.kinds.service.rules import RULES
 
 
 def stopped_by(delta: Delta) -> str:
-    """The deployment that a rollback takes back while it is still rolling out. ECS goes back by itself to what was
-    there before; "" where the rollback goes elsewhere."""
+    """The deployment that a rollback reverts while it is still rolling out. ECS itself rolls back to the previous
+    revision; "" if the rollback goes to another one."""
     made = delta.resource.facts.get("made", {})
     wanted = delta.declared.get("taskDefinition", made.get("previous"))
     there = isinstance(wanted, str) and short_arn(wanted) == short_arn(made.get("previous", ""))
@@ -29,31 +30,30 @@ def stopped_by(delta: Delta) -> str:
 
 
 def started_by(expect: Doc) -> dict[str, str] | None:
-    """The outputs of the update that a rollback takes back while it may still be rolling out."""
+    """The outputs of the update that a rollback reverts while it may still be rolling out."""
     return {"deployment": str(expect["stops"])} if expect.get("stops") else None
 
 
-def revert(reader: Reader, waiting: Tracked, undo: Call) -> Reverting:
-    """Where ECS is taking the update back, or has done so, only what is left: nothing, or an update of what is no part
-    of a rollout. Where it is still rolling out, ECS is told to take it back. Else the undo, as also where AWS does not
-    say how it stands."""
+def revert(reader: Reader, tracked: Tracked, undo: Call) -> Reverting:
+    """If ECS is already rolling back (or has), send only what it does not restore, if anything. If the rollout is in
+    progress, ask ECS to stop it. Otherwise, or if the state is unknown, send the undo."""
     try:
         (answer,) = reader.fetch([describe(undo.params.get("cluster"), [undo.params["service"]])])
         service = by_name(answer.value()).get(short_arn(undo.params["service"]), {})
-        update, primary = waiting.outputs.get("deployment"), primary_of(service)
+        update, primary = tracked.outputs.get("deployment"), primary_of(service)
         if not update or not primary.get("id"):
             return Reverting(call=undo)
-        return (_stopped if primary["id"] == update else revert_rest)(reader, waiting, service, undo)
+        return (_stopped if primary["id"] == update else revert_rest)(reader, tracked, service, undo)
     except AwsError:
         return Reverting(call=undo)
 
 
-def _stopped(reader: Reader, waiting: Tracked, service: Doc, undo: Call) -> Reverting:
+def _stopped(reader: Reader, tracked: Tracked, service: Doc, undo: Call) -> Reverting:
     """Our deployment is PRIMARY, and may still be rolling out."""
     primary = primary_of(service)
-    if primary.get("rolloutState") in ("COMPLETED", "FAILED") and not followed(service):
+    if primary.get("rolloutState") in ("COMPLETED", "FAILED") and not needs_service_deployment(service):
         return Reverting(call=undo)
-    rollout = _service_deployment(reader, waiting, service)
+    rollout = _service_deployment(reader, tracked, service)
     arn, status = str(rollout.get("serviceDeploymentArn") or ""), rollout.get("status")
     if status in deployments.GOING_BACK:
         return Reverting(outputs={"deployment": "", "rollout": arn, BACK: "by itself"})
@@ -64,37 +64,39 @@ def _stopped(reader: Reader, waiting: Tracked, service: Doc, undo: Call) -> Reve
     return Reverting(call=deployments.resolve_pause(pause, onwards=False) if pause else deployments.stopping(arn))
 
 
-def _service_deployment(reader: Reader, waiting: Tracked, service: Doc) -> Doc:
-    """The service deployment of the update that is PRIMARY; empty where AWS does not tell."""
-    primary, step = primary_of(service), waiting.step
-    mine = waiting.outputs.get("deployment")
-    before = expected(step).rollout if mine != expected(step).deployment else None
-    arn = waiting.outputs.get("rollout") or service.get("currentServiceDeployment")
+def _service_deployment(reader: Reader, tracked: Tracked, service: Doc) -> Doc:
+    """The service deployment of the update that is PRIMARY; empty if AWS does not show it."""
+    primary, step = primary_of(service), tracked.step
+    deployment = tracked.outputs.get("deployment")
+    before = expected(step).rollout if deployment != expected(step).deployment else None
+    arn = tracked.outputs.get("rollout") or service.get("currentServiceDeployment")
     if not arn:
-        (answer,) = reader.fetch([deployments.listed(waiting.call)])
+        (answer,) = reader.fetch([deployments.list_rollouts(tracked.call)])
         listed: list[Doc] = answer.value().get("serviceDeployments") or [{}]
         arn = max(listed, key=lambda one: epoch(one.get("createdAt")) or 0.0).get("serviceDeploymentArn")
     if not arn or arn == before:
         return {}
-    (answer,) = reader.fetch([deployments.described([str(arn)])])
+    (answer,) = reader.fetch([deployments.describe_rollouts([str(arn)])])
     found = answer.value().get("serviceDeployments") or [{}]
     made, began = epoch(found[0].get("createdAt")), epoch(primary.get("createdAt"))
     stale = made is not None and began is not None and made < began - CLOCK_SKEW
     return {} if stale else dict(found[0])
 
 
-def revert_rest(reader: Reader, waiting: Tracked, service: Doc, undo: Call) -> Reverting:
-    """Another deployment is PRIMARY than the update's: ECS's own way back, unless somebody else made it."""
-    primary, arn = primary_of(service), waiting.outputs.get("rollout")
+def revert_rest(reader: Reader, tracked: Tracked, service: Doc, undo: Call) -> Reverting:
+    """Another deployment than the update's is PRIMARY: ECS's own rollback, or one that was made by others."""
+    primary, arn = primary_of(service), tracked.outputs.get("rollout")
     details = [
-        answer.value() for answer in reader.fetch([deployments.described([arn])] if arn else ()) if not answer.error
+        answer.value()
+        for answer in reader.fetch([deployments.describe_rollouts([arn])] if arn else ())
+        if not answer.error
     ]
-    judged = judge(waiting, [{"services": [service]}, *details])
-    wanted = undo.params.get("taskDefinition") or expected(waiting.step).previous
+    judged = judge(tracked, [{"services": [service]}, *details])
+    wanted = undo.params.get("taskDefinition") or expected(tracked.step).previous
     elsewhere = short_arn(primary.get("taskDefinition", "")) != short_arn(wanted)
     if judged.superseded and elsewhere:
-        raise RefusedError(f"{waiting.address} was changed by another deployment; left as it is")
-    not_shown = primary["id"] == expected(waiting.step).deployment and judged.status is not Status.ROLLED_BACK
+        raise RefusedError(f"{tracked.address} was changed by another deployment; left as it is")
+    not_shown = primary["id"] == expected(tracked.step).deployment and judged.status is not Status.ROLLED_BACK
     if elsewhere or not_shown:
         return Reverting(call=undo)
     if differs := _differing(service, undo):
@@ -104,7 +106,7 @@ def revert_rest(reader: Reader, waiting: Tracked, service: Doc, undo: Call) -> R
 
 
 def _differing(service: Doc, undo: Call) -> Doc:
-    """What of the undo, beside the revision, the service does not have."""
+    """The part of the undo, besides the revision, that the service does not have."""
     found = normal({**primary_of(service), **service}, RULES)
     sets = {k: v for k, v in undo.params.items() if k not in ("cluster", "service", "taskDefinition", *ACTIONS)}
     return {k: v for k, v in sets.items() if normal(overlay(found, {k: v}), RULES) != found}

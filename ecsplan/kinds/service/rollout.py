@@ -1,4 +1,5 @@
-"""What becomes of an UpdateService: judged by the deployment that it started, never by the service looking stable."""
+"""The outcome of an UpdateService: judged by the deployment that it started. A service looks stable after a rollback
+too."""
 
 from __future__ import annotations
 
@@ -11,37 +12,36 @@ from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Call, Doc, Step
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Reader
-from ecsplan.kinds.contract import Poll, Progress, Tracked, short_arn
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.contract import Poll, Progress, Tracked
 from ecsplan.kinds.service import service_deployment
-from ecsplan.kinds.service.answers import batches, by_name, describe, expected, primary_of
 from ecsplan.kinds.service.observe import (
     BACK,
     MAX_LISTINGS,
     MAX_STALE_POLLS,
     Misses,
     ServiceObservation,
-    counts,
-    followed,
-    is_before,
+    is_previous,
     is_reverting,
+    needs_service_deployment,
     observe,
     on_revision,
     with_details,
 )
+from ecsplan.kinds.service.read import batches, by_name, counts, describe, expected, primary_of
 from ecsplan.kinds.service.rules import RULES
 
-ACTIONS = ("forceNewDeployment",)  # parameters that are no state of the service
+ACTIONS = ("forceNewDeployment",)  # parameters that are not part of the service's state
 SERVICE_DELETED = (
     "INACTIVE",
     "DRAINING",
-)  # deleted, or about to be, with tasks that still have to stop (DeleteService)
+)  # deleted, or about to be, while tasks still have to stop (DeleteService)
 
 
 def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
-    """The id of the deployment that the update left PRIMARY, and the ARN of its service deployment where that has to be
-    followed. "" where the answer is older than the update: it shows a PRIMARY on another revision than was asked for.
-    "" also where the answer shows none, and the next look will. Of a rollout that was told to go back: its service
-    deployment."""
+    """The id of the deployment that the update left PRIMARY, and the ARN of its service deployment if that is needed.
+    The id is "" if the answer is older than the update (its PRIMARY is on another revision), or shows no PRIMARY: the
+    next poll will. For a rollout that ECS was asked to roll back: its service deployment."""
     if call.operation != "update_service":
         return {"deployment": "", "rollout": str(call.params["serviceDeploymentArn"]), BACK: "asked for"}
     service: Doc = answer.get("service", {})
@@ -50,27 +50,31 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
         if "taskDefinition" in call.params and _moves(step):
             return {"deployment": ""}  # known by its revision
         raise RefusedError(f"{step.address}: {call} was answered without a PRIMARY deployment")
-    known = on_revision(primary, call) and not is_before(primary, call, before)
+    known = on_revision(primary, call) and not is_previous(primary, call, before)
     outputs = {"deployment": str(primary["id"]) if known else ""}
     rollout = service.get("currentServiceDeployment")
-    if known and primary["id"] != before and followed(service) and rollout not in (None, expected(step).rollout):
+    if (
+        known
+        and primary["id"] != before
+        and needs_service_deployment(service)
+        and rollout not in (None, expected(step).rollout)
+    ):
         outputs["rollout"] = str(rollout)
     return outputs
 
 
 def _moves(step: Step) -> bool:
-    """Does the step, and so its undo, put the service on another revision?"""
+    """Does the step, and so its undo, move the service to another revision?"""
     wanted, previous = step.call.params.get("taskDefinition"), expected(step).previous
     return wanted is not None and short_arn(wanted) != short_arn(previous)
 
 
 def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
-    """The deployment of an update whose answer was lost: PRIMARY, on the wanted revision, not the one from before, and
-    with all that the call sets. ECS's own rollback has the revision of one that puts things back, and nothing else of
-    it; an update that is sent once more where this is in doubt does no harm. Where ECS has gone back meanwhile: the
-    deployment that it gave up."""
+    """The deployment of an update whose answer was lost: PRIMARY, on the wanted revision, not the previous one, and
+    with everything that the call sets. ECS's own rollback restores the revision only. When in doubt, resending the
+    update is harmless. If ECS rolled back meanwhile, returns the deployment that failed."""
     if call.operation != "update_service":
-        return accept(step, call, {}) if service_deployment.was_told(reader, call) else None
+        return accept(step, call, {}) if service_deployment.was_carried_out(reader, call) else None
     (answer,) = reader.fetch([describe(call.params.get("cluster"), [call.params["service"]])])
     service = by_name(answer.value()).get(short_arn(call.params["service"]), {})
     primary = primary_of(service)
@@ -84,25 +88,26 @@ def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
 
 
 def _given_up(service: Doc, primary: str) -> str:
-    """The deployment that ECS gave up to go back to the one that is PRIMARY, as its events tell; "" if it did not."""
+    """The deployment that ECS gave up when it rolled back to the PRIMARY one, according to its events; "" if it did
+    not."""
     texts = [str(event.get("message", "")) for event in service.get("events", ())]
-    if not any("rolling back" in text and service_deployment.names(text, primary) for text in texts):
+    if not any("rolling back" in text and service_deployment.mentions(text, primary) for text in texts):
         return ""
     failed = (re.search(r"deployment (\S+)\) deployment failed", text) for text in texts)
     return next((match[1] for match in failed if match), "")
 
 
 def is_set(service: Doc, call: Call) -> bool:
-    """Does the service show what the call sets beside the revision?"""
+    """Does the service show what the call sets besides the revision?"""
     found = normal({**primary_of(service), **service}, RULES)
     sets = {k: v for k, v in call.params.items() if k not in ("cluster", "service", "taskDefinition", *ACTIONS)}
     return bool(normal(overlay(found, sets), RULES) == found)
 
 
-def polls(waiting: Sequence[Tracked]) -> tuple[Poll, ...]:
-    """One DescribeServices per ten services, however many are rolling out; one DescribeServiceDeployments per twenty
-    of those that have to be followed by it."""
-    groups = batches([(one.call.params.get("cluster"), one) for one in waiting])
+def polls(tracked: Sequence[Tracked]) -> tuple[Poll, ...]:
+    """One DescribeServices per ten services; one DescribeServiceDeployments per twenty service deployments that are
+    needed."""
+    groups = batches([(one.call.params.get("cluster"), one) for one in tracked])
     services = tuple(
         Poll(
             call=describe(cluster, [one.call.params["service"] for one in group]),
@@ -110,45 +115,49 @@ def polls(waiting: Sequence[Tracked]) -> tuple[Poll, ...]:
         )
         for cluster, group in groups
     )
-    known = [(one.step.index, one.outputs["rollout"]) for one in waiting if one.outputs.get("rollout")]
-    unknown = [one for one in waiting if not one.outputs.get("rollout")]
+    known = [(one.step.index, one.outputs["rollout"]) for one in tracked if one.outputs.get("rollout")]
+    unknown = [one for one in tracked if not one.outputs.get("rollout")]
     missing = [one for one in unknown if isinstance(one.state, Misses) and 1 <= one.state.listing <= MAX_LISTINGS]
-    return (*services, *service_deployment.looks(known), *map(service_deployment.listing, missing))
+    return (*services, *service_deployment.rollout_polls(known), *map(service_deployment.listing_poll, missing))
 
 
-def judge(waiting: Tracked, answers: Sequence[Doc]) -> Progress:
-    """Judged by our own deployment's id and revision, never by the service looking stable: it does after a rollback."""
-    shown = observe(waiting, answers)
-    if shown is None:
-        # A deleted service is shown as INACTIVE for long; of one that is not shown at all the next look will tell.
+def judge(tracked: Tracked, answers: Sequence[Doc]) -> Progress:
+    """Judged by the id and revision of our own deployment."""
+    observed = observe(tracked, answers)
+    if observed is None:
+        # A deleted service is shown as INACTIVE for long. If it is not shown at all, the next poll may show it.
         return Progress(done=False, note="waiting for ECS to show the service")
-    if shown.service.get("status") in SERVICE_DELETED:
+    if observed.service.get("status") in SERVICE_DELETED:
         return Progress(done=True, ok=False, note="the service is gone", superseded=True)
-    if is_reverting(waiting.outputs):
-        return with_details(shown, service_deployment.rolling_back(shown))
-    return with_details(shown, service_deployment.judged(shown) or _by_deployments(shown))
+    if is_reverting(tracked.outputs):
+        return with_details(observed, service_deployment.rolling_back(observed))
+    return with_details(observed, service_deployment.judge_rollout(observed) or _by_deployments(observed))
 
 
-def _by_deployments(shown: ServiceObservation) -> Progress:
-    """What the service itself tells of its deployments."""
-    primary = shown.primary
-    if primary.get("id") == shown.before and not shown.mine and not _event(shown, shown.ours, "fail"):
-        if shown.gone > MAX_STALE_POLLS:
-            return service_deployment.rolled_back(shown, "")
-        # ECS answers from several places: this one has not heard of the update yet. A rollback has an id of its own.
+def _by_deployments(observed: ServiceObservation) -> Progress:
+    """By the service's own list of deployments."""
+    primary = observed.primary
+    if (
+        primary.get("id") == observed.previous_id
+        and not observed.deployment
+        and not _event(observed, observed.deployment_id, "fail")
+    ):
+        if observed.missing_polls > MAX_STALE_POLLS:
+            return service_deployment.rolled_back(observed, "")
+        # ECS answers from several places; this one does not know of the update yet. A rollback has an id of its own.
         return Progress(done=False, note="waiting for ECS to show the update")
-    if not shown.is_primary:
-        return _taken_over(shown)
+    if not observed.is_primary:
+        return _another_is_primary(observed)
     state, sums = primary.get("rolloutState"), counts(primary)
-    failed = _event(shown, shown.ours, "deployment failed") if state is None else ""
-    started = shown.ours != shown.before
-    if (state == "FAILED" or failed) and (started or not shown.settled):
+    failed = _event(observed, observed.deployment_id, "deployment failed") if state is None else ""
+    started = observed.deployment_id != observed.previous_id
+    if (state == "FAILED" or failed) and (started or not observed.settled):
         return _failed(f"the rollout failed: {failed or service_deployment.reason(primary)}; {sums}")
-    # Services behind a Classic Load Balancer have no rollout state, nor have the strategies that shift traffic; an
-    # update that started no deployment has the state from before, while the count may still be moving.
-    settled = shown.settled and state in (None, "COMPLETED", "FAILED")
-    if (settled or (state == "COMPLETED" and started)) and not shown.open:
-        return service_deployment.rolled_out(shown)
+    # Services behind a Classic Load Balancer have no rollout state, nor have strategies that shift traffic. After an
+    # update that started no deployment, the state is an old one, while the count may still be moving.
+    settled = observed.settled and state in (None, "COMPLETED", "FAILED")
+    if (settled or (state == "COMPLETED" and started)) and not observed.expects_rollout:
+        return service_deployment.rolled_out(observed)
     under_way = "rolling out" if state in (None, "IN_PROGRESS", "COMPLETED") else str(state)
     return Progress(done=False, note=f"{under_way}, {sums}", summary=under_way)
 
@@ -157,33 +166,36 @@ def _failed(note: str) -> Progress:
     return Progress(done=True, ok=False, note=note, stated=Status.FAILED)
 
 
-def _taken_over(shown: ServiceObservation) -> Progress:
-    """Another deployment is PRIMARY: ECS went back to the previous revision, or somebody else deployed."""
-    primary, mine = shown.primary, shown.mine
-    # ECS goes back to the last revision that was rolled out to the end, which is not always the one from before.
+def _another_is_primary(observed: ServiceObservation) -> Progress:
+    """Another deployment is PRIMARY: ECS rolled back to the previous revision, or another deployment was made."""
+    primary, deployment = observed.primary, observed.deployment
+    # ECS rolls back to the last revision that was rolled out completely, which is not always the previous one.
     said = service_deployment.reason(primary)
-    event = _event(shown, shown.ours, "fail")
+    event = _event(observed, observed.deployment_id, "fail")
     went_back = (
-        mine.get("rolloutState") == "FAILED"
+        deployment.get("rolloutState") == "FAILED"
         or bool(event)
         or ("roll" in said and "back" in said)
-        or bool(_event(shown, str(primary.get("id") or ""), "rolling back"))
+        or bool(_event(observed, str(primary.get("id") or ""), "rolling back"))
     )
-    previous = short_arn(expected(shown.waiting.step).previous)
-    # A deployment that ECS gave up is FAILED where it has a state: one that is still IN_PROGRESS was replaced.
-    looks_so = short_arn(primary.get("taskDefinition", "")) == previous and mine.get("rolloutState") != "IN_PROGRESS"
+    previous = short_arn(expected(observed.tracked.step).previous)
+    # A deployment that ECS gave up is FAILED if it has a state. One that is still IN_PROGRESS was replaced.
+    looks_so = (
+        short_arn(primary.get("taskDefinition", "")) == previous and deployment.get("rolloutState") != "IN_PROGRESS"
+    )
     if went_back or looks_so:
-        return service_deployment.rolled_back(shown, str(mine.get("rolloutStateReason") or event))
-    return service_deployment.superseded(shown)
+        return service_deployment.rolled_back(observed, str(deployment.get("rolloutStateReason") or event))
+    return service_deployment.superseded(observed)
 
 
-def _event(shown: ServiceObservation, deployment: str, word: str) -> str:
-    """What the service's newest event with that word says about a deployment, which may have drained away itself."""
-    return next(iter(_events(shown, deployment, word)), "")
+def _event(observed: ServiceObservation, deployment: str, word: str) -> str:
+    """The service's newest event with that word about a deployment, which may have drained away; "" if there is
+    none."""
+    return next(iter(_events(observed, deployment, word)), "")
 
 
-def _events(shown: ServiceObservation, deployment: str, word: str) -> Iterator[str]:
-    for event in shown.service.get("events", ()):
+def _events(observed: ServiceObservation, deployment: str, word: str) -> Iterator[str]:
+    for event in observed.service.get("events", ()):
         text = str(event.get("message", ""))
-        if deployment and word in text and service_deployment.names(text, deployment):
+        if deployment and word in text and service_deployment.mentions(text, deployment):
             yield text.rstrip(".")

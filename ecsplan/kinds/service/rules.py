@@ -56,10 +56,10 @@ def other_form_of_namespace(found: Doc, wanted: Doc, sent: Doc) -> tuple[Doc, tu
     the namespace's id and not its name, and which of the two ECS answers is not known."""
     field = "serviceConnectConfiguration"
     live, declared = found.get(field) or {}, wanted.get(field) or {}
-    theirs, mine = str(live.get("namespace") or ""), str(declared.get("namespace") or "")
-    if not theirs or not mine or theirs.startswith("arn:") == mine.startswith("arn:"):
+    live_name, declared_name = str(live.get("namespace") or ""), str(declared.get("namespace") or "")
+    if not live_name or not declared_name or live_name.startswith("arn:") == declared_name.startswith("arn:"):
         return found, ()
-    doubt = f"{field}.namespace is {theirs} and declared as {mine}: a name and an ARN cannot be compared"
+    doubt = f"{field}.namespace is {live_name} and declared as {declared_name}: a name and an ARN cannot be compared"
     return {**found, field: {**live, "namespace": declared["namespace"]}}, (doubt,)
 
 
@@ -73,23 +73,23 @@ def target_group_pairs(load_balancers: Any) -> Any:
     result = []
     for item in load_balancers:
         other = item.get("advancedConfiguration", {}).get("alternateTargetGroupArn")
-        mine = item.get("targetGroupArn")
-        if other and mine and other < mine:
-            advanced = {**item["advancedConfiguration"], "alternateTargetGroupArn": mine}
+        group = item.get("targetGroupArn")
+        if other and group and other < group:
+            advanced = {**item["advancedConfiguration"], "alternateTargetGroupArn": group}
             item = {**item, "targetGroupArn": other, "advancedConfiguration": advanced}  # noqa: PLW2901
         result.append(item)
     return result
 
 
 RULES: tuple[Rule, ...] = (
-    Drop(path="cluster", reason="which service it is, not a state of it"),
-    Drop(path="service", reason="which service it is, not a state of it"),
+    Drop(path="cluster", reason="names the service, no part of its state"),
+    Drop(path="service", reason="names the service, no part of its state"),
     Drop(path="forceNewDeployment", reason="an action, never answered"),
     Drop(
         path="gatewayConnectors",
-        reason="never answered, so that it goes along with an update and alone is no difference",
+        reason="never answered: sent with an update, no difference by itself",
     ),
-    Drop(path="monitoring", reason="never answered, so that it goes along with an update and alone is no difference"),
+    Drop(path="monitoring", reason="never answered: sent with an update, no difference by itself"),
     Default(path="deploymentController", value={"type": "ECS"}, reason="absent on some answers"),
     Default(path="schedulingStrategy", value="REPLICA", reason="the default"),
     Default(path=D, value={"strategy": "ROLLING"}, reason="always answered for services that ECS deploys"),
@@ -201,7 +201,7 @@ RULES: tuple[Rule, ...] = (
 KEPT = frozenset(rule.path for rule in RULES if isinstance(rule, Keep))
 
 # Members that a block has to be sent with, and that older answers may lack.
-OFF: dict[str, Doc] = {
+OFF_BY_DEFAULT: dict[str, Doc] = {
     "deploymentCircuitBreaker": {"enable": False, "rollback": False},
     "alarms": {"alarmNames": [], "enable": False, "rollback": False},
 }
@@ -226,7 +226,7 @@ RESET: Doc = {
 # The same for members of blocks: left out, they stay as they are.
 RESET_MEMBERS: dict[str, Doc] = {
     D: {
-        **OFF,
+        **OFF_BY_DEFAULT,
         "lifecycleHooks": [],
         "strategy": "ROLLING",
         "bakeTimeInMinutes": 0,

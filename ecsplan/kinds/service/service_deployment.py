@@ -1,7 +1,7 @@
 """Service deployments: ECS's own record of a rollout, with its stage, its share of the traffic and its hooks.
 
-They tell what the service itself does not: how blue/green, linear and canary rollouts end, and what waits for whom. A
-role may lack the permission for them, and an older AWS the operations; without them the service's deployments tell.
+They show what the service does not: how blue/green, linear and canary rollouts end, and which hook pauses one. A role
+may lack the permission for them, and an older AWS the operations; then the service's deployments are used.
 """
 
 from __future__ import annotations
@@ -9,98 +9,98 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ecsplan.core.clock import iso
 from ecsplan.core.diagnosis import Pause, Status
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.ports import Reader
-from ecsplan.kinds.contract import Poll, Progress, Tracked, short_arn
-from ecsplan.kinds.ecs.times import iso
-from ecsplan.kinds.service.answers import expected
-from ecsplan.kinds.service.answers import names as named
-from ecsplan.kinds.service.observe import ServiceObservation, counts, on_revision
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.contract import Poll, Progress, Tracked
+from ecsplan.kinds.service.observe import ServiceObservation, on_revision
+from ecsplan.kinds.service.read import counts, expected, names
 
 BATCH = 20  # ARNs per DescribeServiceDeployments (ECS API reference)
-WAITS = "AWAITING_ACTION"  # the status of a PAUSE hook
+HOOK_WAITS = "AWAITING_ACTION"  # the status of a PAUSE hook that waits
 ROLLING = ("PENDING", "IN_PROGRESS")
 GOING_BACK = ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL")
 
 
-def looks(known: Sequence[tuple[int, str]]) -> tuple[Poll, ...]:
-    """Twenty per request; whoever is refused them goes by the services' deployments."""
+def rollout_polls(known: Sequence[tuple[int, str]]) -> tuple[Poll, ...]:
+    """Twenty per request. Optional: without permission, the service's deployments are used."""
     groups = [known[i : i + BATCH] for i in range(0, len(known), BATCH)]
     return tuple(
-        Poll(call=described([arn for _, arn in group]), steps=tuple(index for index, _ in group), optional=True)
+        Poll(call=describe_rollouts([arn for _, arn in group]), steps=tuple(index for index, _ in group), optional=True)
         for group in groups
     )
 
 
-def described(arns: Sequence[str]) -> Call:
+def describe_rollouts(arns: Sequence[str]) -> Call:
     return Call(
         service="ecs", operation="describe_service_deployments", params={"serviceDeploymentArns": sorted(set(arns))}
     )
 
 
-def listing(one: Tracked) -> Poll:
-    """For a service that does not say which service deployment is its current one."""
-    return Poll(call=listed(one.call), steps=(one.step.index,), optional=True)
+def listing_poll(one: Tracked) -> Poll:
+    """For a service whose answer does not name its current service deployment."""
+    return Poll(call=list_rollouts(one.call), steps=(one.step.index,), optional=True)
 
 
-def listed(call: Call) -> Call:
+def list_rollouts(call: Call) -> Call:
     """The service deployments of the service that a call updates, newest first."""
-    return Call(service="ecs", operation="list_service_deployments", params=named(call.params))
+    return Call(service="ecs", operation="list_service_deployments", params=names(call.params))
 
 
-# --- what they tell ---
+# --- judging by them ---
 
 
-def judged(shown: ServiceObservation) -> Progress | None:
-    """What our service deployment says has become of the update; None where it is not known, or says nothing of it."""
-    rollout, status = shown.rollout, str(shown.rollout.get("status") or "")
+def judge_rollout(observed: ServiceObservation) -> Progress | None:
+    """How our service deployment stands; None if it is not known, or does not decide it."""
+    rollout, status = observed.rollout, str(observed.rollout.get("status") or "")
     said = reason({"rolloutStateReason": (rollout.get("rollback") or {}).get("reason") or rollout.get("statusReason")})
     if not status:
         return None
     if status == "SUCCESSFUL":
-        return _ended(shown)
+        return _ended(observed)
     if status in GOING_BACK:
-        return rolled_back(shown, said)
+        return rolled_back(observed, said)
     if status == "ROLLBACK_FAILED":
-        return _failed(f"the rollout failed, and ECS could not roll it back: {said}; {counts(shown.primary)}")
+        return _failed(f"the rollout failed, and ECS could not roll it back: {said}; {counts(observed.primary)}")
     if status == "STOPPED":
-        failed = _failed(f"the rollout failed: {said}; {counts(shown.primary)}")
-        return superseded(shown) if _replaced(shown) else failed
-    if _replaced(shown) and shown.service.get("currentServiceDeployment") not in (None, _arn(rollout)):
-        return superseded(shown)
+        failed = _failed(f"the rollout failed: {said}; {counts(observed.primary)}")
+        return superseded(observed) if _replaced(observed) else failed
+    if _replaced(observed) and observed.service.get("currentServiceDeployment") not in (None, _arn(rollout)):
+        return superseded(observed)
     if pause := paused(rollout):
         return Progress(done=False, note=pause_note(pause), pause=pause)
     how = "rolling out" if status in ROLLING else status
-    return Progress(done=False, note=_under_way(shown, how), summary=how)
+    return Progress(done=False, note=_under_way(observed, how), summary=how)
 
 
-def _ended(shown: ServiceObservation) -> Progress | None:
-    """It went to its end; another deployment that is PRIMARY by now is somebody else's, and no rollback of it."""
-    if shown.is_primary:
-        return rolled_out(shown)
-    return superseded(shown) if _replaced(shown) else None
+def _ended(observed: ServiceObservation) -> Progress | None:
+    """It was rolled out completely. If another deployment is PRIMARY by now, it was made later, and is no rollback."""
+    if observed.is_primary:
+        return rolled_out(observed)
+    return superseded(observed) if _replaced(observed) else None
 
 
-def _replaced(shown: ServiceObservation) -> bool:
-    """Is another deployment PRIMARY than ours and the one from before?"""
-    return str(shown.primary.get("id") or "") not in ("", shown.before, shown.ours)
+def _replaced(observed: ServiceObservation) -> bool:
+    """Is a deployment PRIMARY that is neither ours nor the previous one?"""
+    return str(observed.primary.get("id") or "") not in ("", observed.previous_id, observed.deployment_id)
 
 
-def _under_way(shown: ServiceObservation, how: str) -> str:
-    """What ECS calls something that nobody here knows is said as it is."""
-    target = shown.rollout.get("targetServiceRevision") or {}
+def _under_way(observed: ServiceObservation, how: str) -> str:
+    """A status that is not known here is shown as ECS names it."""
+    target = observed.rollout.get("targetServiceRevision") or {}
     traffic = target.get("requestedProductionTrafficWeight")
-    parts = [how, counts(shown.mine or shown.primary)]
-    parts += [str(shown.rollout["lifecycleStage"])] if shown.rollout.get("lifecycleStage") else []
+    parts = [how, counts(observed.deployment or observed.primary)]
+    parts += [str(observed.rollout["lifecycleStage"])] if observed.rollout.get("lifecycleStage") else []
     parts += [f"{traffic:g} % of the traffic"] if traffic is not None else []
     return ", ".join(parts)
 
 
 def paused(rollout: Doc) -> Pause | None:
-    """The hook that waits for somebody, if one does."""
+    """The hook that waits for a decision, if one does."""
     for hook in rollout.get("lifecycleHookDetails") or ():
-        if hook.get("status") == WAITS:
+        if hook.get("status") == HOOK_WAITS:
             return Pause(
                 deployment=_arn(rollout),
                 hook=str(hook.get("hookId") or ""),
@@ -114,33 +114,33 @@ def paused(rollout: Doc) -> Pause | None:
 def pause_note(pause: Pause) -> str:
     until = f" until {pause.expires}" if pause.expires else ""
     then = f", then {pause.action}" if pause.action else ""
-    return f"paused at {pause.stage or 'a stage that ECS does not tell'}: hook {pause.hook} waits{until}{then}"
+    return f"paused at {pause.stage or 'an unknown stage'}: hook {pause.hook} waits{until}{then}"
 
 
-def rolling_back(shown: ServiceObservation) -> Progress:
-    """How a rollout is doing that ECS takes back: it has succeeded when the service is what it was before."""
-    primary, status = shown.primary, shown.rollout.get("status")
-    said = reason({"rolloutStateReason": shown.rollout.get("statusReason") or primary.get("rolloutStateReason")})
-    forward, state = primary.get("id") in ("", None, shown.before), primary.get("rolloutState")
+def rolling_back(observed: ServiceObservation) -> Progress:
+    """The progress of a rollback by ECS: it has succeeded when the service is as it was before."""
+    primary, status = observed.primary, observed.rollout.get("status")
+    said = reason({"rolloutStateReason": observed.rollout.get("statusReason") or primary.get("rolloutStateReason")})
+    forward, state = primary.get("id") in ("", None, observed.previous_id), primary.get("rolloutState")
     if status == "ROLLBACK_FAILED" or (not forward and state == "FAILED"):
         return _failed(f"ECS could not roll it back: {said}; {counts(primary)}")
     if status == "SUCCESSFUL" or (forward and not status and state == "COMPLETED"):
         return _failed("it was rolled out to its end before it could be stopped")
     if status == "STOPPED":
-        return _failed(f"it was stopped, and not rolled back: {said}") if forward else superseded(shown)
-    shows_it = not forward or on_revision(primary, shown.waiting.call)
-    ended = state == "COMPLETED" or (state is None and shown.settled)
+        return _failed(f"it was stopped, and not rolled back: {said}") if forward else superseded(observed)
+    shows_it = not forward or on_revision(primary, observed.tracked.call)
+    ended = state == "COMPLETED" or (state is None and observed.settled)
     if (status == "ROLLBACK_SUCCESSFUL" and shows_it) or (not status and not forward and ended):
         how = f"rolled back to {short_arn(primary.get('taskDefinition', ''))}"
         return Progress(done=True, note=f"{how}, {counts(primary)}", summary=how, stated=Status.SUCCEEDED)
-    return Progress(done=False, note=f"going back, {counts(primary)}", summary="going back")
+    return Progress(done=False, note=f"rolling back, {counts(primary)}", summary="rolling back")
 
 
-def rolled_out(shown: ServiceObservation) -> Progress:
-    """It has succeeded; where nothing runs, that is said."""
-    primary, daemon = shown.primary, shown.service.get("schedulingStrategy") == "DAEMON"
+def rolled_out(observed: ServiceObservation) -> Progress:
+    """It has succeeded; the note says so if nothing runs."""
+    primary, daemon = observed.primary, observed.service.get("schedulingStrategy") == "DAEMON"
     note = f"rolled out, {counts(primary)}"
-    if primary.get("desiredCount", shown.service.get("desiredCount")) == 0:
+    if primary.get("desiredCount", observed.service.get("desiredCount")) == 0:
         why = "no instance is there for this daemon" if daemon else "the desired count is 0"
         note = f"rolled out, and nothing runs: {why}"
     elif daemon:
@@ -148,17 +148,17 @@ def rolled_out(shown: ServiceObservation) -> Progress:
     return Progress(done=True, note=note, summary="rolled out", stated=Status.SUCCEEDED)
 
 
-def rolled_back(shown: ServiceObservation, why: str) -> Progress:
-    """ECS went back by itself, or is about to."""
-    went = shown.primary.get("id") != shown.ours
-    revision = shown.primary.get("taskDefinition") if went else expected(shown.waiting.step).previous
+def rolled_back(observed: ServiceObservation, why: str) -> Progress:
+    """ECS rolled back by itself, or is about to."""
+    went = observed.primary.get("id") != observed.deployment_id
+    revision = observed.primary.get("taskDefinition") if went else expected(observed.tracked.step).previous
     on = short_arn(revision or "an unknown revision")
     said = reason({"rolloutStateReason": why})
     return Progress(done=True, ok=False, note=f"ECS rolled the service back to {on}: {said}", stated=Status.ROLLED_BACK)
 
 
-def superseded(shown: ServiceObservation) -> Progress:
-    primary = shown.primary
+def superseded(observed: ServiceObservation) -> Progress:
+    primary = observed.primary
     on = short_arn(primary.get("taskDefinition") or "an unknown revision")
     by = f" ({primary['id']})" if primary.get("id") else ""
     note = f"superseded: another deployment put the service on {on}{by}"
@@ -169,8 +169,8 @@ def reason(deployment: Doc) -> str:
     return str(deployment.get("rolloutStateReason") or "ECS gave no reason").rstrip(".")
 
 
-def names(text: str, deployment: str) -> bool:
-    """Does an event speak of this deployment, and not of one whose id begins alike?"""
+def mentions(text: str, deployment: str) -> bool:
+    """Does an event mention this deployment, and not one whose id begins with it?"""
     return re.search(rf"{re.escape(deployment)}(?!\d)", text) is not None
 
 
@@ -182,11 +182,11 @@ def _arn(rollout: Doc) -> str:
     return str(rollout.get("serviceDeploymentArn") or "")
 
 
-# --- telling them what to do ---
+# --- calls that steer a rollout ---
 
 
 def resolve_pause(pause: Pause, onwards: bool) -> Call:
-    """The call that ends a pause: onwards, or back."""
+    """The call that ends a pause: continue, or roll back."""
     params = {
         "serviceDeploymentArn": pause.deployment,
         "hookId": pause.hook,
@@ -196,16 +196,16 @@ def resolve_pause(pause: Pause, onwards: bool) -> Call:
 
 
 def stopping(arn: str) -> Call:
-    """The call that makes ECS take a rollout back."""
+    """The call that makes ECS roll back a rollout."""
     params = {"serviceDeploymentArn": arn, "stopType": "ROLLBACK"}
     return Call(service="ecs", operation="stop_service_deployment", params=params)
 
 
-def was_told(reader: Reader, call: Call) -> bool:
+def was_carried_out(reader: Reader, call: Call) -> bool:
     """Does the service deployment show what such a call asks for?"""
-    (answer,) = reader.fetch([described([call.params["serviceDeploymentArn"]])])
+    (answer,) = reader.fetch([describe_rollouts([call.params["serviceDeploymentArn"]])])
     found = answer.value().get("serviceDeployments") or [{}]
     if call.params.get("action") != "CONTINUE":
         return found[0].get("status") in (*GOING_BACK, "ROLLBACK_FAILED")
     hooks = found[0].get("lifecycleHookDetails") or ()
-    return not any(hook.get("hookId") == call.params["hookId"] and hook.get("status") == WAITS for hook in hooks)
+    return not any(hook.get("hookId") == call.params["hookId"] and hook.get("status") == HOOK_WAITS for hook in hooks)

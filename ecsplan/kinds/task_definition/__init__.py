@@ -1,15 +1,17 @@
-"""Task definitions: registered when no equal revision is there to reuse, deregistered when old and unused."""
+"""Task definitions: registered unless an equal revision can be reused, deregistered when old and unused."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ecsplan.core.checks import Request
 from ecsplan.core.documents import copied
 from ecsplan.core.errors import RefusedError
 from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Step, Value
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Reader
-from ecsplan.core.spec import Task
+from ecsplan.core.spec import DEFINITION, Task
+from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import (
     Calls,
     Change,
@@ -22,9 +24,10 @@ from ecsplan.kinds.contract import (
     Live,
     Resource,
     StepDraft,
-    short_arn,
+    Table,
 )
 from ecsplan.kinds.ecs.request_fields import unknown_fields
+from ecsplan.kinds.task_definition import lint
 from ecsplan.kinds.task_definition.read import (
     REQUEST,
     arns_of,
@@ -40,11 +43,31 @@ from ecsplan.kinds.task_definition.read import (
 )
 from ecsplan.kinds.task_definition.rules import RULES, blank_variables
 
-NAME = "task_definition"
+NAME = DEFINITION
+BY_ECSPLAN = (
+    "set by ecsplan to the task's own revision; leave it out"  # the message if a table declares `taskDefinition`
+)
+SCALARS = (int, float, bool)  # types of variables' values that `stringify_environment` converts
+# Not required by the model, but by AWS: "Container.name should not be null or empty".
+_CONTAINER = frozenset({"containerDefinitions[].name", "containerDefinitions[].image"})
+TABLE = Table(
+    key=DEFINITION,
+    single=True,
+    request=Request(
+        service="ecs",
+        operation="register_task_definition",
+        required=_CONTAINER,
+        filled=_CONTAINER | {"containerDefinitions"},
+        lenient={"cpu": (int,), "memory": (int,), "containerDefinitions[].environment[].value": SCALARS},
+    ),
+)
+
+# botocore does not repeat this one, which is a ClientException.
+TOO_MANY_AT_ONCE = "Too many concurrent attempts to create a new revision of the specified family"
 
 
 def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
-    """RegisterTaskDefinition's parameters with the tag in every image, and numbers where AWS wants text."""
+    """RegisterTaskDefinition's parameters with the tag in every image, and numbers as the text that AWS takes."""
     doc = copied(task.task_definition)
     for field in ("cpu", "memory"):
         if isinstance(doc.get(field), int):
@@ -64,12 +87,12 @@ def address_of(task: Task) -> Address:
 
 
 def arn_of(task: Task) -> Ref:
-    """The revision that a task's services, one-off tasks and targets are on after the deployment."""
+    """The revision that the task's services, one-off tasks and targets are on after the deployment."""
     return Ref(address=address_of(task), output="arn")
 
 
 def stringify_environment(container: Doc) -> None:
-    """TOML's numbers and booleans as the text that AWS takes, in place."""
+    """Converts TOML's numbers and booleans to the text that AWS takes, in place."""
     for variable in container.get("environment") or ():
         value = variable.get("value")
         if isinstance(value, bool):
@@ -82,8 +105,8 @@ def stringify_environment(container: Doc) -> None:
 
 
 def merge(live: Doc, declared: Doc) -> Doc:
-    """A revision is replaced whole; only tags, which others may add to a live one, are left alone where undeclared.
-    Where nothing is declared at all, the live revision stays."""
+    """A revision is replaced whole; only undeclared tags, which others may add to a live one, are kept. If nothing is
+    declared, the live revision stays."""
     if not declared:
         return live
     if "tags" in live and "tags" not in declared:
@@ -98,7 +121,7 @@ def blockers(resource: Resource, live: Live) -> tuple[str, ...]:
 
 
 def steps(delta: Delta) -> tuple[StepDraft, ...]:
-    """One registration; what is sent is what was declared."""
+    """One registration of what is declared."""
     own = Ref(address=delta.resource.address, output="arn")
     known = [*delta.live.facts.get("active", ()), *arns_of(delta.live)]
     newest = max(known, key=revision_of, default="")
@@ -118,7 +141,7 @@ def steps(delta: Delta) -> tuple[StepDraft, ...]:
 
 
 def cleanup(delta: Delta, used: frozenset[str]) -> tuple[StepDraft, ...]:
-    """Deregister what is older than the newest `keep`, or what a rollback went back from, unless something uses it."""
+    """Deregisters what is older than the newest `keep`, or what a rollback reverted, unless it is in use."""
     active: Sequence[str] = delta.live.facts.get("active", ())
     if delta.resource.pinned or delta.resource.retire:
         old = [arn for arn in active if arn in delta.resource.retire]
@@ -128,7 +151,7 @@ def cleanup(delta: Delta, used: frozenset[str]) -> tuple[StepDraft, ...]:
         # A revision that is about to be registered is the newest of those to keep.
         kept = delta.resource.keep - (delta.change.action is Action.CREATE)
         old = list(active[kept:])
-    # Where nothing is declared, what was found is not meant to stay.
+    # If nothing is declared, the revision that was found need not stay.
     kept_one = delta.change.action is Action.KEEP and delta.declared
     target = delta.change.outputs.get("arn") if kept_one else None
     return tuple(_deregister(arn) for arn in sorted(old, key=revision_of) if arn not in used and arn != target)
@@ -153,7 +176,7 @@ def accept(step: Step, call: Call, answer: Doc) -> dict[str, str]:
 
 
 def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
-    """A registration is looked for among revisions newer than the plan; a deregistration by the revision's status."""
+    """A registration is recovered from revisions newer than the plan, a deregistration from the revision's status."""
     if call.operation == "deregister_task_definition":
         arn = str(call.params["taskDefinition"])
         (answer,) = reader.fetch([describe(arn)])
@@ -168,7 +191,7 @@ def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
     also = unknown_fields(*REQUEST, call.params)
     described = reader.fetch([describe(arn) for arn in newer]) if newer else ()
     usable = [found for answer in described if (found := candidate(answer, also)) and found.reusable]
-    # An exactly equal one first; else one that is equal but for variables that ECS may have dropped.
+    # An equal one first, then one that is equal but for variables that ECS may have dropped.
     for assume in (lambda doc, wanted: doc, lambda doc, wanted: blank_variables(doc, wanted, wanted)[0]):
         for found in usable:
             wanted = merge(found.doc, call.params)
@@ -178,7 +201,7 @@ def recover(reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
 
 
 def subject(call: Call) -> str:
-    """The family; "" for a revision that is not known yet."""
+    """The family; "" if the revision is not known yet."""
     arn = call.params.get("taskDefinition", "")
     return str(call.params["family"]) if "family" in call.params else family_of(arn) if isinstance(arn, str) else ""
 
@@ -192,8 +215,8 @@ class Expect(Value, frozen=True, kw_only=True):
 KIND = Kind(
     name=NAME,
     order=0,
-    document=Document(request="ecs:register_task_definition", rules=RULES),
-    declare=Declare(compile=compile_),
+    document=Document(rules=RULES),
+    declare=Declare(table=TABLE, compile=compile_, lint=lint.problems, cautions=lint.cautions, clashes=lint.clashes),
     compare=Compare(read=read, read_used=read_used, merge=merge, tolerate=blank_variables, versioned=True),
     change=Change(
         writes=frozenset({"ecs:register_task_definition", "ecs:deregister_task_definition"}),
@@ -203,5 +226,5 @@ KIND = Kind(
         expect=Expect,
         subject=subject,
     ),
-    calls=Calls(accept=accept, recover=recover),
+    calls=Calls(accept=accept, recover=recover, retryable=lambda error: TOO_MANY_AT_ONCE in error.message),
 )

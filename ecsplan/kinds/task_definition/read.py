@@ -1,4 +1,4 @@
-"""Reading task definitions: the newest revision of a family, those that are ACTIVE, and those in use."""
+"""Reading task definitions: the newest revision of a family, the ACTIVE ones, and those in use."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Address, Call, Doc
 from ecsplan.core.ports import Answer, Reader
-from ecsplan.kinds.contract import Candidate, Live, Resource, short_arn
+from ecsplan.core.text import short_arn
+from ecsplan.kinds.contract import Candidate, Live, Resource
 from ecsplan.kinds.ecs.calls import pages
-from ecsplan.kinds.ecs.request_fields import known, unknown_fields
+from ecsplan.kinds.ecs.request_fields import request_fields_only, unknown_fields
 
 # Members of an answer that its request does not take are left out: the ARN, the status, and what AWS adds to answers.
 REQUEST = ("ecs", "register_task_definition")
 
 
 def read(reader: Reader, resources: Sequence[Resource]) -> tuple[Live, ...]:
-    """Per family the newest ACTIVE revision and the ARNs of all ACTIVE ones; and the pinned one, where there is one."""
+    """Per family the newest ACTIVE revision and the ARNs of all ACTIVE ones; and the pinned one, if there is one."""
     calls = [call for resource in resources for call in (describe(family(resource)), listing(family(resource)))]
     pins = [describe(resource.pinned) for resource in resources if resource.pinned]
     answers = reader.fetch([*calls, *pins])
@@ -29,7 +30,7 @@ def read(reader: Reader, resources: Sequence[Resource]) -> tuple[Live, ...]:
 
 
 def read_used(reader: Reader, lives: Sequence[Live], used: Mapping[Address, Sequence[str]]) -> tuple[Live, ...]:
-    """The revisions in use come before the newest: an equal one in use means that nothing has to move."""
+    """Puts revisions in use before the newest one: if one in use is equal, nothing has to move."""
     wanted = {
         live.address: [
             arn
@@ -47,7 +48,7 @@ def read_used(reader: Reader, lives: Sequence[Live], used: Mapping[Address, Sequ
 
 
 def _in_order(live: Live, more: Sequence[Answer], in_use: set[str]) -> Live:
-    """The revisions in use first, which differences are shown against; then the pinned one, then the newest."""
+    """Revisions in use first, since differences are shown against them; then the pinned one, then the newest."""
     found = [
         *live.candidates,
         *(one for answer in more if (one := candidate(answer, live.facts.get("beyond", frozenset())))),
@@ -55,7 +56,7 @@ def _in_order(live: Live, more: Sequence[Answer], in_use: set[str]) -> Live:
     pinned = live.facts["pinned"]
     found.sort(key=lambda one: (one.outputs["arn"] not in in_use, short_arn(one.outputs["arn"]) != short_arn(pinned)))
     statuses = {short_arn(one.outputs["arn"]): one.reusable for one in found}
-    # All else about a revision stays as it was registered.
+    # A registered revision cannot change but for its tags.
     tags = {short_arn(one.outputs["arn"]): _tags(one) for one in found if one.doc.get("tags")}
     return Live(
         address=live.address,
@@ -71,7 +72,7 @@ def _tags(found: Candidate) -> Doc:
 
 
 def family(resource: Resource) -> str:
-    """The family by name: the declared one, that of a pinned revision, or the address's own."""
+    """The family's name: the declared one, that of a pinned revision, or the address's."""
     return str(resource.doc.get("family") or (resource.pinned and family_of(resource.pinned)) or resource.address.name)
 
 
@@ -113,7 +114,7 @@ def _live(resource: Resource, newest: Answer, listed: Iterable[str], pinned: Ans
     also = unknown_fields(*REQUEST, resource.doc)
     found = candidate(newest, also)
     if found is None and active:
-        newest.value()  # there are revisions, so the refusal means something else: no permission, for example
+        newest.value()  # there are revisions, so the error means something else, such as a missing permission
     pin = candidate(pinned, also) if pinned else None
     both = {one.outputs["arn"]: one for one in (pin, found) if one}
     return Live(
@@ -139,7 +140,7 @@ def candidate(answer: Answer, also: frozenset[str] = frozenset()) -> Candidate |
         doc["tags"] = tags
     outputs = {"arn": str(doc["taskDefinitionArn"])}
     return Candidate(
-        doc=known(*REQUEST, doc, also),
+        doc=request_fields_only(*REQUEST, doc, also),
         outputs=outputs,
         reusable=doc.get("status", "ACTIVE") == "ACTIVE",
     )

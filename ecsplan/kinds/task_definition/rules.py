@@ -10,7 +10,7 @@ from typing import Any
 
 from ecsplan.core.model import Doc
 from ecsplan.core.normalize import Canon, Default, Derive, Drop, Keyed, Rule, Secret, Unordered
-from ecsplan.core.units import cpu_units, mebibytes
+from ecsplan.kinds.task_definition.sizes import cpu_units, mebibytes
 
 C = "containerDefinitions.*"
 V = "volumes.*.dockerVolumeConfiguration"
@@ -22,7 +22,7 @@ def role_name(value: Any) -> Any:
 
 
 def host_port(doc: Doc, mapping: Doc) -> Any:
-    """What ECS answers as hostPort: the container's own port where the network is not the host's bridge."""
+    """The hostPort that ECS answers: the container's own port unless the network mode is bridge."""
     if "containerPortRange" in mapping or "containerPort" not in mapping or mapping.get("hostPort"):
         return None
     return mapping["containerPort"] if doc.get("networkMode") in ("awsvpc", "host") else 0
@@ -36,7 +36,7 @@ def ranges_without_host_port(mappings: Any) -> Any:
 
 
 def fargate_platform(doc: Doc, parent: Doc) -> Any:
-    """On Fargate no runtime platform means Linux on x86, and so does each half of it."""
+    """On Fargate, no runtime platform means Linux on x86; so does a missing half of it."""
     if "FARGATE" in doc.get("requiresCompatibilities", ()):
         return {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX", **(parent.get("runtimePlatform") or {})}
     return None
@@ -59,8 +59,8 @@ def blank(value: Any) -> bool:
 
 
 def blank_variables(found: Doc, wanted: Doc, sent: Doc) -> tuple[Doc, tuple[str, ...]]:
-    """The live document with the variables that are declared as "", that it was registered with and that it does not
-    have: whether ECS keeps such a variable is not known, reports disagree."""
+    """The live document with the variables that are declared as "", that were sent as "" when it was registered, and
+    that it lacks: whether ECS keeps such a variable is not known."""
     registered = _blank_names(sent)
     declared = {container.get("name"): container for container in wanted.get("containerDefinitions") or ()}
     containers, doubts = [], []

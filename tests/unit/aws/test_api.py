@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecsplan.aws import api
-from ecsplan.aws.api import Field, Request
-from ecsplan.core.checks import Path, Problem, dotted
+from ecsplan.aws.api import Field
+from ecsplan.core.checks import Path, Problem, Request, dotted
 
 DEFINITION = Request(service="ecs", operation="register_task_definition")
 RUN = Request(service="ecs", operation="run_task")

@@ -13,13 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecsplan.aws.pacing import (
+    ECS_RATES,
     NOTICE,
-    RATES,
     REMINDER,
     REST_SECONDS,
     REST_TOKENS,
     Pacer,
-    Rate,
     TokenBucket,
     poll_interval,
     rate_of,
@@ -27,11 +26,14 @@ from ecsplan.aws.pacing import (
 from ecsplan.core import events
 from ecsplan.core.errors import Interrupted
 from ecsplan.core.model import Call
+from ecsplan.core.rates import Rate
+from ecsplan.kinds import kinds
 from ecsplan.sandbox.rates import RATES as AS_SIMULATED
 from tests.unit.builders import ecs
 from tests.unit.fakes import FakeClock
 
 UPDATE, REGISTER = ecs("update_service", service="web"), ecs("register_task_definition")
+RATES = (*ECS_RATES, *(rate for kind in kinds() for rate in kind.rates))
 FREE = Call(service="sts", operation="get_caller_identity", params={})
 
 

@@ -7,21 +7,26 @@ from typing import Any
 import msgspec
 import pytest
 
+from ecsplan.core.checks import Request
 from ecsplan.core.documents import layered, overlay, replaced, without_none
 from ecsplan.core.errors import AwsError, Exit, PlanFileError
 from ecsplan.core.model import Address, Call, Doc
 from ecsplan.core.ports import Answer
+from ecsplan.core.text import short_arn
 from ecsplan.kinds import kind_of, kinds, resource_of
-from ecsplan.kinds.contract import Calls, Change, Compare, Declare, Document, Kind, Live, Resource, short_arn
+from ecsplan.kinds.contract import Calls, Change, Compare, Declare, Document, Kind, Live, Resource, Table
 from ecsplan.plan.diff import without_impossible
 from tests.unit.core.test_codec import ARN, CHANGE
-from tests.unit.fakes_kinds import FakeAsk, before, call, candidate, compare, live_of, resource
+from tests.unit.fakes_kinds import FakeAsk, before, call, candidate, compare, kind, live_of, resource
 
 PLAIN = Kind(
     name="plain",
     order=9,
-    document=Document(request="ecs:update_service"),
-    declare=Declare(compile=lambda _task, _scope: ()),
+    document=Document(),
+    declare=Declare(
+        table=Table(key="plain", request=Request(service="ecs", operation="update_service")),
+        compile=lambda _task, _scope: (),
+    ),
     compare=Compare(read=lambda _reader, resources: tuple(Live(address=one.address) for one in resources)),
     change=Change(writes=frozenset(), steps=lambda _delta: ()),
     calls=Calls(accept=lambda *_: {}, recover=lambda *_: None),
@@ -63,6 +68,8 @@ def test_what_a_kind_need_not_say() -> None:
     assert compare(PLAIN).merge_before({"a": 1, "b": 1}, {"a": None}) == {"a": None, "b": 1}
     assert before(PLAIN, {"a": 1}, {"a": 2}, {}) == {"a": 1}
     assert PLAIN.change.blockers(one, live) == ()
+    assert list(PLAIN.declare.lint({}, ())) == list(PLAIN.declare.cautions({}, ())) == []
+    assert list(PLAIN.declare.clashes({}, None)) == []
     assert PLAIN.change.subject(sent) == ""
     assert (PLAIN.track, PLAIN.revert, PLAIN.versioned) == (None, None, False)
     assert reader.rounds == []
@@ -151,3 +158,26 @@ def test_what_is_optional_and_cannot_be_done_is_left_out_and_told() -> None:
     assert (kept.address, kept.doc) == (there.address, {"service": "web"})
     assert told == ("left out: service.default/web: service web in cluster default is DRAINING",)
     assert [one[: len("left out: event_targets.r:")] for one in said] == ["left out: event_targets.r:"]
+
+
+UNKNOWN, INACTIVE = "Unable to describe task definition.", "TaskDefinition is inactive"
+CONCURRENT = "Too many concurrent attempts to create a new revision of the specified family."
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message", "retryable"),
+    [
+        ("service", "ClientException", UNKNOWN, True),
+        ("service", "ClientException", "TaskDefinition not found.", True),
+        ("service", "ClientException", INACTIVE, False),
+        ("run_task", "ClientException", UNKNOWN, True),
+        ("task_definition", "ClientException", UNKNOWN, False),
+        ("task_definition", "ClientException", CONCURRENT, True),
+        ("service", "ClientException", CONCURRENT, False),
+        ("event_targets", "ConcurrentModificationException", "x", True),
+        ("event_targets", "ManagedRuleException", "x", False),
+    ],
+)
+def test_what_may_succeed_later(name: str, code: str, message: str, retryable: bool) -> None:
+    assert kind(name).calls.retryable(AwsError(message, code=code)) is retryable
+    assert not PLAIN.calls.retryable(AwsError(message, code=code))

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecsplan.aws import api
-from ecsplan.core.checks import quoted
+from ecsplan.core.checks import parse_duration, quoted
 from ecsplan.core.errors import Exit, SpecError, UsageError
 from ecsplan.core.model import Notify, Settings
 from ecsplan.core.spec import Entry, Spec
-from ecsplan.spec import load as spec
-from ecsplan.spec.load import load, loads, parse_duration
+from ecsplan.kinds import kinds
+from ecsplan.spec import checks as spec
+from ecsplan.spec.load import load, loads
 from tests.support.paths import DOCS
 from tests.unit.spec_texts import FULL, HEAD, OTHER, TOPIC
 
@@ -38,12 +39,12 @@ def test_a_full_spec() -> None:
     assert web.task_definition["containerDefinitions"][0]["image"] == "my_image:{image_tag}"
     assert [it["value"] for it in web.task_definition["containerDefinitions"][0]["environment"]] == [True, 0.5, 3]
     assert (worker.name, worker.family, worker.active_task_count, worker.notify) == ("worker", "worker", 2, None)
-    assert (worker.run_tasks, worker.update_services, worker.put_targets) == ((), (), ())
+    assert [worker.entries[kind] for kind in ("run_task", "service", "event_targets")] == [(), (), ()]
 
 
 def test_entries_hold_awss_parameters_and_the_settings_apart() -> None:
     web = loads(FULL, "ecsplan.toml").tasks[0]
-    assert web.run_tasks == (
+    assert web.entries["run_task"] == (
         Entry(
             params={
                 "launchType": "FARGATE",
@@ -51,24 +52,25 @@ def test_entries_hold_awss_parameters_and_the_settings_apart() -> None:
                 "cluster": "prod",
             },
             path="tasks.web.run_tasks[0]",
-            name="migrate",
+            own={"name": "migrate"},
             settings=Settings(wait=False, timeout=5400, when="always"),
         ),
-        Entry(params={"cluster": "batch", "count": 10}, path="tasks.web.run_tasks[1]", name="task-2"),
+        Entry(params={"cluster": "batch", "count": 10}, path="tasks.web.run_tasks[1]"),
     )
-    assert web.update_services == (
+    assert web.entries["service"] == (
         Entry(
             params={
                 "service": "web",
+                "forceNewDeployment": True,
                 "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": True}},
                 "cluster": "prod",
             },
             path="tasks.web.update_services[0]",
-            settings=Settings(timeout=90, force=True),
+            settings=Settings(timeout=90),
         ),
         Entry(params={"service": "worker", "cluster": "prod"}, path="tasks.web.update_services[1]"),
     )
-    assert web.put_targets == (
+    assert web.entries["event_targets"] == (
         Entry(
             params={
                 "Rule": "nightly-report",
@@ -88,7 +90,7 @@ def test_the_least_spec_and_its_defaults() -> None:
     assert (least.region, least.profile, least.assume_role, least.account, least.cluster) == (None,) * 5
     (web,) = least.tasks
     assert (web.active_task_count, web.notify) == (10, None)
-    assert web.update_services == (Entry(params={"service": "web"}, path="tasks.web.update_services[0]"),)
+    assert web.entries["service"] == (Entry(params={"service": "web"}, path="tasks.web.update_services[0]"),)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_a_name_that_toml_quotes_is_quoted_in_paths() -> None:
     text = HEAD.replace("tasks.web", 'tasks."web.v2"') + "[[tasks.'web.v2'.run_tasks]]"
     (task,) = loads(text, "ecsplan.toml").tasks
     assert (task.name, task.path) == ("web.v2", 'tasks."web.v2"')
-    assert task.run_tasks[0].path == 'tasks."web.v2".run_tasks[0]'
+    assert task.entries["run_task"][0].path == 'tasks."web.v2".run_tasks[0]'
 
 
 @pytest.mark.parametrize(
@@ -226,32 +228,34 @@ def test_durations_out_of_range(text: str | int) -> None:
         parse_duration(text)
 
 
+TABLES = [kind.declare.table for kind in kinds()]
+
 # --- laws ------------------------------------------------------------------------------------------------------------
 
 
 def test_own_keys_are_no_parameter_of_aws_and_no_part_of_one_another() -> None:
-    for key, own in spec.OWN_KEYS.items():
-        request = spec.REQUESTS[key]
-        assert not own.keys() & api.members(request.service, request.operation)
-    assert not spec.TOP_KEYS.keys() & spec.REQUESTS.keys()
-    assert not spec.TASK_KEYS.keys() & spec.REQUESTS.keys()
+    for table in TABLES:
+        assert not table.own.keys() & api.members(table.request.service, table.request.operation)
+        assert set(table.inherits) <= api.members(table.request.service, table.request.operation)
+        assert table.key not in spec.TOP_KEYS.keys() | spec.TASK_KEYS.keys()
 
 
 def test_every_place_with_a_leeway_is_a_field_of_the_model() -> None:
-    for request in spec.REQUESTS.values():
+    for table in TABLES:
+        request = table.request
         fields = {field.pattern for field in api.walk(request.service, request.operation)}
         assert {*request.required, *request.filled, *request.lenient} <= fields
         # What only CreateService knows is told from a slip too.
         created = api.members("ecs", "create_service") if request.operation == "update_service" else frozenset()
         assert request.supplied.keys() <= fields | created
-        assert not set(request.own) & fields
+        assert not table.own.keys() & fields
 
 
 def test_the_reference_has_a_sound_example_and_names_every_own_key() -> None:
     reference = (DOCS / "spec.md").read_text(encoding="utf-8")
     example = re.findall(r"```toml\n(.*?)```", reference, re.DOTALL)[0]
     assert loads(example, "ecsplan.toml").app == "shop"
-    for key in (*spec.TOP_KEYS, *spec.TASK_KEYS, *spec.REQUESTS, *spec.RUN_KEYS, *spec.UPDATE_KEYS):
+    for key in (*spec.TOP_KEYS, *spec.TASK_KEYS, *(key for table in TABLES for key in (table.key, *table.own))):
         assert f"`{key}`" in reference
 
 

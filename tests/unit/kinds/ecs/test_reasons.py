@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ecsplan.core.diagnosis import alike
-from ecsplan.kinds.ecs.reasons import TABLE, explain
+from ecsplan.kinds.ecs.reasons import TABLE, reason_for
 from ecsplan.kinds.ecs.stopped_tasks import grouped
-from ecsplan.kinds.service.events import events_since, explained
+from ecsplan.kinds.service.diagnosis import events_since, explained
 from tests.unit.fakes_diagnosis import BEGAN, at, event, task
 
 PULL = "CannotPullContainerError: pull image manifest has been retried 5 time(s): "
@@ -30,7 +30,7 @@ CASES = {
     "Task failed ELB health checks in (target-group arn:aws:x)": "the load balancer's health check failed",
     "SpotInterruption: Your Spot Task was interrupted.": "Spot capacity",
     "TerminationNotice: gone": "instance was taken away",
-    "UserInitiated: Task stopped by user": "somebody stopped it",
+    "UserInitiated: Task stopped by user": "a user stopped it",
     "was unable to place a task. Reason: Capacity is unavailable at this time.": "AWS has none of it",
     "was unable to place a task because no container instance met all of its requirements.": "no instance has room",
     "You've reached the limit on the number of vCPUs you can run concurrently": "a limit of the account",
@@ -47,18 +47,18 @@ CASES = {
 
 @pytest.mark.parametrize("text", CASES)
 def test_a_reason_in_words(text: str) -> None:
-    words = explain("", text)
+    words = reason_for("", text)
     assert words is not None
     assert CASES[text] in words.meaning
 
 
 def test_every_row_has_a_case() -> None:
-    assert {words.pattern for text in CASES if (words := explain(text))} == {row.pattern for row in TABLE}
+    assert {words.pattern for text in CASES if (words := reason_for(text))} == {row.pattern for row in TABLE}
 
 
 @pytest.mark.parametrize("text", ["", "exit code 1", "exit code 1370", "Essential container in task exited"])
 def test_what_says_nothing_more(text: str) -> None:
-    assert explain(text) is None
+    assert reason_for(text) is None
 
 
 @pytest.mark.parametrize(("one", "other", "same"), [

@@ -61,7 +61,7 @@ def test_everything_that_aws_tells() -> None:
     assert found(aws) == Diagnosis(
         reason="Rolled back because the circuit breaker threshold was exceeded",
         meaning="container web ended with exit code 1",
-        advice="Its last log lines should tell why.",
+        advice="Its last log lines should show why.",
         failures=3,
         threshold=3,
         events=(
@@ -288,7 +288,7 @@ def test_more_tasks_than_are_looked_at() -> None:
     aws = broken(*many, list_tasks={"taskArns": arns, "nextToken": "more"})
     diagnosis = found(aws)
     assert diagnosis.tasks[0].count == 100
-    assert diagnosis.unseen == ("the stopped tasks: there are more than the 100 looked at",)
+    assert diagnosis.unseen == ("the stopped tasks: there are more than the 100 that were read",)
 
 
 # --- log lines ---

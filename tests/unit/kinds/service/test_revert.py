@@ -145,10 +145,10 @@ AGAIN = {"rolloutState": "COMPLETED"}
 @pytest.mark.parametrize(
     ("seen", "verdict", "note"),
     [
-        (back(deployment(2), told=rollout("ROLLBACK_REQUESTED")), Status.UNDER_WAY, "going back, 2/2 running"),
-        (back(deployment(2)), Status.UNDER_WAY, "going back, 2/2 running"),
-        (back(deployment(3), told=rollout("ROLLBACK_IN_PROGRESS")), Status.UNDER_WAY, "going back, 2/2 running"),
-        (back(deployment(2), told=rollout("ROLLBACK_SUCCESSFUL")), Status.UNDER_WAY, "going back, 2/2 running"),
+        (back(deployment(2), told=rollout("ROLLBACK_REQUESTED")), Status.UNDER_WAY, "rolling back, 2/2 running"),
+        (back(deployment(2)), Status.UNDER_WAY, "rolling back, 2/2 running"),
+        (back(deployment(3), told=rollout("ROLLBACK_IN_PROGRESS")), Status.UNDER_WAY, "rolling back, 2/2 running"),
+        (back(deployment(2), told=rollout("ROLLBACK_SUCCESSFUL")), Status.UNDER_WAY, "rolling back, 2/2 running"),
         (back(deployment(3), told=rollout("ROLLBACK_SUCCESSFUL")), Status.SUCCEEDED,
          "rolled back to web:41, 2/2 running"),
         (back(deployment(3, **AGAIN)), Status.SUCCEEDED, "rolled back to web:41, 2/2 running"),

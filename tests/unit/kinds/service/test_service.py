@@ -276,7 +276,7 @@ def test_one_call_with_what_is_declared_and_the_undo_beside_it(
     ],
 )  # fmt: skip
 def test_what_neither_the_spec_nor_the_service_has_is_refused(declared: Doc, live: Doc, lacks: str) -> None:
-    with pytest.raises(PlanningError, match=f"{lacks} is required, and neither the spec nor what is live has it"):
+    with pytest.raises(PlanningError, match=f"{lacks} is required, and neither the spec nor the live resource has it"):
         moved(declared, live)
 
 

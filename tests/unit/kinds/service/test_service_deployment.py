@@ -111,7 +111,7 @@ def test_a_hook_that_waits() -> None:
 def test_a_hook_of_which_aws_tells_little() -> None:
     told = rollout(lifecycleHookDetails=[{"hookId": "h", "status": "AWAITING_ACTION"}])
     del told["lifecycleStage"]
-    assert look(told=told).note == "paused at a stage that ECS does not tell: hook h waits"
+    assert look(told=told).note == "paused at an unknown stage: hook h waits"
 
 
 # --- somebody else ---

@@ -1,4 +1,4 @@
-"""What RegisterTaskDefinition refuses of port mappings. The source is botocore's documentation of PortMapping, or AWS's
+"""What RegisterTaskDefinition rejects of port mappings. The source is botocore's documentation of PortMapping, or AWS's
 own text in quotes."""
 
 from __future__ import annotations
@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ecsplan.core.checks import Path, Problem, dotted, entries_of, member
+from ecsplan.core.checks import Path, Problem, Problems, dotted, entries_of, member
 from ecsplan.core.model import Doc
+from ecsplan.kinds.task_definition.sizes import whole
 
 OWN_PORTS = ("awsvpc", "host")  # modes in which a container's port is the host's
 
 
-def problems(definition: Doc, path: Path) -> Iterator[Problem]:
+def problems(definition: Doc, path: Path) -> Problems:
     """Everything that is wrong with ports, each with its path."""
     mode = definition.get("networkMode")
     used: dict[tuple[str, int], Path] = {}
@@ -28,7 +29,7 @@ def problems(definition: Doc, path: Path) -> Iterator[Problem]:
             yield from _twice(mapping, (*at, number), mapped, used)
 
 
-def _mapping(mapping: Any, mode: Any, path: Path) -> Iterator[Problem]:
+def _mapping(mapping: Any, mode: Any, path: Path) -> Problems:
     """ "When networkMode=awsvpc, the host ports and container ports in port mappings must match." 0 is none."""
     port, host = member(mapping, "containerPort"), member(mapping, "hostPort")
     if member(mapping, "containerPortRange"):
@@ -42,7 +43,7 @@ def _mapping(mapping: Any, mode: Any, path: Path) -> Iterator[Problem]:
 
 def _twice(
     mapping: Any, path: Path, mapped: dict[tuple[int | str, str], Path], used: dict[tuple[str, int], Path]
-) -> Iterator[Problem]:
+) -> Problems:
     """ "Container port 53 is used in more than one port mapping for container", "TCP host port '3000' is mapped
     multiple times in task." `mapped` is what the container has so far, `used` what the task has; both are added to."""
     protocol = str(member(mapping, "protocol") or "tcp")
@@ -62,9 +63,9 @@ def _ports(mapping: Any) -> Iterator[tuple[str, int | str]]:
             yield key, port
 
 
-def cautions(definition: Doc, path: Path) -> Iterator[Problem]:
-    """A port under two protocols: registration takes it (the guide's note that it does not was taken out in 2020), and
-    CreateService was seen to refuse it for a load balancer's and a Service Connect port."""
+def cautions(definition: Doc, path: Path) -> Problems:
+    """A port under two protocols: registration accepts it (the guide's note that it does not was removed in 2020), and
+    CreateService was seen to reject it for the port of a load balancer and of Service Connect."""
     for index, container in enumerate(entries_of(definition, "containerDefinitions")):
         at = (*path, "containerDefinitions", index, "portMappings")
         protocols: dict[int | str, str] = {}
@@ -76,3 +77,14 @@ def cautions(definition: Doc, path: Path) -> Iterator[Problem]:
                     yield Problem(
                         (*at, number, key), f"{said}; ECS refuses it as the port of a service's load balancer"
                     )
+
+
+def maps_port(container: Doc, port: int) -> bool:
+    """Does a port mapping of the container have this port, or a range that includes it?"""
+    for mapping in entries_of(container, "portMappings"):
+        low, _, high = str(member(mapping, "containerPortRange") or "").partition("-")
+        if member(mapping, "containerPort") == port or (
+            (first := whole(low)) is not None and (last := whole(high)) is not None and first <= port <= last
+        ):
+            return True
+    return False

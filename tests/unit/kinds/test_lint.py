@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecsplan.spec.lint import MAX_DEFINITION, MAX_OVERRIDES, cautions, problems
+from ecsplan.kinds.run_task.lint import MAX_OVERRIDES
+from ecsplan.kinds.task_definition.lint import MAX_BYTES
 from ecsplan.spec.load import load
 from tests.support.paths import EXAMPLES
-from tests.unit.lint_tables import CONTAINERS, DEFINITION, fargate, said, task
+from tests.unit.lint_tables import CONTAINERS, DEFINITION, cautions, fargate, problems, said, task
 
 
 def balanced(port: int, name: str = "c0", **container: Any) -> dict[str, Any]:
@@ -116,7 +117,7 @@ FAULTS = {
     ),
     "fargate, no number": (fargate("lots", "1 GB"), DEFINITION, "Fargate has no size of cpu lots and memory 1024"),
     "a large definition": (
-        task({"command": ["x" * MAX_DEFINITION]}),
+        task({"command": ["x" * MAX_BYTES]}),
         DEFINITION,
         "larger than 65536 bytes, which is the most that ECS takes",
     ),
@@ -171,7 +172,7 @@ FAULTS = {
         "Fargate has no memory of 4096 MiB for 256 CPU units; it has 512, 1024, 2048",
     ),
     "a large definition in another script": (
-        task({"command": ["ü" * (MAX_DEFINITION // 2)]}),
+        task({"command": ["ü" * (MAX_BYTES // 2)]}),
         DEFINITION,
         "larger than 65536 bytes, which is the most that ECS takes",
     ),
@@ -218,7 +219,7 @@ SOUND = {
     "run on fargate, of no declared size": launched(None, None),
     "run on fargate, overridden": launched("256", "3 GB", overrides={"memory": "1 GB"}),
     "overrides in another script": override("c0", command=["ü" * (MAX_OVERRIDES - 100)]),
-    "a definition in another script": task({"command": ["ü" * (MAX_DEFINITION // 2 - 200)]}),
+    "a definition in another script": task({"command": ["ü" * (MAX_BYTES // 2 - 200)]}),
     "balancing to a range": balanced(95, portMappings=[{"containerPortRange": "90-99"}]),
 }
 

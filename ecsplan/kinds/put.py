@@ -1,0 +1,217 @@
+"""Kinds whose resources are read by name as one document, and put as one: `put_kind` makes all their facets.
+
+The declared document is laid over the live one, and the result is put with one call, which replaces the whole. The undo
+puts the live document. A missing resource is not created: the plan is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import Any
+
+from ecsplan.core.checks import Path, Problem, Problems, dotted, quoted, repeats, tables_of
+from ecsplan.core.documents import layered, mapped, overlay, replaced, without_none
+from ecsplan.core.model import Action, Address, Call, Doc, Phase, Ref, Step, Value
+from ecsplan.core.normalize import Normalized, Rule, normal
+from ecsplan.core.ports import Answer, Reader
+from ecsplan.core.rates import Rate
+from ecsplan.core.spec import Task
+from ecsplan.kinds.contract import (
+    Calls,
+    Candidate,
+    Change,
+    Compare,
+    CompileScope,
+    Declare,
+    Delta,
+    Document,
+    Kind,
+    Live,
+    Resource,
+    StepDraft,
+    Table,
+    nothing,
+)
+from ecsplan.kinds.ecs.request_fields import map_fields, missing, request_fields_only, unknown_fields
+from ecsplan.kinds.task_definition import arn_of
+
+
+def put_kind(
+    *,
+    name: str,
+    order: int,
+    phase: Phase,
+    table: Table,
+    identity: tuple[str, ...],
+    get: str,
+    not_found: Collection[str],
+    revision: str,
+    rules: tuple[Rule, ...],
+    rates: tuple[Rate, ...] = (),
+    lint: Callable[[Any, Path], Problems] = nothing,
+    cautions: Callable[[Any, Path], Problems] = nothing,
+) -> Kind:
+    """A kind of the document that its table's request puts.
+
+    `identity` lists the members that name a resource; a `Default` row fills in one that is not declared. `get` is the
+    operation that reads a resource by these, `not_found` the error codes for a missing one. `revision` is the place of
+    the task definition's ARN (`Target.EcsParameters.TaskDefinitionArn`), which is set unless one is declared.
+    """
+    put = _Put(name=name, phase=phase, table=table, identity=identity, get=get, not_found=not_found, rules=rules)
+    maps = partial(map_fields, table.request.service, table.request.operation)
+
+    def compile_(task: Task, _scope: CompileScope) -> tuple[Resource, ...]:
+        resources = []
+        for entry in task.entries[name]:
+            doc = _with_revision(mapped(entry.params, _as_text), revision, arn_of(task))
+            address = put.address(doc)
+            resources.append(Resource(kind=kind, address=address, task=task.name, doc=doc, settings=entry.settings))
+        return tuple(resources)
+
+    def before(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
+        return {**put.names(declared), **replaced(found.normal, wanted.normal, declared, found.doc, maps())}
+
+    def revision_only(doc: Doc, addresses: frozenset[Address]) -> Doc:
+        ref = _at(doc, revision)
+        switched = isinstance(ref, Ref) and ref.address in addresses
+        return _with_revision(put.names(doc), revision, ref) if switched else put.names(doc)
+
+    kind = Kind(
+        name=name,
+        order=order,
+        document=Document(rules=rules, required=table.request.required),
+        declare=Declare(table=table, compile=compile_, lint=lint, cautions=cautions, clashes=put.clashes),
+        compare=Compare(
+            read=put.read,
+            merge=lambda live, declared: overlay(live, declared, maps()),
+            before=before,
+            merge_before=lambda newer, older: layered(newer, older, maps()),
+            identity=put.names,
+            revision_only=revision_only,
+        ),
+        change=Change(
+            writes=frozenset({f"{table.request.service}:{table.request.operation}"}),
+            steps=put.steps,
+            blockers=put.blockers,
+            conflicts=put.conflicts,
+            subject=lambda call: put.address(call.params).name,
+        ),
+        calls=Calls(accept=lambda *_: {}, recover=put.recover),
+        rates=rates,
+    )
+    return kind
+
+
+class _Put(Value, frozen=True, kw_only=True):
+    """What the facets share."""
+
+    name: str
+    phase: Phase
+    table: Table
+    identity: tuple[str, ...]
+    get: str
+    not_found: Collection[str]
+    rules: tuple[Rule, ...]
+
+    def names(self, doc: Mapping[str, Any]) -> Doc:
+        return {field: doc[field] for field in self.identity if field in doc}
+
+    def address(self, doc: Mapping[str, Any]) -> Address:
+        named = normal(self.names(doc), self.rules)
+        return Address.of(self.name, "/".join(str(named[field]) for field in self.identity if field in named))
+
+    def call(self, params: Doc) -> Call:
+        return Call(service=self.table.request.service, operation=self.table.request.operation, params=params)
+
+    def reading(self, doc: Doc) -> Call:
+        return Call(service=self.table.request.service, operation=self.get, params=self.names(doc))
+
+    # --- the spec ---
+
+    def clashes(self, tasks: Doc, _cluster: Any) -> Problems:
+        last = self.identity[-1]
+        named = (
+            (str(self.address(entry)), (*path, last))
+            for path, entry in tables_of(tasks, self.table.key)
+            if all(isinstance(value, str) and value for value in self.names(entry).values()) and last in entry
+        )
+        for address, again, first in repeats(named):
+            said = f"{quoted(address.partition('.')[2])} is declared by {dotted(first[:-1])} too; declare it once"
+            yield Problem(again, said)
+
+    # --- the live state ---
+
+    def read(self, reader: Reader, resources: Sequence[Resource]) -> tuple[Live, ...]:
+        answers = reader.fetch([self.reading(resource.doc) for resource in resources])
+        return tuple(self.live(resource, answer) for resource, answer in zip(resources, answers, strict=True))
+
+    def live(self, resource: Resource, answer: Answer) -> Live:
+        doc = self.document(resource.doc, answer)
+        if doc is None:
+            return Live(address=resource.address, observed="missing")
+        form = normal(doc, self.rules)
+        found = Candidate(doc=doc, outputs={}, normal=form)
+        return Live(address=resource.address, candidates=(found,), observed=form)
+
+    def document(self, declared: Doc, answer: Answer) -> Doc | None:
+        """The answer in the form of the request; None if there is no such resource."""
+        if answer.error is not None and answer.error.code in self.not_found:
+            return None
+        request = (self.table.request.service, self.table.request.operation)
+        doc: Doc = mapped(request_fields_only(*request, answer.value(), unknown_fields(*request, declared)), _as_text)
+        return doc | self.names(declared)
+
+    # --- changes ---
+
+    def steps(self, delta: Delta) -> tuple[StepDraft, ...]:
+        assert delta.candidate is not None
+        return (
+            StepDraft(
+                phase=self.phase,
+                action=Action.UPDATE,
+                call=self.call(without_none(delta.merged_doc)),
+                undo=self.call(delta.candidate.doc),
+                changes=delta.change.fields,
+                settings=delta.resource.settings,
+            ),
+        )
+
+    def blockers(self, resource: Resource, live: Live) -> tuple[str, ...]:
+        if live.candidates:
+            return ()
+        return (f"{resource.address}: there is none of that name; it is created elsewhere, ecsplan only changes it",)
+
+    def conflicts(self, delta: Delta, _others: Mapping[Address, Delta]) -> tuple[str, ...]:
+        return missing(self.table.request.service, self.table.request.operation, without_none(delta.merged_doc), delta)
+
+    def recover(self, reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
+        """Is the resource as the call would leave it?"""
+        (answer,) = reader.fetch([self.reading(call.params)])
+        found = self.document(call.params, answer)
+        return {} if found is not None and normal(found, self.rules) == normal(call.params, self.rules) else None
+
+
+def _as_text(leaf: Any) -> Any:
+    """Dates and times, for which TOML and AWS's SDK have types and JSON has none, in ISO 8601. Those with an offset are
+    converted to UTC, so that equal times are equal texts."""
+    if isinstance(leaf, datetime) and leaf.tzinfo is not None:
+        return leaf.astimezone(UTC).isoformat()
+    return leaf.isoformat() if isinstance(leaf, date) else leaf
+
+
+def _at(doc: Doc, place: str) -> Any:
+    found: Any = doc
+    for name in place.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def _with_revision(doc: Doc, place: str, ref: Any) -> Doc:
+    """A copy with the revision at its place, unless one is declared."""
+    name, _, below = place.partition(".")
+    if not below:
+        return {**doc, name: doc.get(name, ref)}
+    inner = doc.get(name, {})
+    return {**doc, name: _with_revision(inner, below, ref)}
