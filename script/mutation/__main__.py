@@ -17,7 +17,7 @@ from queue import SimpleQueue
 
 from mutation.copies import Ran, copied, pytest, state, write
 from mutation.covering import PROCESSES, Covering, covering
-from mutation.sites import Site, drawn
+from mutation.sites import PACKAGE, Site, drawn
 
 ROOT = Path(__file__).parents[2]
 SORTS = ("comparison", "and/or", "not", "return")
@@ -110,10 +110,13 @@ def try_all(
 
 
 def trial(copy: Path, site: Site, tests: Covering, more: Sequence[str]) -> Verdict:
-    """A few unit tests, then the others, then the rest of the suite, as far as they run its lines."""
+    """A few unit tests, then the others, then the rest of the suite, as far as they run its lines; at last, for what
+    only processes run, the tests that start some."""
     began, tried = time.monotonic(), 0
     text = (copy / site.path).read_text(encoding="utf-8")
-    stages = [stage for stage in (list(more), *tests.of(site)) if stage] or [[PROCESSES]]
+    stages = [stage for stage in (list(more), *tests.of(site)) if stage]
+    if not stages or site.path.startswith(f"{PACKAGE}/cli/"):
+        stages.append(PROCESSES)
     write(copy, site.path, site.mutated(text))
     try:
         for stage in stages:

@@ -20,7 +20,7 @@ source = ecsplan
 omit = ecsplan/sandbox/*
 """
 NEAR = ("tests/unit/", "tests/cases/")
-PROCESSES = "tests/process"  # of a process of its own, coverage sees nothing
+PROCESSES = ["tests/unit/cli", "tests/process"]  # coverage sees nothing of a process that a test starts
 
 
 @dataclass(frozen=True, kw_only=True)
