@@ -116,6 +116,13 @@ def test_only_what_the_later_ones_touched_is_put_back() -> None:
     assert Address("service.prod/api") not in found(to_deployment([deployment(1, other), *THREE[1:]], 1, keep=False))
 
 
+def test_deployments_that_the_journal_lacks_are_named() -> None:
+    assert to_deployment(THREE, 0, keep=False).notes == ()
+    (note,) = to_deployment([THREE[0], THREE[2]], 0, keep=False).notes
+    assert note.startswith("the journal lacks deployment 2: ")
+    assert to_deployment(THREE[1:], 2, keep=False).notes == ()
+
+
 def test_services_on_two_revisions_get_two_pins() -> None:
     made = plan(register(), update("a"), update("b"), changes=(registered(40), moved("a", old=40), moved("b", old=39)))
     resources = found(to_deployment([one(1, made)], 0, keep=False))

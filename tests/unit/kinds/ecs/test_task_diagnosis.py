@@ -34,6 +34,16 @@ def test_how_it_ended() -> None:
     assert [(log.container, log.stream) for log in diagnosis.logs] == [("web", "web/web/a")]
 
 
+@pytest.mark.parametrize(("end", "members", "meaning"), [
+    ({"name": "web", "exitCode": 143}, {"stopCode": "SpotInterruption"}, "its Spot capacity was taken back"),
+    ({"name": "web", "reason": "CannotPullContainerError: manifest unknown"}, {},
+     "container web: the image cannot be pulled: it does not exist"),
+])  # fmt: skip
+def test_an_exit_code_that_is_no_cause_is_left_out(end: Doc, members: Doc, meaning: str) -> None:
+    """That of a container that was only asked to stop, and that of one that never started."""
+    assert found(broken(task("a", end, **members))).meaning == meaning
+
+
 def test_several_tasks_that_end_in_two_ways() -> None:
     """Those that did well are not told of."""
     killed = {"name": "web", "exitCode": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"}
