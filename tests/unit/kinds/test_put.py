@@ -163,6 +163,15 @@ def test_one_schedule_is_declared_once(schedule: Kind) -> None:
     assert len(loads(text + 'GroupName = "b"', "ecsplan.toml").tasks) == 2
 
 
+@pytest.mark.parametrize(("name", "fault"), [
+    ("", "Name: required, but missing"),
+    ("Name = 3\n", "Name: must be a string, not an integer"),
+])  # fmt: skip
+def test_what_has_no_name_is_not_declared_twice(schedule: Kind, name: str, fault: str) -> None:
+    text = HEAD + 2 * (SCHEDULES + 'GroupName = "default"\n' + name)
+    assert faults(text) == [f"tasks.web.{KEY}[{number}].{fault}" for number in (0, 1)]
+
+
 def test_its_requests_are_rendered_and_masked(schedule: Kind) -> None:
     data = declared(Target={"Input": '{"PASSWORD": "hunter2"}', "SqsParameters": {"MessageGroupId": "x"}})
     made = requests(spec_of(data), "v42")
