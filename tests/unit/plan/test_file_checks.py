@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan.core.model import Call, Change, Plan, Ref, Step
+from ecsplan.core.model import Action, Address, Call, Change, Plan, Ref, Step
 from ecsplan.plan.file_checks import misshapen
 from tests.unit.builders import moved, plan, register, run, targets, update
 
@@ -33,6 +33,9 @@ def after(doc: Any, change: Change | None = None, **members: Any) -> Plan:
     return plan(changes=(msgspec.structs.replace(change or moved(), after=doc, **members),))
 
 
+RULE = Change(address=Address("event_targets.nightly"), task="web", action=Action.UPDATE)
+
+
 @pytest.mark.parametrize(
     ("made", "fault"),
     [
@@ -51,6 +54,9 @@ def after(doc: Any, change: Change | None = None, **members: Any) -> Plan:
         (expecting(update(), deployment=1), "step 1: deployment is of another type"),
         (after({"cluster": "prod"}), "service.prod/web: service is missing"),
         (after(None), "service.prod/web: service is missing"),
+        (after({"Rule": "nightly", "Targets": [{"Id": "a"}, {"Arn": "b"}]}, RULE), "nightly: Targets[].Id is missing"),
+        (after({"Rule": "nightly", "Targets": "a"}, RULE), "nightly: Targets[].Id is missing"),
+        (after({"Rule": "nightly"}, RULE), "nightly: Targets[].Id is missing"),
         (after({"service": "web", "desiredCount": []}), "service.prod/web: desiredCount is of another type"),
     ],
 )
@@ -67,6 +73,8 @@ def test_what_has_another_form_is_named(made: Plan, fault: str) -> None:
         with_call(update(), somethingNewer={"any": [1, None]}),
         with_call(update(), desiredCount=None),
         after({"service": "web", "absent": 1}),
+        after({"Rule": "nightly", "Targets": []}, RULE),
+        after({"Rule": "nightly", "Targets": [{"Id": "a"}, {"Id": "b"}]}, RULE),
     ],
 )
 def test_what_ecsplan_makes_has_the_form(made: Plan) -> None:

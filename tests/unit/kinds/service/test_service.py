@@ -404,6 +404,9 @@ def test_an_answer_without_a_deployment(answer: Doc) -> None:
     moved = call("update_service", **NAMES, taskDefinition=NEW)
     step = step_of(WEB, moved, action=Action.UPDATE, expect={"previous": f"{NEW}1"})
     assert KIND.calls.accept(step, moved, answer) == {"deployment": ""}
-    step = step_of(WEB, call("update_service", **NAMES), action=Action.UPDATE)
-    with pytest.raises(RefusedError, match=r"^service\.prod/web: ecs:update_service was answered without a PRIMARY"):
-        KIND.calls.accept(step, step.call, answer)
+    for same in (call("update_service", **NAMES), moved):
+        step = step_of(WEB, same, action=Action.UPDATE, expect={"previous": NEW})
+        with pytest.raises(
+            RefusedError, match=r"^service\.prod/web: ecs:update_service was answered without a PRIMARY"
+        ):
+            KIND.calls.accept(step, same, answer)
