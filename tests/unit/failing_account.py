@@ -229,7 +229,7 @@ class FailingAccount:
             last = region.last_revision.get(family, 0)
             region.last_revision[family] = number - 1
             container = {"name": "web", "image": f"{family}:v{number}", "memory": 128}
-            self.ecs.call("RegisterTaskDefinition", {"family": family, "containerDefinitions": [container], **members})
+            self.ecs.call("RegisterTaskDefinition", {"family": family, "containerDefinitions": [container]} | members)
             region.last_revision[family] = max(last, number)
             region.families[family].sort(key=lambda revision: revision.number)
         return task_definition_arn(family, number)
