@@ -238,15 +238,16 @@ class FailingAccount:
         return [revision.number for revision in self.ecs.region.families.get(family, [])]
 
     def add_service(self, name: str, arn: str = task_definition_arn("web", 41), **members: Any) -> None:
-        """A service of one task on that revision. Its deployment is `ecs-svc/NAME-0`."""
+        """A service of one task on that revision, without events. Its deployment is `ecs-svc/NAME-0`."""
         if ("prod", name) in self.ecs.region.services:
             return
         self.add_arn(arn)
         made = {"cluster": "prod", "serviceName": name, "taskDefinition": arn, "desiredCount": 1, **members}
         self.ecs.call("CreateService", made)
         self.ecs.settle()
-        (first,) = self.ecs.region.services["prod", name].deployments
-        first.id = f"ecs-svc/{name}-0"
+        service = self.ecs.region.services["prod", name]
+        service.deployments[0].id = f"ecs-svc/{name}-0"
+        service.events.clear()
 
     def add_rule(self, rule: str, *targets: Doc) -> None:
         """A rule with these targets, where it has none of their ids."""

@@ -24,9 +24,9 @@ FOR_EVER = RolloutRule(ends="COMPLETED", seconds=1e6)
 STAYS = TaskRule(stays="RUNNING")
 
 
-def failed(reason: str) -> RolloutRule:
-    """A rollout whose tasks fail at once, and that ECS does not roll back."""
-    return RolloutRule(ends="FAILED", reason=reason)
+def failed(reason: str, *, after: float = 0.0) -> RolloutRule:
+    """A rollout that fails so many seconds after its beginning, and that ECS does not roll back."""
+    return RolloutRule(ends="FAILED", reason=reason, seconds=after)
 
 
 def exits(code: int, *, after: float = 0.0) -> TaskRule:
