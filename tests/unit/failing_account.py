@@ -1,23 +1,19 @@
-"""The embedded AWS as both ports of the executor: called directly, on the test's clock. A call of choice can fail."""
+"""The executor's tests act on the embedded AWS: called directly, on the test's clock. A call of choice can fail."""
 
 from __future__ import annotations
 
 import copy
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from ecsplan.core.clock import Clock
 from ecsplan.core.errors import AwsError
-from ecsplan.core.model import Call, Doc, Plan
+from ecsplan.core.model import Call, Doc
 from ecsplan.core.ports import Answer
-from ecsplan.core.text import short_arn
 from ecsplan.sandbox import common
-from ecsplan.sandbox.account import Account
-from ecsplan.sandbox.ecs import Clock, outcomes
-from ecsplan.sandbox.ecs.outcomes import RolloutRule, TaskRule
-from tests.unit.builders import ACCOUNT, CLUSTER, REGION, ROLE, task_definition_arn
+from tests.unit.builders import ACCOUNT, REGION
+from tests.unit.live_account import LiveAccount
 
 READS = ("describe_", "get_", "list_")
 
@@ -38,38 +34,14 @@ class Fault:
     seen: int = 0
 
 
-class Outcomes(outcomes.Outcomes):
-    """What has no order succeeds at once. Tasks and rollouts can also be ordered by their numbers."""
-
-    def clear(self) -> None:
-        super().clear()
-        self.rollout_seconds = self.task_seconds = 0.0
-        self.tasks: dict[int, TaskRule] = {}
-        """by number of the one-off task, from 1"""
-        self.rollouts: dict[tuple[str, int], RolloutRule] = {}
-        """by service and number of its update; 0 is its creation"""
-        self._begun: Counter[str] = Counter()
-
-    def task(self, family: str, images: Sequence[str], commands: Sequence[str]) -> TaskRule:
-        self._begun["tasks"] += 1
-        return self.tasks.get(self._begun["tasks"]) or super().task(family, images, commands)
-
-    def rollout(self, service: str, images: Sequence[str]) -> RolloutRule:
-        name = f"rollouts of {service}"
-        self._begun[name] += 1
-        return self.rollouts.get((service, self._begun[name] - 1)) or super().rollout(service, images)
-
-
-class FailingAccount:
+class FailingAccount(LiveAccount):
     """One account and region. Thread-safe. `sent` and `asked` are the calls so far, `trace` their operations."""
 
     def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
         self.sent: list[Call] = []
         self.asked: list[tuple[Call, ...]] = []
         self.trace: list[str] = []
-        self.outcomes = Outcomes()
-        account = Account(clock, self.outcomes)
-        self.clock, self.ecs, self.events = clock, account.ecs(REGION), account.events(REGION)
         self.places: int | None = None
         """how many more one-off tasks find a place; None is any number"""
         self.answers: dict[str, Doc] = {"publish": {"MessageId": "1"}, "get_caller_identity": {"Account": ACCOUNT}}
@@ -78,8 +50,6 @@ class FailingAccount:
         self.on_ask: Callable[[Sequence[Call]], None] = lambda _calls: None
         self._faults: list[Fault] = []
         self._lock = threading.RLock()
-        self.ecs.settle()
-        self.ecs.call("CreateCluster", {"clusterName": short_arn(CLUSTER)})
 
     # --- what fails ---
 
@@ -94,6 +64,7 @@ class FailingAccount:
         lost: bool = False,
         for_all: bool = False,
     ) -> None:
+        """Let `times` calls fail, from the one with the number `at` on, of those that mention `about`."""
         self._faults.append(Fault(operation, error, about, at, at + times - 1, lost, for_all))
 
     def _fault(self, call: Call) -> Fault | None:
@@ -165,7 +136,7 @@ class FailingAccount:
         self.places -= placed
         return int(count - placed)
 
-    # --- what was sent, and what there is now ---
+    # --- what was sent ---
 
     def calls(self, operation: str) -> list[Doc]:
         """The parameters of each mutating call of this operation, in the order of arrival."""
@@ -174,86 +145,3 @@ class FailingAccount:
     @property
     def operations(self) -> list[str]:
         return [call.operation for call in self.sent]
-
-    @property
-    def tasks(self) -> list[str]:
-        """The ARNs of the one-off tasks, in the order of their start."""
-        return [task.arn for task in self.ecs.region.tasks.values() if task.service is None]
-
-    def service(self, name: str) -> Doc:
-        """A service as ECS describes it now."""
-        (found,) = self.ecs.call("DescribeServices", {"cluster": "prod", "services": [name]})["services"]
-        return dict(found)
-
-    def primary(self, name: str) -> str:
-        """The id of a service's PRIMARY deployment."""
-        return str(self.service(name)["deployments"][0]["id"])
-
-    def targets(self, rule: str) -> list[Doc]:
-        return list(self.events.call("ListTargetsByRule", {"Rule": rule})["Targets"])
-
-    def status(self, family: str, number: int) -> str:
-        """Is that revision ACTIVE or INACTIVE?"""
-        return self.ecs.region.families[family][self._numbers(family).index(number)].status
-
-    # --- what there is before a test ---
-
-    def seed(self, plan: Plan) -> None:
-        """Make what the plan's steps found, where it is not there yet."""
-        for step in plan.steps:
-            newest = step.expect.get("newest", 0)
-            if step.call.operation == "register_task_definition" and newest:
-                self.add_revision(step.call.params["family"], newest)
-            for call in (step.undo, step.call):
-                if isinstance(call, Call):
-                    self._seed(call)
-
-    def _seed(self, call: Call) -> None:
-        match call.params:
-            case {"service": name, "taskDefinition": str(arn)}:
-                self.add_service(name, arn)
-            case {"taskDefinition": str(arn)}:
-                self.add_arn(arn)
-            case {"Rule": rule, "Targets": [*targets]}:
-                known = [one for one in targets if isinstance(one["EcsParameters"]["TaskDefinitionArn"], str)]
-                self.add_rule(rule, *known)
-
-    def add_arn(self, arn: str) -> None:
-        family, _, number = short_arn(arn).partition(":")
-        self.add_revision(family, int(number))
-
-    def add_revision(self, family: str, number: int, **members: Any) -> str:
-        """The ARN of that revision, which runs the image `FAMILY:vNUMBER`."""
-        region = self.ecs.region
-        if number not in self._numbers(family):
-            last = region.last_revision.get(family, 0)
-            region.last_revision[family] = number - 1
-            container = {"name": "web", "image": f"{family}:v{number}", "memory": 128}
-            self.ecs.call("RegisterTaskDefinition", {"family": family, "containerDefinitions": [container]} | members)
-            region.last_revision[family] = max(last, number)
-            region.families[family].sort(key=lambda revision: revision.number)
-        return task_definition_arn(family, number)
-
-    def _numbers(self, family: str) -> list[int]:
-        return [revision.number for revision in self.ecs.region.families.get(family, [])]
-
-    def add_service(self, name: str, arn: str = task_definition_arn("web", 41), **members: Any) -> None:
-        """A service of one task on that revision, without events. Its deployment is `ecs-svc/NAME-0`."""
-        if ("prod", name) in self.ecs.region.services:
-            return
-        self.add_arn(arn)
-        made = {"cluster": "prod", "serviceName": name, "taskDefinition": arn, "desiredCount": 1, **members}
-        self.ecs.call("CreateService", made)
-        self.ecs.settle()
-        service = self.ecs.region.services["prod", name]
-        service.deployments[0].id = f"ecs-svc/{name}-0"
-        service.events.clear()
-
-    def add_rule(self, rule: str, *targets: Doc) -> None:
-        """A rule with these targets, where it has none of their ids."""
-        if rule not in [one["Name"] for one in self.events.call("ListRules", {})["Rules"]]:
-            self.events.call("PutRule", {"Name": rule, "ScheduleExpression": "rate(1 hour)"})
-        known = [one["Id"] for one in self.targets(rule)]
-        new = [{"Arn": CLUSTER, "RoleArn": ROLE, **one} for one in targets if one["Id"] not in known]
-        if new:
-            self.events.call("PutTargets", {"Rule": rule, "Targets": new})
