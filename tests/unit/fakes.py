@@ -1,4 +1,4 @@
-"""Fakes of what the executor and the pipeline touch: a clock, AWS, a journal; each records and can fail at call n."""
+"""Fakes of what the executor and the pipeline touch besides AWS: a clock, a journal, the clients of a gateway."""
 
 from __future__ import annotations
 

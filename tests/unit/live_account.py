@@ -43,7 +43,7 @@ class LiveAccount:
     def __init__(self, clock: Clock) -> None:
         self.outcomes = Outcomes()
         account = Account(clock, self.outcomes)
-        self.clock, self.ecs, self.events = clock, account.ecs(REGION), account.events(REGION)
+        self.clock, self.ecs, self.events = clock, account.ecs(REGION), account.further("events", REGION)
         self.ecs.settle()
         self.ecs.call("CreateCluster", {"clusterName": short_arn(CLUSTER)})
 

@@ -19,12 +19,13 @@ from tests.unit.builders import AT, ORIGIN
 from tests.unit.failing_account import FailingAccount
 from tests.unit.fakes import FakeClock, FakeLog
 
-FOR_EVER = RolloutRule(ends="COMPLETED", seconds=1e6)
-"""a rollout that is in progress as long as any test polls it"""
-STAYS = TaskRule(stays="RUNNING")
+
+def rolls_out(*, after: float = 0.0) -> RolloutRule:
+    """A rollout that succeeds so many seconds after its beginning."""
+    return RolloutRule(ends="COMPLETED", seconds=after)
 
 
-def failed(reason: str, *, after: float = 0.0) -> RolloutRule:
+def fails(reason: str, *, after: float = 0.0) -> RolloutRule:
     """A rollout that fails so many seconds after its beginning, and that ECS does not roll back."""
     return RolloutRule(ends="FAILED", reason=reason, seconds=after)
 
@@ -32,6 +33,10 @@ def failed(reason: str, *, after: float = 0.0) -> RolloutRule:
 def exits(code: int, *, after: float = 0.0) -> TaskRule:
     """A task that ends so many seconds after its start."""
     return TaskRule(exit_code=code, stopped_reason="it ended", seconds=after)
+
+
+FOR_EVER = rolls_out(after=1e6)
+STAYS = TaskRule(stays="RUNNING")
 
 
 @dataclass

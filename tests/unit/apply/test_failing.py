@@ -8,10 +8,9 @@ from ecsplan.core import events
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Address
 from ecsplan.journal import Began, Closed, Done, Failed, Outcome
-from ecsplan.sandbox.ecs.outcomes import RolloutRule
 from tests.unit.builders import plan, register, retire, run, targets, task_definition_arn, update, whole
 from tests.unit.fakes import refusal
-from tests.unit.rig import FOR_EVER, STAYS, Rig, exits, failed
+from tests.unit.rig import FOR_EVER, STAYS, Rig, exits, fails, rolls_out
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def failing_in(rig: Rig, phase: str) -> None:
         case "update":
             rig.aws.fail("update_service", refusal(message="the update was refused"))
         case "rollout":
-            rig.rollouts["web", 1] = failed("tasks failed to start.")
+            rig.rollouts["web", 1] = fails("tasks failed to start.")
         case "targets":
             rig.aws.fail("put_targets", refusal(message="the targets were refused"))
 
@@ -158,7 +157,7 @@ def test_the_same_failure_of_several_steps_is_told_once(rig: Rig) -> None:
 
 def test_several_rollouts_that_fail_are_all_told(rig: Rig) -> None:
     for name in "ab":
-        rig.rollouts[name, 1] = failed(f"{name} crashed")
+        rig.rollouts[name, 1] = fails(f"{name} crashed")
     result = rig.apply(plan(register(), update("a"), update("b")))
     assert result.reason == (
         "service.prod/a: the rollout failed: a crashed; 0/1 running, 3 failed; "
@@ -169,7 +168,7 @@ def test_several_rollouts_that_fail_are_all_told(rig: Rig) -> None:
 
 def test_why_a_rollout_failed_is_told_and_kept_without_secrets(rig: Rig) -> None:
     rig.hide("hunter2")
-    rig.rollouts["web", 1] = failed("hunter2 is wrong.")
+    rig.rollouts["web", 1] = fails("hunter2 is wrong.")
     result = rig.apply(plan(register(), update()))
     found = result.diagnoses[Address("service.prod/web")]
     assert found.reason == "(sensitive) is wrong"
@@ -179,7 +178,7 @@ def test_why_a_rollout_failed_is_told_and_kept_without_secrets(rig: Rig) -> None
 
 def test_a_secret_that_only_the_live_revision_holds_is_not_told(rig: Rig) -> None:
     """As where a deployment goes back to a revision that it only names."""
-    rig.rollouts["web", 1] = failed("swordfish is wrong.")
+    rig.rollouts["web", 1] = fails("swordfish is wrong.")
     one = {"name": "web", "environment": [{"name": "DB_PASSWORD", "value": "swordfish"}]}
     rig.aws.answers["describe_task_definition"] = {"taskDefinition": {"containerDefinitions": [one]}}
     result = rig.apply(plan(register(), update()))
@@ -187,7 +186,7 @@ def test_a_secret_that_only_the_live_revision_holds_is_not_told(rig: Rig) -> Non
 
 
 def test_a_surprise_during_a_diagnosis_does_not_stop_the_undos(rig: Rig) -> None:
-    rig.rollouts["web", 1] = failed("it crashed")
+    rig.rollouts["web", 1] = fails("it crashed")
     rig.aws.answers["describe_task_definition"] = {"taskDefinition": 42}
     result = rig.apply(plan(register(), update()))
     assert (result.outcome, result.diagnoses) == (Outcome.PUT_BACK, {})
@@ -241,7 +240,7 @@ def test_tasks_that_found_no_place_are_a_failure(rig: Rig) -> None:
 
 def test_the_way_back_is_waited_for_even_when_rollouts_are_not(rig: Rig) -> None:
     failing_in(rig, "targets")
-    rig.rollouts["web", 2] = RolloutRule(ends="COMPLETED", seconds=1.0)
+    rig.rollouts["web", 2] = rolls_out(after=1.0)
     rig.apply(plan(register(), update(), targets()), wait=False)
     after = rig.trace[rig.trace.index("undo done 2") :]
     assert after[:5] == ["undo done 2", *["describe_services"] * 3, "undo began 1"]
@@ -290,7 +289,7 @@ def test_what_somebody_else_has_changed_is_left_to_them(rig: Rig) -> None:
     theirs = rig.aws.add_revision("web", 99)
 
     def move(_calls: object) -> None:
-        rig.aws.ecs.call("UpdateService", {"cluster": "prod", "service": "web", "taskDefinition": theirs})
+        rig.aws.update("web", taskDefinition=theirs)
 
     rig.rollouts["web", 1] = FOR_EVER
     rig.aws.on_ask = move
@@ -320,7 +319,7 @@ def test_an_undo_that_is_refused_stops_it_with_both_reasons(rig: Rig) -> None:
 
 def test_a_rollout_back_that_fails_stops_it_with_both_reasons(rig: Rig) -> None:
     failing_in(rig, "targets")
-    rig.rollouts["web", 2] = failed("no capacity")
+    rig.rollouts["web", 2] = fails("no capacity")
     result = rig.apply(plan(register(), update(), targets()))
     assert result.outcome is Outcome.STOPPED
     assert result.reason == (
@@ -354,7 +353,7 @@ def test_what_cannot_be_put_back_hinders_nothing_else(rig: Rig) -> None:
 def test_all_that_could_not_be_put_back_is_told(rig: Rig) -> None:
     failing_in(rig, "targets")
     rig.aws.fail("update_service", refusal(message="a stays"), about="'a'", at=2)
-    rig.rollouts["b", 2] = failed("b crashed")
+    rig.rollouts["b", 2] = fails("b crashed")
     result = rig.apply(plan(register(), update("a"), update("b"), targets()))
     assert result.reason == (
         "the targets were refused; and putting things back failed: "

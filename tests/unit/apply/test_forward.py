@@ -10,7 +10,6 @@ from ecsplan.apply.forward import CONCURRENT
 from ecsplan.core import events
 from ecsplan.core.model import Address, Call, Ref, Settings, Step
 from ecsplan.journal import Began, Closed, Done, Outcome
-from ecsplan.sandbox.ecs.outcomes import RolloutRule
 from tests.unit.builders import (
     AT,
     plan,
@@ -23,7 +22,7 @@ from tests.unit.builders import (
     update,
     whole,
 )
-from tests.unit.rig import FOR_EVER, Rig, exits
+from tests.unit.rig import FOR_EVER, Rig, exits, rolls_out
 
 NEW = task_definition_arn("web", 42)
 
@@ -69,7 +68,7 @@ def test_entries_carry_the_time_and_what_aws_answered(rig: Rig) -> None:
 
 def test_a_phase_is_finished_before_the_next_begins(rig: Rig) -> None:
     rig.tasks[1] = exits(0, after=0.5)
-    rig.rollouts["web", 1] = RolloutRule(ends="COMPLETED", seconds=0.5)
+    rig.rollouts["web", 1] = rolls_out(after=0.5)
     rig.apply(plan(register(), run(), update(), targets()))
     after_run = rig.trace.index("describe_tasks")
     assert rig.trace[after_run : after_run + 3] == ["describe_tasks", "describe_tasks", "began 3"]

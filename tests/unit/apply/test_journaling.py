@@ -45,7 +45,7 @@ def test_nothing_is_sent_after_the_journal_failed(
     assert len(rig.aws.sent) == sent
 
 
-def test_nothing_is_sent_after_the_journal_failed_for_one_of_many(rig: Rig) -> None:
+def test_nothing_is_sent_after_the_journal_failed_for_one(rig: Rig) -> None:
     """Also not the undos for another step's failure, and even though the journal could be written again."""
     rig.aws.fail("update_service", refusal(message="a said no"), about="'a'")
     refuse(rig, Done, step=3, once=True)

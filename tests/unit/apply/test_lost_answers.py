@@ -215,7 +215,7 @@ def test_entries_that_never_succeed_are_a_failure(rig: Rig) -> None:
     assert [ids(params) for params in rig.aws.calls("put_targets")] == [["a", "b"], *[["b"]] * 7, ["a", "b"]]
 
 
-def test_what_was_done_in_part_is_undone_when_the_rest_is_refused(rig: Rig) -> None:
+def test_what_was_done_in_part_is_undone_after_a_refusal(rig: Rig) -> None:
     partly(rig, "b")
     rig.aws.fail("put_targets", refusal(message="no permission any more"), at=2)
     result = rig.apply(reusing(targets(ids=["a", "b"])))

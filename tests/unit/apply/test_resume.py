@@ -9,10 +9,9 @@ import pytest
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Plan
 from ecsplan.journal import Began, Closed, Deployment, Done, Entry, Failed, Opened, Outcome
-from ecsplan.sandbox.ecs.outcomes import RolloutRule
 from tests.unit.builders import AT, ORIGIN, plan, register, reusing, run, targets, task_definition_arn, update, whole
 from tests.unit.fakes import refusal
-from tests.unit.rig import Rig, exits
+from tests.unit.rig import Rig, exits, rolls_out
 
 NEW, OLD = task_definition_arn("web", 42), task_definition_arn("web", 41)
 WHOLE = plan(*whole())
@@ -30,7 +29,7 @@ def account(task_seconds: float = 0.0) -> Rig:
 
 def moved(rig: Rig) -> Rig:
     """The service was updated to web:42, too."""
-    rig.aws.ecs.call("UpdateService", {"cluster": "prod", "service": "web", "taskDefinition": NEW})
+    rig.aws.update("web", taskDefinition=NEW)
     return rig
 
 
@@ -119,7 +118,7 @@ def test_what_was_refused_is_sent_again(rig: Rig) -> None:
 
 
 def test_a_rollout_that_is_under_way_is_waited_for(rig: Rig) -> None:
-    rig.rollouts["web", 1] = RolloutRule(ends="COMPLETED", seconds=0.5)
+    rig.rollouts["web", 1] = rolls_out(after=0.5)
     moved(rig)
     late = Closed(at=AT, outcome=Outcome.UNFINISHED)
     assert rig.resume(left(plan(register(), update(), targets()), *done(1), began(2)[0],

@@ -21,15 +21,10 @@ from ecsplan.sandbox.ecs.outcomes import RolloutRule, TaskRule
 from tests.unit.builders import ecs, register, run, targets, update
 from tests.unit.failing_account import FailingAccount
 from tests.unit.fakes import FakeClock, refusal, throttled
-from tests.unit.rig import FOR_EVER, STAYS, exits, failed
+from tests.unit.rig import FOR_EVER, STAYS, exits, fails, rolls_out
 
-FAILS = failed("it crashed")
+FAILS = fails("it crashed")
 AS_USUAL = Settings()
-
-
-def rolled_out(*, after: float) -> RolloutRule:
-    """A rollout that is in progress for so many seconds."""
-    return RolloutRule(ends="COMPLETED", seconds=after)
 
 
 class Looks:
@@ -44,7 +39,7 @@ class Looks:
     def service(self, name: str, rule: RolloutRule | None = None, settings: Settings = AS_USUAL) -> Tracked:
         """A service whose update was accepted. Without a rule it has rolled out at once."""
         self.aws.add_service(name)
-        self.aws.outcomes.rollouts[name, 1] = rule or rolled_out(after=0.0)
+        self.aws.outcomes.rollouts[name, 1] = rule or rolls_out()
         step = structs.replace(update(name, settings=settings), index=next(self.index))
         call = ecs("update_service", cluster="prod", service=name, taskDefinition=self.aws.add_revision("web", 42))
         self.aws.write(call)
@@ -109,7 +104,7 @@ def test_nothing_to_wait_for_is_no_look(looks: Looks) -> None:
 
 
 def test_pauses_grow_and_are_bounded(looks: Looks) -> None:
-    looks.wait(looks.service("web", rolled_out(after=38.0)))
+    looks.wait(looks.service("web", rolls_out(after=38.0)))
     slept = looks.clock.slept
     assert slept[:3] == [0.5, 0.75, 1.125]
     assert slept == sorted(slept)
@@ -118,17 +113,17 @@ def test_pauses_grow_and_are_bounded(looks: Looks) -> None:
 
 
 def test_each_look_tells_how_long_it_has_been(looks: Looks) -> None:
-    looks.wait(looks.service("web", rolled_out(after=1.0)))
+    looks.wait(looks.service("web", rolls_out(after=1.0)))
     assert [(event.elapsed, event.done) for event in looks.progress] == [(0.0, False), (0.5, False), (1.25, True)]
 
 
 def test_what_has_ended_is_not_looked_at_again(looks: Looks) -> None:
-    looks.wait(looks.service("a"), looks.service("b", rolled_out(after=1.0)))
+    looks.wait(looks.service("a"), looks.service("b", rolls_out(after=1.0)))
     assert [call.params["services"] for call in looks.asked] == [["a", "b"], ["b"], ["b"]]
 
 
 def test_services_and_tasks_are_looked_at_in_the_same_round(looks: Looks) -> None:
-    looks.wait(looks.service("web", rolled_out(after=0.5)), looks.task(exits(0, after=0.5)))
+    looks.wait(looks.service("web", rolls_out(after=0.5)), looks.task(exits(0, after=0.5)))
     assert [call.operation for call in looks.asked] == ["describe_services", "describe_tasks"] * 2
     assert looks.clock.slept == [0.5]
 
@@ -137,7 +132,7 @@ def test_services_and_tasks_are_looked_at_in_the_same_round(looks: Looks) -> Non
 
 
 def test_the_first_look_that_shows_a_failure_ends_it(looks: Looks) -> None:
-    web = looks.service("web", failed("it crashed", after=0.5))
+    web = looks.service("web", fails("it crashed", after=0.5))
     with pytest.raises(WaitFailed) as caught:
         looks.wait(web, looks.service("other", FOR_EVER))
     assert [(one.address, progress.note) for one, progress in caught.value.failed] == [
