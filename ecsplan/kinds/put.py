@@ -85,6 +85,7 @@ def put_kind(
         declare=Declare(table=table, compile=compile_, lint=lint, cautions=cautions, clashes=put.clashes),
         compare=Compare(
             read=put.read,
+            reads=frozenset({f"{table.request.service}:{get}"}),
             merge=lambda live, declared: overlay(live, declared, maps()),
             before=before,
             merge_before=lambda newer, older: layered(newer, older, maps()),
