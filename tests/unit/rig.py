@@ -95,7 +95,7 @@ class Rig:
             case events.DeploymentClosed():
                 self.closed.append(event)
             case events.Event():
-                self.redactor.listener(self.said.append)(event)
+                self.said.append(event)
 
     def _ended(self, result: Result) -> Result:
         result = redacted_result(result, self.redactor)
