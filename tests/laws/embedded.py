@@ -14,7 +14,7 @@ from ecsplan.plan.diff import diff
 from ecsplan.sandbox import common
 from ecsplan.sandbox.account import Account
 from ecsplan.sandbox.ecs import Ecs
-from ecsplan.sandbox.eventbridge import Events
+from ecsplan.sandbox.further import Simulated
 from tests.sandbox.helpers import Clock
 from tests.unit.fakes_kinds import compare, kind
 
@@ -35,9 +35,9 @@ class Embedded:
 
     def __init__(self) -> None:
         account = Account(Clock())
-        self._services: dict[str, Ecs | Events] = {
+        self._services: dict[str, Ecs | Simulated] = {
             "ecs": account.ecs("eu-west-1"),
-            "events": account.events("eu-west-1"),
+            "events": account.further("events", "eu-west-1"),
         }
         self.seen: Callable[[str, Doc], Doc] = lambda _, answer: answer
 

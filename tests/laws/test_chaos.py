@@ -173,7 +173,9 @@ class Stage:
     # --- what is live ---
 
     def events(self, operation: str, **params: Any) -> Doc:
-        answer = self.aws._account.events("eu-west-1").call("".join(map(str.capitalize, operation.split("_"))), params)
+        answer = self.aws._account.further("events", "eu-west-1").call(
+            "".join(map(str.capitalize, operation.split("_"))), params
+        )
         return json.loads(json.dumps(answer))  # type: ignore[no-any-return]
 
     def targets(self) -> dict[str, Doc]:

@@ -52,7 +52,7 @@ class Cloud:
         self.outcomes, self.ecs, self.events = (
             self.account.outcomes,
             self.account.ecs(REGION),
-            self.account.events(REGION),
+            self.account.further("events", REGION),
         )
         self.published: list[str] = []
         self.unplaced: Callable[[Call], bool] = all_placed
@@ -62,7 +62,7 @@ class Cloud:
         return self.__dict__ | {"unplaced": all_placed}
 
     def seed(self, spec: Spec) -> None:
-        seed(self.ecs, self.events, requests(spec, "sandbox"), spec.cluster or "default")
+        seed(self.ecs, {"events": self.events}, requests(spec, "sandbox"), spec.cluster or "default")
 
     def copied(self) -> Cloud:
         """The same account, some minutes later, with a clock of its own. What was on its way has ended by then."""
