@@ -25,4 +25,4 @@ bootstrap: .venv/.installed
 	touch $@
 
 clean:
-	rm -rf .venv .bench .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .bench .mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
