@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import threading
@@ -48,6 +49,7 @@ def main() -> int:
         "--tests", nargs="*", default=["tests", "--ignore=tests/sandbox"], help="the suite, as arguments to pytest"
     )
     given = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background, and then by tests' processes
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         copies = [copied(ROOT, Path(folder) / str(number)) for number in range(given.processes)]
         kept = ROOT / ".mutants" / state(copies[0])
