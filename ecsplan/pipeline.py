@@ -48,7 +48,7 @@ from ecsplan.spec.load import load as _load
 
 __all__ = [
     "Site", "connect", "explained_plan", "go_on", "history", "journal_root", "journals", "load", "make_plan",
-    "run_plan", "show", "text", "undo",
+    "resume", "run_plan", "show", "text", "undo",
 ]  # fmt: skip
 
 

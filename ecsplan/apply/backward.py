@@ -45,7 +45,7 @@ def _is_our_undo(engine: Engine, step: Step) -> bool:
     state, call = engine.state, engine.state.undo_of(step)
     if call is None or not state[step].undo_begun or state[step].undone:
         return False
-    return state.kind(step).calls.recover(engine.ports.read, step, call) is not None
+    return engine.was_carried_out(step, call)
 
 
 def undo_all(engine: Engine) -> None:

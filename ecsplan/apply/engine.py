@@ -128,6 +128,10 @@ class Engine:
         """One poll of all of them, as `wait.poll`."""
         return poll(tracked, self.ports.read, self.ports.emit)
 
+    def was_carried_out(self, step: Step, call: Call) -> bool:
+        """Does AWS show that this call of the step was carried out?"""
+        return self.state.kind(step).calls.recover(self.ports.read, step, call) is not None
+
     def assume_done(self, step: Step) -> None:
         """An operator says that this step was carried out."""
         self.sender.done(step, dict(self.state.kind(step).calls.assumed))

@@ -1,6 +1,6 @@
 """The connection to AWS: one session, clients made once and shared, concurrent reads (the only importer of boto3).
 
-It has two ports. An `AwsReader` refuses every operation that does not read. `do` is given to the executor alone, so
+It has two ports. An `AwsReader` refuses every operation that does not read. `do` is given to `apply/` alone, so
 nothing else can write.
 
 boto3 and botocore are imported inside functions, because they take longer to import than all of ecsplan.
@@ -297,7 +297,7 @@ class AwsReader:
 
     def _submit(self, call: Call) -> Future[Answer]:
         if not call.operation.startswith(READS):
-            raise ValueError(f"{call} does not read; only the executor may write")
+            raise ValueError(f"{call} does not read; only `apply/` may write")
         if not self._remember:
             return self._gateway.submit(call)
         key = json.dumps(to_data(call), sort_keys=True)

@@ -1,1 +1,1 @@
-"""ecsplan.core"""
+"""Values and pure functions. Imports nothing of ecsplan but itself."""

@@ -1,4 +1,4 @@
-"""How values read in messages and in every format for people."""
+"""A value as text: revisions as `web:41`, secrets and unknown values as such."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""ecsplan.plan"""
+"""From what is declared, or was, to a plan. Nothing here can write."""

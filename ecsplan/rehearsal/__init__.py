@@ -44,7 +44,7 @@ def serve(spec: Spec | None, *, port: int, region: str | None, say: Callable[[st
         if spec is not None:
             made = seed(aws, spec)
             say(f"# clusters: {_listed(made.clusters)}; services: {_listed(made.services)}")
-            say(f"# rules: {_listed(made.rules)}; topics: {_listed(made.topics)}")
+            say(f"# {'; '.join(f'{word}: {_listed(names)}' for word, names in made.further.items())}")
         for name, value in aws.environment.items():
             say(f"export {name}={value}")
         say("# serving; stop with Ctrl-C")

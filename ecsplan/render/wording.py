@@ -1,4 +1,4 @@
-"""How the phases of a deployment, and its failures, read in every format for people."""
+"""One table: what each phase of a deployment is called in every format for people, planned, done, failed, undone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How values and events read in the formats for people."""
+"""Fields, values and stages as lines of text, for all formats for people. The phases' words are in `wording`."""
 
 from __future__ import annotations
 

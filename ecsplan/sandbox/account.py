@@ -6,14 +6,14 @@ from .common import Ids
 from .ecs import Clock, Ecs
 from .ecs.outcomes import Outcomes
 from .ecs.state import Region
-from .eventbridge import Events
+from .further import Simulated, services
 from .inputs import Inputs
 from .logs import Logs
 from .rates import Buckets
 
 
 class Account:
-    """ECS, EventBridge and the logs of tasks, in all regions of one account. Not thread-safe.
+    """ECS, the further services and the logs of tasks, in all regions of one account. Not thread-safe.
 
     It holds data only: ``pickle.loads(pickle.dumps(account))`` is a second account in the same state, at any moment,
     also in the middle of rollouts. Nothing is shared: the copy has a copy of the clock, too.
@@ -24,7 +24,7 @@ class Account:
         self.outcomes = outcomes or Outcomes()
         self.ids, self.logs, self.buckets = Ids(), Logs(), Buckets()
         self._ecs: dict[str, Ecs] = {}
-        self._events: dict[str, Events] = {}
+        self._further: dict[tuple[str, str], Simulated] = {}
 
     def ecs(self, region: str) -> Ecs:
         """The ECS of a region. It is empty at first."""
@@ -33,9 +33,11 @@ class Account:
             self._ecs[region] = Ecs(state, self.clock, Inputs("ecs"))
         return self._ecs[region]
 
-    def events(self, region: str) -> Events:
-        """The EventBridge of a region; it has the default bus at first."""
-        return self._events.setdefault(region, Events(region, Inputs("events")))
+    def further(self, name: str, region: str) -> Simulated:
+        """Another service of a region, in its first state at first."""
+        if (name, region) not in self._further:
+            self._further[name, region] = services()[name].make(region)
+        return self._further[name, region]
 
     def settle(self) -> tuple[Ecs, ...]:
         """Let everything happen that is due by the clock. Returns the ECS of each region in use."""

@@ -5,7 +5,25 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+
+#: What seeded resources get where a network is needed.
+NETWORK: Final[dict[str, Any]] = {
+    "subnets": ["subnet-0a", "subnet-0b"],
+    "securityGroups": ["sg-0a"],
+    "assignPublicIp": "DISABLED",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """Operations that share a bucket of ``burst`` tokens, refilled with ``per_second``. "*" is every operation."""
+
+    service: str
+    operations: frozenset[str]
+    burst: int
+    per_second: float
 
 
 class AwsError(Exception):

@@ -7,20 +7,10 @@ second for everything but PutEvents; it names no burst, so a second's worth is t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-from .common import AwsError
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rate:
-    """Operations that share a bucket of ``burst`` tokens, refilled with ``per_second``. "*" is every operation."""
-
-    service: str
-    operations: frozenset[str]
-    burst: int
-    per_second: float
+from .common import AwsError, Rate
+from .further import services
 
 
 def _rate(service: str, operations: str, burst: int, per_second: float) -> Rate:
@@ -39,7 +29,7 @@ RATES: Final = (
     _rate("ecs", "DescribeServiceRevisions", 50, 20),
     _rate("ecs", "DescribeClusters", 50, 20),
     _rate("ecs", "TagResource", 20, 10),
-    _rate("events", "*", 50, 50),
+    *(rate for service in services().values() for rate in service.rates),
 )
 _ROWS: Final = {(rate.service, operation): rate for rate in RATES for operation in rate.operations}
 

@@ -3,53 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from . import common
 from .ecs import Ecs, rollouts
 from .ecs.state import Doc, Service
-from .eventbridge import TARGETS_PER_RULE, Events
+from .further import Simulated, services
 
 PLACEHOLDER: Final = "sandbox-placeholder"
 DESIRED: Final = 2
-NETWORK: Final[Doc] = {"subnets": ["subnet-0a", "subnet-0b"], "securityGroups": ["sg-0a"], "assignPublicIp": "DISABLED"}
 #: Members of an update_services entry that the service has from the beginning. A deployment sets the others.
 _FROM_THE_START: Final = ("loadBalancers", "serviceRegistries")
-_SCHEDULE: Final = "cron(0 3 * * ? *)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seeded:
-    """What was created, sorted: names of clusters, ``cluster/service``, ``bus/rule``, ARNs of topics."""
+    """What was created, sorted: names of clusters, ``cluster/service``, and by a word for people what further services
+    have (``rules``: ``bus/rule``; ``topics``: ARNs)."""
 
     clusters: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
-    rules: tuple[str, ...] = ()
-    topics: tuple[str, ...] = ()
+    further: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def with_topics(self, topics: Iterable[str]) -> Seeded:
-        return replace(self, topics=tuple(sorted(set(topics))))
+        return replace(self, further={**self.further, "topics": tuple(sorted(set(topics)))})
 
 
-def seed(ecs: Ecs, events: Events, requests: Mapping[str, Any], cluster: str) -> Seeded:
-    """Create everything that ``requests`` refer to. Raises AwsError for a task definition that AWS would refuse."""
-    seeding = _Seeding(ecs, events, cluster)
+def seed(ecs: Ecs, further: Mapping[str, Simulated], requests: Mapping[str, Any], cluster: str) -> Seeded:
+    """Create everything that ``requests`` refer to; ``further`` are the other services of the region, by name. Raises
+    AwsError for a task definition that AWS would refuse."""
+    seeding = _Seeding(ecs, further, cluster)
     for task in requests.values():
         seeding.task(task)
     return Seeded(
         clusters=tuple(sorted(seeding.clusters)),
         services=tuple(sorted(seeding.services)),
-        rules=tuple(sorted(seeding.rules)),
+        further={word: tuple(sorted(names)) for word, names in seeding.further_names.items()},
     )
 
 
 class _Seeding:
-    def __init__(self, ecs: Ecs, events: Events, cluster: str) -> None:
-        self.ecs, self.events, self.default = ecs, events, cluster
+    def __init__(self, ecs: Ecs, further: Mapping[str, Simulated], cluster: str) -> None:
+        self.ecs, self.further, self.default = ecs, further, cluster
         self.clusters: set[str] = set()
         self.services: set[str] = set()
-        self.rules: set[str] = set()
+        self.further_names: dict[str, set[str]] = {}
         self.ecs.settle()
         self.cluster(cluster)
 
@@ -57,14 +56,17 @@ class _Seeding:
         for run in task.get("run_tasks", ()):
             self.cluster(run.get("cluster"))
         definition = task["task_definition"]
-        updates, puts = task.get("update_services", ()), task.get("events__put_targets", ())
-        if not updates and not puts:
+        updates = task.get("update_services", ())
+        used = [service for service in services().values() if service.uses_revisions(task)]
+        if not updates and not used:
             return
         placeholder = self.placeholder(definition)
         for update in updates:
             self.service(update, definition, placeholder)
-        for put in puts:
-            self.rule(put, definition, placeholder)
+        for service in used:
+            made = service.seed(self.further[service.name], self, task, placeholder)
+            for word, names in made.items():
+                self.further_names.setdefault(word, set()).update(names)
 
     def cluster(self, reference: str | None) -> str:
         name = common.short(reference or self.default)
@@ -72,6 +74,9 @@ class _Seeding:
             self.ecs.call("CreateCluster", {"clusterName": name})
             self.clusters.add(name)
         return name
+
+    def cluster_arn(self, reference: str | None) -> str:
+        return self.ecs.region.clusters[self.cluster(reference)].arn
 
     def placeholder(self, definition: Mapping[str, Any]) -> str:
         """A revision of another family with the task's containers and ports, so that load balancers fit it."""
@@ -96,7 +101,7 @@ class _Seeding:
         if "FARGATE" in definition.get("requiresCompatibilities", ()):
             params["launchType"] = "FARGATE"
         if definition.get("networkMode") == "awsvpc":
-            params["networkConfiguration"] = update.get("networkConfiguration", {"awsvpcConfiguration": NETWORK})
+            params["networkConfiguration"] = update.get("networkConfiguration", {"awsvpcConfiguration": common.NETWORK})
         self.ecs.call("CreateService", params)
         self.settled(self.ecs.region.services[cluster, name])
         self.services.add(f"{cluster}/{name}")
@@ -107,39 +112,3 @@ class _Seeding:
         rollouts.supersede(service, region.now)
         service.deployments, service.rollouts, service.events = [], [], []
         rollouts.settled(region, service, region.now)
-
-    def rule(self, put: Mapping[str, Any], definition: Mapping[str, Any], placeholder: str) -> None:
-        bus = common.short(put.get("EventBusName", "default"))
-        self.events.add_bus(bus)
-        params: Doc = {"Name": put["Rule"], "EventBusName": bus}
-        pattern = {"EventPattern": '{"source": ["sandbox"]}'}
-        if f"{bus}/{put['Rule']}" not in self.rules:
-            self.events.call("PutRule", params | ({"ScheduleExpression": _SCHEDULE} if bus == "default" else pattern))
-            self.rules.add(f"{bus}/{put['Rule']}")
-        targets = [self.target(target, definition, placeholder) for target in put.get("Targets", ())]
-        for start in range(0, len(targets), TARGETS_PER_RULE):
-            entries = targets[start : start + TARGETS_PER_RULE]
-            self.events.call("PutTargets", {"Rule": put["Rule"], "EventBusName": bus, "Targets": entries})
-
-    def target(self, declared: Mapping[str, Any], definition: Mapping[str, Any], placeholder: str) -> Doc:
-        """A whole target, overlaid with the declared members. Its Input shows that undeclared members are kept."""
-        parameters: Doc = {"TaskDefinitionArn": placeholder, "TaskCount": 1}
-        if definition.get("networkMode") == "awsvpc":
-            fargate = "FARGATE" in definition.get("requiresCompatibilities", ())
-            inner = {name[0].upper() + name[1:]: value for name, value in NETWORK.items()}
-            parameters |= {
-                "LaunchType": "FARGATE" if fargate else "EC2",
-                "NetworkConfiguration": {"awsvpcConfiguration": inner},
-            }
-        over = dict(declared.get("EcsParameters", {}))
-        over.pop("TaskDefinitionArn", None)
-        if "CapacityProviderStrategy" in over:
-            parameters.pop("LaunchType", None)
-        target: Doc = {
-            "Arn": self.ecs.region.clusters[self.cluster(declared.get("Arn"))].arn,
-            "RoleArn": f"arn:aws:iam::{common.ACCOUNT}:role/events",
-            "Input": '{"seeded": "kept"}',
-        }
-        if "InputPath" in declared or "InputTransformer" in declared:
-            del target["Input"]
-        return target | dict(declared) | {"EcsParameters": parameters | over}

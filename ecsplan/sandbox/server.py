@@ -14,6 +14,7 @@ from .control import Control, Orders
 from .ecs import Clock
 from .ecs.state import Doc
 from .faults import Fault
+from .further import services
 from .http import HttpServer
 from .others import identity
 from .seed import Seeded, seed
@@ -89,8 +90,8 @@ class Sandbox(Orders):
     def seed(self, requests: Mapping[str, Any], cluster: str = "default", topics: Iterable[str] = ()) -> Seeded:
         """Create what the compiled ``requests`` of a spec refer to, as before its first deployment."""
         with self._lock:
-            ecs, events = self._account.ecs(self._region), self._account.events(self._region)
-            made = seed(ecs, events, requests, cluster)
+            further = {name: self._account.further(name, self._region) for name in services()}
+            made = seed(self._account.ecs(self._region), further, requests, cluster)
         for topic in topics:
             self._others.create_topic(topic)
         return made.with_topics(topics)
@@ -160,14 +161,16 @@ class Sandbox(Orders):
                 count = partial.count if partial else 1
                 with self._lock:
                     return success(self._account.ecs(incoming.region).call(operation, params, unplaced, count))
-            if incoming.service == "events":
+            if incoming.service in services():
                 code = (
                     {"ErrorCode": partial.code or "InternalException", "ErrorMessage": partial.message}
                     if partial
                     else None
                 )
                 with self._lock:
-                    return success(self._account.events(incoming.region).call(operation, params, code))
+                    return success(
+                        self._account.further(incoming.service, incoming.region).call(operation, params, code)
+                    )
             if incoming.service == "logs" and isinstance(params, dict):
                 answer = self._log_answer(incoming.region, operation, params)
                 if answer is not None:

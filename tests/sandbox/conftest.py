@@ -34,7 +34,7 @@ def made_clients(running: tuple[Sandbox, Clock]) -> Iterator[Client]:
         key = (service, region, attempts, *sorted(options.items()))
         if key not in made:
             retries: Any = {"mode": "standard", "total_max_attempts": attempts}
-            config = Config(retries=retries, read_timeout=10, **options)
+            config = Config(retries=retries, read_timeout=60, **options)
             made[key] = make(service, region_name=region, endpoint_url=aws.url, config=config)
         return made[key]
 

@@ -159,11 +159,11 @@ def test_everything_that_takes_time_is_under_way_in_between(account: Account) ->
 
 
 def test_a_copy_has_its_own_outcomes_clock_and_rules(account: Account) -> None:
-    account.events(REGION).call("PutRule", {"Name": "nightly", "ScheduleExpression": "rate(1 day)"})
+    account.further("events", REGION).call("PutRule", {"Name": "nightly", "ScheduleExpression": "rate(1 day)"})
     other = copied(account)
     other.outcomes.task_seconds = 99.0
     other.clock.tick()  # type: ignore[attr-defined]
-    other.events(REGION).call("DeleteRule", {"Name": "nightly"})
+    other.further("events", REGION).call("DeleteRule", {"Name": "nightly"})
     assert account.outcomes.task_seconds == 1.0
     assert account.clock.now() == EPOCH + 1000.0
-    assert [rule["Name"] for rule in account.events(REGION).call("ListRules", {})["Rules"]] == ["nightly"]
+    assert [rule["Name"] for rule in account.further("events", REGION).call("ListRules", {})["Rules"]] == ["nightly"]

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecsplan.sandbox import Sandbox
-from ecsplan.sandbox.rates import RATES, Buckets, Rate, rate_of
+from ecsplan.sandbox.common import Rate
+from ecsplan.sandbox.rates import RATES, Buckets, rate_of
 from tests.sandbox.conftest import Client
 from tests.sandbox.helpers import EPOCH, Clock, error_of
 

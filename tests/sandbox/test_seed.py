@@ -61,8 +61,8 @@ def made(aws: Sandbox) -> Any:
 def test_the_summary(made: Any) -> None:
     assert made.clusters == ("blue", "jobs", "prod")
     assert made.services == ("blue/web", "prod/job", "prod/web")
-    assert made.rules == ("default/nightly", "own/hourly")
-    assert made.topics == (TOPIC,)
+    assert made.further["rules"] == ("default/nightly", "own/hourly")
+    assert made.further["topics"] == (TOPIC,)
 
 
 def test_clusters_and_topics(made: Any, client: Client) -> None:
@@ -155,5 +155,5 @@ def test_a_failing_rehearsal_rule_does_not_touch_what_was_there(aws: Sandbox, cl
 
 def test_a_task_without_anything(aws: Sandbox, client: Client) -> None:
     made = aws.seed({"WEB": {"task_definition": WEB["task_definition"]}})
-    assert (made.clusters, made.services, made.rules, made.topics) == (("default",), (), (), ())
+    assert (made.clusters, made.services, made.further) == (("default",), (), {"topics": ()})
     assert client("ecs").list_task_definition_families()["families"] == []

@@ -101,7 +101,7 @@ class Live(Sandbox):
     def events(self, operation: str, **params: Any) -> Doc:
         """An operation of EventBridge."""
         with self._lock:
-            return copy.deepcopy(self._account.events(REGION).call(operation, params))
+            return copy.deepcopy(self._account.further("events", REGION).call(operation, params))
 
     def targets(self, rule: str, bus: str = "default") -> dict[str, Doc]:
         """A rule's targets by Id."""

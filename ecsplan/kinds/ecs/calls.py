@@ -1,4 +1,4 @@
-"""What kinds share in making calls: the cluster that a call names, and the further pages of a listing."""
+"""What kinds of ECS share in calls: the cluster, the further pages of a listing, refusals that pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What AWS shows of a rollout: two round trips; any answer may be missing."""
+"""What a diagnosis reads about a failed rollout: two round trips; any answer may be missing."""
 
 from __future__ import annotations
 

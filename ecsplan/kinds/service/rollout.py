@@ -1,5 +1,5 @@
-"""The outcome of an UpdateService: judged by the deployment that it started. A service looks stable after a rollback
-too."""
+"""UpdateService: its answer, its lost answer, and whether its rollout has failed (`judge`). The deployment that it
+started decides; a service looks stable after a rollback too."""
 
 from __future__ import annotations
 

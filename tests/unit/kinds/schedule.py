@@ -1,6 +1,6 @@
 """A kind in one file, for tests: schedules of EventBridge Scheduler, pointed at the new revision.
 
-It is not a part of ecsplan. Tests copy this file into the package of kinds, and change nothing else.
+It is no part of ecsplan. Tests let the package of kinds find it, and change nothing else.
 """
 
 from __future__ import annotations

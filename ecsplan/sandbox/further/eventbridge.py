@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from . import common
-from .common import hash_order, page
-from .inputs import Inputs
+from ecsplan.sandbox import common
+from ecsplan.sandbox.common import NETWORK, Rate, hash_order, page
+from ecsplan.sandbox.further import Seeding, Service
+from ecsplan.sandbox.inputs import Inputs
 
 Doc = dict[str, Any]
 TARGETS_PER_RULE: Final = 5
@@ -52,6 +53,9 @@ class Events:
     def __init__(self, region: str, inputs: Inputs) -> None:
         self._buses = Buses(region)
         self._inputs = inputs
+
+    def has_rule(self, bus: str, name: str) -> bool:
+        return name in self._buses.rules.get(bus, {})
 
     def add_bus(self, name: str) -> None:
         self._buses.rules.setdefault(name, {})
@@ -189,3 +193,65 @@ _OPERATIONS: Final[Mapping[str, Callable[[Buses, Doc], Doc]]] = MappingProxyType
     "ListTargetsByRule": list_targets,
     "ListRuleNamesByTarget": rule_names,
 })  # fmt: skip
+
+
+# --- before a spec's first deployment ---
+
+_SCHEDULE: Final = "cron(0 3 * * ? *)"
+
+
+def _puts(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(task.get("events__put_targets", ()))
+
+
+def _seed(events: Events, seeding: Seeding, task: Mapping[str, Any], placeholder: str) -> Mapping[str, Iterable[str]]:
+    return {"rules": {_seed_rule(events, seeding, put, task["task_definition"], placeholder) for put in _puts(task)}}
+
+
+def _seed_rule(
+    events: Events, seeding: Seeding, put: Mapping[str, Any], definition: Mapping[str, Any], placeholder: str
+) -> str:
+    bus = common.short(put.get("EventBusName", "default"))
+    events.add_bus(bus)
+    name: Doc = {"Name": put["Rule"], "EventBusName": bus}
+    pattern = {"EventPattern": '{"source": ["sandbox"]}'}
+    if not events.has_rule(bus, put["Rule"]):
+        events.call("PutRule", name | ({"ScheduleExpression": _SCHEDULE} if bus == "default" else pattern))
+    targets = [_target(seeding, target, definition, placeholder) for target in put.get("Targets", ())]
+    for start in range(0, len(targets), TARGETS_PER_RULE):
+        entries = targets[start : start + TARGETS_PER_RULE]
+        events.call("PutTargets", {"Rule": put["Rule"], "EventBusName": bus, "Targets": entries})
+    return f"{bus}/{put['Rule']}"
+
+
+def _target(seeding: Seeding, declared: Mapping[str, Any], definition: Mapping[str, Any], placeholder: str) -> Doc:
+    """A whole target, overlaid with the declared members. Its Input shows that undeclared members are kept."""
+    parameters: Doc = {"TaskDefinitionArn": placeholder, "TaskCount": 1}
+    if definition.get("networkMode") == "awsvpc":
+        fargate = "FARGATE" in definition.get("requiresCompatibilities", ())
+        inner = {name[0].upper() + name[1:]: value for name, value in NETWORK.items()}
+        parameters |= {
+            "LaunchType": "FARGATE" if fargate else "EC2",
+            "NetworkConfiguration": {"awsvpcConfiguration": inner},
+        }
+    over = dict(declared.get("EcsParameters", {}))
+    over.pop("TaskDefinitionArn", None)
+    if "CapacityProviderStrategy" in over:
+        parameters.pop("LaunchType", None)
+    target: Doc = {
+        "Arn": seeding.cluster_arn(declared.get("Arn")),
+        "RoleArn": f"arn:aws:iam::{common.ACCOUNT}:role/events",
+        "Input": '{"seeded": "kept"}',
+    }
+    if "InputPath" in declared or "InputTransformer" in declared:
+        del target["Input"]
+    return target | dict(declared) | {"EcsParameters": parameters | over}
+
+
+SERVICE = Service(
+    name="events",
+    make=lambda region: Events(region, Inputs("events")),
+    rates=(Rate(service="events", operations=frozenset({"*"}), burst=50, per_second=50),),
+    seed=_seed,
+    uses_revisions=lambda task: bool(_puts(task)),
+)
