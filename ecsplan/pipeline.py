@@ -8,7 +8,7 @@
         print(pipeline.text(plan))
         result = pipeline.run_plan(site, plan)
 
-Every error is an `ecsplan.core.errors.EcsplanError`, which says what happened and what state that leaves. A deployment
+Every error is a `pipeline.EcsplanError`, which says what happened and what state that leaves. A deployment
 that fails is no exception: its `Result` says so.
 """
 
@@ -26,7 +26,7 @@ from ecsplan.apply.notify import announcer, notifier, notifying
 from ecsplan.apply.redacted import redacted_ports, redacted_result
 from ecsplan.core import events
 from ecsplan.core.clock import StoppableClock, timestamp
-from ecsplan.core.errors import StaleError, UnfinishedError, UsageError
+from ecsplan.core.errors import EcsplanError, StaleError, UnfinishedError, UsageError
 from ecsplan.core.model import Notify, Plan
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished
@@ -47,8 +47,8 @@ from ecsplan.site import Site, connect, journal_root
 from ecsplan.spec.load import load as _load
 
 __all__ = [
-    "Site", "connect", "explained_plan", "go_on", "history", "journal_root", "journals", "load", "make_plan",
-    "resume", "run_plan", "show", "text", "undo",
+    "EcsplanError", "Options", "Outcome", "Result", "Site", "connect", "explained_plan", "go_on", "history",
+    "journal_root", "journals", "load", "make_plan", "resume", "run_plan", "show", "text", "undo",
 ]  # fmt: skip
 
 
@@ -267,7 +267,7 @@ def _run(
         write=write,
         journal=writer,
         clock=StoppableClock(site.clock, site.stop),
-        emit=notifying(listener, notifier(plan.notify, write, listener), announce),
+        emit=notifying(emit, notifier(plan.notify, write, listener), announce),
     )
     return redacted_result(work(redacted_ports(ports, redactor)), redactor)
 

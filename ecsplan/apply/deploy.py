@@ -84,6 +84,7 @@ def run_and_report(engine: Engine, work: Callable[[Engine], Result]) -> Result:
     """Run a deployment between the events of its beginning and its end, and write its end to the journal."""
     state, ports = engine.state, engine.ports
     engine.emit(_started(state))
+    had_acted = bool(state.acted())
     result = work(engine)
     entry = Closed(
         at=timestamp(ports.clock),
@@ -94,7 +95,7 @@ def run_and_report(engine: Engine, work: Callable[[Engine], Result]) -> Result:
     with contextlib.suppress(JournalError):  # a file without it says the same: cut off, part-way
         ports.journal.append(entry)
     # A resumed deployment may have had nothing to do but wait.
-    changed = engine.acted or (result.outcome.ended and bool(state.acted()))
+    changed = engine.acted or (result.outcome.ended and (had_acted or bool(state.acted())))
     engine.emit(events.DeploymentClosed(outcome=result.outcome.value, reason=result.reason, changed=changed))
     engine.emit(events.DeploymentEnded(number=state.number, outcome=result.outcome.value, reason=result.reason))
     return result

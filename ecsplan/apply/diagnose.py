@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ecsplan.apply.send import Ports
 from ecsplan.apply.wait import Judged
 from ecsplan.core import events
-from ecsplan.core.diagnosis import Diagnosis, joined, shortened
+from ecsplan.core.diagnosis import Diagnosis, joined
 from ecsplan.core.model import Address
 from ecsplan.core.ports import Reader
 from ecsplan.kinds.contract import Progress, Tracked
@@ -17,8 +17,8 @@ CONCURRENT = 8
 
 
 def diagnosed(failed: Sequence[Judged], ports: Ports) -> dict[Address, Diagnosis]:
-    """One diagnosis by address, where there is any, in this order; each is reported as well. Raises nothing: whatever
-    comes of looking, the deployment continues, or goes back."""
+    """One diagnosis by address, where there is any, in this order; each is reported as well. Raises nothing: a
+    lookup that fails is a warning."""
     with ThreadPoolExecutor(max_workers=CONCURRENT, thread_name_prefix="why") as pool:
         futures = [pool.submit(_found, ports.read, one, progress) for one, progress in failed]
     found: dict[Address, Diagnosis] = {}
@@ -34,5 +34,4 @@ def diagnosed(failed: Sequence[Judged], ports: Ports) -> dict[Address, Diagnosis
 
 
 def _found(reader: Reader, one: Tracked, progress: Progress) -> Diagnosis | None:
-    found = one.kind.track.diagnose(reader, one, progress) if one.kind.track else None
-    return None if found is None else shortened(found)
+    return one.kind.track.diagnose(reader, one, progress) if one.kind.track else None

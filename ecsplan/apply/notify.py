@@ -108,7 +108,7 @@ def notifying(
 ) -> events.Emit:
     """Sends each notice to its notifier, and every event to the listener."""
 
-    def hear(event: events.Event | events.Notice) -> None:
+    def pass_on(event: events.Event | events.Notice) -> None:
         match event:
             case events.CallAnswered():
                 notify(event.step, event.call, event.answer)
@@ -118,7 +118,7 @@ def notifying(
             case events.Event():
                 emit(event)
 
-    return hear
+    return pass_on
 
 
 def _publish(topic: str, text: str) -> Call:

@@ -1,4 +1,4 @@
-"""Taking secrets out of what leaves a deployment beside its events: the entries of its journal, and its result."""
+"""Taking secrets out of all that leaves a deployment: events and notices, the entries of its journal, its result."""
 
 from __future__ import annotations
 
@@ -8,17 +8,29 @@ import msgspec
 
 from ecsplan.apply.deploy import Result
 from ecsplan.apply.send import Log, Ports
+from ecsplan.core import events
+from ecsplan.core.diagnosis import Diagnosis, shortened
 from ecsplan.journal import Closed, Entry, Failed
 from ecsplan.redact import Redactor
 
 
 def redacted_ports(ports: Ports, redactor: Redactor) -> Ports:
-    """The same ports, with the messages of entries cleaned. Secrets in AWS's answers are learned. `emit` is cleaned by
-    `Redactor.listener`."""
+    """The same ports, with texts in events, notices and entries cleaned. Secrets in AWS's answers are learned."""
+    listener = redactor.listener(ports.emit)
+
+    def emit(event: events.Event | events.Notice) -> None:
+        match event:
+            case events.CallAnswered():  # its publisher masks its documents by their kind
+                ports.emit(event)
+            case events.DeploymentClosed():
+                ports.emit(msgspec.structs.replace(event, reason=redactor.clean(event.reason)))
+            case events.Diagnosed():
+                listener(msgspec.structs.replace(event, diagnosis=_clean(event.diagnosis, redactor)))
+            case events.Event():
+                listener(event)
+
     return dataclasses.replace(
-        ports,
-        read=redactor.collecting(ports.read),
-        journal=_RedactedLog(ports.journal, redactor),
+        ports, read=redactor.collecting(ports.read), journal=_RedactedLog(ports.journal, redactor), emit=emit
     )
 
 
@@ -28,8 +40,14 @@ def redacted_result(result: Result, redactor: Redactor) -> Result:
         reason=redactor.clean(result.reason),
         state=redactor.clean(result.state),
         hint=redactor.clean(result.hint),
-        diagnoses={address: redactor.clean_all(found) for address, found in result.diagnoses.items()},
+        diagnoses={address: _clean(found, redactor) for address, found in result.diagnoses.items()},
     )
+
+
+def _clean(found: Diagnosis, redactor: Redactor) -> Diagnosis:
+    """Cut only when it is clean: half a secret is not recognized."""
+    clean: Diagnosis = redactor.clean_all(found)
+    return shortened(clean)
 
 
 class _RedactedLog:
@@ -37,11 +55,11 @@ class _RedactedLog:
         self._log, self._redactor = log, redactor
 
     def append(self, entry: Entry) -> None:
-        clean = self._redactor
+        redactor = self._redactor
         match entry:
             case Failed():
-                entry = msgspec.structs.replace(entry, error=clean.clean(entry.error))
+                entry = msgspec.structs.replace(entry, error=redactor.clean(entry.error))
             case Closed():
-                found = {address: clean.clean_all(diagnosis) for address, diagnosis in entry.diagnoses.items()}
-                entry = msgspec.structs.replace(entry, reason=clean.clean(entry.reason), diagnoses=found)
+                found = {address: _clean(diagnosis, redactor) for address, diagnosis in entry.diagnoses.items()}
+                entry = msgspec.structs.replace(entry, reason=redactor.clean(entry.reason), diagnoses=found)
         self._log.append(entry)

@@ -84,8 +84,9 @@ class Observation:
     @property
     def next(self) -> Tracked:
         """The tracked step as the next poll takes it."""
-        outputs = {**self.one.outputs, **self.progress.outputs}
-        return dataclasses.replace(self.one, outputs=outputs, state=self.progress.state)
+        one, progress = self.one, self.progress
+        state = one.state if progress.state is None else progress.state  # a poll may have shown nothing to go by
+        return dataclasses.replace(one, outputs={**one.outputs, **progress.outputs}, state=state)
 
 
 Observer: TypeAlias = Callable[[Observation], None]

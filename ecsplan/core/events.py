@@ -56,7 +56,7 @@ class Progressed(Event, tag="progressed", frozen=True, kw_only=True):
     """One poll of something that takes time. `elapsed` is in seconds since waiting for it began. `step` is the index of
     its step: several steps of one address can be under way.
 
-    `verdict` is a word of `diagnosis.Verdict`. `stage` is AWS's word for how far a rollout is, `traffic` the share of
+    `verdict` is a word of `diagnosis.Status`. `stage` is AWS's word for how far a rollout is, `traffic` the share of
     production traffic that the new revision gets, in percent, `newest` the newest of the service's events that this
     rollout has caused; each is left empty where there is none. `summary` is the note without counts, stage and traffic,
     or "" where the note has none; it is not part of the JSON stream.
@@ -134,7 +134,7 @@ Listener: TypeAlias = Callable[[Event], None]
 
 
 class Notice(Value, frozen=True, kw_only=True):
-    """Base of what is for notifications: it is no part of the stream, and nothing in it is masked."""
+    """Base of what is for notifications: it is no part of the stream. Documents in it are not masked."""
 
 
 class CallAnswered(Notice, frozen=True, kw_only=True):

@@ -239,11 +239,6 @@ class Deployment(Value, frozen=True, kw_only=True):
         since."""
         return {index: state.outputs for index, state in self.step_states().items() if state.outputs is not None}
 
-    def unresolved(self) -> frozenset[int]:
-        """The steps of which it is not known whether they were carried out: begun without an end, or ended in a lost
-        answer. One whose undo was done is not among them, but one whose undo failed is."""
-        return frozenset(index for index, state in self.step_states().items() if state.open)
-
     def begun(self) -> frozenset[int]:
         """The steps that were begun, whatever became of them."""
         return frozenset(e.step for e in self.entries if isinstance(e, Began) and not e.undo)
@@ -261,7 +256,7 @@ class Deployment(Value, frozen=True, kw_only=True):
             change.outputs["arn"]
             for change in self.plan.changes
             if "arn" in change.outputs
-            and change.address.kind == "task_definition"
+            and ":task-definition/" in change.outputs["arn"]
             and change.action is Action.KEEP
             and (change.after or change.pinned)
         ]

@@ -90,9 +90,9 @@ class Journal:
         opened = Opened(number=number, at=at, origin=origin, plan=plan)
         return Writer(number, self._place.create(number, to_json(opened)), opened.deployment_key)
 
-    def reopen(self, number: int, deployment_key: str = "") -> Writer:
+    def reopen(self, number: int) -> Writer:
         """A deployment that is continued. Call it while holding the lock."""
-        return Writer(number, self._place.reopen(number), deployment_key)
+        return Writer(number, self._place.reopen(number), self.read(number).opened.deployment_key)
 
     def locked(self, origin: Origin, at: str) -> AbstractContextManager[None]:
         """One deployment at a time; raises LockedError that names the holder."""

@@ -290,13 +290,14 @@ class Compare(Value, frozen=True, kw_only=True):
     merge_before: Callable[[Doc, Doc], Doc] = layered
     """(newer, older): two documents of `before` as one; the older deployment's values win"""
     tolerate: Callable[[Doc, Doc, Doc], tuple[Doc, tuple[str, ...]]] = lambda live, *_: (live, ())
-    """(live, merged, sent): the live document with assumptions in place of what AWS may have left out of its answer,
-    and a sentence on each. `sent` is the request that made it ({} if unknown). A difference that vanishes with them is
-    a warning."""
+    """(live, merged, sent): the live document with assumptions about what AWS may leave out, and a sentence on each.
+    `sent` is the request that made it ({} if unknown). A difference that vanishes with them is a warning."""
     identity: Callable[[Doc], Doc] | None = None
     """the document that names a resource and declares nothing of it; None where reading one needs more"""
     revision_only: Callable[[Doc, frozenset[Address]], Doc] | None = None
     """a declared document with nothing left but its identity and the revisions of these addresses"""
+    reads: frozenset[str] = frozenset()
+    """every `service:operation` that it reads with and that no `Call(…)` in its code names, for docs/permissions.md"""
     versioned: bool = False
     """a difference makes a new one beside the old, and does not change the old one"""
 

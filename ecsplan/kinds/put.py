@@ -13,6 +13,7 @@ from typing import Any
 
 from ecsplan.core.checks import Path, Problem, Problems, dotted, quoted, repeats, tables_of
 from ecsplan.core.documents import layered, mapped, overlay, replaced, without_none
+from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Action, Address, Call, Doc, Phase, Ref, Step, Value
 from ecsplan.core.normalize import Normalized, Rule, normal
 from ecsplan.core.ports import Answer, Reader
@@ -50,6 +51,7 @@ def put_kind(
     revision: str,
     rules: tuple[Rule, ...],
     rates: tuple[Rate, ...] = (),
+    retryable: Callable[[AwsError], bool] = lambda _error: False,
     lint: Callable[[Any, Path], Problems] = nothing,
     cautions: Callable[[Any, Path], Problems] = nothing,
 ) -> Kind:
@@ -58,6 +60,7 @@ def put_kind(
     `identity` lists the members that name a resource; a `Default` row fills in one that is not declared. `get` is the
     operation that reads a resource by these, `not_found` the error codes for a missing one. `revision` is the place of
     the task definition's ARN (`Target.EcsParameters.TaskDefinitionArn`), which is set unless one is declared.
+    `retryable` names refusals that may pass, such as a change of the same resource that is under way.
     """
     put = _Put(name=name, phase=phase, table=table, identity=identity, get=get, not_found=not_found, rules=rules)
     maps = partial(map_fields, table.request.service, table.request.operation)
@@ -85,6 +88,7 @@ def put_kind(
         declare=Declare(table=table, compile=compile_, lint=lint, cautions=cautions, clashes=put.clashes),
         compare=Compare(
             read=put.read,
+            reads=frozenset({f"{table.request.service}:{get}"}),
             merge=lambda live, declared: overlay(live, declared, maps()),
             before=before,
             merge_before=lambda newer, older: layered(newer, older, maps()),
@@ -98,7 +102,7 @@ def put_kind(
             conflicts=put.conflicts,
             subject=lambda call: put.address(call.params).name,
         ),
-        calls=Calls(accept=lambda *_: {}, recover=put.recover),
+        calls=Calls(accept=lambda *_: {}, recover=put.recover, retryable=retryable),
         rates=rates,
     )
     return kind

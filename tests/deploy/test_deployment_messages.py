@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.specs import TOPIC, shop, spec, task
+from tests.support.specs import BREAKER, TOPIC, shop, spec, task
 from tests.support.toml import Doc
 from tests.support.world import World
 
@@ -94,3 +94,21 @@ def test_it_changes_no_exit_code(told: World) -> None:
     ran = told.deploy("v2")
     assert "! could not publish the deployment's end to SNS" in ran.err
     assert ran.err.count("the deployment's end") == 1
+
+
+def test_a_resume_that_only_finds_that_ecs_has_rolled_back(world: World) -> None:
+    """It sends nothing itself, and there is nothing left to undo."""
+    web = task("web", services=("web",))
+    for service in web["update_services"]:
+        service["deploymentConfiguration"] = BREAKER
+    world.write(spec(web, sns_notification_topic_arn=TOPIC))
+    world.deploy("v1")
+    world.clock.sleep(60)
+    world.aws.rollout("ROLLED_BACK", seconds=30.0)
+    world.ok("plan", "v1", "--redeploy")
+    assert world.run("apply", "--timeout", "1s").code == 8
+    world.clock.sleep(120)
+    world.forget()
+    assert world.run("resume").code == 6
+    assert world.sent() == ["Publish"]
+    assert ending(world)["outcome"] == "put back"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
+from ecsplan.core.documents import filled
 from ecsplan.core.model import (
     Action,
     Address,
@@ -27,6 +28,8 @@ from ecsplan.plan.steps import plan_digest
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 IDENTITY = Identity(account=ACCOUNT, region=REGION)
+CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/prod"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/events"
 START = 1_700_000_000.0
 AT = "2023-11-14T22:13:20.000Z"  # START
 AS_USUAL = Settings()
@@ -55,8 +58,9 @@ def step(phase: Phase, address: str, action: Action, call: Call, undo: Call | Ir
     return Step(index=0, phase=phase, kind=place.kind, address=place, action=action, call=call, undo=undo, **values)
 
 
-def register(family: str = "web", *, newest: int = 0, **doc: Any) -> Step:
-    made = {"family": family, "containerDefinitions": [{"name": "web", "image": "web:v42"}], **doc}
+def register(family: str = "web", *, newest: int = 41, **doc: Any) -> Step:
+    container = {"name": "web", "image": f"{family}:v42", "memory": 128}
+    made = {"family": family, "containerDefinitions": [container], **doc}
     return step(
         Phase.REGISTER,
         f"task_definition.{family}",
@@ -96,7 +100,8 @@ def update(name: str = "web", *, family: str = "web", old: int = 41, settings: S
 
 def targets(rule: str = "nightly", *, family: str = "web", ids: Sequence[str] = ("report",), old: int = 41) -> Step:
     def put(arn: object) -> Call:
-        entries = [{"Id": name, "EcsParameters": {"TaskDefinitionArn": arn}} for name in ids]
+        ecs = {"TaskDefinitionArn": arn}
+        entries = [{"Id": name, "Arn": CLUSTER, "RoleArn": ROLE, "EcsParameters": ecs} for name in ids]
         return Call(service="events", operation="put_targets", params={"Rule": rule, "Targets": entries})
 
     do, undo = put(revision(family)), put(task_definition_arn(family, old))
@@ -124,7 +129,7 @@ def whole() -> tuple[Step, ...]:
 
 def plan(*steps: Step, **more: Any) -> Plan:
     """A plan of these steps, numbered as they are given, with a digest that fits."""
-    numbered = tuple(msgspec.structs.replace(one, index=number) for number, one in enumerate(steps, 1))
+    numbered = tuple(replace(one, index=number) for number, one in enumerate(steps, 1))
     values: dict[str, Any] = {
         "app": "shop",
         "tag": "v42",
@@ -137,7 +142,7 @@ def plan(*steps: Step, **more: Any) -> Plan:
         **more,
     }
     made = Plan(**values)
-    return msgspec.structs.replace(made, digest=plan_digest(made))
+    return replace(made, digest=plan_digest(made))
 
 
 def kept(family: str = "web", number: int = 41) -> Change:
@@ -145,6 +150,12 @@ def kept(family: str = "web", number: int = 41) -> Change:
     outputs = {"arn": task_definition_arn(family, number)}
     address, after = Address(f"task_definition.{family}"), {"family": family}
     return Change(address=address, task="web", action=Action.KEEP, after=after, outputs=outputs)
+
+
+def reusing(*steps: Step) -> Plan:
+    """A plan of these steps that registers nothing: they use web:41, which is there already."""
+    known = {revision().address: {"arn": task_definition_arn("web", 41)}}
+    return plan(*(replace(one, call=replace(one.call, params=filled(one.call.params, known))) for one in steps))
 
 
 def moved(name: str = "web", *, family: str = "web", old: int = 41, **before: Any) -> Change:

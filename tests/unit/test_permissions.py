@@ -17,9 +17,10 @@ OF_AWS_ITSELF = {"iam:pass_role"}  # checked by AWS when something with a role i
 
 
 def sent() -> Iterator[str]:
-    """What kinds write, and every `Call(service=…, operation=…)` that the code outside of the embedded AWS makes."""
+    """What kinds name, and every `Call(service=…, operation=…)` that the code outside of the embedded AWS makes."""
     for kind in kinds():
         yield from kind.change.writes
+        yield from kind.compare.reads if kind.compare else ()
     for path in (ROOT / "ecsplan").rglob("*.py"):
         if "sandbox" not in path.relative_to(ROOT).parts:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

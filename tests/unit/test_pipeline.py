@@ -19,7 +19,9 @@ from ecsplan.core.spec import Spec
 from ecsplan.journal import Damaged, Journal, Outcome, open_store
 from ecsplan.site import Site, whoami
 from tests.unit.builders import ACCOUNT, IDENTITY, ORIGIN, REGION, plan, task_definition_arn, update
-from tests.unit.fakes import FakeAws, FakeClock, gateway_to, refusal, service
+from tests.unit.failing_account import FailingAccount
+from tests.unit.fakes import FakeClock, gateway_to, refusal
+from tests.unit.rig import FOR_EVER
 
 TEXT = """
 app = "shop"
@@ -36,16 +38,11 @@ Targets = [{ Id = "report" }]
 
 
 @pytest.fixture
-def aws() -> FakeAws:
+def aws() -> FailingAccount:
     """A world in which web:41 runs, with the image v41."""
-    world = FakeAws()
-    old = task_definition_arn("web", 41)
-    container = {"name": "web", "image": "web:v41", "memory": 128}
-    world.definitions[old] = {"family": "web", "containerDefinitions": [container]}
-    world.services["web"] = service("web")
-    world.targets["nightly"] = [
-        {"Id": "report", "Arn": "a", "RoleArn": "r", "EcsParameters": {"TaskDefinitionArn": old}}
-    ]
+    world = FailingAccount(FakeClock())
+    world.add_service("web")
+    world.add_rule("nightly", {"Id": "report", "EcsParameters": {"TaskDefinitionArn": task_definition_arn("web", 41)}})
     return world
 
 
@@ -56,7 +53,7 @@ def spec(tmp_path: Path) -> Spec:
 
 
 @pytest.fixture
-def make_site(aws: FakeAws, tmp_path: Path) -> Iterator[Callable[..., Site]]:
+def make_site(aws: FailingAccount, tmp_path: Path) -> Iterator[Callable[..., Site]]:
     sites: list[Site] = []
 
     def make(**more: object) -> Site:
@@ -64,7 +61,7 @@ def make_site(aws: FakeAws, tmp_path: Path) -> Iterator[Callable[..., Site]]:
             "app": "shop",
             "store": open_store(tmp_path / ".ecsplan"),
             "origin": ORIGIN,
-            "clock": FakeClock(),
+            "clock": aws.clock,
             **more,
         }
         sites.append(Site(gateway=gateway_to(aws), **values))  # type: ignore[arg-type]
@@ -83,7 +80,7 @@ def site(make_site: Callable[..., Site]) -> Site:
 # --- planning ---
 
 
-def test_a_plan_is_made_from_the_spec_and_what_is_live(site: Site, spec: Spec, aws: FakeAws) -> None:
+def test_a_plan_is_made_from_the_spec_and_what_is_live(site: Site, spec: Spec, aws: FailingAccount) -> None:
     made = pipeline.make_plan(site, spec, "v42")
     assert (made.app, made.tag, made.identity, made.base, made.changed) == ("shop", "v42", IDENTITY, 0, True)
     assert [step.address for step in made.steps] == ["task_definition.web", "service.prod/web", "event_targets.nightly"]
@@ -97,19 +94,20 @@ def test_a_plan_of_what_runs_already_changes_nothing(site: Site, spec: Spec) -> 
     assert "No changes" in pipeline.text(made)
 
 
-def test_a_redeployment_updates_the_services_without_a_difference(site: Site, spec: Spec) -> None:
+def test_a_redeployment_updates_services_without_differences(site: Site, spec: Spec) -> None:
     (step,) = pipeline.make_plan(site, spec, "v41", redeploy=True).steps
     assert step.call.params["forceNewDeployment"] is True
 
 
-def test_nothing_is_asked_twice(site: Site, spec: Spec, aws: FakeAws) -> None:
+def test_nothing_is_asked_twice(site: Site, spec: Spec, aws: FailingAccount) -> None:
     pipeline.make_plan(site, spec, "v42")
     asked = [str(call) + repr(call.params) for calls in aws.asked for call in calls]
     assert len(asked) == len(set(asked))
 
 
-def test_a_rollout_that_is_still_going_is_a_warning(site: Site, spec: Spec, aws: FakeAws) -> None:
-    aws.rollouts["web", 0] = [{"rolloutState": "IN_PROGRESS"}]
+def test_a_rollout_that_is_still_going_is_a_warning(site: Site, spec: Spec, aws: FailingAccount) -> None:
+    aws.outcomes.rollouts["web", 1] = FOR_EVER
+    aws.update("web", forceNewDeployment=True)
     assert pipeline.make_plan(site, spec, "v42").warnings == (
         "service.prod/web is still rolling out an earlier deployment",
     )
@@ -120,15 +118,16 @@ def test_the_base_is_the_newest_deployment_of_the_journal(site: Site, spec: Spec
     assert pipeline.make_plan(site, spec, "v42").base == 1
 
 
-def test_what_cannot_be_carried_out_is_told(site: Site, spec: Spec, aws: FakeAws) -> None:
-    aws.services.clear()
-    aws.targets.clear()
+def test_what_cannot_be_carried_out_is_told(site: Site, spec: Spec, aws: FailingAccount) -> None:
+    aws.ecs.region.services.clear()
+    aws.events.call("RemoveTargets", {"Rule": "nightly", "Ids": ["report"]})
+    aws.events.call("DeleteRule", {"Name": "nightly"})
     with pytest.raises(PlanningError) as caught:
         pipeline.make_plan(site, spec, "v42")
     assert len(caught.value.faults) == 2
 
 
-def test_a_read_that_is_refused_is_told(site: Site, spec: Spec, aws: FakeAws) -> None:
+def test_a_read_that_is_refused_is_told(site: Site, spec: Spec, aws: FailingAccount) -> None:
     aws.fail("describe_services", refusal("AccessDeniedException", "not authorized"))
     with pytest.raises(AwsError, match=r"^ecs:describe_services: AccessDeniedException: not authorized"):
         pipeline.make_plan(site, spec, "v42")
@@ -142,7 +141,7 @@ def test_another_account_is_refused(make_site: Callable[..., Site], spec: Spec) 
 
 
 def test_the_wrong_account_is_told_before_what_follows_from_it(
-    make_site: Callable[..., Site], spec: Spec, aws: FakeAws
+    make_site: Callable[..., Site], spec: Spec, aws: FailingAccount
 ) -> None:
     aws.fail("describe_services", refusal("AccessDeniedException", "not authorized"))
     with pytest.raises(EcsplanError, match="these credentials are of account"):
@@ -168,15 +167,15 @@ def deploy(site: Site, spec: Spec, tag: str) -> None:
     assert result.outcome is Outcome.SUCCEEDED
 
 
-def test_without_a_number_it_is_before_the_newest_deployment(site: Site, spec: Spec, aws: FakeAws) -> None:
+def test_without_a_number_it_is_before_the_newest_deployment(site: Site, spec: Spec, aws: FailingAccount) -> None:
     deploy(site, spec, "v42")
     back = pipeline.undo(site)
     assert (back.undoes, back.tag) == ((1,), "")
     result = pipeline.run_plan(site, back)
     assert result is not None
     assert result.outcome is Outcome.SUCCEEDED
-    assert aws.services["web"]["taskDefinition"] == task_definition_arn("web", 41)
-    assert task_definition_arn("web", 42) in aws.inactive
+    assert aws.service("web")["taskDefinition"] == task_definition_arn("web", 41)
+    assert aws.status("web", 42) == "INACTIVE"
 
 
 def test_a_number_is_a_deployment_to_go_back_to(site: Site, spec: Spec) -> None:
@@ -187,24 +186,23 @@ def test_a_number_is_a_deployment_to_go_back_to(site: Site, spec: Spec) -> None:
     assert pipeline.undo(site, to="2").changed is False
 
 
-def test_a_revision_is_gone_to_by_ecs_own_history(site: Site, spec: Spec, aws: FakeAws) -> None:
+def test_a_revision_is_gone_to_by_ecs_own_history(site: Site, spec: Spec, aws: FailingAccount) -> None:
     deploy(site, spec, "v42")
     back = pipeline.undo(site, spec, to="web:41")
     assert (back.undoes, back.tag) == ((), "")
     assert back.warnings == ("by ECS's own history: web:42 -> web:41",)
 
 
-def test_without_a_journal_it_goes_by_ecs_own_history(site: Site, spec: Spec, aws: FakeAws) -> None:
-    aws.definitions[task_definition_arn("web", 40)] = {**aws.definitions[task_definition_arn("web", 41)], "cpu": "256"}
-    aws.definitions = dict(sorted(aws.definitions.items()))
+def test_without_a_journal_it_goes_by_ecs_own_history(site: Site, spec: Spec, aws: FailingAccount) -> None:
+    aws.add_revision("web", 40)
     back = pipeline.undo(site, spec)
     assert back.warnings == ("by ECS's own history: web:41 -> web:40",)
     assert "service.prod/web" in [step.address for step in back.steps]
 
 
-def test_a_spec_of_which_only_the_top_was_read_is_read_whole(site: Site, spec: Spec, aws: FakeAws) -> None:
+def test_a_spec_of_which_only_the_top_was_read_is_read_whole(site: Site, spec: Spec, aws: FailingAccount) -> None:
     """The journal needs only the top; ECS's own history needs to know which services to move."""
-    aws.definitions[task_definition_arn("web", 40)] = {"family": "web"}
+    aws.add_revision("web", 40)
     top = pipeline.load(spec.file, tables=False)
     assert top.tasks == ()
     assert pipeline.undo(site, top, to="web:40").changed
@@ -219,7 +217,9 @@ def test_without_journal_and_spec_there_is_no_way_back(site: Site) -> None:
 
 
 @pytest.mark.parametrize("to", ["latest", "", "-1", "1.5", "web:", "web:x", "web:4 1", "²", "web:²"])
-def test_where_to_go_back_to_is_checked_before_anything_is_asked(site: Site, spec: Spec, aws: FakeAws, to: str) -> None:
+def test_where_to_go_back_to_is_checked_before_anything_is_asked(
+    site: Site, spec: Spec, aws: FailingAccount, to: str
+) -> None:
     with pytest.raises(UsageError, match="--to takes a deployment's number or FAMILY:REV, not"):
         pipeline.undo(site, spec, to=to)
     assert aws.asked == []

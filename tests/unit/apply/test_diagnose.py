@@ -10,25 +10,26 @@ from ecsplan.core.model import Action
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Progress, Tracked
 from tests.unit.builders import run
-from tests.unit.fakes import Rig, stopped
 from tests.unit.fakes_kinds import call, step_of
+from tests.unit.rig import Rig, exits
 
 FAILED = Progress(done=True, ok=False, note="it failed")
 
 
-def one_off(number: int) -> Tracked:
+def one_off(rig: Rig, number: int) -> Tracked:
+    """A step whose task was started."""
+    started = call("run_task", cluster="prod", taskDefinition=rig.aws.add_revision("web", 1))
+    (task,) = rig.aws.write(started)["tasks"]
     step = msgspec.structs.replace(run(), index=number)
-    outputs = {"tasks": f"arn:aws:ecs:eu-west-1:123456789012:task/prod/{number}"}
-    return Tracked(
-        kind=kind_of(step.address), step=step, call=call("run_task", taskDefinition="web:1"), outputs=outputs
-    )
+    return Tracked(kind=kind_of(step.address), step=step, call=started, outputs={"tasks": task["taskArn"]})
 
 
 def test_what_several_requests_started_has_one_diagnosis() -> None:
     rig = Rig()
-    rig.aws.tasks |= {1: [stopped(1)], 2: [stopped(1)], 3: [stopped(2)]}
-    found = dict(diagnosed([(one_off(number), FAILED) for number in (1, 2, 3)], rig.ports))
-    assert [(task.count, task.containers[0].exit_code) for task in found[one_off(1).address].tasks] == [(2, 1), (1, 2)]
+    rig.tasks |= {1: exits(1), 2: exits(1), 3: exits(2)}
+    ended = [one_off(rig, number) for number in (1, 2, 3)]
+    found = dict(diagnosed([(one, FAILED) for one in ended], rig.ports))
+    assert [(task.count, task.containers[0].exit_code) for task in found[run().address].tasks] == [(2, 1), (1, 2)]
     assert [(event.address, event.diagnosis) for event in rig.happened(events.Diagnosed)] == list(found.items())
 
 

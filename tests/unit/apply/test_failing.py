@@ -9,9 +9,8 @@ from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Address
 from ecsplan.journal import Began, Closed, Done, Failed, Outcome
 from tests.unit.builders import plan, register, retire, run, targets, task_definition_arn, update, whole
-from tests.unit.fakes import Rig, refusal, stopped
-
-NEW, OLD = task_definition_arn("web", 1), task_definition_arn("web", 41)
+from tests.unit.fakes import refusal
+from tests.unit.rig import FOR_EVER, STAYS, Rig, exits, fails, rolls_out
 
 
 @pytest.fixture
@@ -27,11 +26,11 @@ def failing_in(rig: Rig, phase: str) -> None:
         case "run":
             rig.aws.fail("run_task", refusal(message="the run was refused"))
         case "exit":
-            rig.aws.tasks[1] = [stopped(3)]
+            rig.tasks[1] = exits(3)
         case "update":
             rig.aws.fail("update_service", refusal(message="the update was refused"))
         case "rollout":
-            rig.aws.rollouts["web", 1] = [{"rolloutState": "FAILED", "rolloutStateReason": "tasks failed to start."}]
+            rig.rollouts["web", 1] = fails("tasks failed to start.")
         case "targets":
             rig.aws.fail("put_targets", refusal(message="the targets were refused"))
 
@@ -41,17 +40,17 @@ REASONS = {
     "run": "the run was refused",
     "exit": "run_task.web/migrate: container web ended with exit code 3: it ended",
     "update": "the update was refused",
-    "rollout": "service.prod/web: the rollout failed: tasks failed to start; 1/1 running",
+    "rollout": "service.prod/web: the rollout failed: tasks failed to start; 0/1 running, 3 failed",
     "targets": "the targets were refused",
 }
 # What is sent after the failure, in order: each undo is named by what it acts on.
 UNDOS = {
     "register": [],
-    "run": ["deregister web:1"],
-    "exit": ["deregister web:1"],
-    "update": ["deregister web:1"],
-    "rollout": ["service web -> web:41", "deregister web:1"],
-    "targets": ["service web -> web:41", "deregister web:1"],
+    "run": ["deregister web:42"],
+    "exit": ["deregister web:42"],
+    "update": ["deregister web:42"],
+    "rollout": ["service web -> web:41", "deregister web:42"],
+    "targets": ["service web -> web:41", "deregister web:42"],
 }
 
 
@@ -131,7 +130,7 @@ def test_steps_of_one_phase_are_undone_last_first(rig: Rig) -> None:
     rig.apply(plan(register(), update("a"), update("b"), targets("nightly", ids=["x"]), targets("hourly")))
     assert undos(rig)[0] == "targets nightly -> web:41"
     assert sorted(undos(rig)[1:3]) == ["service a -> web:41", "service b -> web:41"]
-    assert undos(rig)[3:] == ["deregister web:1"]
+    assert undos(rig)[3:] == ["deregister web:42"]
     done = [entry.step for entry in rig.log.of(Began) if not entry.undo and entry.step in (2, 3)]
     undone = [entry.step for entry in rig.log.of(Began) if entry.undo and entry.step in (2, 3)]
     assert undone == done[::-1]
@@ -158,18 +157,18 @@ def test_the_same_failure_of_several_steps_is_told_once(rig: Rig) -> None:
 
 def test_several_rollouts_that_fail_are_all_told(rig: Rig) -> None:
     for name in "ab":
-        rig.aws.rollouts[name, 1] = [{"rolloutState": "FAILED", "rolloutStateReason": f"{name} crashed"}]
+        rig.rollouts[name, 1] = fails(f"{name} crashed")
     result = rig.apply(plan(register(), update("a"), update("b")))
     assert result.reason == (
-        "service.prod/a: the rollout failed: a crashed; 1/1 running; "
-        "service.prod/b: the rollout failed: b crashed; 1/1 running"
+        "service.prod/a: the rollout failed: a crashed; 0/1 running, 3 failed; "
+        "service.prod/b: the rollout failed: b crashed; 0/1 running, 3 failed"
     )
     assert [entry.step for entry in rig.log.of(Failed)] == [2, 3]
 
 
 def test_why_a_rollout_failed_is_told_and_kept_without_secrets(rig: Rig) -> None:
     rig.hide("hunter2")
-    rig.aws.rollouts["web", 1] = [{"rolloutState": "FAILED", "rolloutStateReason": "hunter2 is wrong."}]
+    rig.rollouts["web", 1] = fails("hunter2 is wrong.")
     result = rig.apply(plan(register(), update()))
     found = result.diagnoses[Address("service.prod/web")]
     assert found.reason == "(sensitive) is wrong"
@@ -179,15 +178,15 @@ def test_why_a_rollout_failed_is_told_and_kept_without_secrets(rig: Rig) -> None
 
 def test_a_secret_that_only_the_live_revision_holds_is_not_told(rig: Rig) -> None:
     """As where a deployment goes back to a revision that it only names."""
-    rig.aws.rollouts["web", 1] = [{"rolloutState": "FAILED", "rolloutStateReason": "swordfish is wrong."}]
+    rig.rollouts["web", 1] = fails("swordfish is wrong.")
     one = {"name": "web", "environment": [{"name": "DB_PASSWORD", "value": "swordfish"}]}
     rig.aws.answers["describe_task_definition"] = {"taskDefinition": {"containerDefinitions": [one]}}
     result = rig.apply(plan(register(), update()))
     assert result.diagnoses[Address("service.prod/web")].reason == "(sensitive) is wrong"
 
 
-def test_a_surprise_while_looking_up_why_does_not_keep_it_from_being_put_back(rig: Rig) -> None:
-    rig.aws.rollouts["web", 1] = [{"rolloutState": "FAILED"}]
+def test_a_surprise_during_a_diagnosis_does_not_stop_the_undos(rig: Rig) -> None:
+    rig.rollouts["web", 1] = fails("it crashed")
     rig.aws.answers["describe_task_definition"] = {"taskDefinition": 42}
     result = rig.apply(plan(register(), update()))
     assert (result.outcome, result.diagnoses) == (Outcome.PUT_BACK, {})
@@ -211,7 +210,7 @@ def test_what_was_done_and_is_under_way_is_told(rig: Rig) -> None:
     failing_in(rig, "update")
     assert rig.apply(plan(*whole()), on_failure="stop").state == "Done: task_definition.web, run_task.web/migrate."
     late = Rig()
-    late.aws.rollouts["web", 1] = [{"rolloutState": "IN_PROGRESS"}]
+    late.rollouts["web", 1] = FOR_EVER
     assert late.apply(plan(register(), update()), timeout=60).state == (
         "Done: task_definition.web. Still under way: service.prod/web."
     )
@@ -221,13 +220,13 @@ def test_what_was_done_and_is_under_way_is_told(rig: Rig) -> None:
 
 
 def test_a_second_migration_is_not_run_after_a_first_that_failed(rig: Rig) -> None:
-    rig.aws.tasks[1] = [stopped(1)]
+    rig.tasks[1] = exits(1)
     rig.apply(plan(register(), run("first"), run("second"), update()))
     assert [params["startedBy"] for params in rig.aws.calls("run_task")] == ["first"]
     assert rig.aws.calls("update_service") == []
 
 
-def test_tasks_that_could_not_be_placed_are_a_failure_although_aws_answers_200(rig: Rig) -> None:
+def test_tasks_that_found_no_place_are_a_failure(rig: Rig) -> None:
     rig.aws.answers["run_task"] = {"tasks": [], "failures": [{"reason": "RESOURCE:MEMORY"}]}
     result = rig.apply(plan(register(), run(), update()))
     assert result.outcome is Outcome.PUT_BACK
@@ -241,7 +240,7 @@ def test_tasks_that_could_not_be_placed_are_a_failure_although_aws_answers_200(r
 
 def test_the_way_back_is_waited_for_even_when_rollouts_are_not(rig: Rig) -> None:
     failing_in(rig, "targets")
-    rig.aws.rollouts["web", 2] = [{"rolloutState": "IN_PROGRESS"}, {"rolloutState": "IN_PROGRESS"}, {}]
+    rig.rollouts["web", 2] = rolls_out(after=1.0)
     rig.apply(plan(register(), update(), targets()), wait=False)
     after = rig.trace[rig.trace.index("undo done 2") :]
     assert after[:5] == ["undo done 2", *["describe_services"] * 3, "undo began 1"]
@@ -251,8 +250,8 @@ def test_the_way_back_is_waited_for_even_when_rollouts_are_not(rig: Rig) -> None
 
 
 @pytest.mark.parametrize("policy", ["rollback", "stop"])
-def test_a_rollout_that_takes_too_long_is_not_finished_and_not_put_back(rig: Rig, policy: str) -> None:
-    rig.aws.rollouts["web", 1] = [{"rolloutState": "IN_PROGRESS"}]
+def test_a_rollout_that_takes_too_long_is_not_put_back(rig: Rig, policy: str) -> None:
+    rig.rollouts["web", 1] = FOR_EVER
     result = rig.apply(plan(register(), update(), targets()), on_failure=policy, timeout=60)
     assert result.outcome is Outcome.UNFINISHED
     assert result.reason.startswith("service.prod/web: not finished after 60 s")
@@ -262,18 +261,18 @@ def test_a_rollout_that_takes_too_long_is_not_finished_and_not_put_back(rig: Rig
 
 
 def test_a_task_that_takes_too_long_has_failed(rig: Rig) -> None:
-    rig.aws.tasks[1] = [{"lastStatus": "RUNNING"}]
+    rig.tasks[1] = STAYS
     result = rig.apply(plan(register(), run(), update()), timeout=60)
     assert result.outcome is Outcome.PUT_BACK
     assert result.reason.startswith("run_task.web/migrate: not finished after 60 s")
     assert rig.aws.operations == ["register_task_definition", "run_task", "stop_task", "deregister_task_definition"]
     (stopped_task,) = rig.aws.calls("stop_task")
-    assert (stopped_task["cluster"], stopped_task["task"].rpartition("/")[2]) == ("prod", "1")
+    assert (stopped_task["cluster"], [stopped_task["task"]]) == ("prod", rig.aws.tasks)
     assert stopped_task["reason"] == "run_task.web/migrate did not end in time"
 
 
 def test_a_late_task_that_cannot_be_stopped_is_a_warning(rig: Rig) -> None:
-    rig.aws.tasks[1] = [{"lastStatus": "RUNNING"}]
+    rig.tasks[1] = STAYS
     rig.aws.fail("stop_task", refusal(message="no permission"))
     rig.hide("permission")
     result = rig.apply(plan(register(), run(), update()), timeout=60)
@@ -287,13 +286,18 @@ def test_a_late_task_that_cannot_be_stopped_is_a_warning(rig: Rig) -> None:
 
 
 def test_what_somebody_else_has_changed_is_left_to_them(rig: Rig) -> None:
-    theirs = task_definition_arn("web", 99)
-    rig.aws.rollouts["web", 1] = [{"id": "ecs-svc/other", "taskDefinition": theirs}]
+    theirs = rig.aws.add_revision("web", 99)
+
+    def move(_calls: object) -> None:
+        rig.aws.update("web", taskDefinition=theirs)
+
+    rig.rollouts["web", 1] = FOR_EVER
+    rig.aws.on_ask = move
     result = rig.apply(plan(register(), update()))
     assert result.outcome is Outcome.STOPPED
     assert result.reason == (
         "service.prod/web: superseded: another deployment put the service on web:99 "
-        "(ecs-svc/other); and putting things back failed: "
+        f"({rig.aws.primary('web')}); and putting things back failed: "
         "service.prod/web was changed by another deployment; left as it is"
     )
     assert len(rig.aws.calls("update_service")) == 1
@@ -315,12 +319,12 @@ def test_an_undo_that_is_refused_stops_it_with_both_reasons(rig: Rig) -> None:
 
 def test_a_rollout_back_that_fails_stops_it_with_both_reasons(rig: Rig) -> None:
     failing_in(rig, "targets")
-    rig.aws.rollouts["web", 2] = [{"rolloutState": "FAILED", "rolloutStateReason": "no capacity"}]
+    rig.rollouts["web", 2] = fails("no capacity")
     result = rig.apply(plan(register(), update(), targets()))
     assert result.outcome is Outcome.STOPPED
     assert result.reason == (
         "the targets were refused; and putting things back failed: "
-        "service.prod/web: the rollout failed: no capacity; 1/1 running"
+        "service.prod/web: the rollout failed: no capacity; 0/1 running, 3 failed"
     )
     assert (rig.log.of(Failed)[-1].step, rig.log.of(Failed)[-1].undo) == (2, True)
     assert rig.aws.calls("deregister_task_definition") == []
@@ -328,7 +332,7 @@ def test_a_rollout_back_that_fails_stops_it_with_both_reasons(rig: Rig) -> None:
 
 def test_a_rollout_back_that_takes_too_long_stops_it(rig: Rig) -> None:
     failing_in(rig, "targets")
-    rig.aws.rollouts["web", 2] = [{"rolloutState": "IN_PROGRESS"}]
+    rig.rollouts["web", 2] = FOR_EVER
     result = rig.apply(plan(register(), update(), targets()), timeout=60)
     assert result.outcome is Outcome.STOPPED
     assert result.reason.startswith(
@@ -349,11 +353,11 @@ def test_what_cannot_be_put_back_hinders_nothing_else(rig: Rig) -> None:
 def test_all_that_could_not_be_put_back_is_told(rig: Rig) -> None:
     failing_in(rig, "targets")
     rig.aws.fail("update_service", refusal(message="a stays"), about="'a'", at=2)
-    rig.aws.rollouts["b", 2] = [{"rolloutState": "FAILED", "rolloutStateReason": "b crashed"}]
+    rig.rollouts["b", 2] = fails("b crashed")
     result = rig.apply(plan(register(), update("a"), update("b"), targets()))
     assert result.reason == (
         "the targets were refused; and putting things back failed: "
-        "a stays; service.prod/b: the rollout failed: b crashed; 1/1 running"
+        "a stays; service.prod/b: the rollout failed: b crashed; 0/1 running, 3 failed"
     )
 
 
@@ -374,7 +378,7 @@ def test_a_revision_that_was_left_is_cleaned_up(rig: Rig) -> None:
     assert rig.aws.calls("deregister_task_definition") == [{"taskDefinition": task_definition_arn("web", 41)}]
 
 
-def test_a_clean_up_that_fails_is_a_warning_and_the_rest_is_cleaned_up(rig: Rig) -> None:
+def test_a_clean_up_that_fails_is_a_warning(rig: Rig) -> None:
     rig.aws.fail("deregister_task_definition", refusal(message="not now"))
     result = rig.apply(plan(register(), retire(number=30), retire(number=31)))
     assert result.outcome is Outcome.SUCCEEDED

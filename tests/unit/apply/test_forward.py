@@ -15,15 +15,16 @@ from tests.unit.builders import (
     plan,
     register,
     retire,
+    reusing,
     run,
     targets,
     task_definition_arn,
     update,
     whole,
 )
-from tests.unit.fakes import Rig, stopped
+from tests.unit.rig import FOR_EVER, Rig, exits, rolls_out
 
-NEW = task_definition_arn("web", 1)
+NEW = task_definition_arn("web", 42)
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def rig() -> Rig:
     return Rig()
 
 
-def test_the_phases_follow_one_another_whatever_the_order_of_the_steps(rig: Rig) -> None:
+def test_phases_follow_one_another_in_any_order_of_the_steps(rig: Rig) -> None:
     result = rig.apply(plan(*reversed(whole())))
     assert (result.outcome, result.reason, result.number) == (Outcome.SUCCEEDED, "", 7)
     assert rig.aws.operations == [
@@ -66,8 +67,8 @@ def test_entries_carry_the_time_and_what_aws_answered(rig: Rig) -> None:
 
 
 def test_a_phase_is_finished_before_the_next_begins(rig: Rig) -> None:
-    rig.aws.tasks[1] = [{"lastStatus": "RUNNING"}, stopped(0)]
-    rig.aws.rollouts["web", 1] = [{"rolloutState": "IN_PROGRESS"}, {}]
+    rig.tasks[1] = exits(0, after=0.5)
+    rig.rollouts["web", 1] = rolls_out(after=0.5)
     rig.apply(plan(register(), run(), update(), targets()))
     after_run = rig.trace.index("describe_tasks")
     assert rig.trace[after_run : after_run + 3] == ["describe_tasks", "describe_tasks", "began 3"]
@@ -76,7 +77,7 @@ def test_a_phase_is_finished_before_the_next_begins(rig: Rig) -> None:
 
 
 def test_one_off_tasks_run_in_file_order_each_waited_for(rig: Rig) -> None:
-    rig.aws.tasks[1] = [{"lastStatus": "PENDING"}, {"lastStatus": "RUNNING"}, stopped(0)]
+    rig.tasks[1] = exits(0, after=1.0)  # PROVISIONING at first, RUNNING after half a second
     rig.apply(plan(register(), run("first"), run("second"), run("third")))
     assert [params["startedBy"] for params in rig.aws.calls("run_task")] == ["first", "second", "third"]
     looks = ["describe_tasks"]
@@ -88,7 +89,7 @@ def test_one_off_tasks_run_in_file_order_each_waited_for(rig: Rig) -> None:
     ]  # fmt: skip
 
 
-def test_one_off_tasks_of_several_families_run_one_after_the_other_too(rig: Rig) -> None:
+def test_one_off_tasks_of_several_families_run_in_turn_too(rig: Rig) -> None:
     rig.apply(plan(register("web"), register("worker"), run("a", family="web"), run("b", family="worker")))
     assert rig.trace[6:] == [
         "began 3", "run_task", "done 3", "describe_tasks",
@@ -152,18 +153,16 @@ def test_all_services_are_looked_at_together(rig: Rig) -> None:
 
 
 def test_references_are_filled_from_what_earlier_steps_answered(rig: Rig) -> None:
-    rig.aws.definitions[task_definition_arn("web", 41)] = {"family": "web"}
     rig.apply(plan(register(), run(), update(), targets()))
-    new = task_definition_arn("web", 42)
-    assert rig.aws.calls("run_task")[0]["taskDefinition"] == new
-    assert rig.aws.calls("update_service") == [{"cluster": "prod", "service": "web", "taskDefinition": new}]
-    assert rig.aws.calls("put_targets")[0]["Targets"][0]["EcsParameters"] == {"TaskDefinitionArn": new}
+    assert rig.aws.calls("run_task")[0]["taskDefinition"] == NEW
+    assert rig.aws.calls("update_service") == [{"cluster": "prod", "service": "web", "taskDefinition": NEW}]
+    assert rig.aws.calls("put_targets")[0]["Targets"][0]["EcsParameters"] == {"TaskDefinitionArn": NEW}
 
 
 def test_each_reference_is_filled_from_its_own_address(rig: Rig) -> None:
     rig.apply(plan(register("web"), register("worker"), update("a", family="worker"), update("b", family="web")))
     sent = {params["service"]: params["taskDefinition"] for params in rig.aws.calls("update_service")}
-    assert sent == {"a": task_definition_arn("worker", 1), "b": task_definition_arn("web", 1)}
+    assert sent == {"a": task_definition_arn("worker", 42), "b": NEW}
 
 
 def test_the_plan_itself_is_not_edited(rig: Rig) -> None:
@@ -190,7 +189,8 @@ def test_a_one_off_task_carries_a_token_that_aws_takes(rig: Rig) -> None:
 
 def test_the_token_differs_by_step_and_by_deployment_and_by_plan() -> None:
     seen = set()
-    for number, made in ((7, plan(run("a"), run("a"))), (8, plan(run("a"), run("a"))), (7, plan(run("b"), run("a")))):
+    twice, other = reusing(run("a"), run("a")), reusing(run("b"), run("a"))
+    for number, made in ((7, twice), (8, twice), (7, other)):
         rig = Rig()
         rig.apply(made, number=number)
         seen |= {token_of(rig, 0), token_of(rig, 1)}
@@ -200,15 +200,15 @@ def test_the_token_differs_by_step_and_by_deployment_and_by_plan() -> None:
 def test_the_token_differs_where_a_journal_begins_anew() -> None:
     """The same plan, again the first deployment: on a fresh machine, for example."""
     first, again = Rig(), Rig()
-    first.apply(plan(run()), number=1)
-    again.apply(plan(run()), number=1, at="2023-11-14T22:13:20.001Z")
+    first.apply(reusing(run()), number=1)
+    again.apply(reusing(run()), number=1, at="2023-11-14T22:13:20.001Z")
     assert token_of(first) != token_of(again)
 
 
-def test_the_token_is_the_same_for_the_same_step_of_the_same_deployment() -> None:
+def test_the_token_is_the_same_for_one_step_of_one_deployment() -> None:
     first, again = Rig(), Rig()
-    first.apply(plan(run()))
-    again.apply(plan(run()))
+    first.apply(reusing(run()))
+    again.apply(reusing(run()))
     assert token_of(first) == token_of(again)
 
 
@@ -220,9 +220,9 @@ def test_other_calls_carry_no_token(rig: Rig) -> None:
 # --- whether to wait ---
 
 
-def test_without_waiting_rollouts_are_left_to_themselves_and_tasks_are_not(rig: Rig) -> None:
-    rig.aws.rollouts["web", 1] = [{"rolloutState": "IN_PROGRESS"}]
-    rig.aws.tasks[1] = [{"lastStatus": "RUNNING"}, stopped(0)]
+def test_without_waiting_only_tasks_are_awaited(rig: Rig) -> None:
+    rig.rollouts["web", 1] = FOR_EVER
+    rig.tasks[1] = exits(0, after=0.5)
     assert rig.apply(plan(register(), run(), update(), targets()), wait=False).outcome is Outcome.SUCCEEDED
     assert [call.operation for calls in rig.aws.asked for call in calls] == ["describe_tasks", "describe_tasks"]
 
@@ -250,12 +250,13 @@ def test_events_tell_each_step_and_the_end(rig: Rig) -> None:
     ]
     assert [event.outputs for event in rig.happened(events.StepDone)] == [
         {"arn": NEW},
-        {"deployment": "ecs-svc/web-1"},
+        {"deployment": rig.aws.primary("web")},
     ]
 
 
 def test_events_never_hold_a_secret(rig: Rig) -> None:
-    secret = {"name": "web", "environment": [{"name": "DB_PASSWORD", "value": "hunter2hunter2"}]}
+    variable = {"name": "DB_PASSWORD", "value": "hunter2hunter2"}
+    secret = {"name": "web", "image": "web:v42", "memory": 128, "environment": [variable]}
     rig.apply(plan(register(containerDefinitions=[secret]), update()))
     assert "hunter2hunter2" in repr(rig.aws.sent)
     assert "hunter2hunter2" not in repr(rig.said)

@@ -7,7 +7,8 @@ import pytest
 from ecsplan.core.errors import JournalError
 from ecsplan.journal import Began, Closed, Done, Entry, Failed, Outcome
 from tests.unit.builders import plan, register, targets, update, whole
-from tests.unit.fakes import Rig, refusal
+from tests.unit.fakes import refusal
+from tests.unit.rig import Rig
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_nothing_is_sent_after_the_journal_failed(
     assert len(rig.aws.sent) == sent
 
 
-def test_nothing_is_sent_after_the_journal_failed_for_one_of_several_at_once(rig: Rig) -> None:
+def test_nothing_is_sent_after_the_journal_failed_for_one(rig: Rig) -> None:
     """Also not the undos for another step's failure, and even though the journal could be written again."""
     rig.aws.fail("update_service", refusal(message="a said no"), about="'a'")
     refuse(rig, Done, step=3, once=True)

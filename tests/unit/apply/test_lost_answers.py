@@ -8,10 +8,11 @@ from ecsplan.core import events
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Doc
 from ecsplan.journal import Done, Failed, Outcome
-from tests.unit.builders import plan, register, retire, run, targets, task_definition_arn, update
-from tests.unit.fakes import Rig, lost, refusal, throttled
+from tests.unit.builders import plan, register, retire, reusing, run, targets, task_definition_arn, update
+from tests.unit.fakes import lost, refusal, throttled
+from tests.unit.rig import Rig
 
-NEW = task_definition_arn("web", 1)
+NEW = task_definition_arn("web", 42)
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def rig() -> Rig:
 # --- a lost answer ---
 
 
-def test_a_registration_whose_answer_was_lost_is_found_and_not_sent_again(rig: Rig) -> None:
+def test_a_registration_whose_answer_was_lost_is_found(rig: Rig) -> None:
     rig.aws.fail("register_task_definition", lost(), lost=True)
     assert rig.apply(plan(register(), update())).outcome is Outcome.SUCCEEDED
     assert len(rig.aws.calls("register_task_definition")) == 1
@@ -43,23 +44,22 @@ def test_a_registration_that_never_arrived_is_sent_again(rig: Rig) -> None:
     ]
 
 
-def test_an_equal_revision_from_before_the_plan_is_not_taken_for_ours(rig: Rig) -> None:
-    rig.aws.definitions[task_definition_arn("web", 41)] = dict(register().call.params)
+def test_an_equal_revision_older_than_the_plan_is_not_ours(rig: Rig) -> None:
+    rig.aws.add_revision("web", 41, containerDefinitions=register().call.params["containerDefinitions"])
     rig.aws.fail("register_task_definition", lost())
-    rig.apply(plan(register(newest=41), update()))
+    rig.apply(plan(register(), update()))
     assert len(rig.aws.calls("register_task_definition")) == 2
     assert rig.aws.calls("update_service")[0]["taskDefinition"] == task_definition_arn("web", 42)
 
 
-def test_another_revision_newer_than_the_plan_is_not_taken_for_ours(rig: Rig) -> None:
-    rig.aws.definitions[task_definition_arn("web", 42)] = {"family": "web", "containerDefinitions": []}
+def test_another_revision_newer_than_the_plan_is_not_ours(rig: Rig) -> None:
+    rig.aws.add_revision("web", 42, cpu="256")
     rig.aws.fail("register_task_definition", lost())
-    rig.apply(plan(register(newest=41)))
+    rig.apply(plan(register()))
     assert rig.log.of(Done)[0].outputs == {"arn": task_definition_arn("web", 43)}
 
 
 def test_a_deregistration_that_was_carried_out_is_not_sent_again(rig: Rig) -> None:
-    rig.aws.definitions[task_definition_arn("web", 30)] = {"family": "web"}
     rig.aws.fail("deregister_task_definition", lost(), lost=True)
     assert rig.apply(plan(retire(number=30))).outcome is Outcome.SUCCEEDED
     assert len(rig.aws.calls("deregister_task_definition")) == 1
@@ -68,7 +68,7 @@ def test_a_deregistration_that_was_carried_out_is_not_sent_again(rig: Rig) -> No
 def test_a_task_is_sent_again_with_the_same_token(rig: Rig) -> None:
     """RunTask's token makes the repetition harmless, so nobody has to be asked."""
     rig.aws.fail("run_task", lost(), lost=True)
-    assert rig.apply(plan(run())).outcome is Outcome.SUCCEEDED
+    assert rig.apply(reusing(run())).outcome is Outcome.SUCCEEDED
     first, second = rig.aws.calls("run_task")
     assert first == second
     assert first["clientToken"]
@@ -101,17 +101,17 @@ def test_a_refusal_after_a_lost_answer_does_not_make_it_clear(rig: Rig) -> None:
     """The first call may have been carried out, so the second one's refusal is no reason not to undo it."""
     rig.aws.fail("put_targets", lost())
     rig.aws.fail("put_targets", refusal(message="no permission any more"), at=2)
-    assert rig.apply(plan(targets())).outcome is Outcome.PUT_BACK
-    (target,) = rig.aws.targets["nightly"]
+    assert rig.apply(plan(register(), targets())).outcome is Outcome.PUT_BACK
+    (target,) = rig.aws.targets("nightly")
     assert target["EcsParameters"]["TaskDefinitionArn"] == task_definition_arn("web", 41)
-    assert [(entry.step, entry.unclear) for entry in rig.log.of(Failed)] == [(1, True)]
+    assert [(entry.step, entry.unclear) for entry in rig.log.of(Failed)] == [(2, True)]
 
 
-def test_an_update_whose_answer_was_lost_is_found_and_not_sent_again(rig: Rig) -> None:
+def test_an_update_whose_answer_was_lost_is_found(rig: Rig) -> None:
     rig.aws.fail("update_service", lost(), lost=True)
     assert rig.apply(plan(register(), update())).outcome is Outcome.SUCCEEDED
     assert len(rig.aws.calls("update_service")) == 1
-    assert rig.log.of(Done)[-1].outputs == {"deployment": "ecs-svc/web-1"}
+    assert rig.log.of(Done)[-1].outputs == {"deployment": rig.aws.primary("web")}
 
 
 def test_every_repetition_is_told(rig: Rig) -> None:
@@ -122,7 +122,7 @@ def test_every_repetition_is_told(rig: Rig) -> None:
     ] * 2
 
 
-def test_it_is_looked_for_after_the_pause_so_that_aws_can_show_it(rig: Rig) -> None:
+def test_it_is_looked_for_after_the_pause(rig: Rig) -> None:
     pauses: list[int] = []
     rig.aws.on_ask = lambda _calls: pauses.append(len(rig.clock.slept))
     rig.aws.fail("register_task_definition", lost(), lost=True)
@@ -131,7 +131,7 @@ def test_it_is_looked_for_after_the_pause_so_that_aws_can_show_it(rig: Rig) -> N
 
 
 @pytest.mark.parametrize("for_all", [False, True])
-def test_when_nobody_can_tell_whether_it_was_carried_out_that_is_journaled(rig: Rig, for_all: bool) -> None:
+def test_what_cannot_be_determined_is_journaled_as_unclear(rig: Rig, for_all: bool) -> None:
     """Asking after a lost answer can be refused, or fail like the call itself: it stays unclear."""
     rig.aws.fail("register_task_definition", lost(), lost=True)
     rig.aws.fail("list_task_definitions", AwsError("no way there", code="NoConnection"), for_all=for_all, times=9)
@@ -174,7 +174,7 @@ def test_a_plain_refusal_is_not_repeated(rig: Rig) -> None:
 
 def test_a_throttled_task_keeps_its_token(rig: Rig) -> None:
     rig.aws.fail("run_task", throttled())
-    rig.apply(plan(run()))
+    rig.apply(reusing(run()))
     first, second = rig.aws.calls("run_task")
     assert first == second
 
@@ -201,24 +201,24 @@ def ids(params: Doc) -> list[str]:
 
 def test_only_the_entries_that_failed_are_sent_again(rig: Rig) -> None:
     partly(rig, "b")
-    assert rig.apply(plan(targets(ids=["a", "b", "c"]))).outcome is Outcome.SUCCEEDED
+    assert rig.apply(reusing(targets(ids=["a", "b", "c"]))).outcome is Outcome.SUCCEEDED
     assert [ids(params) for params in rig.aws.calls("put_targets")] == [["a", "b", "c"], ["b"]]
     assert rig.clock.slept == [1]
     assert [entry.step for entry in rig.log.of(Done)] == [1]
 
 
-def test_entries_that_never_succeed_are_a_failure_and_all_are_undone(rig: Rig) -> None:
+def test_entries_that_never_succeed_are_a_failure(rig: Rig) -> None:
     partly(rig, *["b"] * 8)
-    result = rig.apply(plan(targets(ids=["a", "b"])))
+    result = rig.apply(reusing(targets(ids=["a", "b"])))
     assert result.outcome is Outcome.PUT_BACK
     assert result.reason == "event_targets.nightly: EventBridge did not take 1 of the targets: b: X: later"
     assert [ids(params) for params in rig.aws.calls("put_targets")] == [["a", "b"], *[["b"]] * 7, ["a", "b"]]
 
 
-def test_what_a_first_answer_did_is_undone_when_the_rest_is_refused(rig: Rig) -> None:
+def test_what_was_done_in_part_is_undone_after_a_refusal(rig: Rig) -> None:
     partly(rig, "b")
     rig.aws.fail("put_targets", refusal(message="no permission any more"), at=2)
-    result = rig.apply(plan(targets(ids=["a", "b"])))
+    result = rig.apply(reusing(targets(ids=["a", "b"])))
     assert (result.outcome, result.reason) == (Outcome.PUT_BACK, "no permission any more")
     assert [ids(params) for params in rig.aws.calls("put_targets")] == [["a", "b"], ["b"], ["a", "b"]]
 
@@ -230,7 +230,7 @@ def test_an_answer_that_cannot_be_repeated_fails_at_once(rig: Rig) -> None:
     assert len(rig.aws.calls("register_task_definition")) == 1
 
 
-def test_a_registration_without_an_arn_cannot_be_undone_and_is_left(rig: Rig) -> None:
+def test_a_registration_without_an_arn_is_not_undone(rig: Rig) -> None:
     rig.aws.answers["register_task_definition"] = {"taskDefinition": {}}
     assert rig.apply(plan(register())).outcome is Outcome.PUT_BACK
     assert rig.aws.calls("deregister_task_definition") == []

@@ -10,33 +10,30 @@ import pytest
 from ecsplan.core import events
 from ecsplan.core.model import Plan, Settings
 from ecsplan.journal import Began, Closed, Deployment, Done, Entry, Failed, Opened, Outcome
-from tests.unit.builders import ACCOUNT, AT, ORIGIN, REGION, plan, run, targets
-from tests.unit.fakes import Rig, refusal, stopped
-
-RUNNING = {"lastStatus": "RUNNING"}
-KILLED = {"lastStatus": "STOPPED", "stopCode": "UserInitiated", "stoppedReason": "on purpose", "containers": []}
+from tests.unit.builders import AT, ORIGIN, reusing, run, targets, task_definition_arn
+from tests.unit.fakes import refusal
+from tests.unit.rig import STAYS, Rig, exits
 
 
 @pytest.fixture
 def rig() -> Rig:
-    return Rig()
+    made = Rig()
+    made.aws.seed(many())
+    return made
 
 
 def many(settings: Settings = Settings()) -> Plan:  # noqa: B008
     """Six tasks in three steps, and targets that follow."""
-    return plan(*(run("many", count=2, settings=settings) for _ in range(3)), targets())
-
-
-def arn(number: int) -> str:
-    return f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/prod/{number}"
+    return reusing(*(run("many", count=2, settings=settings) for _ in range(3)), targets())
 
 
 def stopped_tasks(rig: Rig) -> list[int]:
-    return [int(params["task"].rpartition("/")[2]) for params in rig.aws.calls("stop_task")]
+    """By their numbers, in the order of their start."""
+    return [rig.aws.tasks.index(params["task"]) + 1 for params in rig.aws.calls("stop_task")]
 
 
 def test_they_are_started_together_and_awaited_together(rig: Rig) -> None:
-    rig.aws.tasks[5] = [RUNNING, stopped(0)]
+    rig.tasks[5] = exits(0, after=0.5)
     assert rig.apply(many()).outcome is Outcome.SUCCEEDED
     assert rig.trace == [
         "began 1", "run_task", "done 1",
@@ -56,14 +53,14 @@ def test_each_step_has_a_token_of_its_own(rig: Rig) -> None:
 
 
 def test_the_next_group_waits_for_all_of_it(rig: Rig) -> None:
-    rig.aws.tasks[1] = [RUNNING, stopped(0)]
-    rig.apply(plan(run("a"), run("a"), run("b")))
+    rig.tasks[1] = exits(0, after=0.5)
+    rig.apply(reusing(run("a"), run("a"), run("b")))
     assert rig.trace[6:10] == ["describe_tasks", "describe_tasks", "describe_tasks", "began 3"]
 
 
 def test_when_some_fail_the_others_are_still_awaited(rig: Rig) -> None:
     """So that nothing is at work any more when things are put back, and all that failed is told."""
-    rig.aws.tasks |= {1: [stopped(1)], 4: [RUNNING, RUNNING, stopped(2)]}
+    rig.tasks |= {1: exits(1), 4: exits(2, after=1.0)}
     result = rig.apply(many())
     assert result.outcome is Outcome.PUT_BACK
     assert result.reason == (
@@ -99,9 +96,9 @@ def test_what_did_start_is_stopped_when_something_could_not_be(rig: Rig) -> None
 
 def test_what_did_start_is_journaled_with_the_failure(rig: Rig) -> None:
     rig.aws.places = 1
-    rig.apply(plan(run(count=2)))
+    rig.apply(reusing(run(count=2)))
     (failed,) = rig.log.of(Failed)
-    assert (failed.outputs, failed.unclear) == ({"tasks": arn(1)}, False)
+    assert (failed.outputs, failed.unclear) == ({"tasks": rig.aws.tasks[0]}, False)
 
 
 def test_a_step_that_is_refused_stops_the_others_too(rig: Rig) -> None:
@@ -127,7 +124,7 @@ def test_a_stop_that_is_refused_is_a_warning(rig: Rig) -> None:
 
 def test_nothing_that_found_no_place_is_said_to_have_run(rig: Rig) -> None:
     rig.aws.places = 0
-    result = rig.apply(plan(run()))
+    result = rig.apply(reusing(run()))
     assert (result.outcome, result.state) == (Outcome.PUT_BACK, "")
     assert stopped_tasks(rig) == []
 
@@ -136,7 +133,7 @@ def test_nothing_that_found_no_place_is_said_to_have_run(rig: Rig) -> None:
 
 
 def test_all_that_are_late_are_stopped(rig: Rig) -> None:
-    rig.aws.tasks |= {1: [stopped(1)], 3: [RUNNING], 6: [RUNNING]}
+    rig.tasks |= {1: exits(1), 3: STAYS, 6: STAYS}
     result = rig.apply(many(Settings(timeout=60)))
     assert result.reason == (
         "run_task.web/many: 1 of 2 tasks: container web ended with exit code 1: it ended; "
@@ -152,64 +149,78 @@ def left(made: Plan, *entries: Entry) -> Deployment:
     return Deployment(opened=Opened(number=7, at=AT, origin=ORIGIN, plan=made), entries=entries)  # type: ignore[arg-type]
 
 
-def started(step: int) -> list[Entry]:
-    """It was done, with the tasks that it would have had."""
-    return [Began(at=AT, step=step), Done(at=AT, step=step, outputs={"tasks": f"{arn(2 * step - 1)} {arn(2 * step)}"})]
+def start(rig: Rig, count: int = 2) -> str:
+    """Run so many tasks before the test. Returns their ARNs, as outputs hold them."""
+    answer = rig.aws.ecs.call(
+        "RunTask", {"cluster": "prod", "taskDefinition": task_definition_arn("web", 41), "count": count}
+    )
+    return " ".join(task["taskArn"] for task in answer["tasks"])
+
+
+def started(rig: Rig, step: int) -> list[Entry]:
+    """The step was done: its two tasks are started, and the journal says so."""
+    return [Began(at=AT, step=step), Done(at=AT, step=step, outputs={"tasks": start(rig)})]
+
+
+def forget(rig: Rig) -> None:
+    """Let ECS forget the tasks that have stopped."""
+    rig.clock.time += 3601
 
 
 def lost(step: int, **more: Any) -> Failed:
     return Failed(at=AT, step=step, error="it broke", **more)
 
 
-def test_those_that_had_started_are_awaited_and_the_others_are_started(rig: Rig) -> None:
-    rig.aws._runs = 4
-    assert rig.resume(left(many(), *started(1), *started(2))).outcome is Outcome.SUCCEEDED
+def test_started_tasks_are_awaited_and_the_others_started(rig: Rig) -> None:
+    assert rig.resume(left(many(), *started(rig, 1), *started(rig, 2))).outcome is Outcome.SUCCEEDED
     assert rig.trace[:6] == ["began 3", "run_task", "done 3", "describe_tasks", "describe_tasks", "describe_tasks"]
 
 
-def test_those_of_which_a_later_one_was_begun_have_not_ended_for_that(rig: Rig) -> None:
-    rig.aws.tasks[1] = [stopped(3)]
-    result = rig.resume(left(many(), *started(1), *started(2), *started(3)))
+def test_earlier_tasks_are_polled_although_later_ones_began(rig: Rig) -> None:
+    rig.tasks[1] = exits(3)
+    result = rig.resume(left(many(), *started(rig, 1), *started(rig, 2), *started(rig, 3)))
     assert "exit code 3" in result.reason
 
 
 def test_what_had_failed_is_not_gone_on_with(rig: Rig) -> None:
     """Of step 3 nothing is started any more, and what still runs of step 1 is stopped."""
-    rig.aws.tasks |= {1: [RUNNING, KILLED], 2: [RUNNING, KILLED], 3: [KILLED]}
-    begun: list[Entry] = [Began(at=AT, step=2), lost(2, outputs={"tasks": arn(3)})]
-    result = rig.resume(left(many(), *started(1), *begun))
+    rig.tasks |= {1: STAYS, 2: STAYS, 3: STAYS}
+    first, third = started(rig, 1), start(rig, 1)
+    rig.aws.ecs.call("StopTask", {"cluster": "prod", "task": third})
+    rig.clock.time += 1
+    begun: list[Entry] = [Began(at=AT, step=2), lost(2, outputs={"tasks": third})]
+    result = rig.resume(left(many(), *first, *begun))
     assert (result.outcome, result.reason) == (Outcome.PUT_BACK, "run_task.web/many: it broke")
     assert rig.aws.calls("run_task") == []
     assert stopped_tasks(rig) == [1, 2]
 
 
 def test_what_had_failed_stays_failed_when_ecs_has_forgotten_it(rig: Rig) -> None:
-    rig.aws.answers["describe_tasks"] = {"tasks": []}
-    result = rig.resume(left(many(), *started(1), lost(1), *started(2)))
+    deployment = left(many(), *started(rig, 1), lost(1), *started(rig, 2))
+    forget(rig)
+    result = rig.resume(deployment)
     assert (result.outcome, result.reason) == (Outcome.PUT_BACK, "run_task.web/many: it broke")
     assert rig.aws.calls("run_task") == []
 
 
 def test_a_look_that_is_refused_says_nothing(rig: Rig) -> None:
     rig.aws.fail("describe_tasks", refusal("AccessDeniedException", "not authorized"), times=9)
-    result = rig.resume(left(many(), *started(1), lost(1)))
+    result = rig.resume(left(many(), *started(rig, 1), lost(1)))
     assert (result.outcome, result.reason) == (Outcome.STOPPED, "could not read its status: not authorized")
 
 
 def test_a_refusal_before_it_was_carried_out_is_no_failure_of_it(rig: Rig) -> None:
-    begun: list[Entry] = [Began(at=AT, step=1), lost(1), Closed(at=AT, outcome=Outcome.STOPPED), *started(1)]
-    rig.aws._runs = 2
+    begun: list[Entry] = [Began(at=AT, step=1), lost(1), Closed(at=AT, outcome=Outcome.STOPPED), *started(rig, 1)]
     assert rig.resume(left(many(), *begun)).outcome is Outcome.SUCCEEDED
     assert len(rig.aws.calls("run_task")) == 2
 
 
 @pytest.mark.parametrize(("unclear", "runs"), [("done", 0), ("run", 1)])
 def test_a_person_decides_about_those_that_ecs_has_forgotten(rig: Rig, unclear: str, runs: int) -> None:
-    rig.aws._runs = 6
-    rig.aws.tasks[5] = [RUNNING, RUNNING, stopped(0)]
-
-    rig.aws.forgotten = {arn(1), arn(2)}
-    deployment = left(many(), *started(1), *started(2), *started(3))
+    rig.tasks[5] = exits(0, after=1.0)
+    first = started(rig, 1)
+    forget(rig)
+    deployment = left(many(), *first, *started(rig, 2), *started(rig, 3))
     assert rig.resume(deployment).outcome is Outcome.STOPPED
     assert rig.resume(deployment, unclear=unclear).outcome is Outcome.SUCCEEDED
     assert len(rig.aws.calls("run_task")) == runs

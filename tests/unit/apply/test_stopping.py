@@ -10,7 +10,8 @@ from ecsplan.core import events
 from ecsplan.core.model import Call
 from ecsplan.journal import Began, Closed, Done, Failed, Outcome
 from tests.unit.builders import AT, plan, register, retire, run, targets, update, whole
-from tests.unit.fakes import Rig, refusal, throttled
+from tests.unit.fakes import refusal, throttled
+from tests.unit.rig import FOR_EVER, STAYS, Rig
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_the_running_call_is_journaled_and_nothing_new_begins(rig: Rig, operatio
     assert rig.log.of(Failed) == []
 
 
-def test_within_a_phase_the_calls_that_run_end_and_the_others_do_not_begin(rig: Rig) -> None:
+def test_within_a_phase_running_calls_end_and_no_other_begins(rig: Rig) -> None:
     stop_at_call(rig, "run_task")
     assert rig.apply(plan(register(), run("a"), run("b"))).outcome is Outcome.INTERRUPTED
     assert len(rig.aws.calls("run_task")) == 1
@@ -86,10 +87,10 @@ def test_the_second_step_of_an_address_does_not_begin(rig: Rig) -> None:
 
 @pytest.mark.parametrize("operation", ["describe_tasks", "describe_services"])
 def test_waiting_ends(rig: Rig, operation: str) -> None:
-    rig.aws.tasks[1] = [{"lastStatus": "RUNNING"}]
-    rig.aws.rollouts["web", 1] = [{"rolloutState": "IN_PROGRESS"}]
+    rig.tasks[1] = STAYS
+    rig.rollouts["web", 1] = FOR_EVER
     if operation == "describe_services":
-        rig.aws.tasks.clear()
+        rig.tasks.clear()
     stop_at_look(rig, operation, at=3)
     result = rig.apply(plan(*whole()))
     assert result.outcome is Outcome.INTERRUPTED
@@ -106,7 +107,7 @@ def test_during_the_pause_of_a_repetition_it_is_not_sent_again(rig: Rig) -> None
     assert len(rig.aws.calls("update_service")) == 1
 
 
-def test_a_failure_at_the_same_time_is_told_and_nothing_is_put_back(rig: Rig) -> None:
+def test_a_failure_at_the_same_time_is_reported_without_undos(rig: Rig) -> None:
     rig.aws.fail("update_service", refusal(message="no permission"))
     stop_at_call(rig, "update_service")
     result = rig.apply(plan(register(), update()))
@@ -137,7 +138,7 @@ def test_while_undoing_the_rest_is_left(rig: Rig) -> None:
 
 def test_while_waiting_for_the_way_back_the_rest_is_left(rig: Rig) -> None:
     rig.aws.fail("put_targets", refusal(message="the targets were refused"))
-    rig.aws.rollouts["web", 2] = [{"rolloutState": "IN_PROGRESS"}]
+    rig.rollouts["web", 2] = FOR_EVER
     stop_at_look(rig, "describe_services", at=3)
     result = rig.apply(plan(register(), update(), targets()))
     assert result.outcome is Outcome.INTERRUPTED

@@ -21,7 +21,8 @@ from ecsplan.journal import Outcome, open_store
 from ecsplan.pipeline import Site
 from ecsplan.render.paint import ansi, plain
 from tests.unit.builders import ORIGIN
-from tests.unit.fakes import FakeAws, FakeClock, child_environment, gateway_to
+from tests.unit.failing_account import FailingAccount
+from tests.unit.fakes import FakeClock, child_environment, gateway_to
 
 Output = pytest.CaptureFixture[str]
 
@@ -32,8 +33,9 @@ def given(color: str = "never") -> CliOptions:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
+    clock = FakeClock()
     with Site(
-        app="shop", store=open_store(tmp_path), gateway=gateway_to(FakeAws()), origin=ORIGIN, clock=FakeClock()
+        app="shop", store=open_store(tmp_path), gateway=gateway_to(FailingAccount(clock)), origin=ORIGIN, clock=clock
     ) as made:
         yield made
 

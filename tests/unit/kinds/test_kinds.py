@@ -39,8 +39,8 @@ def test_kinds_are_found_and_stand_in_reference_order() -> None:
 
 
 def test_a_kind_that_is_not_there() -> None:
-    with pytest.raises(PlanFileError, match=r"^schedule\.x: there is no kind of that name$") as caught:
-        kind_of(Address("schedule.x"))
+    with pytest.raises(PlanFileError, match=r"^balloon\.x: there is no kind of that name$") as caught:
+        kind_of(Address("balloon.x"))
     assert caught.value.exit_code == Exit.USAGE
 
 

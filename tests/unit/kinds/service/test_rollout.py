@@ -10,10 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from ecsplan.apply.wait import Observation
 from ecsplan.core.diagnosis import Status
 from ecsplan.core.model import Action, Doc
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Poll, Progress, Tracked
+from ecsplan.kinds.service.observe import Misses
 from tests.unit.fakes_kinds import ECS, FakeAsk, call, kind, revision, step_of, track
 
 KIND = kind("service")
@@ -293,3 +295,9 @@ def test_a_forced_deployment_on_the_same_revision_is_not_the_one_from_before() -
     assert not look(deployment(1, "PRIMARY", rolloutState="COMPLETED"), of=unknown).done
     new = {**deployment(2, rolloutState="COMPLETED"), "taskDefinition": OLD}
     assert look(new, of=unknown).ok
+
+
+def test_counts_survive_a_poll_that_does_not_show_the_service() -> None:
+    one = dataclasses.replace(waiting(), state=Misses(deployment=9, rollout=2, listing=3))
+    progress = track(KIND).judge(one, [{"services": []}])
+    assert Observation(one=one, progress=progress, documents=()).next.state == one.state
