@@ -128,7 +128,7 @@ def _forward(engine: Engine) -> Result:
             return _ended(engine, error)
         engine.emit(events.UndoStarted(reason=error.message))
         return _undone(engine, error)
-    reason = "its rollouts were not waited for" if engine.watch.unawaited else ""
+    reason = "ecsplan did not wait for its rollouts" if engine.watch.unawaited else ""
     return _result(engine, Outcome.SUCCEEDED, reason)
 
 

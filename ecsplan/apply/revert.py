@@ -38,7 +38,7 @@ def _sent(engine: Engine, step: Step, way: Call, call: Call, *, undo: bool) -> d
     except AwsError as error:
         if way.operation == call.operation or error.locked_out:
             raise
-        engine.sender.warn(f"{step.address}: {error.message}; it is put back by an update")
+        engine.sender.warn(f"{step.address}: {error.message}; ecsplan reverts it with an update")
         return engine.sender.send(step, call, undo=undo)
 
 

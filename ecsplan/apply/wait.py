@@ -17,7 +17,7 @@ from ecsplan.core.ports import Reader
 from ecsplan.kinds import by_kind
 from ecsplan.kinds.contract import Progress, Track, Tracked
 
-CONTINUE_HINT = "Let it continue with `ecsplan continue`, or go back with `ecsplan rollback`."
+CONTINUE_HINT = "Continue it with `ecsplan continue`, or go back with `ecsplan rollback`."
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 5.0, 1.5  # seconds between two polls
 MAX_LISTED = 3  # names, or notes, in one line
 

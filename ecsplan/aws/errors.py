@@ -47,7 +47,7 @@ def refused(call: Call, error: ClientError) -> AwsError:
     elif code in BAD_KEYS:
         hint = "AWS does not accept these credentials: check the profile, or AWS_ACCESS_KEY_ID and its secret."
     elif "AccessDenied" in code:
-        hint = f"The role in use needs permission for {call}."
+        hint = f"The role in use needs permission for {call.action}."
     locked_out = code in EXPIRED | BAD_KEYS
     return AwsError.of(call, f"{code}: {message}", code=code, unclear=unclear, locked_out=locked_out, hint=hint)
 

@@ -30,8 +30,8 @@ DEPLOY, INSPECT, SANDBOX = (f"ecsplan.cli.{name}" for name in ("deploy", "inspec
 COMMANDS = {
     "plan": Place(DEPLOY, "plan", "Show what would change for TAG."),
     "apply": Place(DEPLOY, "apply", "Apply the saved plan, exactly."),
-    "deploy": Place(DEPLOY, "deploy", "Plan TAG, ask, apply."),
-    "resume": Place(DEPLOY, "resume", "Finish a deployment that was killed, or is not finished."),
+    "deploy": Place(DEPLOY, "deploy", "Plan TAG, ask for confirmation, and apply."),
+    "resume": Place(DEPLOY, "resume", "Resume an interrupted or unfinished deployment."),
     "continue": Place(DEPLOY, "continue_", "Continue a deployment that is paused at a hook."),
     "rollback": Place(DEPLOY, "rollback", "Go back to an earlier deployment."),
     "history": Place(INSPECT, "history", "List the deployments in the journal."),
@@ -39,7 +39,7 @@ COMMANDS = {
     "render": Place(INSPECT, "render", "Print the compiled requests as JSON, offline."),
     "validate": Place(INSPECT, "validate", "Check the spec, offline."),
     "sandbox": Place(SANDBOX, "sandbox", "Serve an embedded AWS to rehearse on."),
-    "demo": Place(SANDBOX, "demo", "Watch a whole story on an embedded AWS."),
+    "demo": Place(SANDBOX, "demo", "Watch a complete example on an embedded AWS."),
 }
 
 

@@ -62,7 +62,7 @@ def plan(
         planfile.save_in_store(made, site.store)
     if form == "text" and made.changed:
         # The default place needs no naming: plain `apply` looks there.
-        click.echo(f"\nSaved. To carry it out: ecsplan apply{f' {out}' if out else ''}")
+        click.echo(f"\nSaved. To apply it: ecsplan apply{f' {out}' if out else ''}")
     return Exit.CHANGES if detailed_exitcode and made.changed else Exit.OK
 
 
@@ -93,7 +93,7 @@ def apply(options: CliOptions, /, plan_file: Path | None, **how: Any) -> int:
 @apply_options
 @pass_options
 def deploy(options: CliOptions, /, tag: str, yes: bool, **how: Any) -> int:
-    """Plan TAG, ask, apply."""
+    """Plan TAG, ask for confirmation, and apply."""
     spec = options.spec()
     can_ask(yes)
     with options.site(spec) as site:
@@ -111,7 +111,7 @@ def deploy(options: CliOptions, /, tag: str, yes: bool, **how: Any) -> int:
 @apply_options
 @pass_options
 def resume(options: CliOptions, /, form: str, unclear: str | None, **how: Any) -> int:
-    """Finish a deployment that was killed, or is not finished.
+    """Resume an interrupted or unfinished deployment.
 
     Steps that were done are not repeated. Does nothing if no deployment is unfinished.
     """
@@ -186,7 +186,7 @@ def show_ask_apply(options: CliOptions, site: Site, made: Plan, yes: bool, *, fo
     if asks:
         pipeline.check_free(site, made)
         click.echo(err=True)
-        if not click.confirm("Carry this out?", err=True):
+        if not click.confirm("Apply this plan?", err=True):
             click.echo("Nothing was changed.", err=True)
             return Exit.ERROR
     return apply_and_print(options, site, made, form=form, quiet=True, **how)
@@ -233,7 +233,7 @@ def print_outcome(options: CliOptions, result: Result, form: str) -> None:
         say(f"\n{wrong}\n")
     hints = [result.state, result.hint]
     if Next.RESUME in result.next:
-        hints.append("Go on with `ecsplan resume`, or back with `ecsplan rollback`.")
+        hints.append("Continue with `ecsplan resume`, or go back with `ecsplan rollback`.")
     for hint in filter(None, hints):
         say(fit(hint, sys.stderr))
 

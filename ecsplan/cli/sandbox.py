@@ -27,7 +27,7 @@ def sandbox(options: CliOptions, port: int) -> int:
 @click.command()
 @pass_options
 def demo(options: CliOptions) -> int:
-    """Watch a whole story on an embedded AWS.
+    """Watch a complete example on an embedded AWS.
 
     A first deployment, no changes, the next tag, failing tags, and the way back.
     """

@@ -136,6 +136,11 @@ class Call(Value, tag_field="type", tag="call", frozen=True, kw_only=True):
     def __str__(self) -> str:
         return f"{self.service}:{self.operation}"
 
+    @property
+    def action(self) -> str:
+        """As IAM policies name it: `logs:GetLogEvents`."""
+        return f"{self.service}:{''.join(part.title() for part in self.operation.split('_'))}"
+
 
 class Irreversible(Value, tag_field="type", tag="irreversible", frozen=True, kw_only=True):
     """Why a step cannot be undone."""

@@ -55,7 +55,7 @@ class Journal:
         stored = self._place.read(number)
         if not stored:
             where = f"{self._place.where(number)}: line 1"
-            raise EmptyJournalFile(f"{where}: its plan was never written to its end; nothing was sent for it")
+            raise EmptyJournalFile(f"{where}: its plan was only partly written; nothing was sent for it")
         deployment = _decoded(stored)
         if deployment.outcome.ended or number != self.numbers()[-1]:
             return deployment

@@ -14,11 +14,11 @@ import botocore.loaders
 import botocore.session
 import pytest
 
-from ecsplan.sandbox import Sandbox
+from tests.support.aws import Aws, pausing
 from tests.support.clients import lending
-from tests.support.inprocess import in_process, pausing
+from tests.support.clock import EPOCH
 from tests.support.processes import PATIENCE
-from tests.support.world import EPOCH, Clock, World
+from tests.support.world import World
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,14 +31,13 @@ def models_read_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def served() -> Iterator[tuple[Sandbox, Clock]]:
-    clock = Clock()
-    with Sandbox(clock=clock) as aws, in_process(aws), lending():
-        yield aws, clock
+def served() -> Iterator[Aws]:
+    with Aws().http() as aws, lending():
+        yield aws
 
 
 @pytest.fixture(scope="session")
-def client(served: tuple[Sandbox, Clock]) -> Iterator[Callable[[str], Any]]:
+def client(served: Aws) -> Iterator[Callable[[str], Any]]:
     """Clients of the tests' own, each made once."""
     session = boto3.Session(aws_access_key_id="tests", aws_secret_access_key="tests", region_name="eu-west-1")
     make: Any = session.client
@@ -46,7 +45,7 @@ def client(served: tuple[Sandbox, Clock]) -> Iterator[Callable[[str], Any]]:
 
     def get(service: str) -> Any:
         if service not in made:
-            made[service] = make(service, endpoint_url=served[0].url)
+            made[service] = make(service, endpoint_url=served.url)
         return made[service]
 
     yield get
@@ -56,29 +55,23 @@ def client(served: tuple[Sandbox, Clock]) -> Iterator[Callable[[str], Any]]:
 
 @pytest.fixture
 def world(
-    served: tuple[Sandbox, Clock],
+    served: Aws,
     client: Callable[[str], Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[World]:
     """Rollouts, bake times and tasks end at once here: the first look at them is the last."""
-    aws, clock = served
-    clock.time = EPOCH
-    clock.slept.clear()
+    aws = served
+    aws.clock.time = EPOCH
+    aws.clock.slept.clear()
     aws.rollout_seconds = aws.task_seconds = aws.minute_seconds = 0.0
     for name in [name for name in os.environ if name.startswith(("AWS_", "BOTO_", "ECSPLAN_"))]:
         monkeypatch.delenv(name)
-    nowhere = {
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": "127.0.0.1",
-    }
-    for name, value in {**nowhere, **aws.environment}.items():
+    for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     with pausing(lambda _seconds: None):
-        yield World(aws, clock, tmp_path, client)
+        yield World(aws, tmp_path, client)
     # A command that has failed leaves without waiting for its other reads; none of them is to end in the next test.
     for thread in threading.enumerate():
         if thread.name.startswith("aws"):

@@ -15,13 +15,11 @@ from ecsplan import pipeline, rehearsal
 from ecsplan.apply.deploy import Options, Result
 from ecsplan.core.model import Call
 from ecsplan.journal import Outcome
-from ecsplan.sandbox import Sandbox
 from tests.support import toml
-from tests.support.direct import site
-from tests.support.elsewhere import Elsewhere, services, shifted, without
+from tests.support.aws import Aws, Fault, site
+from tests.support.elsewhere import services, shifted, without
 from tests.support.specs import BREAKER, spec, task
 from tests.support.toml import Doc
-from tests.support.world import Clock, short
 
 Edit = Callable[[Call, Doc], None]
 ROLLOUTS = ("describe_service_deployments", "list_service_deployments", "stop_service_deployment")
@@ -74,28 +72,27 @@ class There:
     """v1 is live at that AWS; from now on its answers are what they are there."""
 
     def __init__(self, root: Path, made: Doc, edited: Edit = nothing, refused: str = "") -> None:
-        self.clock = Clock()
-        self.aws = Sandbox(clock=self.clock)
+        self.aws = Aws()
         self.aws.rollout_seconds = self.aws.task_seconds = 0.0
         file = root / "ecsplan.toml"
         file.write_text(toml.dumps(made), encoding="utf-8")
         self.spec = pipeline.load(file)
         rehearsal.seed(self.aws, self.spec)
-        self.gateway = Elsewhere(self.aws)
-        self.site = site(root, self.gateway, self.clock)
+        self.site = site(root, self.aws.in_process(), self.aws.clock)
         assert self.deployed("v1").outcome is Outcome.SUCCEEDED
         self.aws.rollout_seconds = 10.0
-        self.gateway.edited, self.gateway.refused = edited, dict.fromkeys(ROLLOUTS if refused else (), refused)
+        unknown = Fault(operation="*", kind="error", code=refused, message="The operation is not known.")
+
+        def fault(call: Call) -> Fault | None:
+            return unknown if refused and call.operation in ROLLOUTS else None
+
+        self.site = site(root, self.aws.in_process(fault=fault, edited=edited), self.aws.clock)
 
     def deployed(self, tag: str, **options: Any) -> Result:
         plan = pipeline.make_plan(self.site, self.spec, tag)
         result = pipeline.run_plan(self.site, plan, options=Options(**options))
         assert result is not None
         return result
-
-    def on(self) -> str:
-        (found,) = self.aws.ecs().call("DescribeServices", {"cluster": "prod", "services": ["web"]})["services"]
-        return short(found["taskDefinition"])
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -112,7 +109,7 @@ def test_how_a_rollout_ends_is_told_truly(tmp_path: Path, answers: str, strategy
         there.aws.rollout(ends, image="*:v2")
         result = there.deployed("v2", timeout=120)
         assert (ends, result.outcome) == (ends, outcome), result.reason
-        assert there.on() == ("web:1" if outcome is Outcome.PUT_BACK else "web:2")
+        assert there.aws.on("web") == ("web:1" if outcome is Outcome.PUT_BACK else "web:2")
 
 
 def status(of: str, to: str) -> Edit:

@@ -17,7 +17,7 @@ def shop(**variables: str) -> Doc:
 
 def drop_empty_variables(world: World) -> None:
     """As some have seen ECS do: revisions are answered without variables whose value is empty."""
-    for revision in world.aws._account.ecs("eu-west-1").region.families["web"]:
+    for revision in world.aws.region.families["web"]:
         for one in revision.doc["containerDefinitions"]:
             one["environment"] = [variable for variable in one["environment"] if variable["value"]]
 

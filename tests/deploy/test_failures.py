@@ -181,7 +181,7 @@ def test_no_wait(deployed: World) -> None:
     deployed.ok("plan", "v2")
     deployed.forget()
     ran = deployed.ok("apply", "--no-wait")
-    assert ran.out == "Deployment 2 succeeded, but its rollouts were not waited for.\n"
+    assert ran.out == "Deployment 2 succeeded, but ecsplan did not wait for its rollouts.\n"
     operations = [request.operation for request in deployed.aws.requests]
     assert "DescribeTasks" in operations
     assert "DescribeServices" not in operations[operations.index("UpdateService") :]

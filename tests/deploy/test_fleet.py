@@ -9,47 +9,42 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType, SimpleNamespace
+from types import FrameType
 
-import botocore.endpoint
 import pytest
 
 from ecsplan import pipeline, rehearsal
 from ecsplan.apply.deploy import Options
+from ecsplan.aws.gateway import Gateway
 from ecsplan.core import events
 from ecsplan.core.model import Plan
 from ecsplan.core.normalize import normal
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Outcome
-from ecsplan.sandbox import Sandbox
 from ecsplan.sandbox.rates import rate_of
 from ecsplan.sandbox.wire import Incoming
 from tests.support import toml
-from tests.support.direct import Direct, site
+from tests.support.aws import REGION, Aws, pausing, site
+from tests.support.clock import EPOCH
 from tests.support.fleet import CLUSTERS, SERVICES, fleet
-from tests.support.wired import Wired
-from tests.support.world import EPOCH, Clock, World
+from tests.support.world import World
 
 FAMILIES = 24  # more than AWS registers at once
 LOOK = sum(-(-SERVICES * len(range(cluster, FAMILIES, CLUSTERS)) // 10) for cluster in range(CLUSTERS))  # requests
 
 
 class Fleet:
-    """A fleet and its AWS, which throttles."""
+    """A fleet and its AWS, which throttles; ecsplan's own gateway and botocore's clients lead there."""
 
-    def __init__(self, folder: Path, families: int = FAMILIES) -> None:
-        self.folder, self.clock = folder, Clock()
-        self.aws = Sandbox(clock=self.clock, rates=True)
+    def __init__(self, folder: Path, aws: Aws, families: int = FAMILIES) -> None:
+        self.folder, self.aws, self.clock = folder, aws, aws.clock
         self.aws.rollout_seconds = 0.0
-        self.before: Callable[[Incoming], None] = lambda _incoming: None
         (folder / "ecsplan.toml").write_text(toml.dumps(fleet(families)), encoding="utf-8")
         self.spec: Spec = pipeline.load(folder / "ecsplan.toml")
         rehearsal.seed(self.aws, self.spec)
-        self.gateway = Wired(self.aws, self.clock, self._arrives)
+        self.stop = threading.Event()
+        self.gateway = Gateway(region=REGION, clock=self.clock, stop=self.stop)
         self.told: list[events.Event] = []
-
-    def _arrives(self, incoming: Incoming) -> None:
-        self.before(incoming)
 
     def plan(self, tag: str) -> Plan:
         return pipeline.make_plan(self._site(), self.spec, tag, emit=self.told.append)
@@ -60,7 +55,7 @@ class Fleet:
         return result.outcome
 
     def _site(self) -> pipeline.Site:
-        return site(self.folder, self.gateway, self.clock, "fleet")  # type: ignore[arg-type]
+        return site(self.folder, self.gateway, self.clock, "fleet")
 
     @property
     def throttled(self) -> int:
@@ -77,12 +72,12 @@ class Fleet:
 
 @pytest.fixture
 def ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _seconds: None))
-    made = Fleet(tmp_path)
-    yield made
-    made.gateway.close()
+    with Aws(rates=True).http() as aws, pausing(lambda _seconds: None):
+        for name, value in aws.environment.items():
+            monkeypatch.setenv(name, value)
+        made = Fleet(tmp_path, aws)
+        yield made
+        made.gateway.close()
 
 
 def test_a_fleet_alone_is_never_throttled_and_asks_for_nothing_twice(ships: Fleet) -> None:
@@ -129,30 +124,22 @@ def test_somebody_else_takes_what_there_is(ships: Fleet) -> None:
             while ships.aws._throttled(incoming, operation) is None:
                 pass
 
-    ships.before = take
+    ships.aws.arrives = take
     assert ships.apply(ships.plan("v1")) is Outcome.SUCCEEDED
     assert ships.throttled > 20
     registered = [f"app-{number:03d}" for number in range(FAMILIES)]
-    ecs = ships.aws.ecs()
-    assert all(
-        [
-            arn.rpartition(":")[2]
-            for arn in ecs.call("ListTaskDefinitions", {"familyPrefix": family})["taskDefinitionArns"]
-        ]
-        == ["1"]
-        for family in registered
-    )
+    assert all(ships.aws.active(family) == [f"{family}:1"] for family in registered)
 
 
 def test_a_stop_ends_a_deployment_that_waits_for_its_turn(ships: Fleet) -> None:
     plan = ships.plan("v1")
-    stop = ships.gateway.stop
+    stop = ships.stop
 
     def heard(event: events.Event) -> None:
         if isinstance(event, events.Paced) and event.call == "ecs:register_task_definition":
             stop.set()
 
-    made = site(ships.folder, ships.gateway, ships.clock, "fleet")  # type: ignore[arg-type]
+    made = site(ships.folder, ships.gateway, ships.clock, "fleet")
     made = pipeline.Site(
         app=made.app, store=made.store, gateway=made.gateway, origin=made.origin, clock=made.clock, stop=stop
     )
@@ -184,12 +171,11 @@ def test_a_plan_that_waits_says_so_on_stderr(world: World) -> None:
 def planned(folder: Path, families: int, around: Callable[[Callable[[], object]], float]) -> float:
     """What `around` measures of making a plan in which everything changes."""
     folder.mkdir()
-    clock = Clock()
-    aws = Sandbox(clock=clock)
+    aws = Aws()
     (folder / "ecsplan.toml").write_text(toml.dumps(fleet(families)), encoding="utf-8")
     spec = pipeline.load(folder / "ecsplan.toml")
     rehearsal.seed(aws, spec)
-    with site(folder, Direct(aws), clock, "fleet") as where:
+    with site(folder, aws.in_process(), aws.clock, "fleet") as where:
         return around(lambda: made_and_shown(pipeline.make_plan(where, spec, "v1")))
 
 

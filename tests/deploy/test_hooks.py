@@ -161,4 +161,4 @@ def test_what_waits_at_a_hook_is_named_beside_what_is_late(live: World) -> None:
     assert (ran.code, outcome(live)) == (8, "unfinished")
     assert f"service.prod/web: not finished after 60 s: paused at {FIRST}: hook " in ran.err
     assert "service.prod/admin: not finished after 60 s: rolling out, 0/2 running" in ran.err
-    assert "Let it continue with `ecsplan continue`, or go back with `ecsplan rollback`." in ran.err
+    assert "Continue it with `ecsplan continue`, or go back with `ecsplan rollback`." in ran.err

@@ -89,7 +89,7 @@ def test_traffic_is_shifted(world: World, golden: Golden, strategy: str) -> None
     world.aws.minute_seconds = 2.0
     ran = deployed(world)
     assert (ran.code, world.on("web")) == (0, "web:2")
-    assert "BAKE_TIME, 100 % of the traffic" in ran.err
+    assert "BAKE_TIME, 100 % of traffic" in ran.err
     golden(SCREENS / f"rollout-{strategy.lower()}.txt", screen(ran))
 
 

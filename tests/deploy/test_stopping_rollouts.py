@@ -105,7 +105,7 @@ def test_a_rollout_that_ended_just_before_it_was_to_be_stopped(live: World) -> N
     live.aws.fault("StopServiceDeployment", "error", code="ConflictException", message="It is SUCCESSFUL.")
     ran = run(live, "rollback", "--yes")
     assert (ran.code, settled(live)) == (0, ["web:1", "web:1"])
-    assert "It is SUCCESSFUL.; it is put back by an update" in ran.err
+    assert "It is SUCCESSFUL.; ecsplan reverts it with an update" in ran.err
 
 
 def test_a_stop_whose_answer_is_lost_is_sent_once(live: World) -> None:

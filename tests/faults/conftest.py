@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.deploy.conftest import client, models_read_once, served, world
-from tests.support.inprocess import pausing
+from tests.support.aws import pausing
 from tests.support.world import World
 
 __all__ = ["client", "models_read_once", "served", "world"]

@@ -29,14 +29,13 @@ from ecsplan.plan.compile import compile_spec, requests, tag_warnings
 from ecsplan.redact import mask_plan, mask_requests
 from ecsplan.render.json import dumps, history_json, plan_json
 from ecsplan.render.text import history_text, plan_text
-from ecsplan.sandbox import Sandbox
 from tests.support import toml
 from tests.support.amounts import amount
-from tests.support.direct import Direct, site
+from tests.support.aws import Aws, site
+from tests.support.clock import EPOCH
 from tests.support.mutations import changed, lines_changed, torn
 from tests.support.paths import EXAMPLES, journal_file
 from tests.support.specs import TOPIC, shop
-from tests.support.world import EPOCH, READS, Clock
 
 INPUTS = amount("INPUTS", 2000)
 SHARES = {"spec": 0.6, "plan": 0.2, "journal": 0.2}
@@ -82,8 +81,7 @@ class Fuzz:
     """An AWS with two deployments, the folder that they were made from, and everything that is in it."""
 
     def __init__(self, folder: Path) -> None:
-        self.clock = Clock()
-        self.aws = Sandbox(clock=self.clock)
+        self.aws = Aws()
         self.folder = folder
         self.root = folder / "work" / ".ecsplan"
         self.file = folder / "work" / "ecsplan.toml"
@@ -99,7 +97,7 @@ class Fuzz:
 
     def afresh(self) -> None:
         """As it was: the second deployment is the newest. The same bytes each time, since the clock begins anew."""
-        self.clock.time = EPOCH
+        self.aws.clock.time = EPOCH
         self.aws.reset()
         self.aws.rollout_seconds = self.aws.task_seconds = 0.0
         rehearsal.seed(self.aws, self.spec)
@@ -112,7 +110,7 @@ class Fuzz:
 
     def back(self) -> None:
         """As it was, which takes longer where something was sent."""
-        if any(not request.operation.startswith(READS) for request in self.aws.requests):
+        if self.aws.sent():
             self.afresh()
             return
         for number in self.journal.numbers()[2:]:
@@ -120,7 +118,7 @@ class Fuzz:
         journal_file(self.journal, 2).write_bytes(self.second)
 
     def site(self) -> pipeline.Site:
-        return site(self.root, Direct(self.aws), self.clock)
+        return site(self.root, self.aws.in_process(), self.aws.clock)
 
     def listed(self) -> list[str]:
         """What there is outside of the journal's folder."""

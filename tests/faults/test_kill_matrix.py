@@ -8,7 +8,6 @@ points that leave the same of both, which all are tried, one is finished.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import shutil
 from collections import Counter
@@ -25,11 +24,9 @@ from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc, Identity, Plan
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Deployment, Journal, Outcome, open_store, unfinished
-from ecsplan.sandbox.ecs.outcomes import Outcomes, RolloutRule, TaskRule
 from tests.faults.conftest import Points
-from tests.support.cloud import TROUBLES, Cloud, Killed, Point, Wire
+from tests.support.aws import ACCOUNT, REGION, TROUBLES, Aws, Fault, InProcess, Killed, Point, site
 from tests.support.paths import EXAMPLES
-from tests.support.world import ACCOUNT, REGION, Clock
 
 NAMES = ("web", "django", "ec2-bridge")
 GONE = {"failed": "put back", "undone": "put back"}
@@ -37,38 +34,52 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 ROUNDS = 4  # commands until a story has to be over
 
 
-def nothing(_outcomes: Outcomes) -> None:
+def nothing(_aws: Aws) -> None:
     """All goes well."""
 
 
-def failing_rollout(outcomes: Outcomes) -> None:
-    outcomes.add_rollout(RolloutRule(ends="FAILED", image="*:v2"))
+def failing_rollout(aws: Aws) -> None:
+    aws.rollout("FAILED", image="*:v2")
 
 
-def rolled_back(outcomes: Outcomes) -> None:
-    outcomes.add_rollout(RolloutRule(ends="ROLLED_BACK", image="*:v2"))
+def rolled_back(aws: Aws) -> None:
+    aws.rollout("ROLLED_BACK", image="*:v2")
 
 
-def failing_beside_another(outcomes: Outcomes) -> None:
-    outcomes.add_rollout(RolloutRule(ends="NEVER", service="shop-worker", image="*:v2"))
-    outcomes.add_rollout(RolloutRule(ends="FAILED", service="shop-web", image="*:v2", seconds=20.0))
+def failing_beside_another(aws: Aws) -> None:
+    aws.rollout("NEVER", service="shop-worker", image="*:v2")
+    aws.rollout("FAILED", service="shop-web", image="*:v2", seconds=20.0)
 
 
-def failing_first_rollout(outcomes: Outcomes) -> None:
-    outcomes.add_rollout(RolloutRule(ends="FAILED", image="*:v1"))
+def failing_first_rollout(aws: Aws) -> None:
+    aws.rollout("FAILED", image="*:v1")
 
 
-def failing_task(outcomes: Outcomes) -> None:
-    outcomes.add_task(TaskRule(exit_code=1, image="*:v2"))
+def failing_task(aws: Aws) -> None:
+    aws.task(exit_code=1, image="*:v2")
 
 
-def endless_task(outcomes: Outcomes) -> None:
+def endless_task(aws: Aws) -> None:
     """So that one which nobody stops can be told."""
-    outcomes.add_task(TaskRule(stays="RUNNING", image="*:v2"))
+    aws.task(stays="RUNNING", image="*:v2")
 
 
-def last_tasks_of_v2(call: Call) -> bool:
-    return call.operation == "run_task" and call.params["count"] == 2 and "shop-web:2" in str(call.params)
+def no_fault(_call: Call) -> Fault | None:
+    """Every request is answered."""
+    return None
+
+
+def refused(asks: Callable[[Call], bool]) -> Callable[[Call], Fault | None]:
+    """What is not permitted."""
+    denied = Fault(operation="*", kind="error", code="AccessDeniedException", message="not allowed")
+    return lambda call: denied if asks(call) else None
+
+
+def no_place_for_the_last_of_v2(call: Call) -> Fault | None:
+    """One of the last tasks of v2 is not placed."""
+    if call.operation == "run_task" and call.params["count"] == 2 and "shop-web:2" in str(call.params):
+        return Fault(operation="RunTask", kind="failures", code="RESOURCE:CPU")
+    return None
 
 
 def targets_of_v2(call: Call) -> bool:
@@ -84,9 +95,8 @@ class Story:
     before: tuple[str, ...]
     tag: str
     ends: Outcome = Outcome.SUCCEEDED
-    outcomes: Callable[[Outcomes], None] = nothing
-    refused: Callable[[Call], bool] = lambda _call: False
-    unplaced: Callable[[Call], bool] = lambda _call: False
+    outcomes: Callable[[Aws], None] = nothing
+    fault: Callable[[Call], Fault | None] = no_fault
     count: int = 1
     examples: tuple[str, ...] = NAMES
 
@@ -106,8 +116,8 @@ STORIES = (
           examples=("django",)),
     Story(name="many tasks", before=(), tag="v1", count=12, examples=("django",)),
     Story(name="no place for some", before=("v1",), tag="v2", count=12, ends=Outcome.PUT_BACK, outcomes=endless_task,
-          unplaced=last_tasks_of_v2, examples=("django",)),
-    Story(name="refused targets", before=("v1",), tag="v2", ends=Outcome.PUT_BACK, refused=targets_of_v2,
+          fault=no_place_for_the_last_of_v2, examples=("django",)),
+    Story(name="refused targets", before=("v1",), tag="v2", ends=Outcome.PUT_BACK, fault=refused(targets_of_v2),
           examples=("django",)),
 )  # fmt: skip
 CASES = [pytest.param(story, example, id=f"{story.name}-{example}") for story in STORIES for example in story.examples]
@@ -116,24 +126,23 @@ CASES = [pytest.param(story, example, id=f"{story.name}-{example}") for story in
 class Stage:
     """An example's account and journal, in a folder of their own."""
 
-    def __init__(self, spec: Spec, story: Story, cloud: Cloud, folder: Path) -> None:
-        self.spec, self.story, self.cloud, self.folder = spec, story, cloud, folder
+    def __init__(self, spec: Spec, story: Story, aws: Aws, folder: Path) -> None:
+        self.spec, self.story, self.aws, self.folder = spec, story, aws, folder
 
     def journal(self) -> Journal:
         return Journal(open_store(self.folder), self.spec.app, Identity(account=ACCOUNT, region=REGION))
 
-    def site(self, wire: Wire) -> pipeline.Site:
-        site = pipeline.connect(self.spec, journal=self.folder, clock=self.cloud.clock)
-        return dataclasses.replace(site, gateway=wire)  # type: ignore[arg-type]
+    def site(self, wire: InProcess) -> pipeline.Site:
+        return site(self.folder, wire, self.aws.clock, self.spec.app)
 
-    def wire(self, point: Point | None = None, trouble: str = "") -> Wire:
-        return Wire(self.cloud, point, trouble, self.story.refused)
+    def wire(self, point: Point | None = None, trouble: str = "") -> InProcess:
+        return self.aws.in_process(fault=self.story.fault, kill_at=point, trouble=trouble)
 
-    def plan(self, wire: Wire, tag: str) -> Plan:
+    def plan(self, wire: InProcess, tag: str) -> Plan:
         with self.site(wire) as site:
             return pipeline.make_plan(site, self.spec, tag) if tag else pipeline.undo(site, self.spec)
 
-    def apply(self, wire: Wire, plan: Plan) -> Result | None:
+    def apply(self, wire: InProcess, plan: Plan) -> Result | None:
         with self.site(wire) as site:
             return pipeline.run_plan(site, plan)
 
@@ -147,7 +156,7 @@ class Stage:
     def copied(self, folder: Path) -> Stage:
         if self.folder.exists():
             shutil.copytree(self.folder, folder)
-        return Stage(self.spec, self.story, self.cloud.copied(), folder)
+        return Stage(self.spec, self.story, self.aws.copied(), folder)
 
     def told(self) -> list[Doc]:
         """The journal, without times and what AWS numbers anew in each run."""
@@ -157,7 +166,7 @@ class Stage:
         """All that a command finds: the account, and the journal to the letter; both but for the times, which are
         seconds apart, and after which nothing is under way any more."""
         lines = b"".join(file.read_bytes() for file in sorted(self.folder.rglob("*.jsonl")))
-        return self.cloud.content(), TIME.sub("", lines.decode())
+        return self.aws.content(), TIME.sub("", lines.decode())
 
     def check_rollouts(self) -> None:
         """A deployment that succeeded knows which deployments of its services it made."""
@@ -165,7 +174,7 @@ class Stage:
         for step in last.plan.steps:
             if step.kind == "service" and last.outcome is Outcome.SUCCEEDED:
                 cluster, name = step.address.name.split("/")
-                assert last.outputs()[step.index] == {"deployment": self.cloud.primary(cluster, name)}
+                assert last.outputs()[step.index] == {"deployment": self.aws.primary(cluster, name)}
 
 
 def told(deployment: Deployment) -> Doc:
@@ -193,15 +202,14 @@ def staged(story: Story, example: str, folder: Path) -> Stage:
     spec = pipeline.load(EXAMPLES / example / "ecsplan.toml")
     for entry in [entry for task in spec.tasks for entry in task.entries["run_task"] if story.count > 1]:
         entry.params["count"] = story.count
-    cloud = Cloud(Clock())
-    cloud.unplaced = story.unplaced
-    cloud.seed(spec)
-    stage = Stage(spec, story, cloud, folder)
+    aws = Aws()
+    aws.seed_with(spec)
+    stage = Stage(spec, story, aws, folder)
     for tag in story.before:
-        result = stage.apply(Wire(cloud), stage.plan(Wire(cloud), tag))
+        result = stage.apply(aws.in_process(), stage.plan(aws.in_process(), tag))
         assert result is not None
         assert result.outcome is Outcome.SUCCEEDED
-    story.outcomes(cloud.outcomes)
+    story.outcomes(aws)
     return stage
 
 
@@ -213,7 +221,7 @@ def finished(stage: Stage, expected: tuple[Doc, list[Doc]]) -> str:
         said.append(f"{result.outcome.value}: {result.reason}" if result else "nothing")
         if result is None or result.outcome.ended:
             break
-    found = (stage.cloud.state(), stage.told())
+    found = (stage.aws.state(), stage.told())
     if found != expected:
         return f"then: {said}\n  {differences(found, expected)}"
     stage.check_rollouts()
@@ -237,7 +245,7 @@ def troubles(point: Point) -> tuple[str, ...]:
 def test_a_plan_that_is_cut_off_has_changed_nothing(story: Story, example: str, tmp_path: Path, points: Points) -> None:
     """So the command again is the same as if it had never been cut off."""
     stage = staged(story, example, tmp_path / "journal")
-    state, journal, wire = stage.cloud.state(), stage.told(), stage.wire()
+    state, journal, wire = stage.aws.state(), stage.told(), stage.wire()
     stage.plan(wire, story.tag)
     for point in wire.points:
         assert point.reads
@@ -245,7 +253,7 @@ def test_a_plan_that_is_cut_off_has_changed_nothing(story: Story, example: str, 
             points.count()
             with pytest.raises((Killed, AwsError)):
                 stage.plan(stage.wire(point, trouble), story.tag)
-            assert (stage.cloud.state(), stage.told()) == (state, journal)
+            assert (stage.aws.state(), stage.told()) == (state, journal)
 
 
 @pytest.mark.parametrize(("story", "example"), CASES)
@@ -254,14 +262,14 @@ def test_whatever_is_cut_off_ends_where_an_undisturbed_run_ends(
 ) -> None:
     base = staged(story, example, tmp_path / "base").copied(tmp_path / "settled")
     plan = base.plan(base.wire(), story.tag)
-    before = (base.cloud.state(), base.told())
+    before = (base.aws.state(), base.told())
 
     undisturbed = base.copied(tmp_path / "undisturbed")
     wire = undisturbed.wire()
     result = undisturbed.apply(wire, plan)
     assert result is not None
     assert result.outcome is story.ends, result.reason
-    expected = (undisturbed.cloud.state(), undisturbed.told())
+    expected = (undisturbed.aws.state(), undisturbed.told())
     undisturbed.check_rollouts()
 
     wrong: list[str] = []
@@ -280,7 +288,7 @@ def test_whatever_is_cut_off_ends_where_an_undisturbed_run_ends(
             assert result is not None
             said.append(f"{result.outcome.value}: {result.reason}")
         assert wire.met, f"there was no {point}"
-        found = (stage.cloud.state(), stage.told())
+        found = (stage.aws.state(), stage.told())
         if found == before:
             continue  # of which the command again makes what is expected
         if found == expected:

@@ -6,7 +6,6 @@ killed or the connection breaks, and then somebody goes on from there.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,8 +20,7 @@ from ecsplan.journal import Journal, Outcome, open_store, unfinished
 from tests.faults.conftest import Points
 from tests.faults.test_kill_matrix import ROUNDS, differences, told, troubles
 from tests.support import specs, toml
-from tests.support.cloud import Cloud, Killed, Wire
-from tests.support.world import ACCOUNT, REGION, Clock
+from tests.support.aws import ACCOUNT, REGION, Aws, InProcess, Killed, site
 
 LOOK = "ecs:describe_service_deployments"
 HOOK = {"targetType": "PAUSE", "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"]}
@@ -33,41 +31,41 @@ class Stage:
     stage is made anew."""
 
     def __init__(self, spec: Spec, folder: Path) -> None:
-        self.spec, self.cloud, self.folder = spec, Cloud(Clock()), folder
-        self.cloud.seed(spec)
-        wire = Wire(self.cloud)
-        with self.site(wire) as site:
-            result = pipeline.run_plan(site, pipeline.make_plan(site, spec, "v1"))
+        self.spec, self.aws, self.folder = spec, Aws(), folder
+        self.aws.seed_with(spec)
+        with self.site(self.aws.in_process()) as here:
+            result = pipeline.run_plan(here, pipeline.make_plan(here, spec, "v1"))
         assert result is not None
         assert result.outcome is Outcome.UNFINISHED
 
-    def site(self, wire: Wire) -> pipeline.Site:
-        site = pipeline.connect(self.spec, journal=self.folder, clock=self.cloud.clock)
-        return dataclasses.replace(site, gateway=wire)  # type: ignore[arg-type]
+    def site(self, wire: InProcess) -> pipeline.Site:
+        return site(self.folder, wire, self.aws.clock, self.spec.app)
 
     def journal(self) -> Journal:
         return Journal(open_store(self.folder), self.spec.app, Identity(account=ACCOUNT, region=REGION))
 
     def found(self) -> tuple[Doc, list[Doc]]:
-        return self.cloud.state(), [told(deployment) for deployment in self.journal().deployments()]
+        return self.aws.state(), [told(deployment) for deployment in self.journal().deployments()]
 
 
-def go_on(stage: Stage, wire: Wire) -> Result | None:
-    with stage.site(wire) as site:
-        return pipeline.go_on(site)
+def go_on(stage: Stage, wire: InProcess) -> Result | None:
+    with stage.site(wire) as here:
+        return pipeline.go_on(here)
 
 
-def go_back(stage: Stage, wire: Wire) -> Result | None:
+def go_back(stage: Stage, wire: InProcess) -> Result | None:
     """`rollback`; and where that had begun, `resume`."""
     left = unfinished(stage.journal().deployments())
-    with stage.site(wire) as site:
+    with stage.site(wire) as here:
         if left is not None and left.number > 1:
-            return pipeline.resume(site)
-        return pipeline.run_plan(site, pipeline.undo(site, stage.spec))
+            return pipeline.resume(here)
+        return pipeline.run_plan(here, pipeline.undo(here, stage.spec))
 
 
 @pytest.mark.parametrize("work", [go_on, go_back])
-def test_wherever_it_is_cut_off(work: Callable[[Stage, Wire], Result | None], tmp_path: Path, points: Points) -> None:
+def test_wherever_it_is_cut_off(
+    work: Callable[[Stage, InProcess], Result | None], tmp_path: Path, points: Points
+) -> None:
     made = specs.spec(specs.task(services=("web", "admin")))
     made["tasks"]["web"]["update_services"][0]["deploymentConfiguration"] = {
         "strategy": "BLUE_GREEN",
@@ -77,7 +75,7 @@ def test_wherever_it_is_cut_off(work: Callable[[Stage, Wire], Result | None], tm
     file.write_text(toml.dumps(made), encoding="utf-8")
     spec = pipeline.load(file)
     undisturbed = Stage(spec, tmp_path / "undisturbed")
-    wire = Wire(undisturbed.cloud)
+    wire = undisturbed.aws.in_process()
     result = work(undisturbed, wire)
     assert result is not None
     assert result.outcome is Outcome.SUCCEEDED, result.reason
@@ -88,7 +86,8 @@ def test_wherever_it_is_cut_off(work: Callable[[Stage, Wire], Result | None], tm
     for point, trouble in [(one, trouble) for one in chosen for trouble in troubles(one)]:
         cut = Stage(spec, tmp_path / str(points.count()))
         said = []
-        for wire in (Wire(cut.cloud, point, trouble), *(Wire(cut.cloud) for _ in range(ROUNDS))):
+        ways = (cut.aws.in_process(kill_at=point, trouble=trouble), *(cut.aws.in_process() for _ in range(ROUNDS)))
+        for wire in ways:
             try:
                 result = work(cut, wire)
             except (Killed, AwsError) as error:

@@ -16,31 +16,13 @@ from ecsplan.apply.deploy import Options, Result
 from ecsplan.core.errors import UnfinishedError
 from ecsplan.core.model import Call, Doc
 from ecsplan.journal import Outcome
-from ecsplan.sandbox import Sandbox
+from tests.support.aws import Aws, Killed
+from tests.support.clock import EPOCH
+from tests.support.live import short
 from tests.support.paths import EXAMPLES
 
 # The calls of a first deployment, without its messages to SNS: what the matrix below has to cover.
 CALLS = {"web": 2, "django": 6, "ec2-bridge": 2}
-
-
-class Clock:
-    """Time that passes only while somebody sleeps; the embedded AWS goes by it too."""
-
-    def __init__(self) -> None:
-        self._now = 1_700_000_000.0
-
-    def now(self) -> float:
-        return self._now
-
-    def sleep(self, seconds: float) -> None:
-        self._now += seconds
-
-    def random(self) -> float:
-        return 0.5
-
-
-class Killed(BaseException):
-    """The process is gone."""
 
 
 class Dying:
@@ -70,19 +52,15 @@ class Dying:
 
 
 @pytest.fixture(scope="module")
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(scope="module")
-def server(clock: Clock) -> Iterator[Sandbox]:
-    with Sandbox(clock=clock) as aws:
+def server() -> Iterator[Aws]:
+    with Aws().http() as aws:
         yield aws
 
 
 @pytest.fixture
-def aws(server: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+def aws(server: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
     server.reset()
+    server.clock.time = EPOCH
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in server.environment.items():
@@ -93,13 +71,13 @@ def aws(server: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
 class Story:
     """One example, deployed to an embedded AWS that was just made."""
 
-    def __init__(self, example: str, aws: Sandbox, clock: Clock, journal: Path) -> None:
+    def __init__(self, example: str, aws: Aws, journal: Path) -> None:
         self.spec = pipeline.load(EXAMPLES / example / "ecsplan.toml")
-        self.aws, self.clock, self.journal = aws, clock, journal
+        self.aws, self.journal = aws, journal
         rehearsal.seed(aws, self.spec)
 
     def site(self, *, dies_at: int = 0, after: bool = False) -> pipeline.Site:
-        site = pipeline.connect(self.spec, journal=self.journal, clock=self.clock)
+        site = pipeline.connect(self.spec, journal=self.journal, clock=self.aws.clock)
         return dataclasses.replace(site, gateway=Dying(site.gateway, dies_at, after=after))  # type: ignore[arg-type]
 
     def deploy(
@@ -114,20 +92,18 @@ class Story:
 
     def state(self) -> Doc:
         """Everything that a deployment changes: revisions, one-off tasks, and what services and targets are on."""
-        ecs = self.aws.ecs()
+        call = self.aws.call
         arns = {
-            status: sorted(
-                short(arn) for arn in ecs.call("ListTaskDefinitions", {"status": status})["taskDefinitionArns"]
-            )
+            status: sorted(short(arn) for arn in call("ListTaskDefinitions", status=status)["taskDefinitionArns"])
             for status in ("ACTIVE", "INACTIVE")
         }
         services, ran = {}, []
-        for cluster in ecs.call("ListClusters", {})["clusterArns"]:
-            names = ecs.call("ListServices", {"cluster": cluster})["serviceArns"]
-            for service in ecs.call("DescribeServices", {"cluster": cluster, "services": names})["services"]:
+        for cluster in call("ListClusters")["clusterArns"]:
+            names = call("ListServices", cluster=cluster)["serviceArns"]
+            for service in call("DescribeServices", cluster=cluster, services=names)["services"]:
                 services[service["serviceName"]] = short(service["taskDefinition"])
-            stopped = ecs.call("ListTasks", {"cluster": cluster, "desiredStatus": "STOPPED"})["taskArns"]
-            tasks = ecs.call("DescribeTasks", {"cluster": cluster, "tasks": stopped})["tasks"] if stopped else []
+            stopped = call("ListTasks", cluster=cluster, desiredStatus="STOPPED")["taskArns"]
+            tasks = call("DescribeTasks", cluster=cluster, tasks=stopped)["tasks"] if stopped else []
             ran += [short(task["taskDefinitionArn"]) for task in tasks if task["group"].startswith("family:")]
         targets = {
             request.params["Rule"]: sorted(
@@ -140,10 +116,6 @@ class Story:
         return {**arns, "services": services, "ran": sorted(ran), "targets": targets}
 
 
-def short(arn: str) -> str:
-    return arn.rpartition("/")[2]
-
-
 def points() -> list[Any]:
     return [
         pytest.param(example, at, after, id=f"{example}-{at}-{'after' if after else 'before'}")
@@ -154,8 +126,8 @@ def points() -> list[Any]:
 
 
 @pytest.mark.parametrize("example", CALLS)
-def test_the_matrix_covers_every_call(example: str, aws: Sandbox, clock: Clock, tmp_path: Path) -> None:
-    story = Story(example, aws, clock, tmp_path / "journal")
+def test_the_matrix_covers_every_call(example: str, aws: Aws, tmp_path: Path) -> None:
+    story = Story(example, aws, tmp_path / "journal")
     with story.site() as site:
         result = pipeline.run_plan(site, pipeline.make_plan(site, story.spec, "v1"))
         assert result is not None
@@ -165,13 +137,13 @@ def test_the_matrix_covers_every_call(example: str, aws: Sandbox, clock: Clock, 
 
 @pytest.mark.parametrize(("example", "at", "after"), points())
 def test_a_resumed_deployment_ends_where_an_undisturbed_one_does(
-    example: str, at: int, after: bool, aws: Sandbox, clock: Clock, tmp_path: Path
+    example: str, at: int, after: bool, aws: Aws, tmp_path: Path
 ) -> None:
-    undisturbed = Story(example, aws, clock, tmp_path / "undisturbed")
+    undisturbed = Story(example, aws, tmp_path / "undisturbed")
     undisturbed.deploy("v1")
     expected = undisturbed.state()
     aws.reset()
-    story = Story(example, aws, clock, tmp_path / "journal")
+    story = Story(example, aws, tmp_path / "journal")
     with pytest.raises(Killed):
         story.deploy("v1", dies_at=at, after=after)
     with pytest.raises(UnfinishedError, match="is unfinished: the process was killed"):
@@ -186,10 +158,8 @@ def test_a_resumed_deployment_ends_where_an_undisturbed_one_does(
 
 
 @pytest.mark.parametrize("at", range(1, 7))
-def test_a_resumed_deployment_can_be_killed_and_resumed_again(
-    at: int, aws: Sandbox, clock: Clock, tmp_path: Path
-) -> None:
-    story = Story("django", aws, clock, tmp_path / "journal")
+def test_a_resumed_deployment_can_be_killed_and_resumed_again(at: int, aws: Aws, tmp_path: Path) -> None:
+    story = Story("django", aws, tmp_path / "journal")
     with pytest.raises(Killed):
         story.deploy("v1", dies_at=1, after=True)
     try:
@@ -204,12 +174,10 @@ def test_a_resumed_deployment_can_be_killed_and_resumed_again(
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("at", [4, 5])
-def test_putting_back_goes_on_where_it_was_cut_off(
-    at: int, after: bool, aws: Sandbox, clock: Clock, tmp_path: Path
-) -> None:
+def test_putting_back_goes_on_where_it_was_cut_off(at: int, after: bool, aws: Aws, tmp_path: Path) -> None:
     """Calls 1 to 3 are the registrations and the migration, which fails; 4 and 5 take the registrations back."""
     aws.task(exit_code=1, command="*migrate*")
-    story = Story("django", aws, clock, tmp_path / "journal")
+    story = Story("django", aws, tmp_path / "journal")
     with pytest.raises(Killed):
         story.deploy("v1", dies_at=at, after=after)
     result = story.resume()
@@ -221,11 +189,9 @@ def test_putting_back_goes_on_where_it_was_cut_off(
     assert state["ran"] == ["shop-web:1"]
 
 
-def test_a_rollout_that_was_not_finished_in_time_is_waited_for_and_the_rest_done(
-    aws: Sandbox, clock: Clock, tmp_path: Path
-) -> None:
+def test_a_rollout_that_was_not_finished_in_time_is_waited_for_and_the_rest_done(aws: Aws, tmp_path: Path) -> None:
     aws.rollout("COMPLETED", seconds=120)
-    story = Story("django", aws, clock, tmp_path / "journal")
+    story = Story("django", aws, tmp_path / "journal")
     late = story.deploy("v1", options=Options(timeout=10))
     assert late is not None
     assert late.outcome is Outcome.UNFINISHED
@@ -239,10 +205,8 @@ def test_a_rollout_that_was_not_finished_in_time_is_waited_for_and_the_rest_done
     assert story.state()["targets"]["shop-nightly"] == [("clearsessions", "shop-web:1"), ("report", "shop-web:1")]
 
 
-def test_without_a_deployment_that_was_left_there_is_nothing_to_resume(
-    aws: Sandbox, clock: Clock, tmp_path: Path
-) -> None:
-    story = Story("web", aws, clock, tmp_path / "journal")
+def test_without_a_deployment_that_was_left_there_is_nothing_to_resume(aws: Aws, tmp_path: Path) -> None:
+    story = Story("web", aws, tmp_path / "journal")
     assert story.resume() is None
     story.deploy("v1")
     assert story.resume() is None

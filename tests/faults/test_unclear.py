@@ -14,17 +14,15 @@ from ecsplan.apply.deploy import Next, Options, Result
 from ecsplan.cli import deploy as deploying
 from ecsplan.cli.options import CliOptions
 from ecsplan.core.errors import AwsError, Exit
-from ecsplan.core.model import Call
+from ecsplan.core.model import Call, Doc
 from ecsplan.journal import Deployment, Outcome
-from ecsplan.sandbox.ecs.outcomes import TaskRule
-from tests.faults.test_kill_matrix import Stage, Story, nothing, staged
-from tests.support.cloud import Killed, Wire
+from tests.faults.test_kill_matrix import Stage, Story, refused, staged
+from tests.support.aws import InProcess, Killed
 
 TWO_HOURS = 7200.0
 
 
-def story(refused: Callable[[Call], bool] = lambda _call: False) -> Story:
-    return Story(name="first", before=(), tag="v1", outcomes=nothing, refused=refused)
+STORY = Story(name="first", before=(), tag="v1")
 
 
 def killed(stage: Stage, operation: str, trouble: str = "killed after") -> None:
@@ -37,7 +35,7 @@ def killed(stage: Stage, operation: str, trouble: str = "killed after") -> None:
         stage.apply(stage.wire(point, trouble), stage.plan(stage.wire(), "v1"))
 
 
-def resumed(stage: Stage, unclear: str = "", wire: Wire | None = None) -> Result:
+def resumed(stage: Stage, unclear: str = "", wire: InProcess | None = None) -> Result:
     with stage.site(wire or stage.wire()) as site:
         result = pipeline.resume(site, options=Options(unclear=unclear))
     assert result is not None
@@ -50,7 +48,7 @@ def last(stage: Stage) -> Deployment:
 
 @pytest.fixture
 def django(tmp_path: Path) -> Stage:
-    return staged(story(), "django", tmp_path / "journal")
+    return staged(STORY, "django", tmp_path / "journal")
 
 
 # --- a one-off task that nobody can tell of any more ---
@@ -61,37 +59,37 @@ def test_a_migration_without_an_end_is_not_run_again_once_ecs_has_forgotten_its_
     django: Stage, trouble: str
 ) -> None:
     killed(django, "ecs:run_task", trouble)
-    django.cloud.clock.sleep(TWO_HOURS)
+    django.aws.clock.sleep(TWO_HOURS)
     result = resumed(django)
     assert result.outcome is Outcome.STOPPED
     assert "was begun 2 h 0 min ago and its end is unknown" in result.reason
     assert "It was not run again." in result.state
     assert Next.DECIDE in result.next
-    assert len(django.cloud.state()["ran"]) == (trouble == "killed after")
+    assert len(django.aws.state()["ran"]) == (trouble == "killed after")
     assert resumed(django).outcome is Outcome.STOPPED  # and again
 
 
 def test_within_the_hour_it_is_found_and_not_run_again(django: Stage) -> None:
     """Whether or not its client token still counts: it is looked up first."""
     killed(django, "ecs:run_task")
-    django.cloud.clock.sleep(3000)
-    django.cloud.ecs.region.run_tokens.clear()
+    django.aws.clock.sleep(3000)
+    django.aws.region.run_tokens.clear()
     assert resumed(django).outcome is Outcome.SUCCEEDED
-    assert django.cloud.state()["ran"] == ["shop-web:1"]
+    assert django.aws.state()["ran"] == ["shop-web:1"]
 
 
 def test_within_the_hour_one_that_is_not_there_is_run(django: Stage) -> None:
     killed(django, "ecs:run_task", "killed before")
-    django.cloud.clock.sleep(3000)
+    django.aws.clock.sleep(3000)
     assert resumed(django).outcome is Outcome.SUCCEEDED
-    assert django.cloud.state()["ran"] == ["shop-web:1"]
+    assert django.aws.state()["ran"] == ["shop-web:1"]
 
 
 @pytest.mark.parametrize(("behind", "outcome"), [(200, Outcome.SUCCEEDED), (1000, Outcome.STOPPED)])
 def test_resumed_by_a_machine_whose_clock_is_behind(django: Stage, behind: float, outcome: Outcome) -> None:
     """Clocks differ; a time that cannot be is no time to judge by."""
     killed(django, "ecs:run_task", "killed before")
-    django.cloud.clock.sleep(-behind)
+    django.aws.clock.sleep(-behind)
     result = resumed(django)
     assert result.outcome is outcome
     assert ("in the future, by this machine's clock" in result.reason) == (outcome is Outcome.STOPPED)
@@ -100,10 +98,10 @@ def test_resumed_by_a_machine_whose_clock_is_behind(django: Stage, behind: float
 @pytest.mark.parametrize(("unclear", "ran"), [("done", 1), ("run", 2)])
 def test_a_person_says_whether_it_ran(django: Stage, unclear: str, ran: int) -> None:
     killed(django, "ecs:run_task")
-    django.cloud.clock.sleep(TWO_HOURS)
-    django.cloud.ecs.region.run_tokens.clear()  # the token counts no longer than the task is shown
+    django.aws.clock.sleep(TWO_HOURS)
+    django.aws.region.run_tokens.clear()  # the token counts no longer than the task is shown
     assert resumed(django, unclear).outcome is Outcome.SUCCEEDED
-    state = django.cloud.state()
+    state = django.aws.state()
     assert state["ran"] == ["shop-web:1"] * ran
     assert state["services"]["shop-web"]["taskDefinition"].endswith("shop-web:1")
 
@@ -114,48 +112,48 @@ def test_a_person_says_whether_it_ran(django: Stage, unclear: str, ran: int) -> 
 def test_a_migration_whose_end_nobody_saw(django: Stage, unclear: str, outcome: Outcome, ran: int) -> None:
     """It was started, that is journaled; how it ended ECS tells no longer."""
     killed(django, "ecs:describe_tasks")
-    django.cloud.clock.sleep(TWO_HOURS)
-    django.cloud.ecs.region.run_tokens.clear()
+    django.aws.clock.sleep(TWO_HOURS)
+    django.aws.region.run_tokens.clear()
     result = resumed(django, unclear)
     assert result.outcome is outcome, result.reason
     assert ("nor how it ended" in result.reason) == (not unclear)
-    assert len(django.cloud.state()["ran"]) == ran
+    assert len(django.aws.state()["ran"]) == ran
 
 
 def test_going_back_needs_no_answer(django: Stage) -> None:
     """`rollback` is a way out of any deployment that was left part-way."""
     killed(django, "ecs:run_task")
-    django.cloud.clock.sleep(TWO_HOURS)
+    django.aws.clock.sleep(TWO_HOURS)
     with django.site(django.wire()) as site:
         result = pipeline.run_plan(site, pipeline.undo(site))
     assert result is not None
     assert result.outcome is Outcome.SUCCEEDED
-    assert {name: status for name, status in django.cloud.state()["revisions"].items() if "shop" in name} == {
+    assert {name: status for name, status in django.aws.state()["revisions"].items() if "shop" in name} == {
         "shop-web:1": "INACTIVE", "shop-worker:1": "INACTIVE",
     }  # fmt: skip
 
 
 def test_a_migration_that_failed_has_failed_also_when_ecs_has_forgotten_it(django: Stage) -> None:
-    django.cloud.outcomes.add_task(TaskRule(exit_code=1))
+    django.aws.task(exit_code=1)
     with django.site(django.wire()) as site:
         first = pipeline.run_plan(site, pipeline.make_plan(site, django.spec, "v1"), options=Options(on_failure="stop"))
     assert first is not None
     assert "exit code 1" in first.reason
-    django.cloud.clock.sleep(TWO_HOURS)
+    django.aws.clock.sleep(TWO_HOURS)
     assert resumed(django).outcome is Outcome.PUT_BACK
-    assert django.cloud.state()["ran"] == ["shop-web:1"]
+    assert django.aws.state()["ran"] == ["shop-web:1"]
 
 
 def test_a_mark_that_the_spec_declares_is_kept_and_the_token_has_to_do(tmp_path: Path) -> None:
-    stage = staged(story(), "django", tmp_path / "journal")
+    stage = staged(STORY, "django", tmp_path / "journal")
     for task in stage.spec.tasks:
         for entry in task.entries["run_task"]:
             entry.params["startedBy"] = "ci"
     killed(stage, "ecs:run_task")
-    (ran,) = [one for one in stage.cloud.ecs.region.tasks.values() if one.service is None]
+    (ran,) = [one for one in stage.aws.region.tasks.values() if one.service is None]
     assert ran.doc["startedBy"] == "ci"
     assert resumed(stage).outcome is Outcome.SUCCEEDED
-    assert stage.cloud.state()["ran"] == ["shop-web:1"]
+    assert stage.aws.state()["ran"] == ["shop-web:1"]
 
 
 class Here(CliOptions):
@@ -177,13 +175,13 @@ def test_the_command_line_says_what_to_do_and_takes_the_answer(
         return int(deploying.resume.main(args=list(arguments), obj=here, standalone_mode=False))
 
     killed(django, "ecs:run_task")
-    django.cloud.clock.sleep(TWO_HOURS)
+    django.aws.clock.sleep(TWO_HOURS)
     assert resume() == Exit.STOPPED
     assert "ecsplan resume --unclear done" in capsys.readouterr().err
     with pytest.raises(click.BadParameter):
         resume("--unclear", "perhaps")
     assert resume("--unclear", "done") == Exit.OK
-    assert django.cloud.state()["ran"] == ["shop-web:1"]
+    assert django.aws.state()["ran"] == ["shop-web:1"]
 
 
 # --- reads that are refused ---
@@ -193,7 +191,7 @@ def asks(operation: str) -> Callable[[Call], bool]:
     return lambda call: call.operation == operation
 
 
-@pytest.mark.parametrize(("killed_at", "refused"), [
+@pytest.mark.parametrize(("killed_at", "operation"), [
     ("ecs:register_task_definition", "list_task_definitions"),
     ("ecs:run_task", "list_tasks"),
     ("ecs:run_task", "describe_tasks"),
@@ -201,16 +199,16 @@ def asks(operation: str) -> Callable[[Call], bool]:
     ("ecs:update_service", "describe_services"),
     ("events:put_targets", "list_targets_by_rule"),
 ])  # fmt: skip
-def test_a_refused_look_leaves_the_deployment_as_it_is(django: Stage, killed_at: str, refused: str) -> None:
+def test_a_refused_look_leaves_the_deployment_as_it_is(django: Stage, killed_at: str, operation: str) -> None:
     killed(django, killed_at)
-    state, entries = django.cloud.state(), last(django).states()
-    published = list(django.cloud.published)
-    result = resumed(django, wire=Wire(django.cloud, refused=asks(refused)))
+    state, entries = django.aws.state(), last(django).states()
+    published = list(django.aws.published)
+    result = resumed(django, wire=django.aws.in_process(fault=refused(asks(operation))))
     assert result.outcome is Outcome.STOPPED
     assert "AccessDeniedException" in result.reason
     assert not last(django).rolling_back
-    assert (django.cloud.state(), last(django).states()) == (state, entries)
-    assert django.cloud.published == published
+    assert (django.aws.state(), last(django).states()) == (state, entries)
+    assert django.aws.published == published
     assert resumed(django).outcome is Outcome.SUCCEEDED
 
 
@@ -222,7 +220,7 @@ def test_a_connection_that_breaks_in_any_look_of_resume_changes_nothing_for_good
     rehearsal = django.copied(tmp_path / "undisturbed")
     wire = rehearsal.wire()
     assert resumed(rehearsal, wire=wire).outcome is Outcome.SUCCEEDED
-    expected = (rehearsal.cloud.state(), rehearsal.told())
+    expected = (rehearsal.aws.state(), rehearsal.told())
     for number, point in enumerate(wire.points):
         stage = django.copied(tmp_path / str(number))
         ended = False
@@ -231,7 +229,7 @@ def test_a_connection_that_breaks_in_any_look_of_resume_changes_nothing_for_good
         ended |= last(stage).outcome.ended  # killed at the message that it has ended
         if not ended:
             assert resumed(stage).outcome is Outcome.SUCCEEDED
-        assert (stage.cloud.state(), stage.told()) == expected, f"{trouble} {point}"
+        assert (stage.aws.state(), stage.told()) == expected, f"{trouble} {point}"
 
 
 # --- an undo that fails ---
@@ -247,7 +245,7 @@ def no_way_back(call: Call) -> bool:
 def stuck(tmp_path: Path) -> Stage:
     """A change of the example whose undo has failed in part."""
     stage = staged(Story(name="stuck", before=("v1",), tag="v2"), "django", tmp_path / "journal")
-    wire = Wire(stage.cloud, refused=no_way_back)
+    wire = stage.aws.in_process(fault=refused(no_way_back))
     result = stage.apply(wire, stage.plan(stage.wire(), "v2"))
     assert result is not None
     assert result.outcome is Outcome.STOPPED
@@ -257,13 +255,13 @@ def stuck(tmp_path: Path) -> Stage:
 
 
 def on(stage: Stage) -> dict[str, str]:
-    services = stage.cloud.state()["services"]
+    services = stage.aws.state()["services"]
     return {name: service["taskDefinition"].rpartition("/")[2] for name, service in services.items()}
 
 
 def test_an_undo_that_fails_is_journaled_and_what_is_still_used_stays(stuck: Stage) -> None:
     assert on(stuck) == {"shop-web": "shop-web:2", "shop-worker": "shop-worker:1"}
-    assert stuck.cloud.state()["revisions"]["shop-web:2"] == "ACTIVE"
+    assert stuck.aws.state()["revisions"]["shop-web:2"] == "ACTIVE"
     assert "undo failed" in last(stuck).states().values()
     assert last(stuck).outcome is Outcome.STOPPED
 
@@ -271,7 +269,7 @@ def test_an_undo_that_fails_is_journaled_and_what_is_still_used_stays(stuck: Sta
 def test_resume_goes_on_with_an_undo_that_failed(stuck: Stage) -> None:
     assert resumed(stuck).outcome is Outcome.PUT_BACK
     assert on(stuck) == {"shop-web": "shop-web:1", "shop-worker": "shop-worker:1"}
-    revisions = stuck.cloud.state()["revisions"]
+    revisions = stuck.aws.state()["revisions"]
     assert (revisions["shop-web:2"], revisions["shop-worker:2"]) == ("INACTIVE", "INACTIVE")
 
 
@@ -281,7 +279,7 @@ def test_rollback_works_from_an_undo_that_failed(stuck: Stage) -> None:
     assert result is not None
     assert result.outcome is Outcome.SUCCEEDED
     assert on(stuck) == {"shop-web": "shop-web:1", "shop-worker": "shop-worker:1"}
-    revisions = stuck.cloud.state()["revisions"]
+    revisions = stuck.aws.state()["revisions"]
     assert (revisions["shop-web:2"], revisions["shop-worker:2"]) == ("INACTIVE", "INACTIVE")
     with stuck.site(stuck.wire()) as site:
         assert pipeline.resume(site) is None
@@ -289,12 +287,11 @@ def test_rollback_works_from_an_undo_that_failed(stuck: Stage) -> None:
 
 def test_what_somebody_else_has_deployed_since_is_left_to_them(stuck: Stage) -> None:
     """Between the failed undo and `resume`."""
-    cloud = stuck.cloud
     image = {"name": "web", "image": "elsewhere:1", "memory": 128}
-    params = {"family": "other", "containerDefinitions": [image], "networkMode": "awsvpc", "cpu": "256",
+    params: Doc = {"family": "other", "containerDefinitions": [image], "networkMode": "awsvpc", "cpu": "256",
               "memory": "512", "requiresCompatibilities": ["FARGATE"]}  # fmt: skip
-    cloud.ecs.call("RegisterTaskDefinition", params)
-    cloud.ecs.call("UpdateService", {"cluster": "prod", "service": "shop-web", "taskDefinition": "other:1"})
+    stuck.aws.call("RegisterTaskDefinition", **params)
+    stuck.aws.call("UpdateService", cluster="prod", service="shop-web", taskDefinition="other:1")
     result = resumed(stuck)
     assert result.outcome is Outcome.STOPPED
     assert "service.prod/shop-web was changed by another deployment; left as it is" in result.reason

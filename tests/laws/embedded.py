@@ -1,21 +1,15 @@
-"""The embedded AWS without HTTP, as the two ports that kinds are given: hundreds of requests take a second."""
+"""An account as the two ports that kinds are given: hundreds of requests take a second."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Address, Call, Doc
 from ecsplan.core.ports import Answer
 from ecsplan.kinds.contract import Delta, Kind, Live, Resource
 from ecsplan.plan.diff import diff
-from ecsplan.sandbox import common
-from ecsplan.sandbox.account import Account
-from ecsplan.sandbox.ecs import Ecs
-from ecsplan.sandbox.further import Simulated
-from tests.sandbox.helpers import Clock
+from tests.support.aws import Aws, aws_name
 from tests.unit.fakes_kinds import compare, kind
 
 ADDRESSES = {
@@ -25,37 +19,23 @@ ADDRESSES = {
 }
 
 
-def _name(call: Call) -> str:
-    """AWS's own name of the operation."""
-    return "".join(part.title() for part in call.operation.split("_"))
-
-
 class Embedded:
-    """A region of its own. `seen` is what becomes of an operation's answer on its way to whoever asks."""
+    """An account of its own. `seen` is what becomes of an operation's answer on its way to whoever asks."""
 
     def __init__(self) -> None:
-        account = Account(Clock())
-        self._services: dict[str, Ecs | Simulated] = {
-            "ecs": account.ecs("eu-west-1"),
-            "events": account.further("events", "eu-west-1"),
-        }
+        self._gateway = Aws().in_process()
         self.seen: Callable[[str, Doc], Doc] = lambda _, answer: answer
 
     def fetch(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
         return tuple(self._answer(call) for call in calls)
 
     def _answer(self, call: Call) -> Answer:
-        try:
-            return Answer(call=call, data=self.seen(_name(call), self.do(call)))
-        except common.AwsError as error:
-            return Answer(call=call, error=AwsError(error.message, code=error.code))
+        answer = self._gateway.submit(call).result()
+        return answer if answer.error else Answer(call=call, data=self.seen(aws_name(call), answer.value()))
 
     def do(self, call: Call) -> Doc:
-        """Carried out, as JSON there and back. Raises the refusal of the embedded AWS."""
-        answer: Doc = json.loads(
-            json.dumps(self._services[call.service].call(_name(call), json.loads(json.dumps(call.params))))
-        )
-        return answer
+        """Carried out. Raises AwsError."""
+        return self._gateway.do(call)
 
     def send(self, service: str, operation: str, **params: Any) -> Doc:
         return self.do(Call(service=service, operation=operation, params=params))

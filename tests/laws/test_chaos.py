@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -21,14 +20,14 @@ from ecsplan.core.errors import EcsplanError
 from ecsplan.core.model import Call
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Closed, Deployment, Outcome
-from ecsplan.sandbox import Sandbox
 from ecsplan.sandbox.common import AwsError as Refused
 from tests.support import toml
 from tests.support.amounts import amount, figure
-from tests.support.direct import Direct, site
+from tests.support.aws import Aws, site
+from tests.support.clock import EPOCH
+from tests.support.live import short
 from tests.support.specs import BREAKER, shop
 from tests.support.toml import Doc
-from tests.support.world import EPOCH, READS, Clock, short
 
 EXAMPLES = amount("CHAOS", 100)
 SERVICES, RULE = ("web", "admin"), "nightly"
@@ -111,8 +110,7 @@ chaos = st.builds(
 class Stage:
     """The embedded AWS, and what others have done to it."""
 
-    aws: Sandbox
-    clock: Clock
+    aws: Aws
     root: Path
     outside: dict[int, str]
     asked: int = 0
@@ -129,10 +127,12 @@ class Stage:
                 self.order(fault)
 
     def site(self) -> pipeline.Site:
-        return site(self.root, Direct(self.aws, self.before), self.clock)
+        return site(self.root, self.aws.in_process(fault=self.before), self.aws.clock)
 
     def before(self, call: Call) -> None:
-        """Somebody else may be faster than this request."""
+        """Somebody else may be faster than this request, unless it is the first of all, for who is asking."""
+        if call.service == "sts":
+            return
         if self.meddling and (what := self.outside.get(self.asked)):
             with contextlib.suppress(Refused):  # it cannot be done any more, or not yet
                 self.meddle(what)
@@ -140,25 +140,24 @@ class Stage:
         self.asked += self.meddling
 
     def meddle(self, what: str) -> None:
-        ecs = self.aws.ecs().call
+        ecs = self.aws.call
         match what:
             case "another revision":
-                ecs("UpdateService", {"cluster": "prod", "service": "web", "taskDefinition": PLACEHOLDER})
+                ecs("UpdateService", cluster="prod", service="web", taskDefinition=PLACEHOLDER)
             case "a setting":
-                grace = {"cluster": "prod", "service": "admin", "healthCheckGracePeriodSeconds": 77}
-                ecs("UpdateService", grace)
+                ecs("UpdateService", cluster="prod", service="admin", healthCheckGracePeriodSeconds=77)
             case "a count":
-                ecs("UpdateService", {"cluster": "prod", "service": "web", "desiredCount": 5})
+                ecs("UpdateService", cluster="prod", service="web", desiredCount=5)
             case "a restart":
-                ecs("UpdateService", {"cluster": "prod", "service": "admin", "forceNewDeployment": True})
+                ecs("UpdateService", cluster="prod", service="admin", forceNewDeployment=True)
             case "a revision in the family":
                 container = {"name": "web", "image": "elsewhere:1", "memory": 64}
-                ecs("RegisterTaskDefinition", {"family": "web", "containerDefinitions": [container]})
+                ecs("RegisterTaskDefinition", family="web", containerDefinitions=[container])
             case "deregistered":
-                ecs("DeregisterTaskDefinition", {"taskDefinition": "web:1"})
+                ecs("DeregisterTaskDefinition", taskDefinition="web:1")
             case "a target":
-                target = self.targets()["clean"] | {"Input": '{"by": "hand"}'}
-                self.events("put_targets", Rule=RULE, Targets=[target])
+                target = self.aws.targets(RULE)["clean"] | {"Input": '{"by": "hand"}'}
+                self.aws.events("PutTargets", Rule=RULE, Targets=[target])
 
     def order(self, fault: Fault) -> None:
         kinds: dict[str, tuple[str, dict[str, Any]]] = {
@@ -172,44 +171,25 @@ class Stage:
 
     # --- what is live ---
 
-    def events(self, operation: str, **params: Any) -> Doc:
-        answer = self.aws._account.further("events", "eu-west-1").call(
-            "".join(map(str.capitalize, operation.split("_"))), params
-        )
-        return json.loads(json.dumps(answer))  # type: ignore[no-any-return]
-
-    def targets(self) -> dict[str, Doc]:
-        return {target["Id"]: target for target in self.events("list_targets_by_rule", Rule=RULE)["Targets"]}
-
-    def services(self) -> dict[str, Doc]:
-        answer = self.aws.ecs().call("DescribeServices", {"cluster": "prod", "services": list(SERVICES)})
-        return {service["serviceName"]: service for service in answer["services"]}
-
     def on(self) -> dict[str, str]:
         """By service and target, the revision that it is on."""
-        services = {name: short(one["taskDefinition"]) for name, one in self.services().items()}
-        targets = {name: short(one["EcsParameters"]["TaskDefinitionArn"]) for name, one in self.targets().items()}
-        return {**services, **targets}
+        return {name: self.aws.on(name) for name in SERVICES} | self.aws.pointing(RULE)
 
     def state(self) -> Doc:
         lasting = ("healthCheckGracePeriodSeconds", "deploymentConfiguration", "desiredCount", "enableExecuteCommand")
-        settings_ = {name: {k: one.get(k) for k in lasting} for name, one in self.services().items()}
+        settings_ = {name: {k: self.aws.service(name).get(k) for k in lasting} for name in SERVICES}
         return {
             "on": self.on(),
             "settings": settings_,
-            "targets": {n: t.get("Input") for n, t in self.targets().items()},
+            "targets": {n: t.get("Input") for n, t in self.aws.targets(RULE).items()},
         }
-
-    def sent(self) -> list[str]:
-        return [one.operation for one in self.aws.requests if not one.operation.startswith(READS)]
 
     def newest(self) -> Deployment:
         journal = self.site().journal(self.site().identity())
         return journal.read(journal.numbers()[-1])
 
 
-CLOCK = Clock()
-AWS = Sandbox(clock=CLOCK)
+AWS = Aws()
 
 
 def test_what_is_said_is_so() -> None:
@@ -224,12 +204,12 @@ def test_what_is_said_is_so() -> None:
     )
     @given(chaos)
     def played(drawn: Chaos) -> None:
-        CLOCK.time = EPOCH
+        AWS.clock.time = EPOCH
         AWS.reset()
         AWS.rollout_seconds = AWS.task_seconds = 1.0
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder) / ".ecsplan"
-            ended[play(drawn, Stage(aws=AWS, clock=CLOCK, root=root, outside=drawn.outside), Path(folder))] += 1
+            ended[play(drawn, Stage(aws=AWS, root=root, outside=drawn.outside), Path(folder))] += 1
 
     played()
     codes = ", ".join(f"{count} exit {code}" for code, count in sorted(ended.items()))
@@ -313,7 +293,7 @@ def told_truly(stage: Stage, code: int, before: Doc) -> None:
         assert newest.begun()
     else:
         assert code in (1, 4, 5)
-        assert stage.sent() == []
+        assert stage.aws.sent() == []
         assert newest.plan.tag == "v1"
 
 

@@ -18,12 +18,10 @@ from ecsplan import pipeline, rehearsal
 from ecsplan.apply.deploy import Options
 from ecsplan.core.model import Plan
 from ecsplan.core.spec import Spec
-from ecsplan.sandbox import Sandbox
 from tests.support import toml
-from tests.support.direct import Direct, site
+from tests.support.aws import Aws, site
 from tests.support.specs import spec, task
 from tests.support.toml import Doc
-from tests.support.world import EPOCH, Clock
 
 PACKAGE = f"{Path(ecsplan.__file__).parent}/"
 LIMIT = 2.1
@@ -69,11 +67,9 @@ def worked(folder: Path, document: Doc) -> Work:
     """A first deployment, then the one that is counted: a new tag for everything."""
     file = folder / "ecsplan.toml"
     file.write_text(toml.dumps(document), encoding="utf-8")
-    clock = Clock()
-    clock.time = EPOCH
-    aws = Sandbox(clock=clock)
+    aws = Aws()
     rehearsal.seed(aws, pipeline.load(file))
-    place = site(folder / ".ecsplan", Direct(aws), clock)
+    place = site(folder / ".ecsplan", aws.in_process(), aws.clock)
     pipeline.run_plan(place, pipeline.make_plan(place, pipeline.load(file), "v1"), options=NOWAIT)
     lines: dict[str, int] = {}
 

@@ -19,13 +19,14 @@ from ecsplan import pipeline, rehearsal
 from ecsplan.aws.gateway import Gateway
 from ecsplan.core.model import Doc, Identity
 from ecsplan.journal import Journal, Outcome, open_store
-from ecsplan.sandbox import Sandbox
 from tests.faults.conftest import Points
 from tests.support.amounts import at_length
+from tests.support.aws import ACCOUNT, REGION, Aws
+from tests.support.clock import RealClock
 from tests.support.forking import Forking, forking
+from tests.support.live import READS, short
 from tests.support.paths import EXAMPLES
 from tests.support.processes import until
-from tests.support.world import ACCOUNT, READS, REGION, short
 
 EXAMPLE = EXAMPLES / "web" / "ecsplan.toml"
 Command = tuple[str, ...]
@@ -38,8 +39,8 @@ STORIES: dict[str, tuple[Sequence[str], Command]] = {
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[Sandbox]:
-    with Sandbox() as served:
+def aws() -> Iterator[Aws]:
+    with Aws(RealClock()).http() as served:
         yield served
 
 
@@ -50,23 +51,18 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forking]:
 
 
 @pytest.fixture(scope="module")
-def gateway(aws: Sandbox) -> Iterator[Gateway]:
+def gateway(aws: Aws) -> Iterator[Gateway]:
     """One for all deployments that only prepare: its clients are made once."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment(aws).items():
+        for name, value in aws.environment.items():
             patch.setenv(name, value)
         with Gateway(region=REGION) as shared:
             yield shared
 
 
-def environment(aws: Sandbox) -> dict[str, str]:
-    kept = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "NO_PROXY": "127.0.0.1"}
-    return {**kept, **aws.environment, "AWS_EC2_METADATA_DISABLED": "true"}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    aws: Sandbox
+    aws: Aws
     gateway: Gateway
     processes: Forking
     folder: Path
@@ -84,7 +80,7 @@ class Stage:
         self.aws.clear_requests()
 
     def run(self, *command: str) -> int:
-        return self.processes.run(*self.arguments(command), env=environment(self.aws))
+        return self.processes.run(*self.arguments(command), env=self.aws.environment)
 
     def arguments(self, command: Command) -> tuple[str, ...]:
         return ("-f", os.fspath(EXAMPLE), "--journal", os.fspath(self.folder), *command)
@@ -92,7 +88,7 @@ class Stage:
     def killed(self, command: Command, at: int, *, after: bool) -> bool:
         """Kill the command at that request; False if it ended before it had sent so many."""
         self.aws.fault("*", "hold", skip=at)
-        process = self.processes.start(*self.arguments(command), env=environment(self.aws))
+        process = self.processes.start(*self.arguments(command), env=self.aws.environment)
         until(lambda: self.aws.holding or self.processes.has_ended(), "a request that is held")
         if not self.aws.holding:
             assert self.processes.ended() == 0, self.processes.said.read_text()
@@ -111,13 +107,12 @@ class Stage:
 
     def state(self) -> Doc:
         """AWS and the journal."""
-        ecs = self.aws.ecs()
-        (service,) = ecs.call("DescribeServices", {"cluster": "prod", "services": ["web"]})["services"]
+        service = self.aws.service("web")
         revisions = {
-            status: [short(arn) for arn in ecs.call("ListTaskDefinitions", {"status": status})["taskDefinitionArns"]]
+            status: [short(arn) for arn in self.aws.call("ListTaskDefinitions", status=status)["taskDefinitionArns"]]
             for status in ("ACTIVE", "INACTIVE")
         }
-        rollouts = ecs.call("ListServiceDeployments", {"cluster": "prod", "service": "web"})["serviceDeployments"]
+        rollouts = self.aws.call("ListServiceDeployments", cluster="prod", service="web")["serviceDeployments"]
         journal = Journal(open_store(self.folder), "web", Identity(account=ACCOUNT, region=REGION)).deployments()
         return {
             **revisions,
@@ -131,7 +126,7 @@ class Stage:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("story", STORIES if at_length() else ["change"])
 def test_a_process_that_is_killed_is_finished_by_another(
-    story: str, after: bool, aws: Sandbox, gateway: Gateway, processes: Forking, tmp_path: Path, points: Points
+    story: str, after: bool, aws: Aws, gateway: Gateway, processes: Forking, tmp_path: Path, points: Points
 ) -> None:
     before, command = STORIES[story]
     stage = Stage(aws=aws, gateway=gateway, processes=processes, folder=tmp_path / "journal")

@@ -110,7 +110,7 @@ def test_a_question_on_a_terminal(world: World, answer: str, code: int, revision
     asking = subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, env=environment())
     os.close(theirs)
     said = b""
-    while b"Carry this out?" not in said:
+    while b"Apply this plan?" not in said:
         said += os.read(ours, 1024)
     assert world.sent() == []
     os.write(ours, f"{answer}\n".encode())

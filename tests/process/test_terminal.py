@@ -49,7 +49,7 @@ def test_an_interrupted_table_stays_and_says_what_to_do(world: World) -> None:
 def test_a_question_is_asked_where_the_answer_counts(world: World) -> None:
     world.write(shop())
     with terminal("deploy", "v1", columns=60, lines=50, more={"COLUMNS": ""}) as screen:
-        screen.until(lambda shown: shown and shown[-1].startswith("Carry this out?"), "a question")
+        screen.until(lambda shown: shown and shown[-1].startswith("Apply this plan?"), "a question")
         screen.send(signal.SIGINT)
         assert screen.ended() == 130
     assert screen.shown[-1] == "interrupted; nothing was changed"
@@ -57,7 +57,7 @@ def test_a_question_is_asked_where_the_answer_counts(world: World) -> None:
     assert world.run("deploy", "v1", "--yes", "--on-failure", "stop").code == 7
     with terminal("deploy", "v2", columns=60, lines=50, more={"COLUMNS": ""}) as screen:
         assert screen.ended() == 7
-    assert "Carry this out?" not in "\n".join(screen.everything)
+    assert "Apply this plan?" not in "\n".join(screen.everything)
     assert screen.shown[-2:] == ["Finish it with `ecsplan resume`, or go back with `ecsplan", "rollback`."]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.ports import Answer
-from tests.support.world import Clock
+from tests.support.clock import Clock
 
 
 @dataclass

@@ -41,13 +41,8 @@ class Lookup:
 def refused(what: str, call: Call, error: AwsError) -> str:
     """`the last log lines: the role in use needs permission for logs:GetLogEvents`."""
     if "AccessDenied" in error.code:
-        return f"{what}: the role in use needs permission for {action(call)}"
+        return f"{what}: the role in use needs permission for {call.action}"
     return f"{what}: {error.message}"
-
-
-def action(call: Call) -> str:
-    """A call as IAM policies name it: `logs:GetLogEvents`."""
-    return f"{call.service}:{''.join(part.title() for part in call.operation.split('_'))}"
 
 
 # --- log lines ---

@@ -30,7 +30,7 @@ TABLE = (
     ),
     Reason(
         pattern="CannotPull.*(denied|unauthorized|not authorized|no basic auth|forbidden)",
-        meaning="the image may not be pulled, or does not exist",
+        meaning="pulling the image is not allowed, or it does not exist",
         advice="Check its name and tag, and what the execution role (or repositoryCredentials) may read.",
     ),
     Reason(

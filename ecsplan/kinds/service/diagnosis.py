@@ -54,7 +54,7 @@ def _superseded(lookup: Lookup, tracked: Tracked, progress: Progress) -> Diagnos
     return Diagnosis(
         reason=progress.note,
         meaning=f"deployment {primary['id']} has put the service on {on}",
-        advice="See who deploys it beside you, and deploy again if it should be yours.",
+        advice="Find out who else deploys this service; deploy again if your version should run.",
         unseen=tuple(lookup.missing),
     )
 

@@ -93,7 +93,7 @@ def _under_way(observed: ServiceObservation, how: str) -> str:
     traffic = target.get("requestedProductionTrafficWeight")
     parts = [how, counts(observed.deployment or observed.primary)]
     parts += [str(observed.rollout["lifecycleStage"])] if observed.rollout.get("lifecycleStage") else []
-    parts += [f"{traffic:g} % of the traffic"] if traffic is not None else []
+    parts += [f"{traffic:g} % of traffic"] if traffic is not None else []
     return ", ".join(parts)
 
 

@@ -99,7 +99,7 @@ def _circles(containers: list[Doc], path: Path) -> Problems:
     while ready := {name for name in needs if name not in settled and needs[name] & needs.keys() <= settled}:
         settled |= ready
     if waiting := sorted(needs.keys() - settled):
-        yield Problem(path, f"dependsOn goes in a circle, so that these never start: {', '.join(waiting)}")
+        yield Problem(path, f"dependsOn has a cycle, so that these never start: {', '.join(waiting)}")
 
 
 def _volumes(definition: Doc, path: Path) -> Problems:

@@ -89,8 +89,8 @@ def test_a_refusal_without_a_reason_says_so(gateway: Gateway) -> None:
         ("UnrecognizedClientException", "AWS does not accept these credentials"),
         ("InvalidClientTokenId", "AWS does not accept these credentials"),
         ("SignatureDoesNotMatch", "AWS does not accept these credentials"),
-        ("AccessDenied", "The role in use needs permission for ecs:update_service."),
-        ("AccessDeniedException", "The role in use needs permission for ecs:update_service."),
+        ("AccessDenied", "The role in use needs permission for ecs:UpdateService."),
+        ("AccessDeniedException", "The role in use needs permission for ecs:UpdateService."),
     ],
 )
 def test_refusals_that_people_can_help_say_how(gateway: Gateway, code: str, hint: str) -> None:

@@ -101,7 +101,7 @@ def test_a_reader_refuses_to_write(gateway: Gateway, operation: str) -> None:
     client = Counting()
     gateway._clients["ecs", False] = gateway._clients["ecs", True] = client
     for reader in (gateway.reader(), gateway.poller()):
-        with pytest.raises(ValueError, match=f"^ecs:{operation} does not read; only the executor may write$"):
+        with pytest.raises(ValueError, match=f"^ecs:{operation} does not read; only `apply/` may write$"):
             reader.fetch([ecs("list_services"), ecs(operation)])
     assert operation not in [name for name, _ in client.sent]
 

@@ -81,12 +81,12 @@ FAULTS = {
     "waiting in a circle": (
         task({"dependsOn": [{"containerName": "c1"}]}, {"dependsOn": [{"containerName": "c0"}]}, {}),
         CONTAINERS,
-        "dependsOn goes in a circle, so that these never start: c0, c1",
+        "dependsOn has a cycle, so that these never start: c0, c1",
     ),
     "waiting for itself": (
         task({"dependsOn": [{"containerName": "c0"}]}),
         CONTAINERS,
-        "dependsOn goes in a circle, so that these never start: c0",
+        "dependsOn has a cycle, so that these never start: c0",
     ),
     "nothing essential": (
         task({"essential": False}, {"essential": False}),

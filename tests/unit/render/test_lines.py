@@ -170,7 +170,7 @@ def test_stage_and_traffic_are_told_where_the_note_has_none() -> None:
     assert line.strip() == "service.prod/web  rolling out, 1/2 running, bake time, 50 % of traffic (0 s)"
 
 
-@pytest.mark.parametrize("note", ["rolling out, BAKE_TIME, 50 % of the traffic", "rolling out, bake time, 50 %"])
+@pytest.mark.parametrize("note", ["rolling out, BAKE_TIME, 50 % of traffic", "rolling out, bake time, 50 %"])
 def test_they_are_not_told_twice(note: str) -> None:
     (line,) = told([seen(note, stage="BAKE_TIME", traffic=50.0)])
     assert line.strip() == f"service.prod/web  {note} (0 s)"

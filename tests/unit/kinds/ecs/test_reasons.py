@@ -15,7 +15,7 @@ INIT = "ResourceInitializationError: "
 CASES = {
     "OutOfMemoryError: Container killed due to memory usage": "out of memory",
     f"{PULL}toomanyrequests: You have reached your pull rate limit": "the registry's rate limit",
-    f"{PULL}pull access denied, repository does not exist or may require authorization": "may not be pulled",
+    f"{PULL}pull access denied, repository does not exist or may require authorization": "pulling the image is not",
     f"{PULL}dial tcp 10.0.0.1:443: i/o timeout": "the registry cannot be reached",
     f"{PULL}write /var/lib: no space left on device": "does not fit on the disk",
     f"{PULL}failed to resolve ref docker.io/library/web:v42: docker.io/library/web:v42: not found": "does not exist",

@@ -83,7 +83,7 @@ def test_what_a_look_tells_beside_the_judgement() -> None:
     ]
     told = rollout(targetServiceRevision=target, deploymentCircuitBreaker={"failureCount": 3, "threshold": 5})
     seen = look(told=told, events=events)
-    assert seen.note == "rolling out, 2/2 running, BAKE_TIME, 5 % of the traffic"
+    assert seen.note == "rolling out, 2/2 running, BAKE_TIME, 5 % of traffic"
     assert (seen.stage, seen.traffic, seen.newest) == ("BAKE_TIME", 5.0, "has started 2 tasks: a b.")
     assert seen.tally == Tally(running=2, desired=2, failed=3)
 
