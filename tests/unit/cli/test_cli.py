@@ -20,6 +20,7 @@ COMMANDS = [
     "plan", "apply", "deploy", "rollback", "resume", "continue", "history", "show", "render", "validate", "sandbox",
     "demo",
 ]  # fmt: skip
+FULL = Path("/dev/full")  # a device on which every write fails for want of space
 SPEC = """
 app = "shop"
 [tasks.web.task_definition]
@@ -319,6 +320,18 @@ def test_the_reader_of_the_output_may_leave(folder: Path, argument: str) -> None
             command, stdout=gone, stderr=subprocess.PIPE, text=True, check=False, env=child_environment()
         )
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="Linux only")
+def test_the_output_may_find_no_space(folder: Path) -> None:
+    (folder / "ecsplan.toml").write_text(SPEC)
+    command = [sys.executable, "-m", "ecsplan", "render"]
+    with FULL.open("wb") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=child_environment()
+        )
+    said = "error: the output cannot be written: no space is left; nothing was changed\n"
+    assert (done.returncode, done.stderr) == (1, said)
 
 
 @pytest.mark.parametrize(

@@ -320,6 +320,17 @@ def test_a_redeployment_changes_nothing_but_is_sent() -> None:
     assert undone == {}
 
 
+@pytest.mark.parametrize(("rolling", "stops"), [(True, ["ecs-svc/1"]), (False, [])])
+def test_a_redeployment_is_taken_back_only_while_it_rolls_out(rolling: bool, stops: list[str]) -> None:
+    """On the same revision there is nothing else to go back to."""
+    doc, made = NAMES | {"taskDefinition": NEW}, {"deployment": "ecs-svc/1", "previous": NEW}
+    delta = delta_of(
+        resource(WEB, doc, optional=True, settings=Settings(force=True), facts={"made": made}),
+        live_of(WEB, candidate(doc), facts=FACTS, rolling=rolling),
+    )
+    assert [draft.expect.get("stops") for draft in KIND.change.steps(delta)] == stops
+
+
 def test_a_member_that_was_absent_is_never_sent_as_null() -> None:
     """As in the document of a rollback, to before something was declared that AWS cannot reset."""
     linear = {"strategy": "ROLLING", "linearConfiguration": None}
