@@ -3,6 +3,7 @@ run, also where it is spread over several workers."""
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +18,14 @@ from tests.support.amounts import figure
 class Golden(Protocol):
     def __call__(self, path: Path, text: str) -> None:
         """The text is that of the file."""
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end, and so do AWS's models: the collector need not go through it again and
+    again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
