@@ -107,7 +107,7 @@ def test_a_word_of_the_path_comes_before_a_name(name: str, operation: str) -> No
     assert found[0] == operation
 
 
-@pytest.mark.parametrize("body", [b"{", b"[1]", b"\xff", b'"x"'])
+@pytest.mark.parametrize("body", [b"{", b"[1]", b"\xff", b'"x"', pytest.param(b"[" * 100_000, id="deep")])
 def test_a_body_that_is_no_object(body: bytes) -> None:
     assert rest.read("scheduler", "PUT", "/schedules/a", body) == ("UpdateSchedule", None)
 
