@@ -14,7 +14,6 @@ that fails is no exception: its `Result` says so.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -27,10 +26,10 @@ from ecsplan.apply.redacted import redacted_ports, redacted_result
 from ecsplan.core import events
 from ecsplan.core.clock import StoppableClock, timestamp
 from ecsplan.core.errors import EcsplanError, StaleError, UnfinishedError, UsageError
-from ecsplan.core.model import Notify, Plan
+from ecsplan.core.model import Notify, Plan, Rollback
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished
-from ecsplan.journal.find import history, journals, show
+from ecsplan.journal.find import elsewhere, history, journals, show
 from ecsplan.kinds import resource_of
 from ecsplan.kinds.contract import Delta, Resource
 from ecsplan.plan import rollback
@@ -38,17 +37,18 @@ from ecsplan.plan.compile import compile_spec, notifications, warnings_of
 from ecsplan.plan.diff import diff, without_impossible
 from ecsplan.plan.explain import Explanation, explain
 from ecsplan.plan.read import fingerprints, observed_state, read
-from ecsplan.plan.rollback import RollbackState, known_definitions
+from ecsplan.plan.rollback import RollbackState, by_others, known_definitions, moved_since
 from ecsplan.plan.stale import planning_again, stale
 from ecsplan.plan.steps import cautions, plan_of, rolling
 from ecsplan.redact import mask_plan
+from ecsplan.render.rollback import not_agreed
 from ecsplan.render.text import plan_text
 from ecsplan.site import Site, connect, journal_root
 from ecsplan.spec.load import load as _load
 
 __all__ = [
-    "EcsplanError", "Options", "Outcome", "Result", "Site", "connect", "explained_plan", "go_on", "history",
-    "journal_root", "journals", "load", "make_plan", "resume", "run_plan", "show", "text", "undo",
+    "EcsplanError", "Options", "Outcome", "Result", "Site", "check_agreed", "connect", "explained_plan", "go_on",
+    "history", "journal_root", "journals", "load", "make_plan", "resume", "run_plan", "show", "text", "undo",
 ]  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def _plan(
     tag: str,
     warnings: Sequence[str] = (),
     notify: Mapping[str, Notify],
-    undoes: Sequence[int] = (),
+    back: RollbackState | None = None,
 ) -> tuple[Plan, tuple[Delta, ...]]:
     site.redactor.learn_documents((resource.address, resource.doc) for resource in resources)
     site.gateway.identity()  # asked for at the same time as everything else
@@ -106,9 +106,13 @@ def _plan(
     journal = site.journal(identity)
     deployments = journal.deployments()
     left = unfinished(deployments)
-    open_ones = [_left(left)] if left and not undoes else []
+    open_ones = [_left(left)] if left and not (back and back.undoes) else []
     resources, left_out = without_impossible(resources, lives)
     deltas = diff(resources, lives, known_definitions(deployments))
+    going_back = None
+    if back is not None:
+        moved = by_others(site.gateway.reader(), moved_since(deployments, deltas, lives), deltas)
+        going_back = Rollback(back_to=back.back_to, moved=moved, doubts=back.doubts)
     plan = plan_of(
         deltas,
         app=site.app,
@@ -119,7 +123,8 @@ def _plan(
         base=(journal.numbers() or [0])[-1],
         warnings=(*warnings, *open_ones, *left_out, *cautions(deltas)),
         notify=notify,
-        undoes=undoes,
+        undoes=back.undoes if back else (),
+        rollback=going_back,
     )
     return plan, deltas
 
@@ -130,25 +135,39 @@ def undo(
     *,
     to: str | None = None,
     keep: bool = False,
+    leave: bool = False,
     emit: events.Listener = lambda _event: None,
 ) -> Plan:
-    """Plan a rollback: to deployment `to` (a number), to a revision (`FAMILY:REV`), or, without `to`, to before the
-    newest deployment that changed something. Without a journal it uses ECS's revision history and needs the spec."""
-    if to is not None and not re.fullmatch(r"[0-9]{1,9}|[A-Za-z0-9_-]+:[0-9]{1,9}", to):
-        raise UsageError(f"--to takes a deployment's number or FAMILY:REV, not {to!r}")
+    """Plan a rollback: to what deployment `to` (a number) left, or the newest of a tag that succeeded; to a revision
+    (`FAMILY:REV`); or, without `to`, to the newest state before the one in effect. Without a journal it goes by what
+    ECS remembers, and needs the spec.
+
+    What others have changed since the journal's newest deployment is in `Plan.moved`: the plan takes it back, or with
+    `leave` leaves it as it is. Call `check_agreed` before such a plan is applied.
+    """
     site.gateway.listen(emit)
-    deployments = site.journal(site.identity()).deployments() if to is None or ":" not in to else ()
-    if to is None and deployments:
-        back = rollback.to_deployment(deployments, rollback.default_number(deployments), keep=keep)
-    elif to is None or ":" in to:
-        back = _by_history(site, spec, to, keep=keep)
+    by_revision = rollback.is_revision(to)
+    deployments = site.journal(site.identity()).deployments()
+    if not deployments and not by_revision:
+        _check_not_elsewhere(site)
+    state = None if by_revision else rollback.state_of(deployments, to)
+    restored: Callable[..., RollbackState]
+    if state is None:
+        restored = _by_history(site, spec, to, keep=keep)
     else:
-        back = rollback.to_deployment(deployments, int(to), keep=keep)
+        restored = partial(rollback.to_state, deployments, state, keep=keep)
+    made = _undoing(site, spec, restored(leave=frozenset()))
+    if leave and made.moved:
+        made = _undoing(site, spec, restored(leave=frozenset(moved.address for moved in made.moved)))
+    return made
+
+
+def _undoing(site: Site, spec: Spec | None, back: RollbackState) -> Plan:
     notify = (notifications(spec) if spec else None) or back.notify or {}
-    return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, undoes=back.undoes)[0]
+    return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, back=back)[0]
 
 
-def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> RollbackState:
+def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> Callable[..., RollbackState]:
     if spec is not None and not spec.tasks:
         spec = load(spec.file)  # only its top was read so far
     if spec is None:
@@ -158,7 +177,30 @@ def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) ->
     # The tag plays no part: only which families, services and targets there are.
     resources = compile_spec(spec, "rollback")
     site.identity()
-    return rollback.to_revision(resources, read(site.gateway.reader(), resources), to, keep=keep)
+    lives = read(site.gateway.reader(), resources)
+    known = rollback.pasts(site.gateway.reader(), resources) if to is None else {}
+    return partial(rollback.to_revision, resources, lives, to, keep=keep, pasts=known)
+
+
+def _check_not_elsewhere(site: Site) -> None:
+    """Raises UsageError where the journal here is empty, and those of other accounts or regions are not: to go by what
+    ECS remembers would move the services of the wrong account."""
+    here = site.identity()
+    if others := elsewhere(site.store, site.app, here):
+        raise UsageError(
+            f"{site.app} was deployed from here to {' and '.join(others)}, and never to account {here.account}, "
+            f"region {here.region}, where these credentials lead",
+            state="Nothing was changed.",
+            hint="Sign in there (--profile, --region), or name the revision to go to here: "
+            "ecsplan rollback --to FAMILY:REV",
+        )
+
+
+def check_agreed(plan: Plan) -> None:
+    """Raises StaleError if a rollback takes back what others have changed, or goes to what may never have run: a person
+    has to agree to that."""
+    if error := not_agreed(mask_plan(plan)):
+        raise error
 
 
 # --- applying ---

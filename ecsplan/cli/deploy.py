@@ -17,7 +17,16 @@ from ecsplan.apply.deploy import Next, Options, Result
 from ecsplan.cli.common import Hints
 from ecsplan.cli.exit import leave_at_once
 from ecsplan.cli.listeners import listener, planning_listener
-from ecsplan.cli.options import ASKS, JSON_OR_TEXT, NEVER_ASKS, CliOptions, app_name, apply_options, pass_options
+from ecsplan.cli.options import (
+    ASKS,
+    JSON_OR_TEXT,
+    NEVER_ASKS,
+    CliOptions,
+    app_name,
+    apply_options,
+    pass_options,
+    plan_or_apply_options,
+)
 from ecsplan.cli.streams import LineWriter, fit, screen
 from ecsplan.core.errors import Exit, UsageError
 from ecsplan.core.model import Plan
@@ -30,11 +39,10 @@ from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.explain import explained_text
 from ecsplan.render.json import plan_json
 from ecsplan.render.lines import outcome_text
-from ecsplan.render.text import NO_CHANGES, plan_text
+from ecsplan.render.rollback import question
+from ecsplan.render.text import no_changes, plan_text
 
-REDEPLOY = click.option(
-    "--redeploy", is_flag=True, help="Start a new deployment of every service, changed or not."
-)
+REDEPLOY = click.option("--redeploy", is_flag=True, help="Start a new deployment of every service, changed or not.")
 
 
 @click.command()
@@ -165,27 +173,53 @@ def continue_(options: CliOptions, /, form: str, **how: Any) -> int:
 
 
 @click.command()
-@click.option("--to", metavar="N|FAMILY:REV", help="The deployment, or the revision, to go back to.")
+@click.option("--to", metavar="N|TAG|FAMILY:REV", help="The deployment, its tag, or the revision, to go back to.")
 @ASKS
 @click.option("--plan", "only_plan", is_flag=True, help="Only show what would be done.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Only save the plan here, for `apply`.")
+@click.option("--over", is_flag=True, help="Take back what others have deployed since, too.")
+@click.option("--leave", is_flag=True, help="Leave what others have changed since as it is.")
 @click.option("--keep", is_flag=True, help="Do not deregister the revisions that are rolled back from.")
-@apply_options
+@plan_or_apply_options
 @pass_options
-def rollback(options: CliOptions, /, to: str | None, yes: bool, only_plan: bool, keep: bool, **how: Any) -> int:
+def rollback(
+    options: CliOptions,
+    /,
+    to: str | None,
+    yes: bool,
+    only_plan: bool,
+    out: Path | None,
+    over: bool,
+    leave: bool,
+    keep: bool,
+    form: str,
+    **how: Any,
+) -> int:
     """Go back to an earlier deployment.
 
-    To where deployment N was, to a revision of a family, or, without --to, to before the newest deployment that
-    changed something. It is a deployment of its own, so it can be undone too.
+    To what deployment N left, or the newest of a tag that succeeded; to a revision of a family; or, without --to, to
+    the newest state before the one in effect. It is a deployment of its own, so it can be undone too.
     """
+    if over and leave:
+        raise UsageError("--over takes back what others have changed, and --leave leaves it: give one of them")
+    only_plan = only_plan or out is not None
+    if form == "json" and not only_plan:
+        raise UsageError("--format json shows a plan: add --plan or --out FILE", hint="To apply it: --format jsonl")
     spec = options.spec_if_there()
     if not only_plan:
         can_ask(yes)
     with options.site(spec, app_name(options, spec)) as site:
-        made = pipeline.undo(site, spec, to=to, keep=keep, emit=planning_listener(options))
-        if only_plan:
-            print_plan(options, made, "text")
-            return Exit.OK
-        return show_ask_apply(options, site, made, yes, **how)
+        made = pipeline.undo(site, spec, to=to, keep=keep, leave=leave, emit=planning_listener(options))
+        if yes and not over and not only_plan:
+            pipeline.check_agreed(made)
+        if not only_plan:
+            return show_ask_apply(options, site, made, yes, form=form, **how)
+    print_plan(options, made, "json" if form == "json" else "text")
+    if out is not None:
+        planfile.save(made, out)
+        if form == "text" and made.changed:
+            click.echo(options.hints(f"\nSaved. To apply it: ecsplan apply {shlex.quote(str(out))}"))
+    return Exit.OK
 
 
 def show_ask_apply(options: CliOptions, site: Site, made: Plan, yes: bool, *, form: str, **how: Any) -> int:
@@ -196,7 +230,7 @@ def show_ask_apply(options: CliOptions, site: Site, made: Plan, yes: bool, *, fo
     if asks:
         pipeline.check_free(site, made)
         click.echo(err=True)
-        if not click.confirm("Apply this plan?", err=True):
+        if not click.confirm(question(made), err=True):
             click.echo("Nothing was changed.", err=True)
             return Exit.ERROR
     return apply_and_print(options, site, made, form=form, quiet=True, **how)
@@ -214,7 +248,7 @@ def apply_and_print(options: CliOptions, site: Site, made: Plan, *, form: str, q
             print_outcome(options, result, form)
             return exit_code(result)
     if form == "text" and not quiet:
-        click.echo(NO_CHANGES)
+        click.echo(no_changes(made))
     return Exit.OK
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,8 +114,17 @@ JSON_OR_TEXT = click.option("--format", "form", type=click.Choice(["text", "json
 
 def apply_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of every command that applies a plan."""
+    return _apply_options(command, ("text", "jsonl"))
+
+
+def plan_or_apply_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, of a command that may also only show its plan."""
+    return _apply_options(command, ("text", "json", "jsonl"))
+
+
+def _apply_options(command: Callable[..., Any], formats: Sequence[str]) -> Callable[..., Any]:
     for option in (
-        click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True),
+        click.option("--format", "form", type=click.Choice(formats), default="text", show_default=True),
         click.option("--timeout", type=Duration(), help="How long to wait for each rollout and task, e.g. 15m."),
         click.option("--no-wait", is_flag=True, help="Do not wait for rollouts (one-off tasks are waited for)."),
         click.option(

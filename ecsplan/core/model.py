@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 Doc: TypeAlias = dict[str, Any]
 
@@ -195,12 +196,32 @@ class Notify(Value, frozen=True, kw_only=True):
     deployment_message: bool = True
 
 
+class Moved(Value, frozen=True, kw_only=True):
+    """A resource that is not as deployment `deployment` of the journal left it, where the plan changes it: by field,
+    `before` is what was left, `after` what is live."""
+
+    address: Address
+    deployment: int
+    fields: tuple[FieldChange, ...]
+
+
+class Rollback(Value, frozen=True, kw_only=True):
+    """Where a rollback goes back to: `12`, what deployment 12 left (`0`: before all); `before 12`, what deployment 12
+    found; or revisions, `web:40, job:7`. `moved` is what others have changed and it takes back; `doubts` say why what
+    it goes back to may never have run, a sentence each."""
+
+    back_to: str
+    moved: tuple[Moved, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
 class Plan(Value, frozen=True, kw_only=True):
     """A deployment before it happens.
 
     `base` is the number of the newest deployment in the journal when the plan was made. `observed` holds a digest of
     the live state of each address that was read, `seen` that state itself, so that a refusal can name what has
     changed. `notify` is by task. `undoes` are the numbers of the deployments that a rollback undoes.
+    `rollback` is there in a rollback only, so that the digest of every other plan is what it was without that member.
     """
 
     format_version: str = FORMAT_VERSION
@@ -217,4 +238,18 @@ class Plan(Value, frozen=True, kw_only=True):
     notify: dict[str, Notify] = {}
     undoes: tuple[int, ...] = ()
     seen: dict[Address, Any] = {}
+    rollback: Rollback | UnsetType = UNSET
     digest: str = ""
+
+    @property
+    def back_to(self) -> str:
+        """Where a rollback goes; "" for any other plan, and one of an ecsplan that did not write it down."""
+        return "" if isinstance(self.rollback, UnsetType) else self.rollback.back_to
+
+    @property
+    def moved(self) -> tuple[Moved, ...]:
+        return () if isinstance(self.rollback, UnsetType) else self.rollback.moved
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        return () if isinstance(self.rollback, UnsetType) else self.rollback.doubts

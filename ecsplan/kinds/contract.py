@@ -35,11 +35,23 @@ from ecsplan.core.normalize import Normalized, Rule
 from ecsplan.core.ports import Reader
 from ecsplan.core.rates import Rate
 from ecsplan.core.spec import Task
-from ecsplan.kinds.values import Candidate, CompileScope, Live, Poll, Progress, Reverting, StepDraft, Stream
+from ecsplan.kinds.values import (
+    Candidate,
+    CompileScope,
+    Live,
+    Past,
+    Poll,
+    Progress,
+    Ran,
+    Reverting,
+    StepDraft,
+    Stream,
+)
 
 __all__ = [
-    "Calls", "Candidate", "Change", "Compare", "CompileScope", "Declare", "Delta", "Document", "Kind", "Live", "Poll",
-    "Progress", "Resource", "Revert", "Reverting", "StepDraft", "Stream", "Table", "Track", "Tracked", "nothing",
+    "Calls", "Candidate", "Change", "Compare", "CompileScope", "Declare", "Delta", "Document", "Kind", "Live", "Past",
+    "Poll", "Progress", "Ran", "Resource", "Revert", "Reverting", "StepDraft", "Stream", "Table", "Track", "Tracked",
+    "nothing",
 ]  # fmt: skip
 
 NOTHING = Normalized({}, ())
@@ -181,6 +193,8 @@ class Compare(Value, frozen=True, kw_only=True):
     """the document that names a resource and declares nothing of it; None where reading one needs more"""
     revision_only: Callable[[Doc, frozenset[Address]], Doc] | None = None
     """a declared document with nothing left but its identity and the revisions of these addresses"""
+    past: Callable[[Reader, Sequence[Resource]], tuple[Past, ...]] | None = None
+    """what AWS itself remembers of their rollouts; None where it remembers none"""
     reads: frozenset[str] = frozenset()
     """every `service:operation` that it reads with and that no `Call(…)` in its code names, for docs/permissions.md"""
     versioned: bool = False

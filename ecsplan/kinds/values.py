@@ -47,6 +47,24 @@ class Live(Value, frozen=True, kw_only=True):
     facts: Doc = msgspec.field(default_factory=dict)
 
 
+class Ran(Value, frozen=True, kw_only=True):
+    """A rollout that AWS remembers: the revision (ARN; "" where it does not say), when it began (epoch seconds), and
+    whether it went to its end (`well`) or AWS itself took it back."""
+
+    revision: str
+    began: float | None = None
+    well: bool = False
+    taken_back: bool = False
+
+
+class Past(Value, frozen=True, kw_only=True):
+    """The rollouts of one address that AWS remembers, newest first. `refused` says why AWS does not say, if so."""
+
+    address: Address
+    rollouts: tuple[Ran, ...] = ()
+    refused: str = ""
+
+
 class StepDraft(Value, frozen=True, kw_only=True):
     """A step before it has a number."""
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from ecsplan.core.codec import digest_of, to_data
 from ecsplan.core.documents import texts_in
-from ecsplan.core.model import Action, Address, Identity, Notify, Phase, Plan, Step
+from ecsplan.core.model import Action, Address, Identity, Notify, Phase, Plan, Rollback, Step
 from ecsplan.kinds.contract import Delta, Kind, Live, Resource, StepDraft
 from ecsplan.plan.diff import conflicts
 
@@ -27,6 +28,7 @@ def plan_of(
     warnings: Iterable[str] = (),
     notify: Mapping[str, Notify] | None = None,
     undoes: Sequence[int] = (),
+    rollback: Rollback | None = None,
     seen: Mapping[Address, Any] | None = None,
 ) -> Plan:
     """The plan for these deltas. Without a difference it has no steps: cleanup alone is no difference, except in a
@@ -55,6 +57,7 @@ def plan_of(
         warnings=tuple(warnings),
         notify=dict(notify or {}),
         undoes=tuple(undoes),
+        rollback=rollback if rollback is not None else UNSET,
         seen=dict(sorted((seen or {}).items())),
     )
     return msgspec.structs.replace(plan, digest=plan_digest(plan))

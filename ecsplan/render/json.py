@@ -23,6 +23,7 @@ PLAN_KEYS = (
     "summary",
     "warnings",
     "undoes",
+    "rollback",
     "observed",
     "digest",
 )
@@ -33,7 +34,7 @@ def plan_json(plan: Plan, explanations: Sequence[Explanation] | None = None) -> 
     """The masked plan; what is not known yet reads `(known after apply)`. With explanations it has one key more."""
     data = to_data(plan)
     explained = {} if explanations is None else {"explanations": [_explanation(one) for one in explanations]}
-    return dumps({key: _known(data[key]) for key in PLAN_KEYS} | explained)
+    return dumps({key: _known(data[key]) for key in PLAN_KEYS if key in data} | explained)
 
 
 def _explanation(one: Explanation) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def deployment_json(deployment: Deployment) -> str:
             "app": deployment.plan.app,
             **_deployment(deployment),
             "diagnoses": to_data(deployment.diagnoses),
-            "plan": {key: _known(plan[key]) for key in PLAN_KEYS},
+            "plan": {key: _known(plan[key]) for key in PLAN_KEYS if key in plan},
         }
     )
 
@@ -96,6 +97,7 @@ def _deployment(deployment: Deployment) -> dict[str, Any]:
         "outcome": deployment.outcome.value,
         "reason": deployment.reason,
         "undoes": list(deployment.plan.undoes),
+        **({"back_to": deployment.plan.back_to} if deployment.plan.back_to else {}),
         "identity": to_data(deployment.plan.identity),
         "steps": [
             {

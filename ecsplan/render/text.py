@@ -11,6 +11,7 @@ from ecsplan.core.model import Action, Change, Phase, Plan, Step
 from ecsplan.journal import Damaged, Deployment
 from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.paint import SIGNS, WIDTH, Paint, plain
+from ecsplan.render.rollback import NOTHING_TO_DO, heading, moved_lines
 from ecsplan.render.wording import WORDS
 from ecsplan.render.words import field_lines
 
@@ -21,10 +22,10 @@ def plan_text(plan: Plan, paint: Paint = plain) -> str:
     """A block per task, then the summary. The plan is masked already."""
     tag = f" {plan.tag}" if plan.tag else ""
     lines = [paint(f"{plan.app}{tag}", "bold") + f"  account {plan.identity.account}, {plan.identity.region}"]
-    if plan.undoes:
-        word = "deployments" if len(plan.undoes) > 1 else "deployment"
-        lines.append(f"rolls back {word} {', '.join(map(str, plan.undoes))}; one-off tasks are not undone")
-    lines.append("")
+    if plan.undoes or plan.back_to:
+        lines.append(heading(plan))
+    lines += ["", *moved_lines(plan, paint)]
+    lines += [""] * bool(plan.moved or plan.doubts)
     steps: dict[str, list[Step]] = {}  # by task, in the order of their first steps; then those without one
     for step in plan.steps:
         steps.setdefault(step.task, []).append(step)
@@ -36,8 +37,13 @@ def plan_text(plan: Plan, paint: Paint = plain) -> str:
         if block:
             lines += [paint(task, "bold"), *block, ""]
     lines += [f"{paint('!', 'yellow')} {warning}" for warning in plan.warnings] + [""] * bool(plan.warnings)
-    lines.append(_summary(plan) if plan.changed else NO_CHANGES)
+    lines.append(_summary(plan) if plan.changed else no_changes(plan))
     return "\n".join(lines)
+
+
+def no_changes(plan: Plan) -> str:
+    """That a plan has no step, and what that means."""
+    return NOTHING_TO_DO if plan.undoes or plan.back_to else NO_CHANGES
 
 
 def _task(changes: Sequence[Change], steps: Sequence[Step], paint: Paint) -> Iterator[str]:

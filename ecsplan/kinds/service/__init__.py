@@ -31,6 +31,7 @@ from ecsplan.kinds.service import lint
 from ecsplan.kinds.service.change import blockers, conflicts, map_members, steps
 from ecsplan.kinds.service.diagnosis import diagnose
 from ecsplan.kinds.service.observe import is_reverting
+from ecsplan.kinds.service.past import past
 from ecsplan.kinds.service.read import Expect, names, read
 from ecsplan.kinds.service.revert import revert, started_by
 from ecsplan.kinds.service.rollout import accept, judge, polls, recover
@@ -181,6 +182,7 @@ KIND = Kind(
         tolerate=other_form_of_namespace,
         identity=names,
         revision_only=lambda doc, _addresses: {**names(doc), "taskDefinition": doc["taskDefinition"]},
+        past=past,
     ),
     change=Change(
         writes=frozenset({"ecs:update_service"}),

@@ -24,7 +24,7 @@ from ecsplan.plan import file
 from ecsplan.plan.compile import compile_spec, requests
 from ecsplan.plan.diff import diff
 from ecsplan.plan.read import fingerprints, read
-from ecsplan.plan.rollback import to_deployment
+from ecsplan.plan.rollback import State, to_state
 from ecsplan.plan.steps import plan_digest, plan_of
 from ecsplan.redact import mask_requests
 from ecsplan.spec.load import loads
@@ -321,7 +321,7 @@ def test_a_rollback_puts_exactly_what_was_live(schedule: Kind) -> None:
     """Through the journal: deployment 1 changed the schedule, another hand did since, and rolling back restores what
     deployment 1 had found, and keeps the other change."""
     plan = planned(declared(State="ENABLED", Description="new"), live())
-    back = to_deployment([deployment(1, plan)], 0, keep=False)
+    back = to_state([deployment(1, plan)], State(number=0), keep=False)
     resources = [one for one in back.resources if one.address == NIGHTLY]
     now = live(State="ENABLED", Description="new", KmsKeyArn="arn:other")
     (delta,) = diff(resources, read(FakeAsk().on(READ, now), resources))
