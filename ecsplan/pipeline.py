@@ -29,7 +29,7 @@ from ecsplan.core.clock import StoppableClock, timestamp
 from ecsplan.core.errors import EcsplanError, StaleError, UnfinishedError, UsageError
 from ecsplan.core.model import Notify, Plan
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished
+from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished, waiting
 from ecsplan.journal.find import history, journals, show
 from ecsplan.kinds import resource_of
 from ecsplan.kinds.contract import Delta, Resource
@@ -217,7 +217,8 @@ def run_plan(
 def resume(
     site: Site, *, options: Options | None = None, emit: Callable[[events.Event], None] = lambda _event: None
 ) -> Result | None:
-    """Finish the deployment that was killed, stopped, paused or not finished. None if there is none.
+    """Finish the deployment that was killed, stopped, paused or not finished, or wait on where the newest one only
+    waited. None if there is none.
 
     Steps that are done are not repeated. Steps that began but have no end are looked up in AWS. A deployment that was
     rolling back continues to do so. Raises LockedError while a deployment runs.
@@ -243,7 +244,8 @@ def _resumed(
     site.gateway.listen(emit)
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
-        left = unfinished(journal.deployments())
+        deployments = journal.deployments()
+        left = unfinished(deployments) or waiting(deployments)
         if left is None:
             return None
         writer = journal.reopen(left.number)

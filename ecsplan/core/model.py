@@ -75,15 +75,24 @@ class Phase(Enum):
 
 
 class Action(Enum):
+    """What a plan does with a resource. WAIT sends nothing: the resource is as declared, and what made it so is still
+    under way."""
+
     KEEP = "keep"
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
     RUN = "run"
+    WAIT = "wait"
 
     @property
     def sign(self) -> str:
-        return {"keep": "=", "create": "+", "update": "~", "delete": "-", "run": ">"}[self.value]
+        return {"keep": "=", "create": "+", "update": "~", "delete": "-", "run": ">", "wait": "~"}[self.value]
+
+    @property
+    def changes(self) -> bool:
+        """Is anything sent for it?"""
+        return self not in (Action.KEEP, Action.WAIT)
 
 
 class Settings(Value, frozen=True, kw_only=True):
@@ -152,7 +161,8 @@ Undo: TypeAlias = Call | Irreversible
 
 
 class Step(Value, frozen=True, kw_only=True):
-    """One mutating call of a plan, with the changes that it makes and its undo.
+    """One mutating call of a plan, with the changes that it makes and its undo. A step that waits (`Action.WAIT`) sends
+    nothing: its call is the request that shows what is under way.
 
     `expect` is what the kind needs to assess the outcome; `note` is one line for people.
     """
@@ -218,3 +228,8 @@ class Plan(Value, frozen=True, kw_only=True):
     undoes: tuple[int, ...] = ()
     seen: dict[Address, Any] = {}
     digest: str = ""
+
+    @property
+    def only_waits(self) -> bool:
+        """Is nothing sent for it?"""
+        return bool(self.steps) and not any(step.action.changes for step in self.steps)

@@ -35,11 +35,23 @@ from ecsplan.core.normalize import Normalized, Rule
 from ecsplan.core.ports import Reader
 from ecsplan.core.rates import Rate
 from ecsplan.core.spec import Task
-from ecsplan.kinds.values import Candidate, CompileScope, Live, Poll, Progress, Reverting, StepDraft, Stream
+from ecsplan.kinds.values import (
+    Awaited,
+    Candidate,
+    CompileScope,
+    Live,
+    Poll,
+    Progress,
+    Reverting,
+    StepDraft,
+    Stream,
+    Unsettled,
+)
 
 __all__ = [
-    "Calls", "Candidate", "Change", "Compare", "CompileScope", "Declare", "Delta", "Document", "Kind", "Live", "Poll",
-    "Progress", "Resource", "Revert", "Reverting", "StepDraft", "Stream", "Table", "Track", "Tracked", "nothing",
+    "Awaited", "Calls", "Candidate", "Change", "Compare", "CompileScope", "Declare", "Delta", "Document", "Kind",
+    "Live", "Poll", "Progress", "Resource", "Revert", "Reverting", "StepDraft", "Stream", "Table", "Track", "Tracked",
+    "Unsettled", "nothing",
 ]  # fmt: skip
 
 NOTHING = Normalized({}, ())
@@ -197,6 +209,8 @@ class Change(Value, frozen=True, kw_only=True):
     """reasons why a difference cannot be carried out, a sentence each"""
     conflicts: Callable[[Delta, Mapping[Address, Delta]], tuple[str, ...]] = nothing
     """reasons why what will be live does not go with what the others will be, a sentence each"""
+    remarks: Callable[[Delta], tuple[str, ...]] = nothing
+    """what an operator should know about a difference beside its fields, a sentence each"""
     fill_in: Callable[[Resource, Doc, Mapping[Address, Delta]], tuple[Doc, str]] | None = None
     """for a kind without live state: the declared document with what it leaves out and the others have, and a note"""
     cleanup: Callable[[Delta, frozenset[str]], tuple[StepDraft, ...]] = nothing
@@ -234,6 +248,8 @@ class Track(Value, frozen=True, kw_only=True):
     """the requests that report on those tracked"""
     judge: Callable[[Tracked, Sequence[Doc]], Progress]
     """what their answers (in order) mean for one of them"""
+    awaited: Callable[[Step], Awaited] | None = None
+    """what a step that waits (`Action.WAIT`) waits for; None where the kind plans no such step"""
     streams: Callable[[Tracked, Sequence[Doc]], tuple[Stream, ...]] = nothing
     """the log streams that it writes to, as far as these answers show"""
     diagnose: Callable[[Reader, Tracked, Progress], Diagnosis | None] = lambda *_: None

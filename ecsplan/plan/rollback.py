@@ -43,7 +43,7 @@ def default_number(deployments: Sequence[Deployment]) -> int:
     unfinished rollback is continued: undoing it would restore what it was rolling back from."""
     numbers = [0, *(deployment.number for deployment in deployments)]
     for deployment in reversed(deployments):
-        if deployment.outcome is not Outcome.PUT_BACK and (_changed(deployment) or _is_open(deployment)):
+        if not deployment.outcome.left_nothing and (_changed(deployment) or _is_open(deployment)):
             before = deployment.number - 1 if deployment.outcome.ended else deployment.rollback_target
             return max(number for number in numbers if number <= before)
     raise UsageError("there is nothing to roll back: no deployment in the journal has changed anything")
@@ -68,7 +68,7 @@ def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool)
         have = f"it has {min(known)} to {max(known)}" if known else "it is empty"
         raise UsageError(f"there is no deployment {number} in the journal: {have}")
     kinds = _kinds(deployments)
-    later = [d for d in deployments if d.number > number and d.outcome is not Outcome.PUT_BACK]
+    later = [d for d in deployments if d.number > number and not d.outcome.left_nothing]
     befores: dict[Address, Doc] = {}
     last: dict[Address, Change] = {}
     for deployment in reversed(later):
