@@ -26,7 +26,7 @@ from ecsplan.apply.notify import announcer, notifier, notifying
 from ecsplan.apply.redacted import redacted_ports, redacted_result
 from ecsplan.core import events
 from ecsplan.core.clock import StoppableClock, timestamp
-from ecsplan.core.errors import EcsplanError, StaleError, UnfinishedError, UsageError
+from ecsplan.core.errors import EcsplanError, PlanningError, StaleError, UnfinishedError, UsageError
 from ecsplan.core.model import Notify, Plan
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished, waiting
@@ -107,8 +107,13 @@ def _plan(
     deployments = journal.deployments()
     left = unfinished(deployments)
     open_ones = [_left(left)] if left and not undoes else []
-    resources, left_out = without_impossible(resources, lives)
-    deltas = diff(resources, lives, known_definitions(deployments))
+    try:
+        resources, left_out = without_impossible(resources, lives)
+        deltas = diff(resources, lives, known_definitions(deployments))
+    except PlanningError as error:
+        # What is not there is often looked for in the wrong place.
+        where = f"account {identity.account}, region {identity.region}"
+        raise PlanningError(error.faults, where=where) from None
     plan = plan_of(
         deltas,
         app=site.app,

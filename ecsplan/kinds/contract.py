@@ -81,9 +81,8 @@ class Resource(Value, frozen=True, kw_only=True):
 
 
 class Delta(Value, frozen=True, kw_only=True):
-    """A change with what its steps are made from: what is declared, every reference filled that is known by now
-    (`declared`), what is live (`candidate`, `current`), and the live document with the declared one over it
-    (`merged`)."""
+    """A change with what its steps are made from: what is `declared`, with the references that are known by now filled
+    in; what is live (`candidate`, `current`); and the live document with the declared one over it (`merged`)."""
 
     change: Planned
     resource: Resource
@@ -214,7 +213,7 @@ class Change(Value, frozen=True, kw_only=True):
     fill_in: Callable[[Resource, Doc, Mapping[Address, Delta]], tuple[Doc, str]] | None = None
     """for a kind without live state: the declared document with what it leaves out and the others have, and a note"""
     cleanup: Callable[[Delta, frozenset[str]], tuple[StepDraft, ...]] = nothing
-    """the calls that clean up after a deployment, given every revision (ARN) that is in use then"""
+    """the calls that clean up after a deployment, given every revision (ARN) in use then"""
     expect: type[Value] = Value
     """the type of `StepDraft.expect` and of `Resource.facts`; all its members are optional"""
     subject: Callable[[Call], str] = lambda _call: ""
@@ -230,6 +229,8 @@ class Calls(Value, frozen=True, kw_only=True):
     """was this call carried out although its answer was lost? its outputs, or None if it certainly was not"""
     retryable: Callable[[AwsError], bool] = lambda _error: False
     """did AWS do nothing, so that the same call may succeed later? Throttling of any call is known without it"""
+    instead: Callable[[Call, AwsError], tuple[Call, str] | None] = lambda *_: None
+    """(call, why it was refused): the most of it that AWS takes, and a sentence on what that leaves out"""
     assumed: Outputs = msgspec.field(default_factory=dict)
     """the outputs of a step of which an operator says that it was carried out"""
     token: str = ""
