@@ -25,10 +25,10 @@ from ecsplan.apply.notify import announcer, notifier, notifying
 from ecsplan.apply.redacted import redacted_ports, redacted_result
 from ecsplan.core import events
 from ecsplan.core.clock import StoppableClock, timestamp
-from ecsplan.core.errors import EcsplanError, StaleError, UnfinishedError, UsageError
+from ecsplan.core.errors import EcsplanError, PlanningError, StaleError, UnfinishedError, UsageError
 from ecsplan.core.model import Notify, Plan, Rollback
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished
+from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished, waiting
 from ecsplan.journal.find import elsewhere, history, journals, show
 from ecsplan.kinds import resource_of
 from ecsplan.kinds.contract import Delta, Resource
@@ -107,8 +107,13 @@ def _plan(
     deployments = journal.deployments()
     left = unfinished(deployments)
     open_ones = [_left(left)] if left and not (back and back.undoes) else []
-    resources, left_out = without_impossible(resources, lives)
-    deltas = diff(resources, lives, known_definitions(deployments))
+    try:
+        resources, left_out = without_impossible(resources, lives)
+        deltas = diff(resources, lives, known_definitions(deployments))
+    except PlanningError as error:
+        # What is not there is often looked for in the wrong place.
+        where = f"account {identity.account}, region {identity.region}"
+        raise PlanningError(error.faults, where=where) from None
     going_back = None
     if back is not None:
         moved = by_others(site.gateway.reader(), moved_since(deployments, deltas, lives), deltas)
@@ -259,7 +264,8 @@ def run_plan(
 def resume(
     site: Site, *, options: Options | None = None, emit: Callable[[events.Event], None] = lambda _event: None
 ) -> Result | None:
-    """Finish the deployment that was killed, stopped, paused or not finished. None if there is none.
+    """Finish the deployment that was killed, stopped, paused or not finished, or wait on where the newest one only
+    waited. None if there is none.
 
     Steps that are done are not repeated. Steps that began but have no end are looked up in AWS. A deployment that was
     rolling back continues to do so. Raises LockedError while a deployment runs.
@@ -285,7 +291,8 @@ def _resumed(
     site.gateway.listen(emit)
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
-        left = unfinished(journal.deployments())
+        deployments = journal.deployments()
+        left = unfinished(deployments) or waiting(deployments)
         if left is None:
             return None
         writer = journal.reopen(left.number)

@@ -286,6 +286,7 @@ def exit_code(result: Result) -> Exit:
     return {
         Outcome.SUCCEEDED: Exit.OK,
         Outcome.PUT_BACK: Exit.PUT_BACK,
+        Outcome.FAILED: Exit.STOPPED,
         Outcome.STOPPED: Exit.STOPPED,
         Outcome.UNFINISHED: Exit.UNFINISHED,
         Outcome.INTERRUPTED: Exit.INTERRUPTED,

@@ -1,11 +1,12 @@
 """The core values: changes, steps and the plan. Frozen; `codec` writes and reads them as typed JSON.
 
-A `Doc` is a resource or a request shaped as AWS shapes it: `dict` of JSON values, plus `Ref` where a value is known
-only after an earlier step. Documents are never edited, only copies of them (`documents.copied` makes one).
+A `Doc` is a resource or a request shaped as AWS shapes it: `dict` of JSON values, plus `Ref` or `JsonText` where a
+value is known only after an earlier step. Documents are never edited, only copies (`documents.copied` makes one).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, TypeAlias
@@ -61,6 +62,22 @@ class Ref(Value, tag_field="$ref", tag="output", frozen=True, kw_only=True):
     output: str
 
 
+class JsonText(Value, tag_field="$ref", tag="json", frozen=True, kw_only=True):
+    """A text of JSON in which one value is known only after an earlier step: `head`, the output of `ref` as a text of
+    JSON, `tail`.
+
+    In JSON: `{"$ref": "json", "head": …, "ref": {"$ref": "output", …}, "tail": …}`.
+    """
+
+    head: str
+    ref: Ref
+    tail: str
+
+    def filled(self, value: str) -> str:
+        """The text with this value in its place."""
+        return f"{self.head}{json.dumps(value, ensure_ascii=False)}{self.tail}"
+
+
 class Phase(Enum):
     """The order of a deployment. The value is the word in plans and in their summary."""
 
@@ -76,15 +93,24 @@ class Phase(Enum):
 
 
 class Action(Enum):
+    """What a plan does with a resource. WAIT sends nothing: the resource is as declared, and what made it so is still
+    under way."""
+
     KEEP = "keep"
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
     RUN = "run"
+    WAIT = "wait"
 
     @property
     def sign(self) -> str:
-        return {"keep": "=", "create": "+", "update": "~", "delete": "-", "run": ">"}[self.value]
+        return {"keep": "=", "create": "+", "update": "~", "delete": "-", "run": ">", "wait": "~"}[self.value]
+
+    @property
+    def changes(self) -> bool:
+        """Is anything sent for it?"""
+        return self not in (Action.KEEP, Action.WAIT)
 
 
 class Settings(Value, frozen=True, kw_only=True):
@@ -153,7 +179,8 @@ Undo: TypeAlias = Call | Irreversible
 
 
 class Step(Value, frozen=True, kw_only=True):
-    """One mutating call of a plan, with the changes that it makes and its undo.
+    """One mutating call of a plan, with the changes that it makes and its undo. A step that waits (`Action.WAIT`) sends
+    nothing: its call is the request that shows what is under way.
 
     `expect` is what the kind needs to assess the outcome; `note` is one line for people.
     """
@@ -253,3 +280,8 @@ class Plan(Value, frozen=True, kw_only=True):
     @property
     def doubts(self) -> tuple[str, ...]:
         return () if isinstance(self.rollback, UnsetType) else self.rollback.doubts
+
+    @property
+    def only_waits(self) -> bool:
+        """Is nothing sent for it?"""
+        return bool(self.steps) and not any(step.action.changes for step in self.steps)

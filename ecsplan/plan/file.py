@@ -11,10 +11,10 @@ import msgspec
 from ecsplan.core.checks import plain_name
 from ecsplan.core.codec import digest_of, from_data, to_json
 from ecsplan.core.errors import EcsplanError, JournalError, PlanFileError
-from ecsplan.core.model import Call, Plan, Step
+from ecsplan.core.model import Action, Call, Plan, Step
 from ecsplan.journal import Store, check_version, write_file
 from ecsplan.kinds import kinds_of
-from ecsplan.kinds.contract import Change
+from ecsplan.kinds.contract import Change, Kind
 from ecsplan.plan.file_checks import misshapen
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -129,6 +129,9 @@ def _check_operations(plan: Plan, where: str) -> None:
         raise _not_a_plan(where, error.message) from error
     for step in plan.steps:
         change = kinds[step.address].change
+        if step.action is Action.WAIT:
+            _check_wait(step, kinds[step.address], where)
+            continue
         for call in (step.call, step.undo):
             if not isinstance(call, Call):
                 continue
@@ -138,6 +141,18 @@ def _check_operations(plan: Plan, where: str) -> None:
                     state="Nothing was sent.",
                 )
             _check_subject(step, call, change, where)
+
+
+def _check_wait(step: Step, kind: Kind, where: str) -> None:
+    """A step that waits sends nothing: its call only reads, and there is nothing to undo."""
+    awaited = kind.track.awaited if kind.track is not None else None
+    if awaited is None or isinstance(step.undo, Call) or not step.call.operation.startswith("describe_"):
+        raise _not_a_plan(where, f"step {step.index} ({step.address}) waits for nothing that ecsplan waits for")
+    try:
+        call = awaited(step).call
+    except (KeyError, IndexError, TypeError, AttributeError, msgspec.ValidationError) as error:
+        raise _not_a_plan(where, f"step {step.index} lacks the name of what it waits for: {error}") from error
+    _check_subject(step, call, kind.change, where)
 
 
 def _check_subject(step: Step, call: Call, change: Change, where: str) -> None:

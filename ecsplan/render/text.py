@@ -12,7 +12,7 @@ from ecsplan.journal import Damaged, Deployment
 from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.paint import SIGNS, WIDTH, Paint, plain
 from ecsplan.render.rollback import NOTHING_TO_DO, heading, moved_lines
-from ecsplan.render.wording import WORDS
+from ecsplan.render.wording import WAITED, WAITS_PLANNED, WORDS
 from ecsplan.render.words import field_lines
 
 NO_CHANGES = "No changes. The live state matches the spec."
@@ -88,7 +88,7 @@ def _retired(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
 
 
 def _summary(plan: Plan) -> str:
-    planned = {phase.value: words.planned for phase, words in WORDS.items()}
+    planned = {phase.value: words.planned for phase, words in WORDS.items()} | {Action.WAIT.value: WAITS_PLANNED}
     # A plan file may name a phase that does not exist.
     parts = [f"{count} {planned.get(phase, phase)}" for phase, count in plan.summary.items() if count]
     return f"Plan: {', '.join(parts)}."
@@ -131,6 +131,13 @@ def _ended(states: Mapping[int, str]) -> dict[int, str]:
     return {index: "not begun" if state == "planned" else state for index, state in states.items()}
 
 
+def _became(step: Step, state: str) -> str:
+    """What became of a step, and its note."""
+    if step.action is Action.WAIT:
+        return WAITED if state == "done" else state
+    return f"{state}  {step.note}" if step.note else state
+
+
 def deployment_text(deployment: Deployment, paint: Paint = plain, *, columns: int = WIDTH) -> str:
     """One deployment with its steps and how far each came, and what went wrong. Its plan is masked already."""
     plan = deployment.plan
@@ -149,8 +156,7 @@ def deployment_text(deployment: Deployment, paint: Paint = plain, *, columns: in
     lines.append("")
     for step in plan.steps:
         sign = paint(step.action.sign, SIGNS[step.action.sign])
-        note = f"  {step.note}" if step.note else ""
-        lines.append(f"{step.index:>3} {sign} {step.address}  {states[step.index]}{note}")
+        lines.append(f"{step.index:>3} {sign} {step.address}  {_became(step, states[step.index])}")
         for field in step.changes if step.action is not Action.KEEP else ():
             lines += field_lines(msgspec.structs.replace(field, after=filled(field.after, known)), 8, paint)
     if wrong := diagnoses_text(deployment.diagnoses, paint, already=deployment.reason, columns=columns):

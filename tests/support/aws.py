@@ -6,6 +6,7 @@ the process can be had at any of its requests. `Aws.http` leads there what users
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -76,6 +77,8 @@ class Aws(Live):
         """what the messages were about that `in_process` published"""
         self.arrives: Callable[[wire.Incoming], None] = lambda _incoming: None
         """called with every request before it is answered, botocore's repetitions included"""
+        self.edited: Callable[[Doc], None] | None = None
+        """changes each answer of the JSON protocol in place, for commands that go there over HTTP"""
         self._settled = 0.0
 
     def seed_with(self, spec: Spec) -> None:
@@ -85,10 +88,16 @@ class Aws(Live):
     def reset(self) -> None:
         super().reset()
         self.published.clear()
+        self.edited = None
 
     def _respond(self, incoming: wire.Incoming) -> wire.Answer | None:
         self.arrives(incoming)
-        return super()._respond(incoming)
+        answer = super()._respond(incoming)
+        if self.edited is None or answer is None or "x-amz-target" not in incoming.headers:
+            return answer
+        data: Doc = json.loads(answer.body)
+        self.edited(data)
+        return dataclasses.replace(answer, body=json.dumps(data).encode())
 
     # --- the account as a value ---
 

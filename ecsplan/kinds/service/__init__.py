@@ -32,11 +32,13 @@ from ecsplan.kinds.service.change import blockers, conflicts, map_members, steps
 from ecsplan.kinds.service.diagnosis import diagnose
 from ecsplan.kinds.service.observe import is_reverting
 from ecsplan.kinds.service.past import past
-from ecsplan.kinds.service.read import Expect, names, read
+from ecsplan.kinds.service.read import Expect, names
 from ecsplan.kinds.service.revert import revert, started_by
-from ecsplan.kinds.service.rollout import accept, judge, polls, recover
+from ecsplan.kinds.service.rollout import accept, polls, recover
 from ecsplan.kinds.service.rules import RESET, RESET_MEMBERS, RULES, other_form_of_namespace
 from ecsplan.kinds.service.service_deployment import resolve_pause
+from ecsplan.kinds.service.unsettled import read, remarks
+from ecsplan.kinds.service.waiting import awaited, judge
 from ecsplan.kinds.task_definition import BY_ECSPLAN, arn_of
 
 NAME = "service"
@@ -189,10 +191,11 @@ KIND = Kind(
         steps=steps,
         blockers=blockers,
         conflicts=conflicts,
+        remarks=remarks,
         expect=Expect,
         subject=lambda call: address(call.params).name,
     ),
     calls=Calls(accept=accept, recover=recover, retryable=is_revision_unknown_yet),
-    track=Track(polls=polls, judge=judge, diagnose=diagnose),
+    track=Track(polls=polls, judge=judge, awaited=awaited, diagnose=diagnose),
     revert=Revert(plan=revert, is_reverting=is_reverting, started_by=started_by, resolve_pause=resolve_pause),
 )

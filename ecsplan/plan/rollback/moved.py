@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ecsplan.core.model import Action, Address, Change, Doc, FieldChange, Moved
+from ecsplan.core.model import Address, Change, Doc, FieldChange, Moved
 from ecsplan.journal import Deployment, Outcome
 from ecsplan.kinds.contract import Delta, Live
 from ecsplan.plan.diff import diff
@@ -31,7 +31,7 @@ def moved_since(
     found = []
     for delta in deltas:
         address = delta.change.address
-        if delta.kind.versioned or delta.change.action is Action.KEEP or address not in known:
+        if delta.kind.versioned or not delta.change.action.changes or address not in known:
             continue
         touched = {field.path for field in delta.change.fields}
         apart = [
@@ -60,7 +60,7 @@ def expected(deployments: Sequence[Deployment]) -> dict[Address, Expected]:
     kinds = kinds_in(deployments)
     result: dict[Address, Expected] = {}
     for deployment in deployments:
-        if deployment.outcome is Outcome.PUT_BACK:
+        if deployment.outcome.left_nothing:
             continue
         for address, (change, doc) in left_by(deployment, kinds).items():
             if deployment.outcome is Outcome.SUCCEEDED:

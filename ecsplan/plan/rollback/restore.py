@@ -9,7 +9,7 @@ from typing import Any
 from ecsplan.core.documents import mapped
 from ecsplan.core.model import Address, Change, Doc, Notify, Ref, Settings
 from ecsplan.core.text import short_arn
-from ecsplan.journal import Deployment, Outcome
+from ecsplan.journal import Deployment
 from ecsplan.kinds import task_definition as revisions
 from ecsplan.kinds.contract import Kind, Resource
 from ecsplan.kinds.task_definition.read import family_of
@@ -49,7 +49,7 @@ def to_state(
     known = {deployment.number: deployment for deployment in deployments}
     kinds = kinds_in(deployments)
     target = known.get(state.number) if not state.found else None
-    later = [d for d in deployments if d.number > state.newest_kept and d.outcome is not Outcome.PUT_BACK]
+    later = [d for d in deployments if d.number > state.newest_kept and not d.outcome.left_nothing]
     befores, last = _befores(later, kinds)
     covered = left_by(target, kinds) if target is not None else {}
     docs = {

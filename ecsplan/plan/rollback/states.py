@@ -89,7 +89,7 @@ def numbered_state(deployments: Sequence[Deployment], number: int) -> State:
         have = f"it has {min(known)} to {max(known)}" if known else "it is empty"
         raise UsageError(f"there is no deployment {number} in the journal: {have}")
     deployment = known[number]
-    if deployment.outcome not in (Outcome.SUCCEEDED, Outcome.PUT_BACK):
+    if deployment.outcome is not Outcome.SUCCEEDED and not deployment.outcome.left_nothing:
         ended = [n for n, one in known.items() if one.outcome is Outcome.SUCCEEDED and n != number]
         raise UsageError(
             f"deployment {number} did not end well ({deployment.outcome.value}): it left no state to go back to",
@@ -146,7 +146,7 @@ def _after(
     kinds: Mapping[Address, Kind],
     known: Mapping[int, Deployment],
 ) -> Trail:
-    if deployment.outcome is Outcome.PUT_BACK:
+    if deployment.outcome.left_nothing:
         return trail
     own = State(number=deployment.number)
     if is_rollback(deployment):
@@ -216,7 +216,7 @@ class _Left:
         self._revisions: dict[Address, frozenset[str]] = {}
 
     def take(self, deployment: Deployment, kinds: Mapping[Address, Kind]) -> None:
-        if deployment.outcome is Outcome.PUT_BACK:
+        if deployment.outcome.left_nothing:
             return
         for address, (_, doc) in left_by(deployment, kinds).items():
             partly = deployment.outcome is not Outcome.SUCCEEDED
