@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -25,8 +26,9 @@ from ecsplan.apply.notify import announcer, notifier, notifying
 from ecsplan.apply.redacted import redacted_ports, redacted_result
 from ecsplan.core import events
 from ecsplan.core.clock import StoppableClock, timestamp
+from ecsplan.core.diagnosis import Status
 from ecsplan.core.errors import EcsplanError, PlanningError, StaleError, UnfinishedError, UsageError
-from ecsplan.core.model import Notify, Plan, Rollback
+from ecsplan.core.model import Address, Notify, Plan, Rollback
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished, waiting
 from ecsplan.journal.find import elsewhere, history, journals, show
@@ -40,6 +42,7 @@ from ecsplan.plan.read import fingerprints, observed_state, read
 from ecsplan.plan.rollback import RollbackState, by_others, known_definitions, moved_since
 from ecsplan.plan.stale import planning_again, stale
 from ecsplan.plan.steps import cautions, plan_of, rolling
+from ecsplan.plan.under_way import as_they_are, of_deployment, that_roll_out, with_status
 from ecsplan.redact import mask_plan
 from ecsplan.render.rollback import not_agreed
 from ecsplan.render.text import plan_text
@@ -48,7 +51,8 @@ from ecsplan.spec.load import load as _load
 
 __all__ = [
     "EcsplanError", "Options", "Outcome", "Result", "Site", "check_agreed", "connect", "explained_plan", "go_on",
-    "history", "journal_root", "journals", "load", "make_plan", "resume", "run_plan", "show", "text", "undo",
+    "history", "journal_root", "journals", "load", "make_plan", "resume", "run_plan", "show", "text", "under_way",
+    "undo",
 ]  # fmt: skip
 
 
@@ -223,9 +227,11 @@ def run_plan(
     plan: Plan,
     *,
     options: Options | None = None,
+    onwards: bool = False,
     emit: Callable[[events.Event], None] = lambda _event: None,
 ) -> Result | None:
-    """Apply a plan, exactly. None if it changes nothing.
+    """Apply a plan, exactly. None if it changes nothing. `onwards` is for a plan that only waits: rollouts that are
+    paused at a hook are continued.
 
     Raises StaleError if AWS has changed since it was made or it was applied before, LockedError while another
     deployment runs, UnfinishedError while an earlier one is unfinished; in all these cases nothing was changed. The
@@ -254,6 +260,8 @@ def run_plan(
             chosen, key = options or deploy.Options(), writer.deployment_key
 
             def work(ports: Ports) -> Result:
+                if onwards:
+                    return deploy.continue_(journal.read(writer.number), ports, chosen)
                 return deploy.apply(plan, writer.number, ports, chosen, key=key)
 
             return _run(site, plan, journal, writer, emit, work)
@@ -280,6 +288,39 @@ def go_on(
     """Continue the rollouts of the unfinished deployment that are paused at lifecycle hooks, then finish it as `resume`
     does. None if no deployment is unfinished. Raises LockedError while a deployment runs."""
     return _resumed(site, deploy.continue_, options, emit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnderWay:
+    """What AWS has under way of the services that were looked at, whoever began it: a plan that only waits for it, the
+    addresses of the rollouts that are paused at a hook, and of those that have failed."""
+
+    looked_at: tuple[Address, ...]
+    plan: Plan | None
+    paused: tuple[Address, ...] = ()
+    failed: tuple[Address, ...] = ()
+
+
+def under_way(site: Site, spec: Spec | None = None, *, emit: events.Listener = lambda _event: None) -> UnderWay:
+    """Look at the services of the spec, or without one at those of the journal's newest deployment. `plan` is None
+    where nothing is under way; apply it with `run_plan`, with `onwards` where something is paused."""
+    site.gateway.listen(emit)
+    deployments = site.journal(site.identity()).deployments()
+    if spec is not None:
+        spec = spec if spec.tasks else load(spec.file)
+        declared = compile_spec(spec, "any")  # addresses do not depend on the tag
+    else:
+        declared = of_deployment(deployments[-1]) if deployments else ()
+    resources = that_roll_out(declared)
+    lives = read(site.gateway.reader(), resources)
+    waited_for = as_they_are(resources, lives)
+    made = _plan(site, waited_for, tag="", notify=notifications(spec) if spec else {})[0] if waited_for else None
+    return UnderWay(
+        looked_at=tuple(resource.address for resource in resources),
+        plan=made if made is not None and made.only_waits else None,
+        paused=with_status(resources, lives, Status.PAUSED),
+        failed=with_status(resources, lives, Status.FAILED),
+    )
 
 
 def _resumed(

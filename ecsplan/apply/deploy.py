@@ -9,7 +9,7 @@ from enum import Enum
 
 from ecsplan.apply.backward import find_superseded, resolve_for_undo, undo_all
 from ecsplan.apply.engine import Engine, Options, UnknownState
-from ecsplan.apply.forward import forward
+from ecsplan.apply.forward import forward, start
 from ecsplan.apply.send import Ports, StepError
 from ecsplan.apply.state import RunState, addresses
 from ecsplan.apply.wait import CONTINUE_HINT, Paused, WaitTimedOut
@@ -72,6 +72,9 @@ def continue_(deployment: Deployment, ports: Ports, options: Options) -> Result:
 
     def work(engine: Engine) -> Result:
         try:
+            for step in engine.state.plan.steps:
+                if step.action is Action.WAIT:
+                    start(engine, step)  # what it waits for is known from now on
             _continue_paused(engine, _paused(engine))
         except (Interrupted, JournalError, UnknownState) as error:
             return _ended(engine, error)

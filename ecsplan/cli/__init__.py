@@ -27,13 +27,13 @@ from ecsplan.core.errors import EcsplanError, Exit, Interrupted
 if TYPE_CHECKING:
     from ecsplan.core.clock import Clock
 
-DEPLOY, INSPECT, SANDBOX = (f"ecsplan.cli.{name}" for name in ("deploy", "inspect", "sandbox"))
+DEPLOY, RESUME, INSPECT, SANDBOX = (f"ecsplan.cli.{name}" for name in ("deploy", "resume", "inspect", "sandbox"))
 COMMANDS = {
     "plan": Place(DEPLOY, "plan", "Show what would change for TAG."),
     "apply": Place(DEPLOY, "apply", "Apply the saved plan, exactly."),
     "deploy": Place(DEPLOY, "deploy", "Plan TAG, ask for confirmation, and apply."),
-    "resume": Place(DEPLOY, "resume", "Resume an interrupted or unfinished deployment."),
-    "continue": Place(DEPLOY, "continue_", "Continue a deployment that is paused at a hook."),
+    "resume": Place(RESUME, "resume", "Resume an interrupted or unfinished deployment."),
+    "continue": Place(RESUME, "continue_", "Continue a deployment that is paused at a hook."),
     "rollback": Place(DEPLOY, "rollback", "Go back to an earlier deployment."),
     "history": Place(INSPECT, "history", "List the deployments in the journal."),
     "show": Place(INSPECT, "show", "Show deployment NUMBER with its steps."),

@@ -120,59 +120,6 @@ def deploy(options: CliOptions, /, tag: str, yes: bool, redeploy: bool, **how: A
 
 
 @click.command()
-@click.option(
-    "--unclear",
-    type=click.Choice(["done", "run"]),
-    help="A one-off task whose result AWS no longer shows: assume it succeeded (done) or run it again (run).",
-)
-@NEVER_ASKS
-@apply_options
-@pass_options
-def resume(options: CliOptions, /, form: str, unclear: str | None, **how: Any) -> int:
-    """Resume an interrupted or unfinished deployment.
-
-    Steps that were done are not repeated. Does nothing if no deployment is unfinished.
-    """
-    spec = options.spec_if_there()
-    with (
-        options.site(spec, app_name(options, spec)) as site,
-        listener(options, form) as output,
-        stopping(site, output.say, options.hints),
-    ):
-        result = pipeline.resume(site, options=options_of(unclear=unclear or "", **how), emit=output.emit)
-        output.close()
-        if result is not None:
-            print_outcome(options, result, form)
-            return exit_code(result)
-    click.echo("Nothing to resume: no deployment is unfinished.")
-    return Exit.OK
-
-
-@click.command("continue")
-@NEVER_ASKS
-@apply_options
-@pass_options
-def continue_(options: CliOptions, /, form: str, **how: Any) -> int:
-    """Continue a deployment that is paused at a hook.
-
-    Every PAUSE hook at which its rollouts wait is continued; the rest is as with `resume`.
-    """
-    spec = options.spec_if_there()
-    with (
-        options.site(spec, app_name(options, spec)) as site,
-        listener(options, form) as output,
-        stopping(site, output.say, options.hints),
-    ):
-        result = pipeline.go_on(site, options=options_of(**how), emit=output.emit)
-        output.close()
-    if result is None:
-        click.echo("Nothing to continue: no deployment is unfinished, so none is paused.")
-        return Exit.OK
-    print_outcome(options, result, form)
-    return exit_code(result)
-
-
-@click.command()
 @click.option("--to", metavar="N|TAG|FAMILY:REV", help="The deployment, its tag, or the revision, to go back to.")
 @ASKS
 @click.option("--plan", "only_plan", is_flag=True, help="Only show what would be done.")
@@ -236,11 +183,13 @@ def show_ask_apply(options: CliOptions, site: Site, made: Plan, yes: bool, *, fo
     return apply_and_print(options, site, made, form=form, quiet=True, **how)
 
 
-def apply_and_print(options: CliOptions, site: Site, made: Plan, *, form: str, quiet: bool = False, **how: Any) -> int:
+def apply_and_print(
+    options: CliOptions, site: Site, made: Plan, *, form: str, quiet: bool = False, onwards: bool = False, **how: Any
+) -> int:
     """Apply a plan, print how it ended, and return the exit code. `quiet` says nothing where there are no changes."""
     # Signals are handled until the outcome is printed: "nothing was changed" would no longer be true.
     with listener(options, form) as output, stopping(site, output.say, options.hints):
-        result = pipeline.run_plan(site, made, options=options_of(**how), emit=output.emit)
+        result = pipeline.run_plan(site, made, options=options_of(**how), onwards=onwards, emit=output.emit)
         output.close()
         if result is not None:
             if not made.steps:

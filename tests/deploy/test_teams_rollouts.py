@@ -277,7 +277,7 @@ def test_what_only_waited_is_in_the_journal_and_in_nobodys_way(world: World, ano
     assert runner.run("deploy", "v2", "--yes", "--timeout", "5s").code == 8
     ran = runner.run("resume")  # waits on
     assert (ran.code, runner.history()[-1]["outcome"]) == (0, "succeeded")
-    assert runner.ok("resume").out == "Nothing to resume: no deployment is unfinished.\n"
+    assert runner.ok("resume").out.startswith("Nothing is under way in account 123456789012, region eu-west-1: ")
     assert world.sent() == []
 
 
@@ -312,7 +312,7 @@ def test_one_that_fails_beside_steps_of_its_own(world: World, another: Another) 
     assert (ran.code, world.on("web"), world.on("admin")) == (7, "web:2", "web:1"), ran.said
     assert f"Left as it is: {WEB}. What else this deployment had changed was put back." in ran.err
     assert runner.history()[-1]["outcome"] == "failed"
-    assert runner.ok("resume").out == "Nothing to resume: no deployment is unfinished.\n"
+    assert runner.ok("resume").out.startswith("Nothing is under way in account 123456789012, region eu-west-1: ")
     world.aws.rollout("COMPLETED")
     assert runner.run("deploy", "v2", "--yes").code == 0
     assert (world.on("web"), world.on("admin")) == ("web:2", "web:2")
