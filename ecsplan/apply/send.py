@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from ecsplan.apply.state import RunState
 from ecsplan.aws.errors import is_throttled
 from ecsplan.core import events
@@ -131,7 +133,7 @@ class Sender:
             undo=undo,
             unclear=unclear,
             outputs=made,
-            stays=stays,
+            stays=stays or msgspec.UNSET,
         )
         self._ports.emit(events.StepFailed(step=mask_step(step), error=error.message, undo=undo))
         try:

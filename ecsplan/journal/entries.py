@@ -94,7 +94,8 @@ class Done(Value, tag_field="entry", tag="done", frozen=True, kw_only=True):
 
 class Failed(Value, tag_field="entry", tag="failed", frozen=True, kw_only=True):
     """It was refused, or its effect failed. `unclear`: whether it was carried out is not known. `outputs`: what it
-    created where it was carried out in part. `stays`: nothing puts back what has failed, neither an undo nor AWS."""
+    created where it was carried out in part. `stays`: neither an undo nor AWS puts back what has failed; it stands only
+    where that is so."""
 
     at: str
     step: int
@@ -103,7 +104,7 @@ class Failed(Value, tag_field="entry", tag="failed", frozen=True, kw_only=True):
     unclear: bool = False
     aside: str = ""
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
-    stays: bool = False
+    stays: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Closed(Value, tag_field="entry", tag="closed", frozen=True, kw_only=True):
@@ -169,7 +170,7 @@ def after(state: StepState, step: Step, entry: Began | Done | Failed) -> StepSta
             changes = {"open": False, "word": "undone", **undone}
         case Failed(undo=False):
             made = {"outputs": entry.outputs} if entry.outputs else {}
-            state_now = {"open": entry.unclear and state.open, "stays": entry.stays, "word": "failed"}
+            state_now = {"open": entry.unclear and state.open, "stays": entry.stays is True, "word": "failed"}
             changes = {"failed": entry.error, **state_now, **made}
         case Failed():
             undo = {"undo_failed": entry.error} if isinstance(step.undo, Call) else {}

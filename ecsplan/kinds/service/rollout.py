@@ -184,8 +184,7 @@ def _another_is_primary(observed: ServiceObservation) -> Progress:
         short_arn(primary.get("taskDefinition", "")) == previous and deployment.get("rolloutState") != "IN_PROGRESS"
     )
     if went_back or looks_so:
-        why = deployment.get("rolloutStateReason") or event.partition("deployment failed: ")[2] or event
-        return service_deployment.rolled_back(observed, str(why))
+        return service_deployment.rolled_back(observed, str(deployment.get("rolloutStateReason") or event))
     return service_deployment.superseded(observed)
 
 

@@ -134,7 +134,7 @@ def test_rolled_back_by_ecs_and_ours_is_gone() -> None:
         "(service web) deployment ecs-svc/2 deployment failed: x.",
     ]
     events = [{"message": text} for text in texts]
-    assert look(deployment(3), events=events) == rolled_back("ECS rolled the service back to web:41: x")
+    assert look(deployment(3), events=events) == rolled_back(f"ECS rolled the service back to web:41: {texts[1][:-1]}")
 
 
 def test_superseded_by_somebody_else() -> None:

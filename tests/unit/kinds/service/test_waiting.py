@@ -114,7 +114,8 @@ def test_what_ecs_takes_back_ends_when_it_is_back(one: Tracked) -> None:
     assert (going.done, going.note, going.status) == (False, "rolling back, 1/2 running", Status.UNDER_WAY)
     back = look(deployment(3, OLD, rolloutState="COMPLETED"), of=one, **GONE_BACK)
     assert (back.done, back.ok, back.status) == (True, False, Status.ROLLED_BACK)
-    assert back.note == "ECS rolled the service back to web:41: it crashed"
+    event = "(service web) (deployment ecs-svc/2) deployment failed: it crashed"
+    assert back.note == f"ECS rolled the service back to web:41: {event}"
     lost = look(deployment(3, OLD, rolloutState="FAILED"), GAVE_UP, of=one, **GONE_BACK)
     assert (lost.done, lost.ok, lost.status) == (True, False, Status.FAILED)
     assert "ECS could not roll it back" in lost.note
