@@ -26,8 +26,8 @@ from ecsplan.apply.notify import announcer, notifier, notifying
 from ecsplan.apply.redacted import redacted_ports, redacted_result
 from ecsplan.core import events
 from ecsplan.core.clock import StoppableClock, timestamp
-from ecsplan.core.errors import EcsplanError, StaleError, UnfinishedError, UsageError
-from ecsplan.core.model import Notify, Plan
+from ecsplan.core.errors import EcsplanError, PlanningError, StaleError, UnfinishedError, UsageError
+from ecsplan.core.model import Notify, Plan, Scope
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished
 from ecsplan.journal.find import history, journals, show
@@ -39,6 +39,7 @@ from ecsplan.plan.diff import diff, without_impossible
 from ecsplan.plan.explain import Explanation, explain
 from ecsplan.plan.read import fingerprints, observed_state, read
 from ecsplan.plan.rollback import RollbackState, known_definitions
+from ecsplan.plan.scope import clusters_of
 from ecsplan.plan.stale import planning_again, stale
 from ecsplan.plan.steps import cautions, plan_of, rolling
 from ecsplan.redact import mask_plan
@@ -48,7 +49,7 @@ from ecsplan.spec.load import load as _load
 
 __all__ = [
     "EcsplanError", "Options", "Outcome", "Result", "Site", "connect", "explained_plan", "go_on", "history",
-    "journal_root", "journals", "load", "make_plan", "resume", "run_plan", "show", "text", "undo",
+    "journal_root", "journals", "load", "make_plan", "obstacle", "resume", "run_plan", "show", "text", "undo",
 ]  # fmt: skip
 
 
@@ -82,7 +83,8 @@ def explained_plan(
 
 def _planned(site: Site, spec: Spec, tag: str, *, redeploy: bool) -> tuple[Plan, tuple[Delta, ...]]:
     resources = compile_spec(spec, tag, redeploy=redeploy)
-    return _plan(site, resources, tag=tag, warnings=warnings_of(spec, tag), notify=notifications(spec))
+    name = site.store.spec_name(spec.file)
+    return _plan(site, resources, tag=tag, spec=name, warnings=warnings_of(spec, tag), notify=notifications(spec))
 
 
 def _plan(
@@ -90,6 +92,7 @@ def _plan(
     resources: Sequence[Resource],
     *,
     tag: str,
+    spec: str,
     warnings: Sequence[str] = (),
     notify: Mapping[str, Notify],
     undoes: Sequence[int] = (),
@@ -106,9 +109,14 @@ def _plan(
     journal = site.journal(identity)
     deployments = journal.deployments()
     left = unfinished(deployments)
-    open_ones = [_left(left)] if left and not undoes else []
-    resources, left_out = without_impossible(resources, lives)
-    deltas = diff(resources, lives, known_definitions(deployments))
+    open_ones = [f"{_left(left)}; no plan can be applied before it has ended"] if left and not undoes else []
+    try:
+        resources, left_out = without_impossible(resources, lives)
+        deltas = diff(resources, lives, known_definitions(deployments))
+    except PlanningError as error:
+        # What is not there is often looked for in the wrong place.
+        where = f"account {identity.account}, region {identity.region}"
+        raise PlanningError(error.faults, where=where) from None
     plan = plan_of(
         deltas,
         app=site.app,
@@ -116,6 +124,7 @@ def _plan(
         identity=identity,
         observed=fingerprints(resources, lives),
         seen=observed_state(resources, lives),
+        scope=Scope(spec=spec, clusters=clusters_of(resources)),
         base=(journal.numbers() or [0])[-1],
         warnings=(*warnings, *open_ones, *left_out, *cautions(deltas)),
         notify=notify,
@@ -137,7 +146,10 @@ def undo(
     if to is not None and not re.fullmatch(r"[0-9]{1,9}|[A-Za-z0-9_-]+:[0-9]{1,9}", to):
         raise UsageError(f"--to takes a deployment's number or FAMILY:REV, not {to!r}")
     site.gateway.listen(emit)
-    deployments = site.journal(site.identity()).deployments() if to is None or ":" not in to else ()
+    by_journal = to is None or ":" not in to
+    deployments = site.journal(site.identity()).deployments() if by_journal else ()
+    if by_journal and not deployments:
+        _check_elsewhere(site)
     if to is None and deployments:
         back = rollback.to_deployment(deployments, rollback.default_number(deployments), keep=keep)
     elif to is None or ":" in to:
@@ -145,7 +157,45 @@ def undo(
     else:
         back = rollback.to_deployment(deployments, int(to), keep=keep)
     notify = (notifications(spec) if spec else None) or back.notify or {}
-    return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, undoes=back.undoes)[0]
+    undone = [deployment for deployment in deployments if deployment.number in back.undoes]
+    for deployment in undone:
+        site.check_scope(f"deployment {deployment.number}", deployment.plan)
+    name = site.store.spec_name(spec.file) if spec else next((d.plan.spec for d in reversed(undone)), "")
+    return _plan(site, back.resources, tag=back.tag, spec=name, warnings=back.notes, notify=notify, undoes=back.undoes)[
+        0
+    ]
+
+
+def _check_elsewhere(site: Site) -> None:
+    """Raises UsageError where the app was deployed to other accounts or regions, and never to this one: without a
+    journal, a rollback would move what is in use here by another app, or by nobody."""
+    here = site.identity()
+    if others := [journal.identity.text for journal in _elsewhere(site)]:
+        raise UsageError(
+            f"{site.app} was never deployed to {here.text}, as far as {site.store.name} knows, "
+            f"but to {', and '.join(others)}",
+            state="Nothing was changed.",
+            hint="Choose other credentials (--profile, AWS_PROFILE) or another region (--region), "
+            "or name a revision of this account: ecsplan rollback --to FAMILY:REV",
+        )
+
+
+def _elsewhere(site: Site) -> list[Journal]:
+    """The journals of the app in other accounts and regions, where something was deployed."""
+    here = site.identity()
+    return [one for one in journals(site.store, site.app) if one.identity != here and one.numbers()]
+
+
+def _check_left_elsewhere(site: Site) -> None:
+    """Raises UsageError where a deployment is unfinished in another account or region, and this one has none."""
+    for journal in _elsewhere(site):
+        if left := unfinished(journal.deployments()):
+            raise UsageError(
+                f"{site.app} was never deployed to {site.identity().text}, as far as {site.store.name} knows; "
+                f"in {journal.identity.text}, {_left(left)}",
+                state="Nothing was changed.",
+                hint="Choose other credentials (--profile, AWS_PROFILE) or another region (--region).",
+            )
 
 
 def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> RollbackState:
@@ -168,7 +218,16 @@ def check_free(site: Site, plan: Plan) -> None:
     """Raises what `run_plan` would raise because of other deployments. Call it before asking for confirmation."""
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
-        _check_history(journal, plan)
+        _check_history(site, journal, plan)
+
+
+def obstacle(site: Site, plan: Plan) -> EcsplanError | None:
+    """The error that `run_plan` would raise now because of an unfinished deployment; None if none is in the way."""
+    try:
+        _check_history(site, site.journal(site.identity()), plan)
+    except (UnfinishedError, UsageError) as error:
+        return error
+    return None
 
 
 def run_plan(
@@ -185,6 +244,7 @@ def run_plan(
     result says how the deployment went.
     """
     site.gateway.listen(emit)
+    site.check_scope("the plan", plan)
     identity = site.identity()
     if identity != plan.identity:
         raise StaleError(
@@ -196,7 +256,7 @@ def run_plan(
     at = timestamp(site.clock)
     site.redactor.learn(plan)
     with journal.locked(site.origin, at):
-        left = _check_history(journal, plan)
+        left = _check_history(site, journal, plan)
         for warning in _check_fresh(site, plan):
             emit(events.Warned(message=warning))
         # A rollback without steps still marks the unfinished deployment as rolled back.
@@ -243,9 +303,13 @@ def _resumed(
     site.gateway.listen(emit)
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
-        left = unfinished(journal.deployments())
+        deployments = journal.deployments()
+        left = unfinished(deployments)
         if left is None:
+            if not deployments:
+                _check_left_elsewhere(site)
             return None
+        site.check_scope(f"deployment {left.number}", left.plan)
         writer = journal.reopen(left.number)
         try:
             chosen = options or deploy.Options()
@@ -272,11 +336,12 @@ def _run(
     return redacted_result(work(redacted_ports(ports, redactor)), redactor)
 
 
-def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
+def _check_history(site: Site, journal: Journal, plan: Plan) -> Deployment | None:
     """The unfinished deployment that this plan undoes, if there is one. Raises if the plan may not be applied now."""
     deployments = journal.deployments()
     left = unfinished(deployments)
     if left is not None and left.number not in plan.undoes:
+        site.check_scope(f"deployment {left.number}, which is unfinished,", left.plan)
         paused = " (`ecsplan continue` if it is paused at a hook)" if left.outcome is Outcome.UNFINISHED else ""
         raise UnfinishedError(
             _left(left),

@@ -15,12 +15,16 @@ from ecsplan.aws.gateway import Gateway
 from ecsplan.core.checks import plain_name
 from ecsplan.core.clock import Clock, SystemClock
 from ecsplan.core.errors import EcsplanError, UsageError
-from ecsplan.core.model import Identity
+from ecsplan.core.model import Identity, Plan
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Journal, Origin, Store, open_store
+from ecsplan.plan.compile import compile_spec
+from ecsplan.plan.scope import refusal
 from ecsplan.redact import Redactor
+from ecsplan.spec.load import load
 
 DEFAULT_FOLDER = ".ecsplan"
+ANY_TAG = "any"  # addresses do not depend on it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +38,8 @@ class Site:
     clock: Clock
     stop: threading.Event = field(default_factory=threading.Event)
     account: str | None = None
+    spec: Spec | None = None
+    """what is planned and applied here has addresses of this spec; perhaps only its top was read"""
     redactor: Redactor = field(default_factory=Redactor)
     """knows the secrets of what is planned and applied here"""
 
@@ -56,6 +62,18 @@ class Site:
 
     def journal(self, identity: Identity) -> Journal:
         return Journal(self.store, self.app, identity)
+
+    def check_scope(self, what: str, plan: Plan) -> None:
+        """Raises UsageError where the site's spec has none of the addresses of a plan: another spec of the app made it.
+        `what` is the plan or its deployment, as messages name it."""
+        spec = self.spec
+        if spec is None or plan.spec == self.store.spec_name(spec.file):
+            return  # addresses of one spec may all have been renamed since
+        if not spec.tasks:
+            spec = load(Path(spec.file))
+        made_from = self.store.spec_file(plan.spec) if plan.spec else ""
+        if error := refusal(what, plan, made_from, spec.file, compile_spec(spec, ANY_TAG)):
+            raise error
 
 
 def connect(
@@ -97,6 +115,7 @@ def connect(
         clock=clock,
         stop=stop,
         account=spec.account if spec else None,
+        spec=spec,
         redactor=redactor or Redactor(),
     )
 

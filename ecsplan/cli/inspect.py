@@ -51,7 +51,9 @@ def show(options: CliOptions, number: int, form: str) -> int:
     found = journals(options, spec, app)
     if len(found) > 1:
         names = ", ".join(str(journal.identity) for journal in found)
-        raise UsageError(f"{app} was deployed to several places: {names}", hint="Choose one with --region.")
+        regions = {journal.identity.region for journal in found}
+        how = "--region" if len(regions) > 1 else "`account` in the spec"
+        raise UsageError(f"{app} was deployed to several places: {names}", hint=f"Choose one with {how}.")
     if not found:
         raise UsageError(f"{app} has not been deployed yet, as far as {options.store(spec).name} knows")
     deployment = find.show(found[0], number)

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from ecsplan.core.codec import digest_of, to_data
 from ecsplan.core.documents import texts_in
-from ecsplan.core.model import Action, Address, Identity, Notify, Phase, Plan, Step
+from ecsplan.core.model import Action, Address, Identity, Notify, Phase, Plan, Scope, Step
 from ecsplan.kinds.contract import Delta, Kind, Live, Resource, StepDraft
 from ecsplan.plan.diff import conflicts
 
@@ -28,6 +29,7 @@ def plan_of(
     notify: Mapping[str, Notify] | None = None,
     undoes: Sequence[int] = (),
     seen: Mapping[Address, Any] | None = None,
+    scope: Scope | UnsetType = UNSET,
 ) -> Plan:
     """The plan for these deltas. Without a difference it has no steps: cleanup alone is no difference, except in a
     rollback, whose deployment may have registered revisions and switched nothing."""
@@ -56,6 +58,7 @@ def plan_of(
         notify=dict(notify or {}),
         undoes=tuple(undoes),
         seen=dict(sorted((seen or {}).items())),
+        scope=scope,
     )
     return msgspec.structs.replace(plan, digest=plan_digest(plan))
 

@@ -8,19 +8,20 @@ import msgspec
 
 from ecsplan.core.documents import filled
 from ecsplan.core.model import Action, Change, Phase, Plan, Step
+from ecsplan.core.spec import DEFAULT_FILE
 from ecsplan.journal import Damaged, Deployment
+from ecsplan.plan.scope import clusters_touched
 from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.paint import SIGNS, WIDTH, Paint, plain
 from ecsplan.render.wording import WORDS
-from ecsplan.render.words import field_lines
+from ecsplan.render.words import field_lines, heading
 
 NO_CHANGES = "No changes. The live state matches the spec."
 
 
 def plan_text(plan: Plan, paint: Paint = plain) -> str:
     """A block per task, then the summary. The plan is masked already."""
-    tag = f" {plan.tag}" if plan.tag else ""
-    lines = [paint(f"{plan.app}{tag}", "bold") + f"  account {plan.identity.account}, {plan.identity.region}"]
+    lines = [plan_heading(plan, paint)]
     if plan.undoes:
         word = "deployments" if len(plan.undoes) > 1 else "deployment"
         lines.append(f"rolls back {word} {', '.join(map(str, plan.undoes))}; one-off tasks are not undone")
@@ -38,6 +39,11 @@ def plan_text(plan: Plan, paint: Paint = plain) -> str:
     lines += [f"{paint('!', 'yellow')} {warning}" for warning in plan.warnings] + [""] * bool(plan.warnings)
     lines.append(_summary(plan) if plan.changed else NO_CHANGES)
     return "\n".join(lines)
+
+
+def plan_heading(plan: Plan, paint: Paint = plain, *, before: str = "") -> str:
+    """The line that every screen begins with that changes something."""
+    return heading(plan.app, plan.tag, plan.identity, clusters_touched(plan), paint, before=before)
 
 
 def _task(changes: Sequence[Change], steps: Sequence[Step], paint: Paint) -> Iterator[str]:
@@ -129,10 +135,11 @@ def deployment_text(deployment: Deployment, paint: Paint = plain, *, columns: in
     """One deployment with its steps and how far each came, and what went wrong. Its plan is masked already."""
     plan = deployment.plan
     lines = [
-        paint(f"deployment {deployment.number}: {plan.app} {plan.tag}".rstrip(), "bold")
-        + f"  account {plan.identity.account}, {plan.identity.region}",
+        plan_heading(plan, paint, before=f"deployment {deployment.number}: "),
         f"{deployment.outcome.value}, {deployment.started}, by {deployment.opened.origin}",
     ]
+    if plan.spec not in ("", DEFAULT_FILE):
+        lines.append(f"spec: {plan.spec}")
     if deployment.reason:
         lines.append(f"because: {deployment.reason}")
     if plan.undoes:
