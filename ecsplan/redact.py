@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from ecsplan.core import events
-from ecsplan.core.model import Address, Call, Change, Doc, FieldChange, Plan, Step
+from ecsplan.core.model import UNKNOWN, Address, Call, Change, Doc, FieldChange, JsonText, Plan, Step
 from ecsplan.core.normalize import Keyed, Rule, Secret
 from ecsplan.core.ports import Answer, Reader
 from ecsplan.core.text import CHANGED, SENSITIVE
@@ -219,6 +219,9 @@ def _masked(value: Any, maps: frozenset[str] = frozenset()) -> Any:
         return {k: _masked_member(value, str(k), v, maps) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return _masked_arguments([_masked(item, maps) for item in value])
+    if isinstance(value, JsonText):
+        text = value.filled(UNKNOWN)
+        return value if (masked := _masked_text(text)) == text else masked
     return value
 
 
@@ -326,6 +329,8 @@ def _pattern(secret: Secret, rules: tuple[Rule, ...]) -> re.Pattern[str]:
 
 
 def _collect(value: Any, masked: Any, found: set[str]) -> None:
+    if isinstance(value, JsonText) and masked != value:
+        value = value.filled(UNKNOWN)
     if isinstance(value, str):
         if masked == value:
             return

@@ -133,8 +133,9 @@ class Sender:
         return timestamp(self._ports.clock)
 
     def _accepted(self, step: Step, call: Call, attempts: Attempts) -> tuple[Doc, dict[str, str]]:
-        """The answer and its outputs. Refusals that mean "later" are repeated, and so are entries that failed alone.
-        After each lost answer AWS is asked whether the call was carried out, before it is sent again."""
+        """The answer and its outputs. Refusals that mean "later" are repeated, and so are entries that failed alone;
+        where the kind knows another call to make after one, that is sent. After each lost answer AWS is asked whether
+        the call was carried out, before it is sent again."""
         calls, lost = self._state.kind(step).calls, 0
         for attempt in range(MAX_ATTEMPTS):
             last = attempt == MAX_ATTEMPTS - 1
@@ -151,6 +152,11 @@ class Sender:
             except AwsError as error:
                 attempts.may_have_acted |= error.unclear
                 lost += error.unclear
+                other = None if error.unclear or last else calls.instead(call, error)
+                if other is not None:
+                    call, left_out = other
+                    self.warn(f"{step.address}: {left_out}")
+                    continue
                 if last or lost > MAX_RESENDS or not (error.unclear or is_throttled(error) or calls.retryable(error)):
                     raise
                 again = error

@@ -1,11 +1,12 @@
 """The core values: changes, steps and the plan. Frozen; `codec` writes and reads them as typed JSON.
 
-A `Doc` is a resource or a request shaped as AWS shapes it: `dict` of JSON values, plus `Ref` where a value is known
-only after an earlier step. Documents are never edited, only copies of them (`documents.copied` makes one).
+A `Doc` is a resource or a request shaped as AWS shapes it: `dict` of JSON values, plus `Ref` or `JsonText` where a
+value is known only after an earlier step. Documents are never edited, only copies (`documents.copied` makes one).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, TypeAlias
@@ -58,6 +59,22 @@ class Ref(Value, tag_field="$ref", tag="output", frozen=True, kw_only=True):
 
     address: Address
     output: str
+
+
+class JsonText(Value, tag_field="$ref", tag="json", frozen=True, kw_only=True):
+    """A text of JSON in which one value is known only after an earlier step: `head`, the output of `ref` as a text of
+    JSON, `tail`.
+
+    In JSON: `{"$ref": "json", "head": …, "ref": {"$ref": "output", …}, "tail": …}`.
+    """
+
+    head: str
+    ref: Ref
+    tail: str
+
+    def filled(self, value: str) -> str:
+        """The text with this value in its place."""
+        return f"{self.head}{json.dumps(value, ensure_ascii=False)}{self.tail}"
 
 
 class Phase(Enum):

@@ -99,9 +99,8 @@ class Live(Value, frozen=True, kw_only=True):
 
 
 class Delta(Value, frozen=True, kw_only=True):
-    """A change with what its steps are made from: what is declared, every reference filled that is known by now
-    (`declared`), what is live (`candidate`, `current`), and the live document with the declared one over it
-    (`merged`)."""
+    """A change with what its steps are made from: what is `declared`, with the references that are known by now filled
+    in; what is live (`candidate`, `current`); and the live document with the declared one over it (`merged`)."""
 
     change: Planned
     resource: Resource
@@ -132,8 +131,7 @@ class StepDraft(Value, frozen=True, kw_only=True):
     changes: tuple[FieldChange, ...] = ()
     note: str = ""
     expect: Doc = msgspec.field(default_factory=dict)
-    """what the kind needs to judge the outcome, as `Change.expect` types it; `previous` is the revision that this moves
-    something from"""
+    """what the kind needs to judge the outcome (see `Change.expect`); `previous`: the revision that this moves from"""
     settings: Settings = Settings()
 
 
@@ -214,9 +212,9 @@ class Reverting(Value, frozen=True, kw_only=True):
 
 
 class Stream(Value, frozen=True, kw_only=True):
-    """Where a container of a tracked task writes its lines: a stream of CloudWatch Logs. `task` is the task's id,
-    `source` what people call the writer. `name` is "" where it cannot be known. `ended` is when the container had
-    stopped (epoch seconds; infinite where AWS does not say), None while it runs."""
+    """A stream of CloudWatch Logs to which a container of a tracked task writes. `task` is the task's id, `source` what
+    people call the writer; `name` is "" where it cannot be known. `ended` is when the container had stopped (epoch
+    seconds; infinite where AWS does not say), None while it runs."""
 
     task: str
     container: str
@@ -315,7 +313,7 @@ class Change(Value, frozen=True, kw_only=True):
     fill_in: Callable[[Resource, Doc, Mapping[Address, Delta]], tuple[Doc, str]] | None = None
     """for a kind without live state: the declared document with what it leaves out and the others have, and a note"""
     cleanup: Callable[[Delta, frozenset[str]], tuple[StepDraft, ...]] = nothing
-    """the calls that clean up after a deployment, given every revision (ARN) that is in use then"""
+    """the calls that clean up after a deployment, given every revision (ARN) in use then"""
     expect: type[Value] = Value
     """the type of `StepDraft.expect` and of `Resource.facts`; all its members are optional"""
     subject: Callable[[Call], str] = lambda _call: ""
@@ -331,6 +329,8 @@ class Calls(Value, frozen=True, kw_only=True):
     """was this call carried out although its answer was lost? its outputs, or None if it certainly was not"""
     retryable: Callable[[AwsError], bool] = lambda _error: False
     """did AWS do nothing, so that the same call may succeed later? Throttling of any call is known without it"""
+    instead: Callable[[Call, AwsError], tuple[Call, str] | None] = lambda *_: None
+    """(call, why it was refused): the most of it that AWS takes, and a sentence on what that leaves out"""
     assumed: Outputs = msgspec.field(default_factory=dict)
     """the outputs of a step of which an operator says that it was carried out"""
     token: str = ""

@@ -125,6 +125,7 @@ def test_what_cannot_be_carried_out_is_told(site: Site, spec: Spec, aws: Failing
     with pytest.raises(PlanningError) as caught:
         pipeline.make_plan(site, spec, "v42")
     assert len(caught.value.faults) == 2
+    assert caught.value.message.startswith("this cannot be planned in account 123456789012, region eu-west-1:\n")
 
 
 def test_a_read_that_is_refused_is_told(site: Site, spec: Spec, aws: FailingAccount) -> None:
