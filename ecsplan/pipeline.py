@@ -149,7 +149,7 @@ def undo(
     by_journal = to is None or ":" not in to
     deployments = site.journal(site.identity()).deployments() if by_journal else ()
     if by_journal and not deployments:
-        _check_elsewhere(site)
+        site.check_deployed_here()
     if to is None and deployments:
         back = rollback.to_deployment(deployments, rollback.default_number(deployments), keep=keep)
     elif to is None or ":" in to:
@@ -164,38 +164,6 @@ def undo(
     return _plan(site, back.resources, tag=back.tag, spec=name, warnings=back.notes, notify=notify, undoes=back.undoes)[
         0
     ]
-
-
-def _check_elsewhere(site: Site) -> None:
-    """Raises UsageError where the app was deployed to other accounts or regions, and never to this one: without a
-    journal, a rollback would move what is in use here by another app, or by nobody."""
-    here = site.identity()
-    if others := [journal.identity.text for journal in _elsewhere(site)]:
-        raise UsageError(
-            f"{site.app} was never deployed to {here.text}, as far as {site.store.name} knows, "
-            f"but to {', and '.join(others)}",
-            state="Nothing was changed.",
-            hint="Choose other credentials (--profile, AWS_PROFILE) or another region (--region), "
-            "or name a revision of this account: ecsplan rollback --to FAMILY:REV",
-        )
-
-
-def _elsewhere(site: Site) -> list[Journal]:
-    """The journals of the app in other accounts and regions, where something was deployed."""
-    here = site.identity()
-    return [one for one in journals(site.store, site.app) if one.identity != here and one.numbers()]
-
-
-def _check_left_elsewhere(site: Site) -> None:
-    """Raises UsageError where a deployment is unfinished in another account or region, and this one has none."""
-    for journal in _elsewhere(site):
-        if left := unfinished(journal.deployments()):
-            raise UsageError(
-                f"{site.app} was never deployed to {site.identity().text}, as far as {site.store.name} knows; "
-                f"in {journal.identity.text}, {_left(left)}",
-                state="Nothing was changed.",
-                hint="Choose other credentials (--profile, AWS_PROFILE) or another region (--region).",
-            )
 
 
 def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> RollbackState:
@@ -307,7 +275,7 @@ def _resumed(
         left = unfinished(deployments)
         if left is None:
             if not deployments:
-                _check_left_elsewhere(site)
+                site.check_nothing_open_elsewhere()
             return None
         site.check_scope(f"deployment {left.number}", left.plan)
         writer = journal.reopen(left.number)
