@@ -14,9 +14,7 @@ that fails is no exception: its `Result` says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -26,33 +24,28 @@ from ecsplan.apply.notify import announcer, notifier, notifying
 from ecsplan.apply.redacted import redacted_ports, redacted_result
 from ecsplan.core import events
 from ecsplan.core.clock import StoppableClock, timestamp
-from ecsplan.core.diagnosis import Status
-from ecsplan.core.errors import EcsplanError, PlanningError, StaleError, UnfinishedError, UsageError
-from ecsplan.core.model import Address, Notify, Plan, Rollback
+from ecsplan.core.errors import EcsplanError, StaleError, UnfinishedError, UsageError
+from ecsplan.core.model import Plan
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished, waiting
-from ecsplan.journal.find import elsewhere, history, journals, show
+from ecsplan.journal.find import history, journals, show
 from ecsplan.kinds import resource_of
-from ecsplan.kinds.contract import Delta, Resource
-from ecsplan.plan import rollback
+from ecsplan.kinds.contract import Delta
 from ecsplan.plan.compile import compile_spec, notifications, warnings_of
-from ecsplan.plan.diff import diff, without_impossible
 from ecsplan.plan.explain import Explanation, explain
-from ecsplan.plan.read import fingerprints, observed_state, read
-from ecsplan.plan.rollback import RollbackState, by_others, known_definitions, moved_since
+from ecsplan.plan.read import read
 from ecsplan.plan.stale import planning_again, stale
-from ecsplan.plan.steps import cautions, plan_of, rolling
-from ecsplan.plan.under_way import as_they_are, of_deployment, that_roll_out, with_status
+from ecsplan.plan.steps import rolling
+from ecsplan.planning import UnderWay, check_agreed, in_words, plan_for, under_way, undo
 from ecsplan.redact import mask_plan
-from ecsplan.render.rollback import not_agreed
 from ecsplan.render.text import plan_text
 from ecsplan.site import Site, connect, journal_root
 from ecsplan.spec.load import load as _load
 
 __all__ = [
-    "EcsplanError", "Options", "Outcome", "Result", "Site", "check_agreed", "connect", "explained_plan", "go_on",
-    "history", "journal_root", "journals", "load", "make_plan", "resume", "run_plan", "show", "text", "under_way",
-    "undo",
+    "EcsplanError", "Options", "Outcome", "Result", "Site", "UnderWay", "check_agreed", "connect", "explained_plan",
+    "go_on", "history", "journal_root", "journals", "load", "make_plan", "obstacle", "resume", "run_plan", "show", "text",
+    "under_way", "undo",
 ]  # fmt: skip
 
 
@@ -86,130 +79,8 @@ def explained_plan(
 
 def _planned(site: Site, spec: Spec, tag: str, *, redeploy: bool) -> tuple[Plan, tuple[Delta, ...]]:
     resources = compile_spec(spec, tag, redeploy=redeploy)
-    return _plan(site, resources, tag=tag, warnings=warnings_of(spec, tag), notify=notifications(spec))
-
-
-def _plan(
-    site: Site,
-    resources: Sequence[Resource],
-    *,
-    tag: str,
-    warnings: Sequence[str] = (),
-    notify: Mapping[str, Notify],
-    back: RollbackState | None = None,
-) -> tuple[Plan, tuple[Delta, ...]]:
-    site.redactor.learn_documents((resource.address, resource.doc) for resource in resources)
-    site.gateway.identity()  # asked for at the same time as everything else
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan")
-    try:
-        reading = pool.submit(read, site.gateway.reader(), resources)
-        identity = site.identity()  # first: the wrong account explains any other error
-        lives = reading.result()
-    finally:
-        pool.shutdown(wait=False)  # an interruption does not wait for AWS's rate limit
-    journal = site.journal(identity)
-    deployments = journal.deployments()
-    left = unfinished(deployments)
-    open_ones = [_left(left)] if left and not (back and back.undoes) else []
-    try:
-        resources, left_out = without_impossible(resources, lives)
-        deltas = diff(resources, lives, known_definitions(deployments))
-    except PlanningError as error:
-        # What is not there is often looked for in the wrong place.
-        where = f"account {identity.account}, region {identity.region}"
-        raise PlanningError(error.faults, where=where) from None
-    going_back = None
-    if back is not None:
-        moved = by_others(site.gateway.reader(), moved_since(deployments, deltas, lives), deltas)
-        going_back = Rollback(back_to=back.back_to, moved=moved, doubts=back.doubts)
-    plan = plan_of(
-        deltas,
-        app=site.app,
-        tag=tag,
-        identity=identity,
-        observed=fingerprints(resources, lives),
-        seen=observed_state(resources, lives),
-        base=(journal.numbers() or [0])[-1],
-        warnings=(*warnings, *open_ones, *left_out, *cautions(deltas)),
-        notify=notify,
-        undoes=back.undoes if back else (),
-        rollback=going_back,
-    )
-    return plan, deltas
-
-
-def undo(
-    site: Site,
-    spec: Spec | None = None,
-    *,
-    to: str | None = None,
-    keep: bool = False,
-    leave: bool = False,
-    emit: events.Listener = lambda _event: None,
-) -> Plan:
-    """Plan a rollback: to what deployment `to` (a number) left, or the newest of a tag that succeeded; to a revision
-    (`FAMILY:REV`); or, without `to`, to the newest state before the one in effect. Without a journal it goes by what
-    ECS remembers, and needs the spec.
-
-    What others have changed since the journal's newest deployment is in `Plan.moved`: the plan takes it back, or with
-    `leave` leaves it as it is. Call `check_agreed` before such a plan is applied.
-    """
-    site.gateway.listen(emit)
-    by_revision = rollback.is_revision(to)
-    deployments = site.journal(site.identity()).deployments()
-    if not deployments and not by_revision:
-        _check_not_elsewhere(site)
-    state = None if by_revision else rollback.state_of(deployments, to)
-    restored: Callable[..., RollbackState]
-    if state is None:
-        restored = _by_history(site, spec, to, keep=keep)
-    else:
-        restored = partial(rollback.to_state, deployments, state, keep=keep)
-    made = _undoing(site, spec, restored(leave=frozenset()))
-    if leave and made.moved:
-        made = _undoing(site, spec, restored(leave=frozenset(moved.address for moved in made.moved)))
-    return made
-
-
-def _undoing(site: Site, spec: Spec | None, back: RollbackState) -> Plan:
-    notify = (notifications(spec) if spec else None) or back.notify or {}
-    return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, back=back)[0]
-
-
-def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> Callable[..., RollbackState]:
-    if spec is not None and not spec.tasks:
-        spec = load(spec.file)  # only its top was read so far
-    if spec is None:
-        raise UsageError(
-            "without a journal a rollback needs the spec, to know which services to move", hint="Name it with -f FILE."
-        )
-    # The tag plays no part: only which families, services and targets there are.
-    resources = compile_spec(spec, "rollback")
-    site.identity()
-    lives = read(site.gateway.reader(), resources)
-    known = rollback.pasts(site.gateway.reader(), resources) if to is None else {}
-    return partial(rollback.to_revision, resources, lives, to, keep=keep, pasts=known)
-
-
-def _check_not_elsewhere(site: Site) -> None:
-    """Raises UsageError where the journal here is empty, and those of other accounts or regions are not: to go by what
-    ECS remembers would move the services of the wrong account."""
-    here = site.identity()
-    if others := elsewhere(site.store, site.app, here):
-        raise UsageError(
-            f"{site.app} was deployed from here to {' and '.join(others)}, and never to account {here.account}, "
-            f"region {here.region}, where these credentials lead",
-            state="Nothing was changed.",
-            hint="Sign in there (--profile, --region), or name the revision to go to here: "
-            "ecsplan rollback --to FAMILY:REV",
-        )
-
-
-def check_agreed(plan: Plan) -> None:
-    """Raises StaleError if a rollback takes back what others have changed, or goes to what may never have run: a person
-    has to agree to that."""
-    if error := not_agreed(mask_plan(plan)):
-        raise error
+    name = site.store.spec_name(spec.file)
+    return plan_for(site, resources, tag=tag, spec=name, warnings=warnings_of(spec, tag), notify=notifications(spec))
 
 
 # --- applying ---
@@ -219,7 +90,16 @@ def check_free(site: Site, plan: Plan) -> None:
     """Raises what `run_plan` would raise because of other deployments. Call it before asking for confirmation."""
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
-        _check_history(journal, plan)
+        _check_history(site, journal, plan)
+
+
+def obstacle(site: Site, plan: Plan) -> EcsplanError | None:
+    """The error that `run_plan` would raise now because of an unfinished deployment; None if none is in the way."""
+    try:
+        _check_history(site, site.journal(site.identity()), plan)
+    except (UnfinishedError, UsageError) as error:
+        return error
+    return None
 
 
 def run_plan(
@@ -238,6 +118,7 @@ def run_plan(
     result says how the deployment went.
     """
     site.gateway.listen(emit)
+    site.check_scope("the plan", plan)
     identity = site.identity()
     if identity != plan.identity:
         raise StaleError(
@@ -249,7 +130,7 @@ def run_plan(
     at = timestamp(site.clock)
     site.redactor.learn(plan)
     with journal.locked(site.origin, at):
-        left = _check_history(journal, plan)
+        left = _check_history(site, journal, plan)
         for warning in _check_fresh(site, plan):
             emit(events.Warned(message=warning))
         # A rollback without steps still marks the unfinished deployment as rolled back.
@@ -290,39 +171,6 @@ def go_on(
     return _resumed(site, deploy.continue_, options, emit)
 
 
-@dataclass(frozen=True, kw_only=True)
-class UnderWay:
-    """What AWS has under way of the services that were looked at, whoever began it: a plan that only waits for it, the
-    addresses of the rollouts that are paused at a hook, and of those that have failed."""
-
-    looked_at: tuple[Address, ...]
-    plan: Plan | None
-    paused: tuple[Address, ...] = ()
-    failed: tuple[Address, ...] = ()
-
-
-def under_way(site: Site, spec: Spec | None = None, *, emit: events.Listener = lambda _event: None) -> UnderWay:
-    """Look at the services of the spec, or without one at those of the journal's newest deployment. `plan` is None
-    where nothing is under way; apply it with `run_plan`, with `onwards` where something is paused."""
-    site.gateway.listen(emit)
-    deployments = site.journal(site.identity()).deployments()
-    if spec is not None:
-        spec = spec if spec.tasks else load(spec.file)
-        declared = compile_spec(spec, "any")  # addresses do not depend on the tag
-    else:
-        declared = of_deployment(deployments[-1]) if deployments else ()
-    resources = that_roll_out(declared)
-    lives = read(site.gateway.reader(), resources)
-    waited_for = as_they_are(resources, lives)
-    made = _plan(site, waited_for, tag="", notify=notifications(spec) if spec else {})[0] if waited_for else None
-    return UnderWay(
-        looked_at=tuple(resource.address for resource in resources),
-        plan=made if made is not None and made.only_waits else None,
-        paused=with_status(resources, lives, Status.PAUSED),
-        failed=with_status(resources, lives, Status.FAILED),
-    )
-
-
 def _resumed(
     site: Site,
     work: Callable[[Deployment, Ports, Options], Result],
@@ -335,7 +183,10 @@ def _resumed(
         deployments = journal.deployments()
         left = unfinished(deployments) or waiting(deployments)
         if left is None:
+            if not deployments:
+                site.check_nothing_open_elsewhere()
             return None
+        site.check_scope(f"deployment {left.number}", left.plan)
         writer = journal.reopen(left.number)
         try:
             chosen = options or deploy.Options()
@@ -362,14 +213,15 @@ def _run(
     return redacted_result(work(redacted_ports(ports, redactor)), redactor)
 
 
-def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
+def _check_history(site: Site, journal: Journal, plan: Plan) -> Deployment | None:
     """The unfinished deployment that this plan undoes, if there is one. Raises if the plan may not be applied now."""
     deployments = journal.deployments()
     left = unfinished(deployments)
     if left is not None and left.number not in plan.undoes:
+        site.check_scope(f"deployment {left.number}, which is unfinished,", left.plan)
         paused = " (`ecsplan continue` if it is paused at a hook)" if left.outcome is Outcome.UNFINISHED else ""
         raise UnfinishedError(
-            _left(left),
+            in_words(left),
             state="Nothing was changed.",
             hint=f"Finish it with `ecsplan resume`{paused}, or go back with `ecsplan rollback`.",
         )
@@ -383,12 +235,6 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
                 hint=f"Make a new plan: {planning_again(plan)}",
             )
     return left
-
-
-def _left(left: Deployment) -> str:
-    if left.running:
-        return f"deployment {left.number} is running"
-    return f"deployment {left.number} is unfinished: {left.reason}"
 
 
 def _check_fresh(site: Site, plan: Plan) -> list[str]:

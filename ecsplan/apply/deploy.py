@@ -20,6 +20,7 @@ from ecsplan.core.errors import AwsError, EcsplanError, Interrupted, JournalErro
 from ecsplan.core.model import Action, Address, Irreversible, Phase, Plan, Step
 from ecsplan.journal import Closed, Deployment, Outcome
 from ecsplan.kinds.contract import Tracked
+from ecsplan.plan.scope import clusters_touched
 
 __all__ = ["Next", "Options", "Ports", "Result", "apply", "continue_", "resume"]
 
@@ -116,7 +117,13 @@ def _started(state: RunState) -> events.DeploymentStarted:
         for step in state.plan.steps
     )
     return events.DeploymentStarted(
-        number=state.number, app=state.plan.app, tag=state.plan.tag, steps=len(planned), planned=planned
+        number=state.number,
+        app=state.plan.app,
+        tag=state.plan.tag,
+        steps=len(planned),
+        planned=planned,
+        identity=state.plan.identity,
+        clusters=clusters_touched(state.plan),
     )
 
 

@@ -14,7 +14,7 @@ import click
 
 from ecsplan import pipeline
 from ecsplan.apply.deploy import Next, Options, Result
-from ecsplan.cli.common import Hints
+from ecsplan.cli.common import NO_HINTS, Hints
 from ecsplan.cli.exit import leave_at_once
 from ecsplan.cli.listeners import listener, planning_listener
 from ecsplan.cli.options import (
@@ -40,7 +40,7 @@ from ecsplan.render.explain import explained_text
 from ecsplan.render.json import plan_json
 from ecsplan.render.lines import outcome_text
 from ecsplan.render.rollback import question
-from ecsplan.render.text import no_changes, plan_text
+from ecsplan.render.text import no_changes, plan_heading, plan_text
 
 REDEPLOY = click.option("--redeploy", is_flag=True, help="Start a new deployment of every service, changed or not.")
 
@@ -70,12 +70,16 @@ def plan(
             )
         else:
             made = pipeline.make_plan(site, spec, tag, redeploy=redeploy, emit=planning_listener(options))
+        blocked = pipeline.obstacle(site, made) if form == "text" and made.changed else None
     print_plan(options, made, form, explanations=explanations)
     if out:
         planfile.save(made, out)
     else:
         planfile.save_in_store(made, site.store)
-    if form == "text" and made.changed:
+    if blocked is not None:
+        click.echo(fit(f"\nSaved. It cannot be applied yet: {blocked.message.rstrip('.')}.", sys.stdout))
+        click.echo(options.hints.fitted(blocked.hint, sys.stdout))
+    elif form == "text" and made.changed:
         # The default place needs no naming: plain `apply` looks there.
         click.echo(options.hints(f"\nSaved. To apply it: ecsplan apply{f' {shlex.quote(str(out))}' if out else ''}"))
     return Exit.CHANGES if detailed_exitcode and made.changed else Exit.OK
@@ -93,13 +97,15 @@ def apply(options: CliOptions, /, plan_file: Path | None, **how: Any) -> int:
     """
     spec = options.spec_if_there()
     if plan_file is None:
-        store, app = options.store(spec), app_name(options, spec)
-        where, made = store.plan_name(app), planfile.load_from_store(store, app)
+        store = options.store(spec)
+        name = None if spec is None else store.spec_name(spec.file)
+        where, made = planfile.load_from_store(store, app_name(options, spec), name)
     else:
         where, made = str(plan_file), planfile.load(plan_file)
     if spec is not None and spec.app != made.app:
         raise UsageError(f"{where} is a plan of {made.app}, and the spec {spec.file} is of {spec.app}")
     with options.site(spec, made.app) as site:
+        site.check_scope(f"the plan {where}", made)
         return apply_and_print(options, site, made, **how)
 
 
@@ -186,9 +192,12 @@ def show_ask_apply(options: CliOptions, site: Site, made: Plan, yes: bool, *, fo
 def apply_and_print(
     options: CliOptions, site: Site, made: Plan, *, form: str, quiet: bool = False, onwards: bool = False, **how: Any
 ) -> int:
-    """Apply a plan, print how it ended, and return the exit code. `quiet` says nothing where there are no changes."""
+    """Apply a plan, print how it ended, and return the exit code. `quiet`: the plan was shown, so that neither what it
+    is for is printed nor that there are no changes."""
     # Signals are handled until the outcome is printed: "nothing was changed" would no longer be true.
     with listener(options, form) as output, stopping(site, output.say, options.hints):
+        if form == "text" and not quiet:
+            output.say(fit(plan_heading(made, options.paint(sys.stderr)), sys.stderr))
         result = pipeline.run_plan(site, made, options=options_of(**how), onwards=onwards, emit=output.emit)
         output.close()
         if result is not None:
@@ -228,7 +237,7 @@ def print_outcome(options: CliOptions, result: Result, form: str) -> None:
     if Next.RESUME in result.next:
         hints.append("Continue with `ecsplan resume`, or go back with `ecsplan rollback`.")
     for hint in filter(None, hints):
-        say(fit(options.hints(hint), sys.stderr))
+        say(options.hints.fitted(hint, sys.stderr))
 
 
 def exit_code(result: Result) -> Exit:
@@ -264,7 +273,7 @@ def can_ask(yes: bool) -> None:
 
 
 @contextmanager
-def stopping(site: Site, say: Callable[[str], None], hints: Hints = Hints()) -> Iterator[None]:  # noqa: B008  frozen
+def stopping(site: Site, say: Callable[[str], None], hints: Hints = NO_HINTS) -> Iterator[None]:
     """The first SIGINT or SIGTERM lets the current call end and starts nothing new; the second stops immediately."""
 
     def on_signal(number: int, frame: object) -> None:

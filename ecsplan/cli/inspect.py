@@ -52,7 +52,9 @@ def show(options: CliOptions, number: int, form: str) -> int:
     found = journals(options, spec, app)
     if len(found) > 1:
         names = ", ".join(str(journal.identity) for journal in found)
-        raise UsageError(f"{app} was deployed to several places: {names}", hint="Choose one with --region.")
+        regions = {journal.identity.region for journal in found}
+        how = "--region" if len(regions) > 1 else "`account` in the spec"
+        raise UsageError(f"{app} was deployed to several places: {names}", hint=f"Choose one with {how}.")
     if not found:
         said, hint = find.not_known(options.store(spec), app)
         raise UsageError(said, hint=hint)

@@ -43,7 +43,7 @@ def resume(options: CliOptions, /, yes: bool, form: str, unclear: str | None, **
     spec = options.spec_if_there()
     with (
         options.site(spec, app_name(options, spec)) as site,
-        listener(options, form) as output,
+        listener(options, form, heads=True) as output,
         stopping(site, output.say, options.hints),
     ):
         result = pipeline.resume(site, options=options_of(unclear=unclear or "", **how), emit=output.emit)
@@ -67,7 +67,7 @@ def continue_(options: CliOptions, /, yes: bool, form: str, **how: Any) -> int:
     spec = options.spec_if_there()
     with (
         options.site(spec, app_name(options, spec)) as site,
-        listener(options, form) as output,
+        listener(options, form, heads=True) as output,
         stopping(site, output.say, options.hints),
     ):
         result = pipeline.go_on(site, options=options_of(**how), emit=output.emit)

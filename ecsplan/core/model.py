@@ -213,6 +213,11 @@ class Identity(Value, frozen=True, kw_only=True):
     def __str__(self) -> str:
         return f"{self.account}-{self.region}"
 
+    @property
+    def text(self) -> str:
+        """For people."""
+        return f"account {self.account}, {self.region}"
+
 
 class Notify(Value, frozen=True, kw_only=True):
     """Where successful mutating calls are published. `blacklist_regex` excludes those whose method it matches at the
@@ -242,13 +247,23 @@ class Rollback(Value, frozen=True, kw_only=True):
     doubts: tuple[str, ...] = ()
 
 
+class Scope(Value, frozen=True, kw_only=True):
+    """What a plan covers within its account and region. `spec` is the spec's file, as `Store.spec_name` names it;
+    `clusters` are the names of the ECS clusters that the plan touches, sorted. There are no environments yet."""
+
+    env: str = ""
+    spec: str = ""
+    clusters: tuple[str, ...] = ()
+
+
 class Plan(Value, frozen=True, kw_only=True):
     """A deployment before it happens.
 
     `base` is the number of the newest deployment in the journal when the plan was made. `observed` holds a digest of
     the live state of each address that was read, `seen` that state itself, so that a refusal can name what has
-    changed. `notify` is by task. `undoes` are the numbers of the deployments that a rollback undoes.
-    `rollback` is there in a rollback only, so that the digest of every other plan is what it was without that member.
+    changed. `notify` is by task. `undoes` are the numbers of the deployments that a rollback undoes. `scope` is unset
+    in plans of an older ecsplan, `rollback` in all that are none, and what is unset is not written: the digests of
+    older plans stay what they are.
     """
 
     format_version: str = FORMAT_VERSION
@@ -266,7 +281,17 @@ class Plan(Value, frozen=True, kw_only=True):
     undoes: tuple[int, ...] = ()
     seen: dict[Address, Any] = {}
     rollback: Rollback | UnsetType = UNSET
+    scope: Scope | msgspec.UnsetType = msgspec.UNSET
     digest: str = ""
+
+    @property
+    def env(self) -> str:
+        return self.scope.env if self.scope else ""
+
+    @property
+    def spec(self) -> str:
+        """The spec's file; "" where it is not known."""
+        return self.scope.spec if self.scope else ""
 
     @property
     def back_to(self) -> str:

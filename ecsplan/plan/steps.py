@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from ecsplan.core.codec import digest_of, to_data
 from ecsplan.core.diagnosis import Status
 from ecsplan.core.documents import texts_in
-from ecsplan.core.model import Action, Address, Identity, Notify, Phase, Plan, Rollback, Step
+from ecsplan.core.model import Action, Address, Identity, Notify, Phase, Plan, Rollback, Scope, Step
 from ecsplan.kinds.contract import Delta, Kind, Live, Resource, StepDraft
 from ecsplan.plan.diff import conflicts
 
@@ -31,6 +31,7 @@ def plan_of(
     undoes: Sequence[int] = (),
     rollback: Rollback | None = None,
     seen: Mapping[Address, Any] | None = None,
+    scope: Scope | UnsetType = UNSET,
 ) -> Plan:
     """The plan for these deltas. Without a difference it has no steps: cleanup alone is no difference, except in a
     rollback, whose deployment may have registered revisions and switched nothing. Neither does a plan that only waits
@@ -61,6 +62,7 @@ def plan_of(
         undoes=tuple(undoes),
         rollback=rollback if rollback is not None else UNSET,
         seen=dict(sorted((seen or {}).items())),
+        scope=scope,
     )
     return msgspec.structs.replace(plan, digest=plan_digest(plan))
 

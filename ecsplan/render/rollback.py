@@ -25,7 +25,7 @@ def where_to(plan: Plan) -> str:
     return plan.back_to
 
 
-def heading(plan: Plan) -> str:
+def rollback_heading(plan: Plan) -> str:
     """What a rollback undoes, and where it goes."""
     to = where_to(plan)
     if not plan.undoes:

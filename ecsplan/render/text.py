@@ -8,22 +8,23 @@ import msgspec
 
 from ecsplan.core.documents import filled
 from ecsplan.core.model import Action, Change, Phase, Plan, Step
+from ecsplan.core.spec import DEFAULT_FILE
 from ecsplan.journal import Damaged, Deployment
+from ecsplan.plan.scope import clusters_touched
 from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.paint import SIGNS, WIDTH, Paint, plain
-from ecsplan.render.rollback import NOTHING_TO_DO, heading, moved_lines
+from ecsplan.render.rollback import NOTHING_TO_DO, moved_lines, rollback_heading
 from ecsplan.render.wording import WAITED, WAITS_PLANNED, WORDS
-from ecsplan.render.words import field_lines
+from ecsplan.render.words import field_lines, heading
 
 NO_CHANGES = "No changes. The live state matches the spec."
 
 
 def plan_text(plan: Plan, paint: Paint = plain) -> str:
     """A block per task, then the summary. The plan is masked already."""
-    tag = f" {plan.tag}" if plan.tag else ""
-    lines = [paint(f"{plan.app}{tag}", "bold") + f"  account {plan.identity.account}, {plan.identity.region}"]
+    lines = [plan_heading(plan, paint)]
     if plan.undoes or plan.back_to:
-        lines.append(heading(plan))
+        lines.append(rollback_heading(plan))
     lines += ["", *moved_lines(plan, paint)]
     lines += [""] * bool(plan.moved or plan.doubts)
     steps: dict[str, list[Step]] = {}  # by task, in the order of their first steps; then those without one
@@ -39,6 +40,11 @@ def plan_text(plan: Plan, paint: Paint = plain) -> str:
     lines += [f"{paint('!', 'yellow')} {warning}" for warning in plan.warnings] + [""] * bool(plan.warnings)
     lines.append(_summary(plan) if plan.changed else no_changes(plan))
     return "\n".join(lines)
+
+
+def plan_heading(plan: Plan, paint: Paint = plain, *, before: str = "") -> str:
+    """The line that every screen begins with that changes something."""
+    return heading(plan.app, plan.tag, plan.identity, clusters_touched(plan), paint, before=before)
 
 
 def no_changes(plan: Plan) -> str:
@@ -142,10 +148,11 @@ def deployment_text(deployment: Deployment, paint: Paint = plain, *, columns: in
     """One deployment with its steps and how far each came, and what went wrong. Its plan is masked already."""
     plan = deployment.plan
     lines = [
-        paint(f"deployment {deployment.number}: {plan.app} {plan.tag}".rstrip(), "bold")
-        + f"  account {plan.identity.account}, {plan.identity.region}",
+        plan_heading(plan, paint, before=f"deployment {deployment.number}: "),
         f"{deployment.outcome.value}, {deployment.started}, by {deployment.opened.origin}",
     ]
+    if plan.spec not in ("", DEFAULT_FILE):
+        lines.append(f"spec: {plan.spec}")
     if deployment.reason:
         lines.append(f"because: {deployment.reason}")
     if plan.undoes:

@@ -39,6 +39,8 @@ class RollbackState:
     doubts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     notify: Mapping[str, Notify] | None = None
+    spec: str = ""
+    """the spec's file of the deployments that are undone, where no spec is at hand"""
 
 
 def to_state(
@@ -82,6 +84,7 @@ def to_state(
             *(f"left as it is (--leave): {a}" for a in sorted(leave)),
         ),
         notify=deployments[-1].plan.notify if deployments else None,
+        spec=next((deployment.plan.spec for deployment in reversed(later)), ""),
     )
 
 

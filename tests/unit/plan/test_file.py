@@ -70,7 +70,7 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
 def test_in_the_journals_folder_the_folders_are_made_too(tmp_path: Path) -> None:
     root = tmp_path / ".ecsplan"
     planfile.save_in_store(MADE, open_store(root))
-    assert planfile.load_from_store(open_store(root), "shop") == MADE
+    assert planfile.load_from_store(open_store(root), "shop") == (str(root / "shop" / "plan.json"), MADE)
     assert planfile.load(root / "shop" / "plan.json") == MADE
     assert (root / ".gitignore").read_text() == "*\n"
 

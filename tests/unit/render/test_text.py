@@ -59,7 +59,7 @@ def test_a_plan_of_every_phase() -> None:
         retire(number=31),
     )
     assert plan_text(for_tasks(*steps, warnings=("service.prod/web is still rolling out",))).splitlines() == [
-        "shop v42  account 123456789012, eu-west-1",
+        "shop v42  account 123456789012, eu-west-1, cluster default",
         "",
         "web",
         "  1 + task_definition.web  new revision of web",
