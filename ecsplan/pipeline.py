@@ -44,8 +44,8 @@ from ecsplan.spec.load import load as _load
 
 __all__ = [
     "EcsplanError", "Options", "Outcome", "Result", "Site", "UnderWay", "check_agreed", "connect", "explained_plan",
-    "go_on", "history", "journal_root", "journals", "load", "make_plan", "obstacle", "resume", "run_plan", "show", "text",
-    "under_way", "undo",
+    "go_on", "history", "journal_root", "journals", "load", "make_plan", "obstacle", "resume", "run_plan", "show",
+    "text", "under_way", "undo",
 ]  # fmt: skip
 
 
