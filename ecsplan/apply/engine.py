@@ -11,9 +11,9 @@ from ecsplan.apply.send import Ports, Sender, StepError
 from ecsplan.apply.state import RunState
 from ecsplan.apply.wait import Judged, Observation, WaitFailed, poll, wait_for
 from ecsplan.core import events
-from ecsplan.core.diagnosis import Diagnosis, Pause
+from ecsplan.core.diagnosis import Diagnosis, Pause, Status
 from ecsplan.core.errors import AwsError, EcsplanError, Exit, Interrupted, RefusedError
-from ecsplan.core.model import Address, Call, Phase, Step
+from ecsplan.core.model import Address, Call, Irreversible, Phase, Step
 from ecsplan.kinds.contract import Tracked
 
 CLOCK_SKEW = 300  # seconds by which the clocks of two machines may differ
@@ -64,8 +64,10 @@ class Watch:
     paused: set[Address] = field(default_factory=set)
     continued: set[str] = field(default_factory=set)
     """hooks that were continued"""
+    skipped: set[Address] = field(default_factory=set)
+    """addresses whose effects were not awaited"""
     unawaited: set[str] = field(default_factory=set)
-    """revisions (ARNs) that may still be in use, because their rollouts were not awaited"""
+    """revisions (ARNs) that may still be in use, because the rollouts that replace them were not awaited"""
     diagnoses: dict[Address, Diagnosis] = field(default_factory=dict)
 
     def observe(self, seen: Observation) -> None:
@@ -181,7 +183,10 @@ class Engine:
     def fail(self, failed: Sequence[Judged], *, undo: bool = False) -> None:
         """Journal that the effects of these steps have failed."""
         for one, progress in failed:
-            self.sender.fail(one.step, StepError(progress.note), undo=undo)
+            # One-off tasks are not undone either: that is said, and the rest is put back.
+            no_way_back = one.step.phase is Phase.UPDATE and isinstance(one.step.undo, Irreversible)
+            stays = no_way_back and progress.status is not Status.ROLLED_BACK
+            self.sender.fail(one.step, StepError(progress.note), undo=undo, stays=stays)
             if progress.superseded and not undo:
                 self.watch.superseded.add(one.address)
 

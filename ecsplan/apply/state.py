@@ -13,10 +13,10 @@ from collections.abc import Iterable
 import msgspec
 
 from ecsplan.core.documents import filled, refs_in
-from ecsplan.core.model import Address, Call, Outputs, Phase, Plan, Step
+from ecsplan.core.model import Action, Address, Call, Outputs, Phase, Plan, Step
 from ecsplan.journal import Began, Closed, Deployment, Entry, Opened, StepState, after
 from ecsplan.kinds import kinds_of
-from ecsplan.kinds.contract import Kind, Tracked
+from ecsplan.kinds.contract import Awaited, Kind, Tracked
 
 
 class RunState:
@@ -78,12 +78,17 @@ class RunState:
         return [step for step in self.plan.steps if self[step].made is not None]
 
     def acted(self, phase: Phase | None = None) -> list[Step]:
-        """The steps that were carried out, or perhaps were, and were not undone: what an undo goes through."""
+        """The steps that were carried out, or perhaps were, and were not undone: what an undo goes through. Those that
+        only wait are not among them."""
         return [
             step
             for step in self.plan.steps
-            if phase in (None, step.phase) and (self[step].open or self[step].made is not None)
+            if phase in (None, step.phase) and step.action.changes and (self[step].open or self[step].made is not None)
         ]
+
+    def staying(self) -> list[Step]:
+        """The steps whose effect has failed, and that nothing puts back."""
+        return [step for step in self.plan.steps if self[step].stays]
 
     def left_behind(self) -> list[Step]:
         """The steps that have an effect still, also those whose undo has failed."""
@@ -98,7 +103,10 @@ class RunState:
     # --- calls ---
 
     def call_of(self, step: Step) -> Call:
-        """The step's call with everything filled in: outputs of earlier steps, its token, and its marker."""
+        """The step's call with everything filled in: outputs of earlier steps, its token, and its marker. For a step
+        that waits: the call that began what it waits for."""
+        if step.action is Action.WAIT:
+            return self.awaited(step).call
         call, calls, own = self._filled(step.call), self.kind(step).calls, self._token(step)
         # 36 characters, which ECS has always taken.
         marker = {calls.marker: f"ecsplan-{own[:28]}"} if calls.marker else {}
@@ -122,6 +130,13 @@ class RunState:
         return hashlib.sha256(text.encode()).hexdigest()
 
     # --- what takes time ---
+
+    def awaited(self, step: Step) -> Awaited:
+        """What a step that sends nothing waits for."""
+        track = self.kind(step).track
+        assert track is not None
+        assert track.awaited is not None
+        return track.awaited(step)
 
     def reverts(self, step: Step) -> Outputs | None:
         """The outputs of the earlier step that this one reverts while that may still be under way; None for most."""

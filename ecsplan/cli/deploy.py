@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,9 +14,19 @@ import click
 
 from ecsplan import pipeline
 from ecsplan.apply.deploy import Next, Options, Result
+from ecsplan.cli.common import NO_HINTS, Hints
 from ecsplan.cli.exit import leave_at_once
 from ecsplan.cli.listeners import listener, planning_listener
-from ecsplan.cli.options import JSON_OR_TEXT, CliOptions, app_name, apply_options, pass_options
+from ecsplan.cli.options import (
+    ASKS,
+    JSON_OR_TEXT,
+    NEVER_ASKS,
+    CliOptions,
+    app_name,
+    apply_options,
+    pass_options,
+    plan_or_apply_options,
+)
 from ecsplan.cli.streams import LineWriter, fit, screen
 from ecsplan.core.errors import Exit, UsageError
 from ecsplan.core.model import Plan
@@ -28,7 +39,10 @@ from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.explain import explained_text
 from ecsplan.render.json import plan_json
 from ecsplan.render.lines import outcome_text
-from ecsplan.render.text import NO_CHANGES, plan_text
+from ecsplan.render.rollback import question
+from ecsplan.render.text import no_changes, plan_heading, plan_text
+
+REDEPLOY = click.option("--redeploy", is_flag=True, help="Start a new deployment of every service, changed or not.")
 
 
 @click.command()
@@ -36,8 +50,9 @@ from ecsplan.render.text import NO_CHANGES, plan_text
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan here instead.")
 @JSON_OR_TEXT
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
-@click.option("--redeploy", is_flag=True, help="Start a new deployment of every service, changed or not.")
+@REDEPLOY
 @click.option("--explain", is_flag=True, help="Show for each field which rule compared it, and why.")
+@NEVER_ASKS
 @pass_options
 def plan(
     options: CliOptions, tag: str, out: Path | None, form: str, detailed_exitcode: bool, redeploy: bool, explain: bool
@@ -55,19 +70,24 @@ def plan(
             )
         else:
             made = pipeline.make_plan(site, spec, tag, redeploy=redeploy, emit=planning_listener(options))
+        blocked = pipeline.obstacle(site, made) if form == "text" and made.changed else None
     print_plan(options, made, form, explanations=explanations)
     if out:
         planfile.save(made, out)
     else:
         planfile.save_in_store(made, site.store)
-    if form == "text" and made.changed:
+    if blocked is not None:
+        click.echo(fit(f"\nSaved. It cannot be applied yet: {blocked.message.rstrip('.')}.", sys.stdout))
+        click.echo(options.hints.fitted(blocked.hint, sys.stdout))
+    elif form == "text" and made.changed:
         # The default place needs no naming: plain `apply` looks there.
-        click.echo(f"\nSaved. To apply it: ecsplan apply{f' {out}' if out else ''}")
+        click.echo(options.hints(f"\nSaved. To apply it: ecsplan apply{f' {shlex.quote(str(out))}' if out else ''}"))
     return Exit.CHANGES if detailed_exitcode and made.changed else Exit.OK
 
 
 @click.command()
 @click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path))
+@NEVER_ASKS
 @apply_options
 @pass_options
 def apply(options: CliOptions, /, plan_file: Path | None, **how: Any) -> int:
@@ -77,105 +97,82 @@ def apply(options: CliOptions, /, plan_file: Path | None, **how: Any) -> int:
     """
     spec = options.spec_if_there()
     if plan_file is None:
-        store, app = options.store(spec), app_name(options, spec)
-        where, made = store.plan_name(app), planfile.load_from_store(store, app)
+        store = options.store(spec)
+        name = None if spec is None else store.spec_name(spec.file)
+        where, made = planfile.load_from_store(store, app_name(options, spec), name)
     else:
         where, made = str(plan_file), planfile.load(plan_file)
     if spec is not None and spec.app != made.app:
         raise UsageError(f"{where} is a plan of {made.app}, and the spec {spec.file} is of {spec.app}")
     with options.site(spec, made.app) as site:
+        site.check_scope(f"the plan {where}", made)
         return apply_and_print(options, site, made, **how)
 
 
 @click.command()
 @click.argument("tag")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@ASKS
+@REDEPLOY
 @apply_options
 @pass_options
-def deploy(options: CliOptions, /, tag: str, yes: bool, **how: Any) -> int:
+def deploy(options: CliOptions, /, tag: str, yes: bool, redeploy: bool, **how: Any) -> int:
     """Plan TAG, ask for confirmation, and apply."""
     spec = options.spec()
     can_ask(yes)
     with options.site(spec) as site:
-        made = pipeline.make_plan(site, spec, tag, emit=planning_listener(options))
+        made = pipeline.make_plan(site, spec, tag, redeploy=redeploy, emit=planning_listener(options))
         planfile.save_in_store(made, site.store)
         return show_ask_apply(options, site, made, yes, **how)
 
 
 @click.command()
-@click.option(
-    "--unclear",
-    type=click.Choice(["done", "run"]),
-    help="A one-off task whose result AWS no longer shows: assume it succeeded (done) or run it again (run).",
-)
-@apply_options
-@pass_options
-def resume(options: CliOptions, /, form: str, unclear: str | None, **how: Any) -> int:
-    """Resume an interrupted or unfinished deployment.
-
-    Steps that were done are not repeated. Does nothing if no deployment is unfinished.
-    """
-    spec = options.spec_if_there()
-    with (
-        options.site(spec, app_name(options, spec)) as site,
-        listener(options, form) as output,
-        stopping(site, output.say),
-    ):
-        result = pipeline.resume(site, options=options_of(unclear=unclear or "", **how), emit=output.emit)
-        output.close()
-        if result is not None:
-            print_outcome(options, result, form)
-            return exit_code(result)
-    click.echo("Nothing to resume: no deployment is unfinished.")
-    return Exit.OK
-
-
-@click.command("continue")
-@click.option("--yes", is_flag=True, hidden=True, help="There is no question.")
-@apply_options
-@pass_options
-def continue_(options: CliOptions, /, form: str, yes: bool, **how: Any) -> int:
-    """Continue a deployment that is paused at a hook.
-
-    Every PAUSE hook at which its rollouts wait is continued; the rest is as with `resume`.
-    """
-    spec = options.spec_if_there()
-    with (
-        options.site(spec, app_name(options, spec)) as site,
-        listener(options, form) as output,
-        stopping(site, output.say),
-    ):
-        result = pipeline.go_on(site, options=options_of(**how), emit=output.emit)
-        output.close()
-    if result is None:
-        click.echo("Nothing to continue: no deployment is unfinished, so none is paused.")
-        return Exit.OK
-    print_outcome(options, result, form)
-    return exit_code(result)
-
-
-@click.command()
-@click.option("--to", metavar="N|FAMILY:REV", help="The deployment, or the revision, to go back to.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--to", metavar="N|TAG|FAMILY:REV", help="The deployment, its tag, or the revision, to go back to.")
+@ASKS
 @click.option("--plan", "only_plan", is_flag=True, help="Only show what would be done.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Only save the plan here, for `apply`.")
+@click.option("--over", is_flag=True, help="Take back what others have deployed since, too.")
+@click.option("--leave", is_flag=True, help="Leave what others have changed since as it is.")
 @click.option("--keep", is_flag=True, help="Do not deregister the revisions that are rolled back from.")
-@apply_options
+@plan_or_apply_options
 @pass_options
-def rollback(options: CliOptions, /, to: str | None, yes: bool, only_plan: bool, keep: bool, **how: Any) -> int:
+def rollback(
+    options: CliOptions,
+    /,
+    to: str | None,
+    yes: bool,
+    only_plan: bool,
+    out: Path | None,
+    over: bool,
+    leave: bool,
+    keep: bool,
+    form: str,
+    **how: Any,
+) -> int:
     """Go back to an earlier deployment.
 
-    To where deployment N was, to a revision of a family, or, without --to, to before the newest deployment that
-    changed something. It is a deployment of its own, so it can be undone too.
+    To what deployment N left, or the newest of a tag that succeeded; to a revision of a family; or, without --to, to
+    the newest state before the one in effect. It is a deployment of its own, so it can be undone too.
     """
+    if over and leave:
+        raise UsageError("--over takes back what others have changed, and --leave leaves it: give one of them")
+    only_plan = only_plan or out is not None
+    if form == "json" and not only_plan:
+        raise UsageError("--format json shows a plan: add --plan or --out FILE", hint="To apply it: --format jsonl")
     spec = options.spec_if_there()
     if not only_plan:
         can_ask(yes)
     with options.site(spec, app_name(options, spec)) as site:
-        made = pipeline.undo(site, spec, to=to, keep=keep, emit=planning_listener(options))
-        if only_plan:
-            print_plan(options, made, "text")
-            return Exit.OK
-        return show_ask_apply(options, site, made, yes, **how)
+        made = pipeline.undo(site, spec, to=to, keep=keep, leave=leave, emit=planning_listener(options))
+        if yes and not over and not only_plan:
+            pipeline.check_agreed(made)
+        if not only_plan:
+            return show_ask_apply(options, site, made, yes, form=form, **how)
+    print_plan(options, made, "json" if form == "json" else "text")
+    if out is not None:
+        planfile.save(made, out)
+        if form == "text" and made.changed:
+            click.echo(options.hints(f"\nSaved. To apply it: ecsplan apply {shlex.quote(str(out))}"))
+    return Exit.OK
 
 
 def show_ask_apply(options: CliOptions, site: Site, made: Plan, yes: bool, *, form: str, **how: Any) -> int:
@@ -186,17 +183,22 @@ def show_ask_apply(options: CliOptions, site: Site, made: Plan, yes: bool, *, fo
     if asks:
         pipeline.check_free(site, made)
         click.echo(err=True)
-        if not click.confirm("Apply this plan?", err=True):
+        if not click.confirm(question(made), err=True):
             click.echo("Nothing was changed.", err=True)
             return Exit.ERROR
     return apply_and_print(options, site, made, form=form, quiet=True, **how)
 
 
-def apply_and_print(options: CliOptions, site: Site, made: Plan, *, form: str, quiet: bool = False, **how: Any) -> int:
-    """Apply a plan, print how it ended, and return the exit code. `quiet` says nothing where there are no changes."""
+def apply_and_print(
+    options: CliOptions, site: Site, made: Plan, *, form: str, quiet: bool = False, onwards: bool = False, **how: Any
+) -> int:
+    """Apply a plan, print how it ended, and return the exit code. `quiet`: the plan was shown, so that neither what it
+    is for is printed nor that there are no changes."""
     # Signals are handled until the outcome is printed: "nothing was changed" would no longer be true.
-    with listener(options, form) as output, stopping(site, output.say):
-        result = pipeline.run_plan(site, made, options=options_of(**how), emit=output.emit)
+    with listener(options, form) as output, stopping(site, output.say, options.hints):
+        if form == "text" and not quiet:
+            output.say(fit(plan_heading(made, options.paint(sys.stderr)), sys.stderr))
+        result = pipeline.run_plan(site, made, options=options_of(**how), onwards=onwards, emit=output.emit)
         output.close()
         if result is not None:
             if not made.steps:
@@ -204,7 +206,7 @@ def apply_and_print(options: CliOptions, site: Site, made: Plan, *, form: str, q
             print_outcome(options, result, form)
             return exit_code(result)
     if form == "text" and not quiet:
-        click.echo(NO_CHANGES)
+        click.echo(no_changes(made))
     return Exit.OK
 
 
@@ -227,7 +229,7 @@ def print_outcome(options: CliOptions, result: Result, form: str) -> None:
         already=result.reason,
         columns=columns,
         rows=rows,
-        more=f"ecsplan show {result.number}",
+        more=options.hints(f"ecsplan show {result.number}"),
     )
     if wrong and form == "text":  # the stream has it already
         say(f"\n{wrong}\n")
@@ -235,13 +237,14 @@ def print_outcome(options: CliOptions, result: Result, form: str) -> None:
     if Next.RESUME in result.next:
         hints.append("Continue with `ecsplan resume`, or go back with `ecsplan rollback`.")
     for hint in filter(None, hints):
-        say(fit(hint, sys.stderr))
+        say(options.hints.fitted(hint, sys.stderr))
 
 
 def exit_code(result: Result) -> Exit:
     return {
         Outcome.SUCCEEDED: Exit.OK,
         Outcome.PUT_BACK: Exit.PUT_BACK,
+        Outcome.FAILED: Exit.STOPPED,
         Outcome.STOPPED: Exit.STOPPED,
         Outcome.UNFINISHED: Exit.UNFINISHED,
         Outcome.INTERRUPTED: Exit.INTERRUPTED,
@@ -270,12 +273,12 @@ def can_ask(yes: bool) -> None:
 
 
 @contextmanager
-def stopping(site: Site, say: Callable[[str], None]) -> Iterator[None]:
+def stopping(site: Site, say: Callable[[str], None], hints: Hints = NO_HINTS) -> Iterator[None]:
     """The first SIGINT or SIGTERM lets the current call end and starts nothing new; the second stops immediately."""
 
     def on_signal(number: int, frame: object) -> None:
         if site.stop.is_set():
-            leave_at_once(Exit.INTERRUPTED, "\nstopped; see `ecsplan show` for how far it got\n")
+            leave_at_once(Exit.INTERRUPTED, hints("\nstopped; see `ecsplan history` for how far it got\n"))
         site.stop.set()
         with suppress(RuntimeError):  # the signal interrupted another write to the same stream
             say("stopping after the current call; press Ctrl-C again to stop immediately")

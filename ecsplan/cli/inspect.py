@@ -7,7 +7,7 @@ import sys
 import click
 import msgspec
 
-from ecsplan.cli.options import JSON_OR_TEXT, CliOptions, app_name, pass_options
+from ecsplan.cli.options import JSON_OR_TEXT, NEVER_ASKS, CliOptions, app_name, pass_options
 from ecsplan.cli.streams import fit, screen
 from ecsplan.core.errors import Exit, UsageError
 from ecsplan.core.spec import Spec
@@ -20,6 +20,7 @@ from ecsplan.render.text import deployment_text, history_text
 
 @click.command()
 @JSON_OR_TEXT
+@NEVER_ASKS
 @pass_options
 def history(options: CliOptions, form: str) -> int:
     """List the deployments in the journal."""
@@ -30,7 +31,8 @@ def history(options: CliOptions, form: str) -> int:
         click.echo(history_json(app, [deployment for _, deployments in found for deployment in deployments]))
         return Exit.OK
     if not any(deployments for _, deployments in found):
-        click.echo(f"{app} has not been deployed yet, as far as {options.store(spec).name} knows.")
+        said, hint = find.not_known(options.store(spec), app)
+        click.echo(f"{said[0].upper()}{said[1:]}. {hint}")
     for journal, deployments in found:
         if len(found) > 1:
             click.echo(journal.identity)
@@ -41,6 +43,7 @@ def history(options: CliOptions, form: str) -> int:
 @click.command()
 @click.argument("number", type=int)
 @JSON_OR_TEXT
+@NEVER_ASKS
 @pass_options
 def show(options: CliOptions, number: int, form: str) -> int:
     """Show deployment NUMBER with its steps."""
@@ -49,9 +52,12 @@ def show(options: CliOptions, number: int, form: str) -> int:
     found = journals(options, spec, app)
     if len(found) > 1:
         names = ", ".join(str(journal.identity) for journal in found)
-        raise UsageError(f"{app} was deployed to several places: {names}", hint="Choose one with --region.")
+        regions = {journal.identity.region for journal in found}
+        how = "--region" if len(regions) > 1 else "`account` in the spec"
+        raise UsageError(f"{app} was deployed to several places: {names}", hint=f"Choose one with {how}.")
     if not found:
-        raise UsageError(f"{app} has not been deployed yet, as far as {options.store(spec).name} knows")
+        said, hint = find.not_known(options.store(spec), app)
+        raise UsageError(said, hint=hint)
     deployment = find.show(found[0], number)
     opened = msgspec.structs.replace(deployment.opened, plan=mask_plan(deployment.plan))
     masked = msgspec.structs.replace(deployment, opened=opened)
@@ -71,6 +77,7 @@ def journals(options: CliOptions, spec: Spec | None, app: str) -> list[Journal]:
 @click.command()
 @click.argument("tag", default="TAG")
 @click.option("--unmask", is_flag=True, help="Show secret values too.")
+@NEVER_ASKS
 @pass_options
 def render(options: CliOptions, tag: str, unmask: bool) -> int:
     """Print the compiled requests as JSON, offline."""
@@ -80,6 +87,7 @@ def render(options: CliOptions, tag: str, unmask: bool) -> int:
 
 
 @click.command()
+@NEVER_ASKS
 @pass_options
 def validate(options: CliOptions) -> int:
     """Check the spec, offline."""

@@ -1,28 +1,30 @@
-"""What the commands share: the options before the command, and the parameters that several take."""
+"""What the commands share: the options before and behind the command, and the parameters that several take."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ecsplan.cli.common import NAMES, NO_HINTS, Hints, common_options, common_values
 from ecsplan.cli.shared import Shared
 from ecsplan.cli.streams import paint_for
 from ecsplan.core.checks import parse_duration
 from ecsplan.core.clock import Clock
 from ecsplan.core.errors import UsageError
-from ecsplan.core.spec import Spec
+from ecsplan.core.spec import DEFAULT_FILE, Spec
 from ecsplan.journal import Store, open_store
 from ecsplan.redact import Redactor
 from ecsplan.render.paint import Paint
 from ecsplan.site import Site, connect, journal_place
 from ecsplan.spec.load import load
 
-DEFAULT_FILE = "ecsplan.toml"
+# For click, which would remove the colours where the output is no terminal.
+COLORED = {"always": True, "never": False}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,8 @@ class CliOptions:
     """the machine's own where there is none"""
     redactor: Redactor = field(default_factory=Redactor)
     """the one that also cleans the errors of the command"""
+    hints: Hints = NO_HINTS
+    """repeats the options that were given in every hint that names a command"""
 
     def spec(self) -> Spec:
         return load(Path(self.file or DEFAULT_FILE))
@@ -70,18 +74,21 @@ class CliOptions:
 
 
 def pass_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Pass the options before the command to it, as its first argument."""
+    """Declare the options that every command takes, and pass their values to it, as its first argument."""
 
     def with_options(*args: Any, **kwargs: Any) -> Any:
         context = click.get_current_context()
+        behind = {name: kwargs.pop(name, None) for name in NAMES}
         options = context.find_object(CliOptions)
         if options is None:
-            shared = context.find_object(Shared) or Shared()
-            shared.redactor = Redactor()
-            options = CliOptions(**context.find_root().params, clock=shared.clock, redactor=shared.redactor)
+            shared, root = context.find_object(Shared) or Shared(), context.find_root()
+            values = common_values(root, behind)
+            shared.redactor, shared.hints, shared.verbose = Redactor(), Hints.of(root, values), values["verbose"]
+            options = CliOptions(**values, clock=shared.clock, redactor=shared.redactor, hints=shared.hints)
+        context.color = COLORED.get(options.color)
         return context.invoke(command, options, *args, **kwargs)
 
-    return functools.update_wrapper(with_options, command)
+    return common_options(before=False)(functools.update_wrapper(with_options, command))
 
 
 class Duration(click.ParamType[int]):
@@ -98,13 +105,25 @@ class Duration(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
+ASKS = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+# Scripts that answer every question beforehand need not know which commands ask one.
+NEVER_ASKS = click.option("-y", "--yes", is_flag=True, hidden=True, expose_value=False, help="There is no question.")
 JSON_OR_TEXT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
 def apply_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of every command that applies a plan."""
+    return _apply_options(command, ("text", "jsonl"))
+
+
+def plan_or_apply_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, of a command that may also only show its plan."""
+    return _apply_options(command, ("text", "json", "jsonl"))
+
+
+def _apply_options(command: Callable[..., Any], formats: Sequence[str]) -> Callable[..., Any]:
     for option in (
-        click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True),
+        click.option("--format", "form", type=click.Choice(formats), default="text", show_default=True),
         click.option("--timeout", type=Duration(), help="How long to wait for each rollout and task, e.g. 15m."),
         click.option("--no-wait", is_flag=True, help="Do not wait for rollouts (one-off tasks are waited for)."),
         click.option(

@@ -18,6 +18,7 @@ from ecsplan.journal.entries import (
     StepState,
     after,
     unfinished,
+    waiting,
 )
 from ecsplan.journal.folder import write_file
 from ecsplan.journal.journal import Journal, Writer, check_version
@@ -26,5 +27,5 @@ from ecsplan.journal.store import Appender, Place, Store, open_store
 __all__ = [
     "Appender", "Began", "Closed", "Damaged", "Deployment", "Done", "Entry", "Failed", "Holder", "Journal", "Opened",
     "Origin", "Outcome", "Place", "StepState", "Store", "Writer", "after", "check_version", "open_store", "unfinished",
-    "write_file",
+    "waiting", "write_file",
 ]  # fmt: skip

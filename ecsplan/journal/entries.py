@@ -18,6 +18,8 @@ class Outcome(Enum):
 
     SUCCEEDED = "succeeded"
     PUT_BACK = "put back"
+    FAILED = "failed"
+    """as PUT_BACK, but for a rollout that this deployment did not begin, or that had failed before it"""
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
     UNFINISHED = "unfinished"
@@ -25,7 +27,12 @@ class Outcome(Enum):
 
     @property
     def ended(self) -> bool:
-        return self in (Outcome.SUCCEEDED, Outcome.PUT_BACK)
+        return self in (Outcome.SUCCEEDED, Outcome.PUT_BACK, Outcome.FAILED)
+
+    @property
+    def left_nothing(self) -> bool:
+        """Is everything that it had changed put back?"""
+        return self in (Outcome.PUT_BACK, Outcome.FAILED)
 
 
 class Origin(Value, frozen=True, kw_only=True):
@@ -87,7 +94,8 @@ class Done(Value, tag_field="entry", tag="done", frozen=True, kw_only=True):
 
 class Failed(Value, tag_field="entry", tag="failed", frozen=True, kw_only=True):
     """It was refused, or its effect failed. `unclear`: whether it was carried out is not known. `outputs`: what it
-    created where it was carried out in part."""
+    created where it was carried out in part. `stays`: neither an undo nor AWS puts back what has failed; it stands only
+    where that is so."""
 
     at: str
     step: int
@@ -96,6 +104,7 @@ class Failed(Value, tag_field="entry", tag="failed", frozen=True, kw_only=True):
     unclear: bool = False
     aside: str = ""
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
+    stays: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Closed(Value, tag_field="entry", tag="closed", frozen=True, kw_only=True):
@@ -124,6 +133,8 @@ class StepState(Value, frozen=True, kw_only=True):
     """what it made, if only in part; None where it made nothing"""
     failed: str = ""
     """why its call was refused, or why its effect failed; "" again when it was carried out later"""
+    stays: bool = False
+    """its effect has failed, and nothing puts that back"""
     undo_begun: bool = False
     undo_outputs: Outputs | None = None
     """what its undo made; None where it was not undone"""
@@ -152,14 +163,15 @@ def after(state: StepState, step: Step, entry: Began | Done | Failed) -> StepSta
         case Began():
             changes = {"undo_begun": True}
         case Done(undo=False):
-            changes = {"outputs": entry.outputs, "open": False, "failed": "", "word": "done"}
+            changes = {"outputs": entry.outputs, "open": False, "failed": "", "stays": False, "word": "done"}
         case Done():
             # A task that was stopped because it was late has run, and is not to run again.
             undone = {"undo_outputs": entry.outputs, "undo_failed": ""} if isinstance(step.undo, Call) else {}
             changes = {"open": False, "word": "undone", **undone}
         case Failed(undo=False):
             made = {"outputs": entry.outputs} if entry.outputs else {}
-            changes = {"failed": entry.error, "open": entry.unclear and state.open, "word": "failed", **made}
+            state_now = {"open": entry.unclear and state.open, "stays": entry.stays is True, "word": "failed"}
+            changes = {"failed": entry.error, **state_now, **made}
         case Failed():
             undo = {"undo_failed": entry.error} if isinstance(step.undo, Call) else {}
             changes = {"word": "undo failed", **undo}
@@ -240,7 +252,8 @@ class Deployment(Value, frozen=True, kw_only=True):
         return {index: state.outputs for index, state in self.step_states().items() if state.outputs is not None}
 
     def begun(self) -> frozenset[int]:
-        """The steps that were begun, whatever became of them."""
+        """The steps that were begun, whatever became of them. Those that only wait are not, unless a call let what they
+        wait for continue."""
         return frozenset(e.step for e in self.entries if isinstance(e, Began) and not e.undo)
 
     def states(self) -> dict[int, str]:
@@ -249,7 +262,7 @@ class Deployment(Value, frozen=True, kw_only=True):
 
     def revisions(self) -> dict[str, str]:
         """By family, the revision that the deployment put in use: `{"web": "web:41"}`; empty where it was put back."""
-        if self.outcome is Outcome.PUT_BACK:
+        if self.outcome.left_nothing:
             return {}
         outputs = self.outputs()
         pinned = [
@@ -282,3 +295,10 @@ def unfinished(deployments: Sequence[Deployment]) -> Deployment | None:
     undone = {n for d in deployments if d.outcome is Outcome.SUCCEEDED for n in d.plan.undoes}
     left = (d for d in reversed(deployments) if not d.outcome.ended and d.begun() and d.number not in undone)
     return next(left, None)
+
+
+def waiting(deployments: Sequence[Deployment]) -> Deployment | None:
+    """The newest deployment, where nothing is sent for it and it was left while it waited for what was begun before. No
+    other deployment has to care; to resume it is to wait on."""
+    newest = deployments[-1] if deployments else None
+    return newest if newest is not None and newest.plan.only_waits and not newest.outcome.ended else None

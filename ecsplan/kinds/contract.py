@@ -26,27 +26,40 @@ from typing import Any
 import msgspec
 
 from ecsplan.core.checks import Check, Path, Problems, Request
-from ecsplan.core.diagnosis import Diagnosis, Pause, Status, Tally
+from ecsplan.core.diagnosis import Diagnosis, Pause
 from ecsplan.core.documents import layered
 from ecsplan.core.errors import AwsError
-from ecsplan.core.model import Action, Address, Call, Doc, FieldChange, Outputs, Phase, Settings, Step, Undo, Value
+from ecsplan.core.model import Address, Call, Doc, Outputs, Settings, Step, Value
 from ecsplan.core.model import Change as Planned
 from ecsplan.core.normalize import Normalized, Rule
 from ecsplan.core.ports import Reader
 from ecsplan.core.rates import Rate
 from ecsplan.core.spec import Task
+from ecsplan.kinds.values import (
+    Awaited,
+    Candidate,
+    CompileScope,
+    Live,
+    Past,
+    Poll,
+    Progress,
+    Ran,
+    Reverting,
+    StepDraft,
+    Stream,
+    Unsettled,
+)
+
+__all__ = [
+    "Awaited", "Calls", "Candidate", "Change", "Compare", "CompileScope", "Declare", "Delta", "Document", "Kind",
+    "Live", "Past", "Poll", "Progress", "Ran", "Resource", "Revert", "Reverting", "StepDraft", "Stream", "Table",
+    "Track", "Tracked", "Unsettled", "nothing",
+]  # fmt: skip
 
 NOTHING = Normalized({}, ())
 
 
-# --- values that the stages hand to a kind, and get from it ---
-
-
-class CompileScope(Value, frozen=True, kw_only=True):
-    """What a spec is compiled with: the image tag, and whether services are redeployed without a difference."""
-
-    tag: str
-    redeploy: bool = False
+# --- values that carry their kind; the others stand in `values` ---
 
 
 class Resource(Value, frozen=True, kw_only=True):
@@ -67,35 +80,6 @@ class Resource(Value, frozen=True, kw_only=True):
     """task definitions only: the revision (ARN) that a rollback goes back to"""
     retire: tuple[str, ...] = ()
     """task definitions only: revisions (ARNs) that a rollback deregisters, if nothing uses them"""
-
-
-class Candidate(Value, frozen=True, kw_only=True):
-    """Something live. `outputs` fill references to it. It is `reusable` if AWS would accept it."""
-
-    doc: Doc
-    outputs: dict[str, str]
-    reusable: bool = True
-    normal: Doc | None = None
-    """the document's normal form, where the kind has made it"""
-
-
-class Live(Value, frozen=True, kw_only=True):
-    """What AWS answered about one address.
-
-    `candidates`, best first, are empty where there is nothing: an equal one is kept, else differences are shown against
-    the first. `wanted` is the document of a pinned revision, which stands for the declared one. `observed` must not
-    move between plan and apply. `facts` are what the kind's own steps need.
-    """
-
-    address: Address
-    candidates: tuple[Candidate, ...] = ()
-    wanted: Doc | None = None
-    observed: object = None
-    rolling: bool = False
-    """an earlier deployment of it is still rolling out"""
-    in_use: tuple[str, ...] = ()
-    """revisions (ARNs) that still run although nothing declares them, such as those that are draining"""
-    facts: Doc = msgspec.field(default_factory=dict)
 
 
 class Delta(Value, frozen=True, kw_only=True):
@@ -121,20 +105,6 @@ class Delta(Value, frozen=True, kw_only=True):
         return self.merged.doc
 
 
-class StepDraft(Value, frozen=True, kw_only=True):
-    """A step before it has a number."""
-
-    phase: Phase
-    action: Action
-    call: Call
-    undo: Undo
-    changes: tuple[FieldChange, ...] = ()
-    note: str = ""
-    expect: Doc = msgspec.field(default_factory=dict)
-    """what the kind needs to judge the outcome (see `Change.expect`); `previous`: the revision that this moves from"""
-    settings: Settings = Settings()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Tracked:
     """A step whose call was accepted and whose effect takes time. `call` is what was sent. `before` holds the outputs
@@ -153,76 +123,6 @@ class Tracked:
     @property
     def address(self) -> Address:
         return self.step.address
-
-
-class Poll(Value, frozen=True, kw_only=True):
-    """A request that reports the progress of some tracked steps. An optional one adds detail; tracking works without
-    it."""
-
-    call: Call
-    steps: tuple[int, ...]
-    """the indexes of the steps that it reports on"""
-    optional: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """The judgement of one poll. `note` is one line for people: the state while under way, the outcome when done, the
-    reason when not ok."""
-
-    done: bool
-    ok: bool = True
-    note: str = ""
-    summary: str = ""
-    """the note without counts, stage and traffic, where it has any"""
-    superseded: bool = False
-    """it failed because another deployment changed it since: it is not restored"""
-    unknown: bool = False
-    """it has ended, and AWS no longer shows how: neither ok nor failed"""
-    stated: Status | None = None
-    """its status, where `done` and `ok` do not say it all"""
-    tally: Tally | None = None
-    stage: str = ""
-    traffic: float | None = None
-    newest: str = ""
-    pause: Pause | None = None
-    """it waits at a lifecycle hook, not done, until someone acts"""
-    outputs: Outputs = field(default_factory=dict)
-    """outputs that only this poll has shown; later polls find them among those of `Tracked`"""
-    state: object = None
-    """the kind's own; the next poll finds it in `Tracked.state`"""
-
-    @property
-    def status(self) -> Status:
-        if self.stated is not None:
-            return self.stated
-        if self.pause is not None:
-            return Status.PAUSED
-        if not self.done:
-            return Status.UNDER_WAY
-        return Status.SUCCEEDED if self.ok else Status.FORGOTTEN if self.unknown else Status.FAILED
-
-
-class Reverting(Value, frozen=True, kw_only=True):
-    """How to revert a step whose effect may still be under way. Without a `call`, AWS is already rolling back or has
-    finished; `outputs` identify what to wait for."""
-
-    call: Call | None = None
-    outputs: Outputs = msgspec.field(default_factory=dict)
-
-
-class Stream(Value, frozen=True, kw_only=True):
-    """A stream of CloudWatch Logs to which a container of a tracked task writes. `task` is the task's id, `source` what
-    people call the writer; `name` is "" where it cannot be known. `ended` is when the container had stopped (epoch
-    seconds; infinite where AWS does not say), None while it runs."""
-
-    task: str
-    container: str
-    source: str
-    region: str
-    group: str
-    name: str
-    ended: float | None = None
 
 
 def nothing(*_arguments: object) -> tuple[()]:
@@ -294,6 +194,8 @@ class Compare(Value, frozen=True, kw_only=True):
     """the document that names a resource and declares nothing of it; None where reading one needs more"""
     revision_only: Callable[[Doc, frozenset[Address]], Doc] | None = None
     """a declared document with nothing left but its identity and the revisions of these addresses"""
+    past: Callable[[Reader, Sequence[Resource]], tuple[Past, ...]] | None = None
+    """what AWS itself remembers of their rollouts; None where it remembers none"""
     reads: frozenset[str] = frozenset()
     """every `service:operation` that it reads with and that no `Call(…)` in its code names, for docs/permissions.md"""
     versioned: bool = False
@@ -310,6 +212,8 @@ class Change(Value, frozen=True, kw_only=True):
     """reasons why a difference cannot be carried out, a sentence each"""
     conflicts: Callable[[Delta, Mapping[Address, Delta]], tuple[str, ...]] = nothing
     """reasons why what will be live does not go with what the others will be, a sentence each"""
+    remarks: Callable[[Delta], tuple[str, ...]] = nothing
+    """what an operator should know about a difference beside its fields, a sentence each"""
     fill_in: Callable[[Resource, Doc, Mapping[Address, Delta]], tuple[Doc, str]] | None = None
     """for a kind without live state: the declared document with what it leaves out and the others have, and a note"""
     cleanup: Callable[[Delta, frozenset[str]], tuple[StepDraft, ...]] = nothing
@@ -349,6 +253,8 @@ class Track(Value, frozen=True, kw_only=True):
     """the requests that report on those tracked"""
     judge: Callable[[Tracked, Sequence[Doc]], Progress]
     """what their answers (in order) mean for one of them"""
+    awaited: Callable[[Step], Awaited] | None = None
+    """what a step that waits (`Action.WAIT`) waits for; None where the kind plans no such step"""
     streams: Callable[[Tracked, Sequence[Doc]], tuple[Stream, ...]] = nothing
     """the log streams that it writes to, as far as these answers show"""
     diagnose: Callable[[Reader, Tracked, Progress], Diagnosis | None] = lambda *_: None

@@ -237,9 +237,8 @@ class _Put(Value, frozen=True, kw_only=True):
 
     def blockers(self, resource: Resource, live: Live) -> tuple[str, ...]:
         if not live.candidates:
-            return (
-                f"{resource.address}: there is none of that name; it is created elsewhere, ecsplan only changes it",
-            )
+            what = f"{self.name} {resource.address.name}"
+            return (f"{resource.address}: there is no {what}; it is created elsewhere, ecsplan only changes it",)
         why = self.unfit(self.merge(live.candidates[0].doc, resource.doc))
         return (f"{resource.address}: {why}",) if why else ()
 

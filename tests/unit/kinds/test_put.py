@@ -119,5 +119,5 @@ def test_nothing_differs_after_it_was_put(pipe: Kind) -> None:
 
 
 def test_one_that_is_not_there_is_refused(pipe: Kind) -> None:
-    with pytest.raises(PlanningError, match=r"pipe\.orders: there is none of that name"):
+    with pytest.raises(PlanningError, match=r"pipe\.orders: there is no pipe orders"):
         planned(None)

@@ -133,7 +133,8 @@ def test_what_is_read_is_what_an_update_could_send() -> None:
         "serviceConnectConfiguration": {"enabled": True}, "volumeConfigurations": [{"name": "a"}],
     }  # fmt: skip
     old = {"id": "ecs-svc/1", "status": "ACTIVE", "taskDefinition": revision("web:41")}
-    live = read({"services": [described("web", old, primary, taskDefinition=NEW, enableExecuteCommand=True)]})
+    answered = described("web", old, primary, taskDefinition=NEW, enableExecuteCommand=True)
+    live = read({"services": [answered]})
     (found,) = live.candidates
     assert found.doc == NAMES | {
         "desiredCount": 2,
@@ -146,6 +147,7 @@ def test_what_is_read_is_what_an_update_could_send() -> None:
         "status": "ACTIVE",
         "controller": "ECS",
         "deployment": "ecs-svc/2",
+        "described": answered,
     }
     assert (live.rolling, live.in_use) == (True, (revision("web:41"),))
 
@@ -167,7 +169,9 @@ def test_a_service_that_is_not_there() -> None:
 def test_a_cluster_that_is_not_there_has_no_services_and_another_refusal_is_raised() -> None:
     web = resource(WEB, NAMES)
     (live,) = compare(KIND).read(FakeAsk().refuse(ask_for("web"), "ClusterNotFoundException"), [web])
-    assert live.facts["status"] == "MISSING"
+    assert live.observed == "missing"
+    (fault,) = KIND.change.blockers(web, live)
+    assert fault.startswith("service.prod/web: there is no cluster prod; clusters are created elsewhere")
     with pytest.raises(AwsError, match=r"^not you$"):
         compare(KIND).read(FakeAsk().refuse(ask_for("web"), "AccessDeniedException", "not you"), [web])
 
