@@ -6,7 +6,6 @@ the process can be had at any of its requests. `Aws.http` leads there what users
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import os
@@ -17,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -68,6 +67,10 @@ TIME = re.compile(rb"G\x41[\xd0-\xdf].{6}", re.DOTALL)
 TROUBLES = ("killed before", "killed after", "lost before", "lost after", "repeated")
 
 
+def unchanged(body: bytes) -> bytes:
+    return body
+
+
 class Aws(Live):
     """An account of its own, with all that can be ordered of the embedded AWS."""
 
@@ -77,8 +80,8 @@ class Aws(Live):
         """what the messages were about that `in_process` published"""
         self.arrives: Callable[[wire.Incoming], None] = lambda _incoming: None
         """called with every request before it is answered, botocore's repetitions included"""
-        self.edited: Callable[[Doc], None] | None = None
-        """changes each answer of the JSON protocol in place, for commands that go there over HTTP"""
+        self.rewrites: Callable[[bytes], bytes] = unchanged
+        """what becomes of the body of every answer, on both ways"""
         self._settled = 0.0
 
     def seed_with(self, spec: Spec) -> None:
@@ -88,16 +91,12 @@ class Aws(Live):
     def reset(self) -> None:
         super().reset()
         self.published.clear()
-        self.edited = None
+        self.rewrites = unchanged
 
     def _respond(self, incoming: wire.Incoming) -> wire.Answer | None:
         self.arrives(incoming)
         answer = super()._respond(incoming)
-        if self.edited is None or answer is None or "x-amz-target" not in incoming.headers:
-            return answer
-        data: Doc = json.loads(answer.body)
-        self.edited(data)
-        return dataclasses.replace(answer, body=json.dumps(data).encode())
+        return None if answer is None else replace(answer, body=self.rewrites(answer.body))
 
     # --- the account as a value ---
 
