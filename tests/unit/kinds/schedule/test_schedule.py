@@ -194,7 +194,7 @@ def test_a_declared_revision_stays() -> None:
 
 
 def test_one_that_is_not_there_is_refused() -> None:
-    with pytest.raises(PlanningError, match=r"schedule\.default/nightly: there is none of that name"):
+    with pytest.raises(PlanningError, match=r"schedule\.default/nightly: there is no schedule default/nightly"):
         deltas(declared(), None)
 
 
