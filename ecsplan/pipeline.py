@@ -39,7 +39,7 @@ from ecsplan.plan.diff import diff, without_impossible
 from ecsplan.plan.explain import Explanation, explain
 from ecsplan.plan.read import fingerprints, observed_state, read
 from ecsplan.plan.rollback import RollbackState, known_definitions
-from ecsplan.plan.stale import stale
+from ecsplan.plan.stale import planning_again, stale
 from ecsplan.plan.steps import cautions, plan_of, rolling
 from ecsplan.redact import mask_plan
 from ecsplan.render.text import plan_text
@@ -290,7 +290,7 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
                 f"this plan was applied already: it was deployment {deployment.number}, "
                 f"which ended {deployment.outcome.value}",
                 state="Nothing was changed.",
-                hint="Make a new plan: ecsplan plan TAG",
+                hint=f"Make a new plan: {planning_again(plan)}",
             )
     return left
 

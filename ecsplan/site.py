@@ -68,8 +68,9 @@ def connect(
     clock: Clock | None = None,
     redactor: Redactor | None = None,
 ) -> Site:
-    """Where to deploy. Arguments win over the spec; without either, boto3's own settings count. The journal is
-    `.ecsplan` beside the spec, or in the current folder without one. `redactor` learns the secrets of what is planned
+    """Where to deploy. Arguments win over the spec; without either, boto3's own settings count, and AWS_REGION, which
+    boto3 does not read, where these name no region. The journal is `.ecsplan` beside the spec, or in the current folder
+    without one. `redactor` learns the secrets of what is planned
     and applied here, so that its `clean` takes them out of an error. Nothing is sent yet. Raises UsageError for an app
     without a usable name, and for a journal that no store can keep."""
     name = app or (spec.app if spec else None)
@@ -82,6 +83,7 @@ def connect(
     clock = clock or SystemClock(stop)
     gateway = Gateway(
         region=region or (spec.region if spec else None),
+        fallback_region=os.environ.get("AWS_REGION"),
         profile=profile or (spec.profile if spec else None),
         assume_role=spec.assume_role if spec else None,
         clock=clock,

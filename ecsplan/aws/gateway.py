@@ -53,14 +53,17 @@ class Gateway:
         self,
         *,
         region: str | None = None,
+        fallback_region: str | None = None,
         profile: str | None = None,
         assume_role: str | None = None,
         clock: Clock | None = None,
         stop: threading.Event | None = None,
     ) -> None:
         """Nothing is sent and botocore is not imported before the first call. Waiting for AWS's request rates
-        uses `clock`, and ends with Interrupted when `stop` is set."""
+        uses `clock`, and ends with Interrupted when `stop` is set. Without `region` boto3's settings count, and without
+        these `fallback_region`."""
         self._region, self._profile, self._assume_role = region, profile, assume_role
+        self._fallback_region = fallback_region
         self._session: Any = None
         self._clients: dict[tuple[str, bool], Any] = {}
         self._lock = threading.RLock()
@@ -225,10 +228,12 @@ class Gateway:
             try:
                 session = _new_session(self._region, self._profile)
                 if session.get_config_variable("region") is None:
-                    raise UsageError(
-                        "no AWS region is set; nothing was sent",
-                        hint='Set it with --region, with `region = "…"` in the spec, or with AWS_DEFAULT_REGION.',
-                    )
+                    if not self._fallback_region:
+                        raise UsageError(
+                            "no AWS region is set; nothing was sent",
+                            hint='Set it with --region, with `region = "…"` in the spec, or with AWS_REGION.',
+                        )
+                    session.set_config_variable("region", self._fallback_region)
                 if self._assume_role:
                     session = self._assumed(session, self._assume_role)
             except ProfileNotFound as error:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ecsplan import __version__
+from ecsplan.cli.common import common_options
 from ecsplan.cli.exit import discard, leave
 from ecsplan.cli.lazy import LazyGroup, Place
 from ecsplan.cli.shared import Shared
@@ -44,19 +45,11 @@ COMMANDS = {
 
 
 @click.group(cls=LazyGroup, places=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-f", "--file", envvar="ECSPLAN_FILE", help="The spec.  [default: ecsplan.toml]")
-@click.option("--journal", envvar="ECSPLAN_JOURNAL", help="The journal's folder.  [default: .ecsplan beside the spec]")
-@click.option("--region", help="The AWS region; wins over the spec and the environment.")
-@click.option("--profile", help="The AWS profile; wins over the spec and the environment.")
-@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True)
-@click.option("-v", "--verbose", is_flag=True, help="Show a traceback with every error.")
+@common_options(before=True)
 @click.version_option(__version__, prog_name="ecsplan")
-@click.pass_context
-def cli(context: click.Context, /, color: str, **_others: Any) -> None:
+def cli(**_options: Any) -> None:
     """Deploy to Amazon ECS: plan, apply, roll back."""
-    # The commands read these options with `pass_options`. Without this, click would remove the colours where the output
-    # is no terminal.
-    context.color = {"always": True, "never": False}.get(color)
+    # The commands read the options with `pass_options`.
 
 
 # --- the one error boundary ---
@@ -81,7 +74,7 @@ def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -
     except EcsplanError as error:
         if is_verbose(arguments):
             click.echo(redacted_traceback(error, shared.clean), err=True)
-        print_error(error, shared.clean)
+        print_error(error, shared)
         return error.exit_code
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ENOSPC):
@@ -112,10 +105,10 @@ def is_verbose(arguments: Sequence[str] | None) -> bool:
     return any(argument in ("-v", "--verbose") for argument in given)
 
 
-def print_error(error: EcsplanError, clean: Callable[[str], str]) -> None:
+def print_error(error: EcsplanError, shared: Shared) -> None:
     """What happened, what state that leaves, and what to do next; a line each."""
-    for line in filter(None, (f"error: {error.message}", error.state, error.hint)):
-        click.echo(fit(clean(line), sys.stderr), err=True)
+    for line in filter(None, (f"error: {error.message}", shared.hints(error.state), shared.hints(error.hint))):
+        click.echo(fit(shared.clean(line), sys.stderr), err=True)
 
 
 def main() -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,9 +14,10 @@ import click
 
 from ecsplan import pipeline
 from ecsplan.apply.deploy import Next, Options, Result
+from ecsplan.cli.common import Hints
 from ecsplan.cli.exit import leave_at_once
 from ecsplan.cli.listeners import listener, planning_listener
-from ecsplan.cli.options import JSON_OR_TEXT, CliOptions, app_name, apply_options, pass_options
+from ecsplan.cli.options import ASKS, JSON_OR_TEXT, NEVER_ASKS, CliOptions, app_name, apply_options, pass_options
 from ecsplan.cli.streams import LineWriter, fit, screen
 from ecsplan.core.errors import Exit, UsageError
 from ecsplan.core.model import Plan
@@ -30,14 +32,19 @@ from ecsplan.render.json import plan_json
 from ecsplan.render.lines import outcome_text
 from ecsplan.render.text import NO_CHANGES, plan_text
 
+REDEPLOY = click.option(
+    "--redeploy", is_flag=True, help="Start a new deployment of every service, changed or not."
+)
+
 
 @click.command()
 @click.argument("tag")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan here instead.")
 @JSON_OR_TEXT
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are changes.")
-@click.option("--redeploy", is_flag=True, help="Start a new deployment of every service, changed or not.")
+@REDEPLOY
 @click.option("--explain", is_flag=True, help="Show for each field which rule compared it, and why.")
+@NEVER_ASKS
 @pass_options
 def plan(
     options: CliOptions, tag: str, out: Path | None, form: str, detailed_exitcode: bool, redeploy: bool, explain: bool
@@ -62,12 +69,13 @@ def plan(
         planfile.save_in_store(made, site.store)
     if form == "text" and made.changed:
         # The default place needs no naming: plain `apply` looks there.
-        click.echo(f"\nSaved. To apply it: ecsplan apply{f' {out}' if out else ''}")
+        click.echo(options.hints(f"\nSaved. To apply it: ecsplan apply{f' {shlex.quote(str(out))}' if out else ''}"))
     return Exit.CHANGES if detailed_exitcode and made.changed else Exit.OK
 
 
 @click.command()
 @click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path))
+@NEVER_ASKS
 @apply_options
 @pass_options
 def apply(options: CliOptions, /, plan_file: Path | None, **how: Any) -> int:
@@ -89,15 +97,16 @@ def apply(options: CliOptions, /, plan_file: Path | None, **how: Any) -> int:
 
 @click.command()
 @click.argument("tag")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@ASKS
+@REDEPLOY
 @apply_options
 @pass_options
-def deploy(options: CliOptions, /, tag: str, yes: bool, **how: Any) -> int:
+def deploy(options: CliOptions, /, tag: str, yes: bool, redeploy: bool, **how: Any) -> int:
     """Plan TAG, ask for confirmation, and apply."""
     spec = options.spec()
     can_ask(yes)
     with options.site(spec) as site:
-        made = pipeline.make_plan(site, spec, tag, emit=planning_listener(options))
+        made = pipeline.make_plan(site, spec, tag, redeploy=redeploy, emit=planning_listener(options))
         planfile.save_in_store(made, site.store)
         return show_ask_apply(options, site, made, yes, **how)
 
@@ -108,6 +117,7 @@ def deploy(options: CliOptions, /, tag: str, yes: bool, **how: Any) -> int:
     type=click.Choice(["done", "run"]),
     help="A one-off task whose result AWS no longer shows: assume it succeeded (done) or run it again (run).",
 )
+@NEVER_ASKS
 @apply_options
 @pass_options
 def resume(options: CliOptions, /, form: str, unclear: str | None, **how: Any) -> int:
@@ -119,7 +129,7 @@ def resume(options: CliOptions, /, form: str, unclear: str | None, **how: Any) -
     with (
         options.site(spec, app_name(options, spec)) as site,
         listener(options, form) as output,
-        stopping(site, output.say),
+        stopping(site, output.say, options.hints),
     ):
         result = pipeline.resume(site, options=options_of(unclear=unclear or "", **how), emit=output.emit)
         output.close()
@@ -131,10 +141,10 @@ def resume(options: CliOptions, /, form: str, unclear: str | None, **how: Any) -
 
 
 @click.command("continue")
-@click.option("--yes", is_flag=True, hidden=True, help="There is no question.")
+@NEVER_ASKS
 @apply_options
 @pass_options
-def continue_(options: CliOptions, /, form: str, yes: bool, **how: Any) -> int:
+def continue_(options: CliOptions, /, form: str, **how: Any) -> int:
     """Continue a deployment that is paused at a hook.
 
     Every PAUSE hook at which its rollouts wait is continued; the rest is as with `resume`.
@@ -143,7 +153,7 @@ def continue_(options: CliOptions, /, form: str, yes: bool, **how: Any) -> int:
     with (
         options.site(spec, app_name(options, spec)) as site,
         listener(options, form) as output,
-        stopping(site, output.say),
+        stopping(site, output.say, options.hints),
     ):
         result = pipeline.go_on(site, options=options_of(**how), emit=output.emit)
         output.close()
@@ -156,7 +166,7 @@ def continue_(options: CliOptions, /, form: str, yes: bool, **how: Any) -> int:
 
 @click.command()
 @click.option("--to", metavar="N|FAMILY:REV", help="The deployment, or the revision, to go back to.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@ASKS
 @click.option("--plan", "only_plan", is_flag=True, help="Only show what would be done.")
 @click.option("--keep", is_flag=True, help="Do not deregister the revisions that are rolled back from.")
 @apply_options
@@ -195,7 +205,7 @@ def show_ask_apply(options: CliOptions, site: Site, made: Plan, yes: bool, *, fo
 def apply_and_print(options: CliOptions, site: Site, made: Plan, *, form: str, quiet: bool = False, **how: Any) -> int:
     """Apply a plan, print how it ended, and return the exit code. `quiet` says nothing where there are no changes."""
     # Signals are handled until the outcome is printed: "nothing was changed" would no longer be true.
-    with listener(options, form) as output, stopping(site, output.say):
+    with listener(options, form) as output, stopping(site, output.say, options.hints):
         result = pipeline.run_plan(site, made, options=options_of(**how), emit=output.emit)
         output.close()
         if result is not None:
@@ -227,7 +237,7 @@ def print_outcome(options: CliOptions, result: Result, form: str) -> None:
         already=result.reason,
         columns=columns,
         rows=rows,
-        more=f"ecsplan show {result.number}",
+        more=options.hints(f"ecsplan show {result.number}"),
     )
     if wrong and form == "text":  # the stream has it already
         say(f"\n{wrong}\n")
@@ -235,7 +245,7 @@ def print_outcome(options: CliOptions, result: Result, form: str) -> None:
     if Next.RESUME in result.next:
         hints.append("Continue with `ecsplan resume`, or go back with `ecsplan rollback`.")
     for hint in filter(None, hints):
-        say(fit(hint, sys.stderr))
+        say(fit(options.hints(hint), sys.stderr))
 
 
 def exit_code(result: Result) -> Exit:
@@ -270,12 +280,12 @@ def can_ask(yes: bool) -> None:
 
 
 @contextmanager
-def stopping(site: Site, say: Callable[[str], None]) -> Iterator[None]:
+def stopping(site: Site, say: Callable[[str], None], hints: Hints = Hints()) -> Iterator[None]:  # noqa: B008  frozen
     """The first SIGINT or SIGTERM lets the current call end and starts nothing new; the second stops immediately."""
 
     def on_signal(number: int, frame: object) -> None:
         if site.stop.is_set():
-            leave_at_once(Exit.INTERRUPTED, "\nstopped; see `ecsplan show` for how far it got\n")
+            leave_at_once(Exit.INTERRUPTED, hints("\nstopped; see `ecsplan history` for how far it got\n"))
         site.stop.set()
         with suppress(RuntimeError):  # the signal interrupted another write to the same stream
             say("stopping after the current call; press Ctrl-C again to stop immediately")

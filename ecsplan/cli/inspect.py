@@ -7,7 +7,7 @@ import sys
 import click
 import msgspec
 
-from ecsplan.cli.options import JSON_OR_TEXT, CliOptions, app_name, pass_options
+from ecsplan.cli.options import JSON_OR_TEXT, NEVER_ASKS, CliOptions, app_name, pass_options
 from ecsplan.cli.streams import fit, screen
 from ecsplan.core.errors import Exit, UsageError
 from ecsplan.core.spec import Spec
@@ -20,6 +20,7 @@ from ecsplan.render.text import deployment_text, history_text
 
 @click.command()
 @JSON_OR_TEXT
+@NEVER_ASKS
 @pass_options
 def history(options: CliOptions, form: str) -> int:
     """List the deployments in the journal."""
@@ -41,6 +42,7 @@ def history(options: CliOptions, form: str) -> int:
 @click.command()
 @click.argument("number", type=int)
 @JSON_OR_TEXT
+@NEVER_ASKS
 @pass_options
 def show(options: CliOptions, number: int, form: str) -> int:
     """Show deployment NUMBER with its steps."""
@@ -71,6 +73,7 @@ def journals(options: CliOptions, spec: Spec | None, app: str) -> list[Journal]:
 @click.command()
 @click.argument("tag", default="TAG")
 @click.option("--unmask", is_flag=True, help="Show secret values too.")
+@NEVER_ASKS
 @pass_options
 def render(options: CliOptions, tag: str, unmask: bool) -> int:
     """Print the compiled requests as JSON, offline."""
@@ -80,6 +83,7 @@ def render(options: CliOptions, tag: str, unmask: bool) -> int:
 
 
 @click.command()
+@NEVER_ASKS
 @pass_options
 def validate(options: CliOptions) -> int:
     """Check the spec, offline."""

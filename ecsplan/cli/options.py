@@ -1,4 +1,4 @@
-"""What the commands share: the options before the command, and the parameters that several take."""
+"""What the commands share: the options before and behind the command, and the parameters that several take."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ecsplan.cli.common import NAMES, Hints, common_options, common_values
 from ecsplan.cli.shared import Shared
 from ecsplan.cli.streams import paint_for
 from ecsplan.core.checks import parse_duration
@@ -23,6 +24,8 @@ from ecsplan.site import Site, connect, journal_place
 from ecsplan.spec.load import load
 
 DEFAULT_FILE = "ecsplan.toml"
+# For click, which would remove the colours where the output is no terminal.
+COLORED = {"always": True, "never": False}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +42,8 @@ class CliOptions:
     """the machine's own where there is none"""
     redactor: Redactor = field(default_factory=Redactor)
     """the one that also cleans the errors of the command"""
+    hints: Hints = Hints()
+    """repeats the options that were given in every hint that names a command"""
 
     def spec(self) -> Spec:
         return load(Path(self.file or DEFAULT_FILE))
@@ -70,18 +75,21 @@ class CliOptions:
 
 
 def pass_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Pass the options before the command to it, as its first argument."""
+    """Declare the options that every command takes, and pass their values to it, as its first argument."""
 
     def with_options(*args: Any, **kwargs: Any) -> Any:
         context = click.get_current_context()
+        behind = {name: kwargs.pop(name, None) for name in NAMES}
         options = context.find_object(CliOptions)
         if options is None:
-            shared = context.find_object(Shared) or Shared()
-            shared.redactor = Redactor()
-            options = CliOptions(**context.find_root().params, clock=shared.clock, redactor=shared.redactor)
+            shared, root = context.find_object(Shared) or Shared(), context.find_root()
+            values = common_values(root, behind)
+            shared.redactor, shared.hints = Redactor(), Hints.of(root, values)
+            options = CliOptions(**values, clock=shared.clock, redactor=shared.redactor, hints=shared.hints)
+        context.color = COLORED.get(options.color)
         return context.invoke(command, options, *args, **kwargs)
 
-    return functools.update_wrapper(with_options, command)
+    return common_options(before=False)(functools.update_wrapper(with_options, command))
 
 
 class Duration(click.ParamType[int]):
@@ -98,6 +106,9 @@ class Duration(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
+ASKS = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+# Scripts that answer every question beforehand need not know which commands ask one.
+NEVER_ASKS = click.option("-y", "--yes", is_flag=True, hidden=True, expose_value=False, help="There is no question.")
 JSON_OR_TEXT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 

@@ -8,13 +8,14 @@ from functools import partial
 import click
 
 from ecsplan.cli import run
-from ecsplan.cli.options import CliOptions, pass_options
+from ecsplan.cli.options import NEVER_ASKS, CliOptions, pass_options
 from ecsplan.rehearsal import serve
 from ecsplan.rehearsal.demo import play
 
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.  [default: 0]")
+@NEVER_ASKS
 @pass_options
 def sandbox(options: CliOptions, port: int) -> int:
     """Serve an embedded AWS to rehearse on.
@@ -25,6 +26,7 @@ def sandbox(options: CliOptions, port: int) -> int:
 
 
 @click.command()
+@NEVER_ASKS
 @pass_options
 def demo(options: CliOptions) -> int:
     """Watch a complete example on an embedded AWS.

@@ -185,7 +185,8 @@ class _Put(Value, frozen=True, kw_only=True):
     def blockers(self, resource: Resource, live: Live) -> tuple[str, ...]:
         if live.candidates:
             return ()
-        return (f"{resource.address}: there is none of that name; it is created elsewhere, ecsplan only changes it",)
+        what = f"{self.name} {resource.address.name}"
+        return (f"{resource.address}: there is no {what}; it is created elsewhere, ecsplan only changes it",)
 
     def conflicts(self, delta: Delta, _others: Mapping[Address, Delta]) -> tuple[str, ...]:
         return missing(self.table.request.service, self.table.request.operation, without_none(delta.merged_doc), delta)

@@ -37,8 +37,13 @@ def stale(
     return StaleError(
         redactor.clean(message),
         state="Nothing was changed.",
-        hint="Make the plan again and look at it: ecsplan plan TAG",
+        hint=f"Make the plan again and look at it: {planning_again(plan)}",
     )
+
+
+def planning_again(plan: Plan) -> str:
+    """The command that makes the plan anew, as a hint names it."""
+    return "ecsplan rollback" if plan.undoes or not plan.tag else f"ecsplan plan {plan.tag}"
 
 
 def _moved_fields(address: Address, before: Any, after: Any) -> Iterator[str]:

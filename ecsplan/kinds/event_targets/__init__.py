@@ -62,9 +62,14 @@ def _pinned(params: Doc, arn: Ref) -> Doc:
 
 def rule_name(params: Mapping[str, Any]) -> str:
     """The rule's name, after its bus unless that is the default one."""
-    given = str(params.get("EventBusName") or "default")
-    bus = given.partition(":event-bus/")[2] or given
+    bus = bus_name(params)
     return str(params["Rule"]) if bus == "default" else f"{bus}/{params['Rule']}"
+
+
+def bus_name(params: Mapping[str, Any]) -> str:
+    """The name of its bus, whether a name or an ARN is declared."""
+    given = str(params.get("EventBusName") or "default")
+    return given.partition(":event-bus/")[2] or given
 
 
 # --- comparing and changing ---
@@ -138,8 +143,12 @@ def revision_only(doc: Doc, addresses: frozenset[Address]) -> Doc:
 
 def blockers(resource: Resource, live: Live) -> tuple[str, ...]:
     if not live.candidates:
+        rule, bus = resource.doc["Rule"], bus_name(resource.doc)
+        if live.facts.get("missing") == "bus":
+            return (f"{resource.address}: there is no event bus {bus}; ecsplan only sets the targets of its rules",)
         return (
-            f"{resource.address}: there is no such rule; rules are created elsewhere, ecsplan only sets their targets",
+            f"{resource.address}: there is no rule {rule} on the event bus {bus}; rules are created elsewhere, ecsplan "
+            "only sets their targets",
         )
     found = by_id(live.candidates[0].doc)
     return tuple(fault for target in resource.doc["Targets"] if (fault := _fault(resource.address, target, found)))

@@ -18,7 +18,7 @@ def read(reader: Reader, resources: Sequence[Resource]) -> tuple[Live, ...]:
     answers = reader.fetch([listing(resource.doc) for resource in resources])
     targets = iter(targets_of(reader, [answer for answer in answers if not rule_is_missing(answer)]))
     return tuple(
-        Live(address=resource.address, observed="missing")
+        _missing(resource, answer)
         if rule_is_missing(answer)
         else _live(resource, next(targets))
         for resource, answer in zip(resources, answers, strict=True)
@@ -35,6 +35,13 @@ def listing(doc: Doc) -> Call:
 
 def rule_is_missing(answer: Answer) -> bool:
     return answer.error is not None and answer.error.code == "ResourceNotFoundException"
+
+
+def _missing(resource: Resource, answer: Answer) -> Live:
+    """EventBridge has one code for both: "Event bus NAME does not exist.", and "Rule NAME does not exist on EventBus
+    NAME."."""
+    bus = answer.error is not None and ": Event bus " in answer.error.message
+    return Live(address=resource.address, observed="missing", facts={"missing": "bus" if bus else "rule"})
 
 
 def _live(resource: Resource, targets: Sequence[Doc]) -> Live:

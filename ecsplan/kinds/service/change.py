@@ -106,9 +106,13 @@ def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
 
 def blockers(resource: Resource, live: Live) -> tuple[str, ...]:
     status, controller = live.facts.get("status"), live.facts.get("controller", "ECS")
-    where = (
-        f"service {short_arn(resource.doc['service'])} in cluster {short_arn(resource.doc.get('cluster') or 'default')}"
-    )
+    cluster = short_arn(resource.doc.get("cluster") or "default")
+    where = f"service {short_arn(resource.doc['service'])} in cluster {cluster}"
+    if status == "NO CLUSTER":
+        return (
+            f"{resource.address}: there is no cluster {cluster}; clusters are created elsewhere, ecsplan only deploys "
+            "to their services",
+        )
     if status == "MISSING":
         return (
             f"{resource.address}: there is no {where}; services are created elsewhere, ecsplan only deploys to them",

@@ -12,7 +12,7 @@ from ecsplan.core.clock import epoch
 from ecsplan.core.diagnosis import Tally
 from ecsplan.core.model import Address, Call, Doc, Step, Value
 from ecsplan.core.normalize import normal
-from ecsplan.core.ports import Answer, Reader
+from ecsplan.core.ports import Reader
 from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import Candidate, Live, Resource
 from ecsplan.kinds.ecs.calls import in_cluster
@@ -56,21 +56,23 @@ def read(reader: Reader, resources: Sequence[Resource]) -> tuple[Live, ...]:
     answers = reader.fetch([describe(cluster, [r.doc["service"] for r in group]) for cluster, group in groups])
     found: dict[Address, Live] = {}
     for (_, group), answer in zip(groups, answers, strict=True):
-        services = by_name(_data(answer))
+        if answer.error is not None and answer.error.code == "ClusterNotFoundException":
+            found |= {resource.address: _missing(resource, "NO CLUSTER") for resource in group}
+            continue
+        services = by_name(answer.value())
         for resource in group:
             found[resource.address] = _live(resource, services.get(short_arn(resource.doc["service"])))
     return tuple(found[resource.address] for resource in resources)
 
 
-def _data(answer: Answer) -> Doc:
-    if answer.error and answer.error.code == "ClusterNotFoundException":
-        return {}  # each of its services is then reported as missing, by name
-    return answer.value()
+def _missing(resource: Resource, status: str) -> Live:
+    """NO CLUSTER or MISSING. What is observed is the same: whether the cluster is there changes nothing in a plan."""
+    return Live(address=resource.address, observed="missing", facts={"status": status})
 
 
 def _live(resource: Resource, service: Doc | None) -> Live:
     if service is None:
-        return Live(address=resource.address, observed="missing", facts={"status": "MISSING"})
+        return _missing(resource, "MISSING")
     doc = {k: v for k, v in service.items() if k not in READ_ONLY}
     primary, state = primary_of(service), primary_of(service).get("rolloutState")
     doc |= {field: primary[field] for field in ON_DEPLOYMENT if field in primary}

@@ -125,7 +125,7 @@ with stopping(pipeline.connect(app="shop"), lambda text: None):
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=child_environment())
     assert (done.returncode, done.stdout) == (130, "still here\n")
-    assert done.stderr == "\nstopped; see `ecsplan show` for how far it got\n"
+    assert done.stderr == "\nstopped; see `ecsplan history` for how far it got\n"
 
 
 # --- colours, and times ---

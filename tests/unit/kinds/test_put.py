@@ -227,7 +227,7 @@ def test_a_declared_revision_stays(schedule: Kind) -> None:
 
 
 def test_one_that_is_not_there_is_refused(schedule: Kind) -> None:
-    with pytest.raises(PlanningError, match=r"schedule\.default/nightly: there is none of that name"):
+    with pytest.raises(PlanningError, match=r"schedule\.default/nightly: there is no schedule default/nightly;"):
         deltas(declared(), None)
 
 

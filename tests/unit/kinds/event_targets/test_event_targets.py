@@ -9,6 +9,7 @@ import pytest
 from ecsplan.core.errors import AwsError, PlanningError, RefusedError
 from ecsplan.core.model import Action, Address, Call, Doc, Phase, Ref
 from ecsplan.kinds.contract import Live, Resource, StepDraft
+from ecsplan.kinds.event_targets.read import listing
 from tests.support.specs import spec, task
 from tests.unit.fakes_kinds import (
     CLUSTER,
@@ -160,6 +161,18 @@ def test_a_page_that_names_itself_ends_the_reading() -> None:
 def test_a_rule_that_is_not_there_and_one_that_may_not_be_seen() -> None:
     (found,) = compare(KIND).read(FakeAsk().refuse(ask_for(), "ResourceNotFoundException"), [wanted()])
     assert (found.candidates, found.observed) == ((), "missing")
+
+
+def test_a_bus_that_is_not_there_is_told_apart_from_a_rule_that_is_not_there() -> None:
+    shop = wanted(on(), EventBusName="arn:aws:events:eu-west-1:123456789012:event-bus/shop")
+    call = listing(shop.doc)
+    for message, said in (
+        ("Event bus shop does not exist.", "there is no event bus shop;"),
+        ("Rule nightly does not exist on EventBus shop.", "there is no rule nightly on the event bus shop;"),
+    ):
+        reader = FakeAsk().refuse(call, "ResourceNotFoundException", f"{call}: ResourceNotFoundException: {message}")
+        (live,) = compare(KIND).read(reader, [shop])
+        assert said in KIND.change.blockers(shop, live)[0]
     with pytest.raises(AwsError, match=r"^not you$"):
         compare(KIND).read(FakeAsk().refuse(ask_for(), "AccessDeniedException", "not you"), [wanted()])
 
@@ -178,7 +191,8 @@ def test_what_is_observed_is_what_the_targets_say() -> None:
         (on(), live(target()), []),
         (on("new", Arn=CLUSTER, RoleArn="arn:r"), live(target()), []),
         (on(), live_of(NIGHTLY),
-         ["there is no such rule; rules are created elsewhere, ecsplan only sets their targets"]),
+         ["there is no rule nightly on the event bus default; rules are created elsewhere, ecsplan only sets their "
+          "targets"]),
         (on("new"), live(target()), ["there is no target new yet; to make one, declare its Arn and RoleArn too"]),
         (on("new", Arn="x"), live(target()), ["there is no target new yet; to make one, declare its RoleArn too"]),
         (on("fn"), live({"Id": "fn", "Arn": "arn:lambda"}), ["target fn does not run an ECS task, it is arn:lambda"]),

@@ -167,7 +167,9 @@ def test_a_service_that_is_not_there() -> None:
 def test_a_cluster_that_is_not_there_has_no_services_and_another_refusal_is_raised() -> None:
     web = resource(WEB, NAMES)
     (live,) = compare(KIND).read(FakeAsk().refuse(ask_for("web"), "ClusterNotFoundException"), [web])
-    assert live.facts["status"] == "MISSING"
+    assert live.observed == "missing"
+    (fault,) = KIND.change.blockers(web, live)
+    assert fault.startswith("service.prod/web: there is no cluster prod; clusters are created elsewhere")
     with pytest.raises(AwsError, match=r"^not you$"):
         compare(KIND).read(FakeAsk().refuse(ask_for("web"), "AccessDeniedException", "not you"), [web])
 
