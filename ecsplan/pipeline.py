@@ -29,10 +29,11 @@ from ecsplan.core.clock import StoppableClock, timestamp
 from ecsplan.core.errors import EcsplanError, StaleError, UnfinishedError, UsageError
 from ecsplan.core.model import Notify, Plan
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished
+from ecsplan.journal import Deployment, Journal, Outcome, Writer, all_unfinished, unfinished
 from ecsplan.journal.find import history, journals, show
 from ecsplan.kinds import resource_of
 from ecsplan.kinds.contract import Delta, Resource
+from ecsplan.leftovers import abandon, left_running, stops, to_abandon
 from ecsplan.plan import rollback
 from ecsplan.plan.compile import compile_spec, notifications, warnings_of
 from ecsplan.plan.diff import diff, without_impossible
@@ -47,8 +48,8 @@ from ecsplan.site import Site, connect, journal_root
 from ecsplan.spec.load import load as _load
 
 __all__ = [
-    "EcsplanError", "Options", "Outcome", "Result", "Site", "connect", "explained_plan", "go_on", "history",
-    "journal_root", "journals", "load", "make_plan", "resume", "run_plan", "show", "text", "undo",
+    "EcsplanError", "Options", "Outcome", "Result", "Site", "abandon", "connect", "explained_plan", "go_on", "history",
+    "journal_root", "journals", "load", "make_plan", "resume", "run_plan", "show", "text", "to_abandon", "undo",
 ]  # fmt: skip
 
 
@@ -62,12 +63,19 @@ def load(path: str | Path, *, tables: bool = True) -> Spec:
 
 
 def make_plan(
-    site: Site, spec: Spec, tag: str, *, redeploy: bool = False, emit: events.Listener = lambda _event: None
+    site: Site,
+    spec: Spec,
+    tag: str,
+    *,
+    redeploy: bool = False,
+    replace: bool = False,
+    emit: events.Listener = lambda _event: None,
 ) -> Plan:
-    """Plan what has to change so that AWS matches the spec with this tag. Changes nothing. `emit` gets an event when
-    requests wait for AWS's rate limits."""
+    """Plan what has to change so that AWS matches the spec with this tag. Changes nothing. With `replace`, what is
+    unfinished ends as superseded when the plan is applied. `emit` gets an event when requests wait for AWS's rate
+    limits."""
     site.gateway.listen(emit)
-    return _planned(site, spec, tag, redeploy=redeploy)[0]
+    return _planned(site, spec, tag, redeploy=redeploy, replace=replace)[0]
 
 
 def explained_plan(
@@ -80,9 +88,11 @@ def explained_plan(
     return plan, explain(deltas)
 
 
-def _planned(site: Site, spec: Spec, tag: str, *, redeploy: bool) -> tuple[Plan, tuple[Delta, ...]]:
-    resources = compile_spec(spec, tag, redeploy=redeploy)
-    return _plan(site, resources, tag=tag, warnings=warnings_of(spec, tag), notify=notifications(spec))
+def _planned(
+    site: Site, spec: Spec, tag: str, *, redeploy: bool, replace: bool = False
+) -> tuple[Plan, tuple[Delta, ...]]:
+    resources, warnings = compile_spec(spec, tag, redeploy=redeploy), warnings_of(spec, tag)
+    return _plan(site, resources, tag=tag, warnings=warnings, notify=notifications(spec), replace=replace)
 
 
 def _plan(
@@ -93,6 +103,7 @@ def _plan(
     warnings: Sequence[str] = (),
     notify: Mapping[str, Notify],
     undoes: Sequence[int] = (),
+    replace: bool = False,
 ) -> tuple[Plan, tuple[Delta, ...]]:
     site.redactor.learn_documents((resource.address, resource.doc) for resource in resources)
     site.gateway.identity()  # asked for at the same time as everything else
@@ -107,6 +118,10 @@ def _plan(
     deployments = journal.deployments()
     left = unfinished(deployments)
     open_ones = [_left(left)] if left and not undoes else []
+    replaced = [one.number for one in all_unfinished(deployments)] if replace else []
+    if replaced:
+        open_ones = [f"deployment {number} is unfinished; it ends when this one begins" for number in replaced]
+    running = () if undoes else left_running(site, deployments)
     resources, left_out = without_impossible(resources, lives)
     deltas = diff(resources, lives, known_definitions(deployments))
     plan = plan_of(
@@ -117,9 +132,10 @@ def _plan(
         observed=fingerprints(resources, lives),
         seen=observed_state(resources, lives),
         base=(journal.numbers() or [0])[-1],
-        warnings=(*warnings, *open_ones, *left_out, *cautions(deltas)),
+        warnings=(*warnings, *open_ones, *running, *left_out, *cautions(deltas)),
         notify=notify,
         undoes=undoes,
+        replaces=replaced,
     )
     return plan, deltas
 
@@ -130,10 +146,12 @@ def undo(
     *,
     to: str | None = None,
     keep: bool = False,
+    keep_running: bool = False,
     emit: events.Listener = lambda _event: None,
 ) -> Plan:
     """Plan a rollback: to deployment `to` (a number), to a revision (`FAMILY:REV`), or, without `to`, to before the
-    newest deployment that changed something. Without a journal it uses ECS's revision history and needs the spec."""
+    newest deployment that changed something. Without a journal it uses ECS's revision history and needs the spec.
+    One-off tasks that still run are stopped; with `keep_running` they are only named."""
     if to is not None and not re.fullmatch(r"[0-9]{1,9}|[A-Za-z0-9_-]+:[0-9]{1,9}", to):
         raise UsageError(f"--to takes a deployment's number or FAMILY:REV, not {to!r}")
     site.gateway.listen(emit)
@@ -144,21 +162,27 @@ def undo(
         back = _by_history(site, spec, to, keep=keep)
     else:
         back = rollback.to_deployment(deployments, int(to), keep=keep)
+    declared = compile_spec(_whole(spec), "rollback") if spec is not None and not deployments else ()
+    stopped, running = stops(site, deployments, declared, keep=keep_running)
     notify = (notifications(spec) if spec else None) or back.notify or {}
-    return _plan(site, back.resources, tag=back.tag, warnings=back.notes, notify=notify, undoes=back.undoes)[0]
+    resources, notes = (*back.resources, *stopped), (*back.notes, *running)
+    return _plan(site, resources, tag=back.tag, warnings=notes, notify=notify, undoes=back.undoes)[0]
 
 
 def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> RollbackState:
-    if spec is not None and not spec.tasks:
-        spec = load(spec.file)  # only its top was read so far
     if spec is None:
         raise UsageError(
             "without a journal a rollback needs the spec, to know which services to move", hint="Name it with -f FILE."
         )
     # The tag plays no part: only which families, services and targets there are.
-    resources = compile_spec(spec, "rollback")
+    resources = compile_spec(_whole(spec), "rollback")
     site.identity()
     return rollback.to_revision(resources, read(site.gateway.reader(), resources), to, keep=keep)
+
+
+def _whole(spec: Spec) -> Spec:
+    """Where only its top was read so far, all of it."""
+    return spec if spec.tasks else load(spec.file)
 
 
 # --- applying ---
@@ -200,11 +224,19 @@ def run_plan(
         for warning in _check_fresh(site, plan):
             emit(events.Warned(message=warning))
         # A rollback without steps still marks the unfinished deployment as rolled back.
-        if not plan.steps and left is None:
+        if not plan.steps and (left is None or left.number in (plan.replaces or ())):
+            _end_replaced(site, journal, plan, "what was planned instead of it is live")
+            for number in plan.replaces or ():
+                emit(events.Warned(message=f"deployment {number} has ended as superseded"))
             return None
-        writer = journal.open(plan, site.origin, at)
+
+        def replace(number: int) -> None:
+            _end_replaced(site, journal, plan, f"deployment {number} was begun in its place")
+
+        chosen = options or deploy.Options()
+        writer = journal.open(plan, site.origin, at, chosen.chosen, replace)
         try:
-            chosen, key = options or deploy.Options(), writer.deployment_key
+            key = writer.deployment_key
 
             def work(ports: Ports) -> Result:
                 return deploy.apply(plan, writer.number, ports, chosen, key=key)
@@ -212,6 +244,12 @@ def run_plan(
             return _run(site, plan, journal, writer, emit, work)
         finally:
             writer.close()
+
+
+def _end_replaced(site: Site, journal: Journal, plan: Plan, reason: str) -> None:
+    for number in plan.replaces or ():
+        if not journal.read(number).outcome.ended:
+            journal.end(number, Outcome.SUPERSEDED, reason, site.origin, timestamp(site.clock))
 
 
 def resume(
@@ -276,12 +314,13 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
     """The unfinished deployment that this plan undoes, if there is one. Raises if the plan may not be applied now."""
     deployments = journal.deployments()
     left = unfinished(deployments)
-    if left is not None and left.number not in plan.undoes:
+    if left is not None and left.number not in (*plan.undoes, *(plan.replaces or ())):
         paused = " (`ecsplan continue` if it is paused at a hook)" if left.outcome is Outcome.UNFINISHED else ""
         raise UnfinishedError(
             _left(left),
             state="Nothing was changed.",
-            hint=f"Finish it with `ecsplan resume`{paused}, or go back with `ecsplan rollback`.",
+            hint=f"Finish it with `ecsplan resume`{paused}, go back with `ecsplan rollback`, or end it as it is with "
+            "`ecsplan abandon`.",
         )
     for deployment in deployments:
         # A deployment that was killed before its first call has applied nothing.

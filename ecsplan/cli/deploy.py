@@ -17,7 +17,16 @@ from ecsplan.apply.deploy import Next, Options, Result
 from ecsplan.cli.common import Hints
 from ecsplan.cli.exit import leave_at_once
 from ecsplan.cli.listeners import listener, planning_listener
-from ecsplan.cli.options import ASKS, JSON_OR_TEXT, NEVER_ASKS, CliOptions, app_name, apply_options, pass_options
+from ecsplan.cli.options import (
+    ASKS,
+    JSON_OR_TEXT,
+    NEVER_ASKS,
+    CliOptions,
+    app_name,
+    apply_options,
+    pass_options,
+    resume_options,
+)
 from ecsplan.cli.streams import LineWriter, fit, screen
 from ecsplan.core.errors import Exit, UsageError
 from ecsplan.core.model import Plan
@@ -32,9 +41,10 @@ from ecsplan.render.json import plan_json
 from ecsplan.render.lines import outcome_text
 from ecsplan.render.text import NO_CHANGES, plan_text
 
-REDEPLOY = click.option(
-    "--redeploy", is_flag=True, help="Start a new deployment of every service, changed or not."
-)
+REDEPLOY = click.option("--redeploy", is_flag=True, help="Start a new deployment of every service, changed or not.")
+WAYS_ON = "Continue with `ecsplan resume`, go back with `ecsplan rollback`, or end it as it is with `ecsplan abandon`."
+AGAIN = "There is no such deployment now; give the same command again."
+BACK_AGAIN = "What it was to undo is as it was; go back with `ecsplan rollback`."
 
 
 @click.command()
@@ -99,14 +109,16 @@ def apply(options: CliOptions, /, plan_file: Path | None, **how: Any) -> int:
 @click.argument("tag")
 @ASKS
 @REDEPLOY
+@click.option("--replace", is_flag=True, help="Also over a deployment that is unfinished: it ends as superseded.")
 @apply_options
 @pass_options
-def deploy(options: CliOptions, /, tag: str, yes: bool, redeploy: bool, **how: Any) -> int:
+def deploy(options: CliOptions, /, tag: str, yes: bool, redeploy: bool, replace: bool, **how: Any) -> int:
     """Plan TAG, ask for confirmation, and apply."""
     spec = options.spec()
     can_ask(yes)
     with options.site(spec) as site:
-        made = pipeline.make_plan(site, spec, tag, redeploy=redeploy, emit=planning_listener(options))
+        listen = planning_listener(options)
+        made = pipeline.make_plan(site, spec, tag, redeploy=redeploy, replace=replace, emit=listen)
         planfile.save_in_store(made, site.store)
         return show_ask_apply(options, site, made, yes, **how)
 
@@ -118,12 +130,13 @@ def deploy(options: CliOptions, /, tag: str, yes: bool, redeploy: bool, **how: A
     help="A one-off task whose result AWS no longer shows: assume it succeeded (done) or run it again (run).",
 )
 @NEVER_ASKS
-@apply_options
+@resume_options
 @pass_options
 def resume(options: CliOptions, /, form: str, unclear: str | None, **how: Any) -> int:
     """Resume an interrupted or unfinished deployment.
 
-    Steps that were done are not repeated. Does nothing if no deployment is unfinished.
+    Steps that were done are not repeated. What failed is tried again where the deployment was begun with --on-failure
+    stop. Does nothing if no deployment is unfinished.
     """
     spec = options.spec_if_there()
     with (
@@ -142,7 +155,7 @@ def resume(options: CliOptions, /, form: str, unclear: str | None, **how: Any) -
 
 @click.command("continue")
 @NEVER_ASKS
-@apply_options
+@resume_options
 @pass_options
 def continue_(options: CliOptions, /, form: str, **how: Any) -> int:
     """Continue a deployment that is paused at a hook.
@@ -169,9 +182,12 @@ def continue_(options: CliOptions, /, form: str, **how: Any) -> int:
 @ASKS
 @click.option("--plan", "only_plan", is_flag=True, help="Only show what would be done.")
 @click.option("--keep", is_flag=True, help="Do not deregister the revisions that are rolled back from.")
+@click.option("--keep-running", is_flag=True, help="Only name one-off tasks that still run, instead of stopping them.")
 @apply_options
 @pass_options
-def rollback(options: CliOptions, /, to: str | None, yes: bool, only_plan: bool, keep: bool, **how: Any) -> int:
+def rollback(
+    options: CliOptions, /, to: str | None, yes: bool, only_plan: bool, keep: bool, keep_running: bool, **how: Any
+) -> int:
     """Go back to an earlier deployment.
 
     To where deployment N was, to a revision of a family, or, without --to, to before the newest deployment that
@@ -181,7 +197,8 @@ def rollback(options: CliOptions, /, to: str | None, yes: bool, only_plan: bool,
     if not only_plan:
         can_ask(yes)
     with options.site(spec, app_name(options, spec)) as site:
-        made = pipeline.undo(site, spec, to=to, keep=keep, emit=planning_listener(options))
+        listen = planning_listener(options)
+        made = pipeline.undo(site, spec, to=to, keep=keep, keep_running=keep_running, emit=listen)
         if only_plan:
             print_plan(options, made, "text")
             return Exit.OK
@@ -218,13 +235,17 @@ def apply_and_print(options: CliOptions, site: Site, made: Plan, *, form: str, q
     return Exit.OK
 
 
-def options_of(*, on_failure: str, no_wait: bool, timeout: int | None, unclear: str = "") -> Options:
-    return Options(on_failure=on_failure, wait=not no_wait, timeout=timeout, unclear=unclear)
+def options_of(
+    *, on_failure: str | None, wait: bool | None, timeout: int | None, beside: bool, unclear: str = ""
+) -> Options:
+    return Options(on_failure=on_failure or "", wait=wait, timeout=timeout, beside=beside, unclear=unclear)
 
 
 def print_outcome(options: CliOptions, result: Result, form: str) -> None:
     """Print how it ended. A reader that has gone does not change how it ended."""
     text = outcome_text(result.number, result.outcome, result.reason)
+    if result.untouched:
+        text = f"Cut off before the first call: {result.reason}"
     if result.outcome is Outcome.SUCCEEDED:
         LineWriter(err=form == "jsonl")(options.paint(sys.stdout)(text, "green"))
         return
@@ -243,16 +264,21 @@ def print_outcome(options: CliOptions, result: Result, form: str) -> None:
         say(f"\n{wrong}\n")
     hints = [result.state, result.hint]
     if Next.RESUME in result.next:
-        hints.append("Continue with `ecsplan resume`, or go back with `ecsplan rollback`.")
+        hints.append(WAYS_ON)
+    elif result.untouched:
+        hints.append(AGAIN if Next.AGAIN in result.next else BACK_AGAIN)
     for hint in filter(None, hints):
         say(fit(options.hints(hint), sys.stderr))
 
 
 def exit_code(result: Result) -> Exit:
+    if result.untouched and result.outcome is Outcome.STOPPED:
+        return Exit.ERROR  # as of any command that could not begin
     return {
         Outcome.SUCCEEDED: Exit.OK,
         Outcome.PUT_BACK: Exit.PUT_BACK,
         Outcome.STOPPED: Exit.STOPPED,
+        Outcome.SUPERSEDED: Exit.STOPPED,
         Outcome.UNFINISHED: Exit.UNFINISHED,
         Outcome.INTERRUPTED: Exit.INTERRUPTED,
     }[result.outcome]

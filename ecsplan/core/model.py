@@ -14,7 +14,7 @@ import msgspec
 
 Doc: TypeAlias = dict[str, Any]
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 UNKNOWN = "(known after apply)"
 
 
@@ -63,6 +63,7 @@ class Ref(Value, tag_field="$ref", tag="output", frozen=True, kw_only=True):
 class Phase(Enum):
     """The order of a deployment. The value is the word in plans and in their summary."""
 
+    STOP = "stop"
     REGISTER = "register"
     RUN = "run"
     UPDATE = "update"
@@ -200,7 +201,8 @@ class Plan(Value, frozen=True, kw_only=True):
 
     `base` is the number of the newest deployment in the journal when the plan was made. `observed` holds a digest of
     the live state of each address that was read, `seen` that state itself, so that a refusal can name what has
-    changed. `notify` is by task. `undoes` are the numbers of the deployments that a rollback undoes.
+    changed. `notify` is by task. `undoes` are the numbers of the deployments that a rollback undoes. `replaces` are
+    those of unfinished ones that end when this one begins, unset where there are none.
     """
 
     format_version: str = FORMAT_VERSION
@@ -216,5 +218,6 @@ class Plan(Value, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     notify: dict[str, Notify] = {}
     undoes: tuple[int, ...] = ()
+    replaces: tuple[int, ...] | msgspec.UnsetType = msgspec.UNSET
     seen: dict[Address, Any] = {}
     digest: str = ""

@@ -27,6 +27,7 @@ def plan_of(
     warnings: Iterable[str] = (),
     notify: Mapping[str, Notify] | None = None,
     undoes: Sequence[int] = (),
+    replaces: Sequence[int] = (),
     seen: Mapping[Address, Any] | None = None,
 ) -> Plan:
     """The plan for these deltas. Without a difference it has no steps: cleanup alone is no difference, except in a
@@ -51,13 +52,20 @@ def plan_of(
         observed=dict(sorted(observed.items())),
         changes=tuple(delta.change for delta in deltas),
         steps=steps,
-        summary={phase.value: sum(step.phase is phase for step in steps) for phase in Phase},
+        summary=_summary(steps),
         warnings=tuple(warnings),
         notify=dict(notify or {}),
         undoes=tuple(undoes),
+        replaces=tuple(replaces) or msgspec.UNSET,
         seen=dict(sorted((seen or {}).items())),
     )
     return msgspec.structs.replace(plan, digest=plan_digest(plan))
+
+
+def _summary(steps: Sequence[Step]) -> dict[str, int]:
+    """Steps by phase. That something is stopped is rare, and named only then."""
+    counts = {phase.value: sum(step.phase is phase for step in steps) for phase in Phase}
+    return {phase: count for phase, count in counts.items() if count or phase != Phase.STOP.value}
 
 
 def plan_digest(plan: Plan) -> str:

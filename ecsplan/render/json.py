@@ -23,6 +23,7 @@ PLAN_KEYS = (
     "summary",
     "warnings",
     "undoes",
+    "replaces",
     "observed",
     "digest",
 )
@@ -33,7 +34,11 @@ def plan_json(plan: Plan, explanations: Sequence[Explanation] | None = None) -> 
     """The masked plan; what is not known yet reads `(known after apply)`. With explanations it has one key more."""
     data = to_data(plan)
     explained = {} if explanations is None else {"explanations": [_explanation(one) for one in explanations]}
-    return dumps({key: _known(data[key]) for key in PLAN_KEYS} | explained)
+    return dumps(_plan(data) | explained)
+
+
+def _plan(data: dict[str, Any]) -> dict[str, Any]:
+    return {key: _known(data[key]) for key in PLAN_KEYS if key in data}
 
 
 def _explanation(one: Explanation) -> dict[str, Any]:
@@ -64,7 +69,7 @@ def deployment_json(deployment: Deployment) -> str:
             "app": deployment.plan.app,
             **_deployment(deployment),
             "diagnoses": to_data(deployment.diagnoses),
-            "plan": {key: _known(plan[key]) for key in PLAN_KEYS},
+            "plan": _plan(plan),
         }
     )
 
@@ -95,6 +100,7 @@ def _deployment(deployment: Deployment) -> dict[str, Any]:
         "revisions": deployment.revisions(),
         "outcome": deployment.outcome.value,
         "reason": deployment.reason,
+        **({"ended_by": to_data(deployment.ended_by)} if deployment.ended_by else {}),
         "undoes": list(deployment.plan.undoes),
         "identity": to_data(deployment.plan.identity),
         "steps": [

@@ -18,9 +18,7 @@ def read(reader: Reader, resources: Sequence[Resource]) -> tuple[Live, ...]:
     answers = reader.fetch([listing(resource.doc) for resource in resources])
     targets = iter(targets_of(reader, [answer for answer in answers if not rule_is_missing(answer)]))
     return tuple(
-        _missing(resource, answer)
-        if rule_is_missing(answer)
-        else _live(resource, next(targets))
+        _missing(resource, answer) if rule_is_missing(answer) else _live(resource, next(targets))
         for resource, answer in zip(resources, answers, strict=True)
     )
 

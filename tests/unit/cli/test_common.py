@@ -98,9 +98,7 @@ def test_a_hint_can_be_pasted(capsys: Output, spec: Path) -> None:
     assert "no AWS credentials were found" in capsys.readouterr().err
 
 
-def test_what_the_environment_sets_is_not_repeated(
-    capsys: Output, spec: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_the_environment_sets_is_not_repeated(capsys: Output, spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECSPLAN_FILE", spec.name)
     monkeypatch.setenv("ECSPLAN_JOURNAL", "there")
     assert run(["apply"]) == 3
