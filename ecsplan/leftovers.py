@@ -100,7 +100,7 @@ def left_running(site: Site, deployments: Sequence[Deployment]) -> tuple[str, ..
     try:
         return tuple(map(running_text, still_running(site, begun)))
     except AwsError as error:
-        return (unseen(error),)
+        return (_unpermitted(error),)
 
 
 def stops(
@@ -111,7 +111,7 @@ def stops(
     try:
         found = still_running(site, deployments, declared)
     except AwsError as error:
-        return (), (unseen(error),)
+        return (), (_unpermitted(error),)
     if keep:
         return (), tuple(map(running_text, found))
     tasks = {change.address: change.task for d in deployments for change in d.plan.changes}
@@ -125,6 +125,13 @@ def stops(
         assert beside is not None
         made.append(beside.stopping(group, tasks[address]))
     return tuple(made), ()
+
+
+def _unpermitted(error: AwsError) -> str:
+    """The sentence on a look that the role may not make. Raises any other error: the plan is made again."""
+    if "AccessDenied" not in error.code:
+        raise error
+    return unseen(error)
 
 
 def unseen(error: AwsError) -> str:

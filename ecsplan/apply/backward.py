@@ -100,6 +100,12 @@ def _undo_again(engine: Engine, step: Step, call: Call, tried: Outputs) -> list[
     under way again, or there by now."""
     state = engine.state
     kind, sent = state.kind(step), state.as_sent(step)
+    before = {"deployment": tried["deployment"]} if tried.get("deployment") else {}
+    again, known = kind.calls.again(call), msgspec.structs.replace(sent, expect={**sent.expect, **before})
+    if (found := kind.calls.recover(engine.ports.read, known, again)) is not None:  # its answer was lost
+        engine.sender.begin(step, undo=True)
+        engine.sender.done(step, dict(found), undo=True)
+        return [Tracked(kind=kind, step=known, call=again, outputs=found)]
     one = Tracked(kind=kind, step=sent, call=call, outputs=tried, before=state[step].outputs or {}, old=True)
     seen = engine.poll([one]).get(step.index)
     if seen is None:
@@ -112,7 +118,6 @@ def _undo_again(engine: Engine, step: Step, call: Call, tried: Outputs) -> list[
         return [one]
     assert kind.track is not None
     anew = msgspec.structs.replace(sent, expect={**sent.expect, **kind.track.expect_again(one, seen.documents)})
-    again = kind.calls.again(call)
     outputs = engine.sender.send(anew, again, undo=True)
     return [Tracked(kind=kind, step=anew, call=again, outputs=outputs)]
 

@@ -21,36 +21,35 @@ CANNOT_LOOK = "Without that look it might run twice at once; to run it in any ca
 def make_way(engine: Engine, group: Sequence[Step]) -> None:
     """Before steps of one address run: what others have started there and has not stopped is joined where it is the
     same, and awaited where it is another. Raises StepError where that takes longer than the step may, and where AWS
-    does not show what runs."""
-    state = engine.state
+    does not permit to look. A look that AWS does not answer is made again."""
+    state, clock = engine.state, engine.ports.clock
     steps = [step for step in group if state[step].made is None or state[step].outdated]
     if engine.options.beside or not steps or state.kind(steps[0]).beside is None:
         return
-    since, pause, said = engine.ports.clock.now(), FIRST_PAUSE, False
-    while found := _others(engine, steps[0]):
-        if _joined(engine, steps, found):
+    first, since, pause, said = steps[0], clock.now(), FIRST_PAUSE, ""
+    while True:
+        found = _others(engine, first)
+        if found is not None and (not found or _joined(engine, steps, found)):
             return
-        elapsed = engine.ports.clock.now() - since
-        limit = engine.limit(steps[0])
+        named = _named(found) if found else "what AWS did not show"
+        elapsed, limit = clock.now() - since, engine.limit(first)
         if elapsed >= limit:
-            raise StepError(f"{steps[0].address}: {_named(found)} still runs after {limit} s", hint=BESIDE)
-        if not said:
-            engine.sender.warn(f"{steps[0].address}: {_named(found)} runs already; it is awaited first")
-        said = True
-        note = f"waiting for {_named(found)}"
+            raise StepError(f"{first.address}: {named} still runs after {limit} s", hint=BESIDE)
+        if found and named != said:
+            engine.sender.warn(f"{first.address}: {named} runs already; it is awaited first")
+            said = named
+        note = f"waiting for {named}"
         engine.emit(
-            events.Progressed(
-                address=steps[0].address, note=note, done=False, ok=True, elapsed=elapsed, step=steps[0].index
-            )
+            events.Progressed(address=first.address, note=note, done=False, ok=True, elapsed=elapsed, step=first.index)
         )
-        engine.ports.clock.sleep(pause)
+        clock.sleep(pause)
         if engine.stopped:
             raise Interrupted
         pause = min(pause * GROWTH, LONGEST_PAUSE)
 
 
-def _others(engine: Engine, step: Step) -> tuple[Running, ...]:
-    """What runs at the address of this step and is not of this deployment."""
+def _others(engine: Engine, step: Step) -> tuple[Running, ...] | None:
+    """What runs at the address of this step and is not of this deployment; None where AWS did not answer."""
     state = engine.state
     beside = state.kind(step).beside
     assert beside is not None
@@ -58,7 +57,10 @@ def _others(engine: Engine, step: Step) -> tuple[Running, ...]:
         found = beside.running(engine.ports.read, [state.wanted(step)])
     except AwsError as error:
         message = f"could not look for one-off tasks of {step.address} that still run: {error.message}"
-        raise StepError(message, hint=" ".join(filter(None, (error.hint, CANNOT_LOOK)))) from error
+        if error.locked_out or "AccessDenied" in error.code:
+            raise StepError(message, hint=" ".join(filter(None, (error.hint, CANNOT_LOOK)))) from error
+        engine.sender.warn(f"{message}; looking again")
+        return None
     own = state.own_runs(step.address)
     return tuple(one for one in found if one.mark not in own and one.task not in own)
 

@@ -12,8 +12,7 @@ import msgspec
 import pytest
 
 from ecsplan.core.codec import to_json
-from ecsplan.core.model import Identity
-from ecsplan.core.model import FORMAT_VERSION
+from ecsplan.core.model import FORMAT_VERSION, Identity
 from ecsplan.journal import Journal, open_store
 from ecsplan.plan import file as planfile
 from tests.support.paths import ROOT, journal_file

@@ -59,8 +59,9 @@ def test_a_question_is_asked_where_the_answer_counts(world: World) -> None:
         assert screen.ended() == 7
     assert "Apply this plan?" not in "\n".join(screen.everything)
     assert screen.shown[-2:] == [
-        "Finish it with `ecsplan resume`, go back with `ecsplan", "rollback`, or end it as it is with `ecsplan abandon`.",
-    ]  # fmt: skip
+        "Finish it with `ecsplan resume`, go back with `ecsplan",
+        "rollback`, or end it as it is with `ecsplan abandon`.",
+    ]
 
 
 def test_a_terminal_that_can_do_nothing_gets_lines(world: World) -> None:
