@@ -65,7 +65,7 @@ def foreign(number: int) -> None:
 
 DAMAGES = {
     torn: "line 2 is damaged",
-    newer: "line 1: written in format 2.0, and this ecsplan reads 1.0",
+    newer: "line 1: written in format 2.0, and this ecsplan reads 1.1",
     swapped: "line 1: the plan of the deployment should stand here",
     foreign: "line 2: the plan has no step 77",
 }
