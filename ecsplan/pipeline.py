@@ -14,9 +14,7 @@ that fails is no exception: its `Result` says so.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -27,29 +25,28 @@ from ecsplan.apply.redacted import redacted_ports, redacted_result
 from ecsplan.core import events
 from ecsplan.core.clock import StoppableClock, timestamp
 from ecsplan.core.errors import EcsplanError, StaleError, UnfinishedError, UsageError
-from ecsplan.core.model import Notify, Plan
+from ecsplan.core.model import Plan
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Deployment, Journal, Outcome, Writer, all_unfinished, unfinished
+from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished, waiting
 from ecsplan.journal.find import history, journals, show
 from ecsplan.kinds import resource_of
-from ecsplan.kinds.contract import Delta, Resource
-from ecsplan.leftovers import abandon, left_running, stops, to_abandon
-from ecsplan.plan import rollback
+from ecsplan.kinds.contract import Delta
+from ecsplan.leftovers import abandon, to_abandon
 from ecsplan.plan.compile import compile_spec, notifications, warnings_of
-from ecsplan.plan.diff import diff, without_impossible
 from ecsplan.plan.explain import Explanation, explain
-from ecsplan.plan.read import fingerprints, observed_state, read
-from ecsplan.plan.rollback import RollbackState, known_definitions
+from ecsplan.plan.read import read
 from ecsplan.plan.stale import planning_again, stale
-from ecsplan.plan.steps import cautions, plan_of, rolling
+from ecsplan.plan.steps import rolling
+from ecsplan.planning import UnderWay, check_agreed, in_words, plan_for, under_way, undo
 from ecsplan.redact import mask_plan
 from ecsplan.render.text import plan_text
 from ecsplan.site import Site, connect, journal_root
 from ecsplan.spec.load import load as _load
 
 __all__ = [
-    "EcsplanError", "Options", "Outcome", "Result", "Site", "abandon", "connect", "explained_plan", "go_on", "history",
-    "journal_root", "journals", "load", "make_plan", "resume", "run_plan", "show", "text", "to_abandon", "undo",
+    "EcsplanError", "Options", "Outcome", "Result", "Site", "UnderWay", "abandon", "check_agreed", "connect",
+    "explained_plan", "go_on", "history", "journal_root", "journals", "load", "make_plan", "obstacle", "resume",
+    "run_plan", "show", "text", "to_abandon", "under_way", "undo",
 ]  # fmt: skip
 
 
@@ -91,98 +88,15 @@ def explained_plan(
 def _planned(
     site: Site, spec: Spec, tag: str, *, redeploy: bool, replace: bool = False
 ) -> tuple[Plan, tuple[Delta, ...]]:
-    resources, warnings = compile_spec(spec, tag, redeploy=redeploy), warnings_of(spec, tag)
-    return _plan(site, resources, tag=tag, warnings=warnings, notify=notifications(spec), replace=replace)
-
-
-def _plan(
-    site: Site,
-    resources: Sequence[Resource],
-    *,
-    tag: str,
-    warnings: Sequence[str] = (),
-    notify: Mapping[str, Notify],
-    undoes: Sequence[int] = (),
-    replace: bool = False,
-) -> tuple[Plan, tuple[Delta, ...]]:
-    site.redactor.learn_documents((resource.address, resource.doc) for resource in resources)
-    site.gateway.identity()  # asked for at the same time as everything else
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan")
-    try:
-        reading = pool.submit(read, site.gateway.reader(), resources)
-        identity = site.identity()  # first: the wrong account explains any other error
-        lives = reading.result()
-    finally:
-        pool.shutdown(wait=False)  # an interruption does not wait for AWS's rate limit
-    journal = site.journal(identity)
-    deployments = journal.deployments()
-    left = unfinished(deployments)
-    open_ones = [_left(left)] if left and not undoes else []
-    replaced = [one.number for one in all_unfinished(deployments)] if replace else []
-    if replaced:
-        open_ones = [f"deployment {number} is unfinished; it ends when this one begins" for number in replaced]
-    running = () if undoes else left_running(site, deployments)
-    resources, left_out = without_impossible(resources, lives)
-    deltas = diff(resources, lives, known_definitions(deployments))
-    plan = plan_of(
-        deltas,
-        app=site.app,
+    return plan_for(
+        site,
+        compile_spec(spec, tag, redeploy=redeploy),
         tag=tag,
-        identity=identity,
-        observed=fingerprints(resources, lives),
-        seen=observed_state(resources, lives),
-        base=(journal.numbers() or [0])[-1],
-        warnings=(*warnings, *open_ones, *running, *left_out, *cautions(deltas)),
-        notify=notify,
-        undoes=undoes,
-        replaces=replaced,
+        spec=site.store.spec_name(spec.file),
+        warnings=warnings_of(spec, tag),
+        notify=notifications(spec),
+        replace=replace,
     )
-    return plan, deltas
-
-
-def undo(
-    site: Site,
-    spec: Spec | None = None,
-    *,
-    to: str | None = None,
-    keep: bool = False,
-    keep_running: bool = False,
-    emit: events.Listener = lambda _event: None,
-) -> Plan:
-    """Plan a rollback: to deployment `to` (a number), to a revision (`FAMILY:REV`), or, without `to`, to before the
-    newest deployment that changed something. Without a journal it uses ECS's revision history and needs the spec.
-    One-off tasks that still run are stopped; with `keep_running` they are only named."""
-    if to is not None and not re.fullmatch(r"[0-9]{1,9}|[A-Za-z0-9_-]+:[0-9]{1,9}", to):
-        raise UsageError(f"--to takes a deployment's number or FAMILY:REV, not {to!r}")
-    site.gateway.listen(emit)
-    deployments = site.journal(site.identity()).deployments() if to is None or ":" not in to else ()
-    if to is None and deployments:
-        back = rollback.to_deployment(deployments, rollback.default_number(deployments), keep=keep)
-    elif to is None or ":" in to:
-        back = _by_history(site, spec, to, keep=keep)
-    else:
-        back = rollback.to_deployment(deployments, int(to), keep=keep)
-    declared = compile_spec(_whole(spec), "rollback") if spec is not None and not deployments else ()
-    stopped, running = stops(site, deployments, declared, keep=keep_running)
-    notify = (notifications(spec) if spec else None) or back.notify or {}
-    resources, notes = (*back.resources, *stopped), (*back.notes, *running)
-    return _plan(site, resources, tag=back.tag, warnings=notes, notify=notify, undoes=back.undoes)[0]
-
-
-def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> RollbackState:
-    if spec is None:
-        raise UsageError(
-            "without a journal a rollback needs the spec, to know which services to move", hint="Name it with -f FILE."
-        )
-    # The tag plays no part: only which families, services and targets there are.
-    resources = compile_spec(_whole(spec), "rollback")
-    site.identity()
-    return rollback.to_revision(resources, read(site.gateway.reader(), resources), to, keep=keep)
-
-
-def _whole(spec: Spec) -> Spec:
-    """Where only its top was read so far, all of it."""
-    return spec if spec.tasks else load(spec.file)
 
 
 # --- applying ---
@@ -192,7 +106,16 @@ def check_free(site: Site, plan: Plan) -> None:
     """Raises what `run_plan` would raise because of other deployments. Call it before asking for confirmation."""
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
-        _check_history(journal, plan)
+        _check_history(site, journal, plan)
+
+
+def obstacle(site: Site, plan: Plan) -> EcsplanError | None:
+    """The error that `run_plan` would raise now because of an unfinished deployment; None if none is in the way."""
+    try:
+        _check_history(site, site.journal(site.identity()), plan)
+    except (UnfinishedError, UsageError) as error:
+        return error
+    return None
 
 
 def run_plan(
@@ -200,15 +123,18 @@ def run_plan(
     plan: Plan,
     *,
     options: Options | None = None,
+    onwards: bool = False,
     emit: Callable[[events.Event], None] = lambda _event: None,
 ) -> Result | None:
-    """Apply a plan, exactly. None if it changes nothing.
+    """Apply a plan, exactly. None if it changes nothing. `onwards` is for a plan that only waits: rollouts that are
+    paused at a hook are continued.
 
     Raises StaleError if AWS has changed since it was made or it was applied before, LockedError while another
     deployment runs, UnfinishedError while an earlier one is unfinished; in all these cases nothing was changed. The
     result says how the deployment went.
     """
     site.gateway.listen(emit)
+    site.check_scope("the plan", plan)
     identity = site.identity()
     if identity != plan.identity:
         raise StaleError(
@@ -220,7 +146,7 @@ def run_plan(
     at = timestamp(site.clock)
     site.redactor.learn(plan)
     with journal.locked(site.origin, at):
-        left = _check_history(journal, plan)
+        left = _check_history(site, journal, plan)
         for warning in _check_fresh(site, plan):
             emit(events.Warned(message=warning))
         # A rollback without steps still marks the unfinished deployment as rolled back.
@@ -239,6 +165,8 @@ def run_plan(
             key = writer.deployment_key
 
             def work(ports: Ports) -> Result:
+                if onwards:
+                    return deploy.continue_(Deployment(opened=writer.opened), ports, chosen)
                 return deploy.apply(plan, writer.number, ports, chosen, key=key)
 
             return _run(site, plan, journal, writer, emit, work)
@@ -255,7 +183,8 @@ def _end_replaced(site: Site, journal: Journal, plan: Plan, reason: str) -> None
 def resume(
     site: Site, *, options: Options | None = None, emit: Callable[[events.Event], None] = lambda _event: None
 ) -> Result | None:
-    """Finish the deployment that was killed, stopped, paused or not finished. None if there is none.
+    """Finish the deployment that was killed, stopped, paused or not finished, or wait on where the newest one only
+    waited. None if there is none.
 
     Steps that are done are not repeated. Steps that began but have no end are looked up in AWS. A deployment that was
     rolling back continues to do so. Raises LockedError while a deployment runs.
@@ -281,9 +210,13 @@ def _resumed(
     site.gateway.listen(emit)
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
-        left = unfinished(journal.deployments())
+        deployments = journal.deployments()
+        left = unfinished(deployments) or waiting(deployments)
         if left is None:
+            if not deployments:
+                site.check_nothing_open_elsewhere()
             return None
+        site.check_scope(f"deployment {left.number}", left.plan)
         writer = journal.reopen(left.number)
         try:
             chosen = options or deploy.Options()
@@ -310,14 +243,15 @@ def _run(
     return redacted_result(work(redacted_ports(ports, redactor)), redactor)
 
 
-def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
+def _check_history(site: Site, journal: Journal, plan: Plan) -> Deployment | None:
     """The unfinished deployment that this plan undoes, if there is one. Raises if the plan may not be applied now."""
     deployments = journal.deployments()
     left = unfinished(deployments)
     if left is not None and left.number not in (*plan.undoes, *(plan.replaces or ())):
+        site.check_scope(f"deployment {left.number}, which is unfinished,", left.plan)
         paused = " (`ecsplan continue` if it is paused at a hook)" if left.outcome is Outcome.UNFINISHED else ""
         raise UnfinishedError(
-            _left(left),
+            in_words(left),
             state="Nothing was changed.",
             hint=f"Finish it with `ecsplan resume`{paused}, go back with `ecsplan rollback`, or end it as it is with "
             "`ecsplan abandon`.",
@@ -332,12 +266,6 @@ def _check_history(journal: Journal, plan: Plan) -> Deployment | None:
                 hint=f"Make a new plan: {planning_again(plan)}",
             )
     return left
-
-
-def _left(left: Deployment) -> str:
-    if left.running:
-        return f"deployment {left.number} is running"
-    return f"deployment {left.number} is unfinished: {left.reason}"
 
 
 def _check_fresh(site: Site, plan: Plan) -> list[str]:

@@ -16,10 +16,10 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
 from ecsplan.core import events
-from ecsplan.core.model import Address, Call, Change, Doc, FieldChange, Plan, Step
+from ecsplan.core.model import UNKNOWN, Address, Call, Change, Doc, FieldChange, JsonText, Plan, Rollback, Step
 from ecsplan.core.normalize import Keyed, Rule, Secret
 from ecsplan.core.ports import Answer, Reader
 from ecsplan.core.text import CHANGED, SENSITIVE
@@ -87,8 +87,19 @@ def mask_plan(plan: Plan) -> Plan:
         plan,
         changes=tuple(_mask_change(change) for change in plan.changes),
         steps=tuple(mask_step(step) for step in plan.steps),
+        rollback=_mask_rollback(plan.rollback),
         seen={},  # it is not shown
     )
+
+
+def _mask_rollback(rollback: Rollback | UnsetType) -> Rollback | UnsetType:
+    if isinstance(rollback, UnsetType):
+        return rollback
+    moved = [
+        msgspec.structs.replace(one, fields=tuple(mask_field(one.address, field) for field in one.fields))
+        for one in rollback.moved
+    ]
+    return msgspec.structs.replace(rollback, moved=tuple(moved))
 
 
 def mask_step(step: Step) -> Step:
@@ -219,6 +230,9 @@ def _masked(value: Any, maps: frozenset[str] = frozenset()) -> Any:
         return {k: _masked_member(value, str(k), v, maps) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return _masked_arguments([_masked(item, maps) for item in value])
+    if isinstance(value, JsonText):
+        text = value.filled(UNKNOWN)
+        return value if (masked := _masked_text(text)) == text else masked
     return value
 
 
@@ -326,6 +340,8 @@ def _pattern(secret: Secret, rules: tuple[Rule, ...]) -> re.Pattern[str]:
 
 
 def _collect(value: Any, masked: Any, found: set[str]) -> None:
+    if isinstance(value, JsonText) and masked != value:
+        value = value.filled(UNKNOWN)
     if isinstance(value, str):
         if masked == value:
             return

@@ -15,12 +15,18 @@ from ecsplan.aws.gateway import Gateway
 from ecsplan.core.checks import plain_name
 from ecsplan.core.clock import Clock, SystemClock
 from ecsplan.core.errors import EcsplanError, UsageError
-from ecsplan.core.model import Identity
+from ecsplan.core.model import Identity, Plan
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Journal, Origin, Store, open_store
+from ecsplan.journal import Journal, Origin, Store, open_store, unfinished
+from ecsplan.journal.find import journals
+from ecsplan.plan.compile import compile_spec
+from ecsplan.plan.scope import refusal
 from ecsplan.redact import Redactor
+from ecsplan.spec.load import load
 
 DEFAULT_FOLDER = ".ecsplan"
+GO_THERE = "Choose other credentials (--profile, AWS_PROFILE) or another region (--region)"
+ANY_TAG = "any"  # addresses do not depend on it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +40,8 @@ class Site:
     clock: Clock
     stop: threading.Event = field(default_factory=threading.Event)
     account: str | None = None
+    spec: Spec | None = None
+    """what is planned and applied here has addresses of this spec; perhaps only its top was read"""
     redactor: Redactor = field(default_factory=Redactor)
     """knows the secrets of what is planned and applied here"""
 
@@ -56,6 +64,48 @@ class Site:
 
     def journal(self, identity: Identity) -> Journal:
         return Journal(self.store, self.app, identity)
+
+    def check_scope(self, what: str, plan: Plan) -> None:
+        """Raises UsageError where the site's spec has none of the addresses of a plan: another spec of the app made it.
+        `what` is the plan or its deployment, as messages name it."""
+        spec = self.spec
+        if spec is None or plan.spec == self.store.spec_name(spec.file):
+            return  # addresses of one spec may all have been renamed since
+        if not spec.tasks:
+            spec = load(Path(spec.file))
+        made_from = self.store.spec_file(plan.spec) if plan.spec else ""
+        if error := refusal(what, plan, made_from, spec.file, compile_spec(spec, ANY_TAG)):
+            raise error
+
+    def check_deployed_here(self) -> None:
+        """Raises UsageError where the app was deployed to other accounts or regions, and never to this one: without a
+        journal, a rollback would move what another app may have deployed here."""
+        if others := self._elsewhere():
+            raise UsageError(
+                f"{self._never_here()}, but to {', and to '.join(journal.identity.text for journal in others)}",
+                state="Nothing was changed.",
+                hint=f"{GO_THERE}, or name a revision that is here: ecsplan rollback --to FAMILY:REV",
+            )
+
+    def check_nothing_open_elsewhere(self) -> None:
+        """Raises UsageError where a deployment is unfinished in another account or region. Call it where this one has
+        no deployment at all."""
+        for journal in self._elsewhere():
+            if left := unfinished(journal.deployments()):
+                state = "running" if left.running else f"unfinished: {left.reason}"
+                raise UsageError(
+                    f"{self._never_here()}; in {journal.identity.text}, deployment {left.number} is {state}",
+                    state="Nothing was changed.",
+                    hint=f"{GO_THERE}.",
+                )
+
+    def _never_here(self) -> str:
+        return f"{self.app} was never deployed to {self.identity().text}, as far as {self.store.name} knows"
+
+    def _elsewhere(self) -> list[Journal]:
+        """The journals of the app in other accounts and regions, where something was deployed."""
+        here = self.identity()
+        return [one for one in journals(self.store, self.app) if one.identity != here and one.numbers()]
 
 
 def connect(
@@ -97,6 +147,7 @@ def connect(
         clock=clock,
         stop=stop,
         account=spec.account if spec else None,
+        spec=spec,
         redactor=redactor or Redactor(),
     )
 

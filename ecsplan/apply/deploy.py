@@ -10,7 +10,7 @@ from enum import Enum
 
 from ecsplan.apply.backward import LeftToOthers, find_superseded, resolve_for_undo, undo_all
 from ecsplan.apply.engine import Engine, Options, UnknownState
-from ecsplan.apply.forward import forward
+from ecsplan.apply.forward import forward, start
 from ecsplan.apply.send import Ports, StepError
 from ecsplan.apply.state import RunState, addresses
 from ecsplan.apply.wait import CONTINUE_HINT, Paused, WaitTimedOut
@@ -18,9 +18,10 @@ from ecsplan.core import events
 from ecsplan.core.clock import timestamp
 from ecsplan.core.diagnosis import Diagnosis, Pause
 from ecsplan.core.errors import AwsError, EcsplanError, Interrupted, JournalError
-from ecsplan.core.model import Address, Irreversible, Phase, Plan, Step
+from ecsplan.core.model import Action, Address, Irreversible, Phase, Plan, Step
 from ecsplan.journal import Chosen, Closed, Deployment, Outcome, StepState
 from ecsplan.kinds.contract import Tracked
+from ecsplan.plan.scope import clusters_touched
 
 __all__ = ["Next", "Options", "Ports", "Result", "apply", "continue_", "resume"]
 
@@ -84,6 +85,9 @@ def continue_(deployment: Deployment, ports: Ports, options: Options) -> Result:
 
     def work(engine: Engine) -> Result:
         try:
+            for step in engine.state.plan.steps:
+                if step.action is Action.WAIT:
+                    start(engine, step)  # what it waits for is known from now on
             _continue_paused(engine, _paused(engine))
         except (Interrupted, JournalError, UnknownState) as error:
             return _ended(engine, error)
@@ -125,7 +129,13 @@ def _started(state: RunState) -> events.DeploymentStarted:
         for step in state.plan.steps
     )
     return events.DeploymentStarted(
-        number=state.number, app=state.plan.app, tag=state.plan.tag, steps=len(planned), planned=planned
+        number=state.number,
+        app=state.plan.app,
+        tag=state.plan.tag,
+        steps=len(planned),
+        planned=planned,
+        identity=state.plan.identity,
+        clusters=clusters_touched(state.plan),
     )
 
 
@@ -138,11 +148,13 @@ def _forward(engine: Engine) -> Result:
     except (Interrupted, EcsplanError) as error:
         if isinstance(error, Interrupted) or outcome_of(error) is not None:
             return _ended(engine, error)
+        if engine.state.plan.only_waits:  # there is nothing to put back, and nothing to stop at
+            return _undone(engine, error)
         if engine.options.on_failure == "stop":
             return _overtaken(engine, error.message) if engine.watch.superseded else _ended(engine, error)
         engine.emit(events.UndoStarted(reason=error.message))
         return _undone(engine, error)
-    reason = "ecsplan did not wait for its rollouts" if engine.watch.unawaited else ""
+    reason = "ecsplan did not wait for its rollouts" if engine.watch.skipped else ""
     return _result(engine, Outcome.SUCCEEDED, reason)
 
 
@@ -157,6 +169,7 @@ def _backward(engine: Engine) -> Result:
 
 def _undone(engine: Engine, error: EcsplanError) -> Result:
     ran = [step for step in engine.state.acted(Phase.RUN) if isinstance(step.undo, Irreversible)]
+    waits = [one.step for one in engine.watch.under_way if one.step.action is Action.WAIT]
     try:
         undo_all(engine)
     except Interrupted:
@@ -171,8 +184,22 @@ def _undone(engine: Engine, error: EcsplanError) -> Result:
     except EcsplanError as second:
         reason = f"{error.message}; and putting things back failed: {second.message}"
         return _result(engine, Outcome.STOPPED, reason, error)
-    not_undone = _not_undone(ran)
-    return _result(engine, Outcome.PUT_BACK, error.message, error, not_undone)
+    parts = list(filter(None, [_not_undone(ran)]))
+    parts += [f"Not begun by this deployment, and still under way: {addresses(waits)}."] if waits else []
+    if engine.state.staying():
+        return _failed(engine, error, parts)
+    return _result(engine, Outcome.PUT_BACK, error.message, error, " ".join(parts))
+
+
+def _failed(engine: Engine, error: EcsplanError, parts: Sequence[str]) -> Result:
+    """What has failed stays as it is: nothing was sent for it, or what was there before had failed too."""
+    plan, stays = engine.state.plan, engine.state.staying()
+    state = [f"Left as it is: {addresses(stays)}."]
+    if any(step not in stays and engine.state[step].begun for step in plan.steps):
+        state.append("What else this deployment had changed was put back.")
+    again = f"Deploy it again with `ecsplan deploy {plan.tag}`, or go" if plan.tag and not plan.undoes else "Go"
+    more = EcsplanError("", state=" ".join([*state, *parts]), hint=f"{again} back with `ecsplan rollback`.")
+    return _result(engine, Outcome.FAILED, error.message, more)
 
 
 def _not_undone(ran: Sequence[Step]) -> str:

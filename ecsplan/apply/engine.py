@@ -12,9 +12,9 @@ from ecsplan.apply.send import Ports, Sender, StepError
 from ecsplan.apply.state import RunState
 from ecsplan.apply.wait import Judged, Observation, WaitFailed, limit_of, poll, wait_for
 from ecsplan.core import events
-from ecsplan.core.diagnosis import Diagnosis, Pause
+from ecsplan.core.diagnosis import Diagnosis, Pause, Status
 from ecsplan.core.errors import AwsError, EcsplanError, Exit, Interrupted, RefusedError
-from ecsplan.core.model import Address, Call, Phase, Step
+from ecsplan.core.model import Address, Call, Irreversible, Phase, Step
 from ecsplan.journal import Chosen
 from ecsplan.kinds.contract import Tracked
 
@@ -33,7 +33,7 @@ class Options:
 
     With `beside`, one-off tasks of others that run at the same address are neither looked for nor awaited.
 
-    What is "" or None is as the deployment was begun; a new one rolls back, and waits."""
+    A policy or `wait` that is not given is as the deployment was begun; a new one rolls back, and waits."""
 
     on_failure: str = ""
     wait: bool | None = None
@@ -47,7 +47,6 @@ class Options:
             self,
             on_failure=self.on_failure or begun_with.on_failure or "rollback",
             wait=begun_with.wait if self.wait is None else self.wait,
-            timeout=begun_with.timeout if self.timeout is None else self.timeout,
             beside=self.beside or begun_with.beside,
         )
 
@@ -55,7 +54,7 @@ class Options:
     def chosen(self) -> Chosen:
         """What the journal keeps of them."""
         whole = self.over(Chosen())
-        return Chosen(on_failure=whole.on_failure, wait=bool(whole.wait), timeout=whole.timeout, beside=whole.beside)
+        return Chosen(on_failure=whole.on_failure, wait=bool(whole.wait), beside=whole.beside)
 
 
 class UnknownState(EcsplanError):
@@ -87,8 +86,10 @@ class Watch:
     paused: set[Address] = field(default_factory=set)
     continued: set[str] = field(default_factory=set)
     """hooks that were continued"""
+    skipped: set[Address] = field(default_factory=set)
+    """addresses whose effects were not awaited"""
     unawaited: set[str] = field(default_factory=set)
-    """revisions (ARNs) that may still be in use, because their rollouts were not awaited"""
+    """revisions (ARNs) that may still be in use, because the rollouts that replace them were not awaited"""
     diagnoses: dict[Address, Diagnosis] = field(default_factory=dict)
 
     def observe(self, seen: Observation) -> None:
@@ -208,7 +209,10 @@ class Engine:
     def fail(self, failed: Sequence[Judged], *, undo: bool = False) -> None:
         """Journal that the effects of these steps have failed."""
         for one, progress in failed:
-            self.sender.fail(one.step, StepError(progress.note), undo=undo)
+            # One-off tasks are not undone either: that is said, and the rest is put back.
+            no_way_back = one.step.phase is Phase.UPDATE and isinstance(one.step.undo, Irreversible)
+            stays = no_way_back and progress.status is not Status.ROLLED_BACK
+            self.sender.fail(one.step, StepError(progress.note), undo=undo, stays=stays)
             if progress.superseded:
                 self.watch.superseded.add(one.address)
 

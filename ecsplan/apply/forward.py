@@ -12,7 +12,7 @@ from ecsplan.apply.revert import revert, wait_reverting
 from ecsplan.apply.send import StepError
 from ecsplan.apply.wait import WaitFailed, WaitTimedOut
 from ecsplan.core.errors import AwsError, EcsplanError, Interrupted, JournalError, RefusedError
-from ecsplan.core.model import Address, Phase, Step
+from ecsplan.core.model import Action, Address, Phase, Step
 from ecsplan.kinds.contract import Tracked
 
 CONCURRENT = 25  # as many as the gateway has threads
@@ -46,9 +46,11 @@ def _decide(engine: Engine, step: Step, error: UnknownState) -> None:
 
 
 def start(engine: Engine, step: Step) -> Tracked:
-    """Send the step's call, unless it was sent before this deployment was resumed. What had failed then is sent again
-    where the deployment tries again."""
+    """Send the step's call, unless it was sent before this deployment was resumed, or only waits. What had failed then
+    is sent again where the deployment tries again."""
     state = engine.state
+    if step.action is Action.WAIT and state[step].made is None:
+        engine.sender.wait_only(step, state.awaited(step).outputs)
     if state[step].made is not None and not state[step].outdated and not is_tried_again(engine, step):
         return state.tracked(step)
     call, earlier, kind = state.call_of(step), state.reverts(step), state.kind(step)
@@ -62,7 +64,7 @@ def is_tried_again(engine: Engine, step: Step) -> bool:
     """Had the step's effect failed in an earlier process, is it still so, and is it to be tried again? Then its next
     attempt is prepared. What another deployment has changed since is not tried again."""
     state = engine.state
-    if not (state.tries_again and state[step].failed):
+    if not (state.tries_again and state[step].failed) or step.action is Action.WAIT:
         return False
     one = state.tracked(step)
     if one.kind.track is None:
@@ -162,7 +164,9 @@ def await_effects(engine: Engine, tracked: Sequence[Tracked], *, to_the_end: boo
     # A rollout is polled again: it may not have been awaited.
     tracked = [one for one in tracked if not (one.step.phase is Phase.RUN and state.was_passed(one.step))]
     awaited = [one for one in tracked if engine.awaits(one.step)]
-    engine.watch.unawaited |= {one.step.previous for one in tracked if not engine.awaits(one.step)} - {""}
+    skipped = [one.step for one in tracked if not engine.awaits(one.step)]
+    engine.watch.skipped |= {step.address for step in skipped}
+    engine.watch.unawaited |= {step.previous for step in skipped} - {""}
     try:
         wait_reverting(engine, awaited, undo=False, to_the_end=to_the_end)
     except WaitTimedOut as late:

@@ -44,7 +44,7 @@ def deployment_message(deployment: Deployment, outcome: Outcome, reason: str, no
         "outcome": outcome.value,
         "reason": reason,
         "identity": to_data(deployment.plan.identity),
-        "revisions": {} if outcome is Outcome.PUT_BACK else deployment.revisions(),
+        "revisions": {} if outcome.left_nothing else deployment.revisions(),
         "undoes": list(deployment.plan.undoes),
         "who": deployment.user,
         "began": deployment.started.replace(" ", "T"),

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from ecsplan.apply.state import RunState
 from ecsplan.aws.errors import is_throttled
 from ecsplan.core import events
 from ecsplan.core.clock import StoppableClock, timestamp
 from ecsplan.core.errors import AwsError, EcsplanError, Interrupted, JournalError, RefusedError
-from ecsplan.core.model import Call, Doc, Step
+from ecsplan.core.model import Call, Doc, Outputs, Step
 from ecsplan.core.ports import Reader
 from ecsplan.journal import Began, Done, Entry, Failed
 from ecsplan.redact import mask_step
@@ -98,6 +100,14 @@ class Sender:
         self._append(Done(at=self._now(), step=step.index, outputs=outputs, undo=undo))
         self._ports.emit(events.StepDone(step=mask_step(step), outputs=outputs, undo=undo))
 
+    def wait_only(self, step: Step, outputs: Outputs) -> None:
+        """Nothing is sent: what the step waits for was begun before. Raises Interrupted when the deployment is to
+        stop."""
+        if self._ports.clock.stopped:
+            raise Interrupted
+        self._ports.emit(events.StepStarted(step=mask_step(step)))
+        self.done(step, dict(outputs))
+
     def recovered(self, step: Step, call: Call, outputs: dict[str, str]) -> None:
         """A call whose answer was lost, and which AWS shows to have been carried out."""
         self.done(step, outputs)
@@ -111,11 +121,20 @@ class Sender:
         undo: bool,
         unclear: bool = False,
         outputs: Mapping[str, str] | None = None,
+        stays: bool = False,
     ) -> None:
         """Record and report a failure, with the outputs of what succeeded anyway. It is reported even if the journal
         cannot be written."""
         made = dict(outputs or {})
-        entry = Failed(at=self._now(), step=step.index, error=error.message, undo=undo, unclear=unclear, outputs=made)
+        entry = Failed(
+            at=self._now(),
+            step=step.index,
+            error=error.message,
+            undo=undo,
+            unclear=unclear,
+            outputs=made,
+            stays=stays or msgspec.UNSET,
+        )
         self._ports.emit(events.StepFailed(step=mask_step(step), error=error.message, undo=undo))
         try:
             self._append(entry)
@@ -133,8 +152,9 @@ class Sender:
         return timestamp(self._ports.clock)
 
     def _accepted(self, step: Step, call: Call, attempts: Attempts) -> tuple[Doc, dict[str, str]]:
-        """The answer and its outputs. Refusals that mean "later" are repeated, and so are entries that failed alone.
-        After each lost answer AWS is asked whether the call was carried out, before it is sent again."""
+        """The answer and its outputs. Refusals that mean "later" are repeated, and so are entries that failed alone;
+        where the kind knows another call to make after one, that is sent. After each lost answer AWS is asked whether
+        the call was carried out, before it is sent again."""
         calls, lost = self._state.kind(step).calls, 0
         for attempt in range(MAX_ATTEMPTS):
             last = attempt == MAX_ATTEMPTS - 1
@@ -151,6 +171,11 @@ class Sender:
             except AwsError as error:
                 attempts.may_have_acted |= error.unclear
                 lost += error.unclear
+                other = None if error.unclear or last else calls.instead(call, error)
+                if other is not None:
+                    call, left_out = other
+                    self.warn(f"{step.address}: {left_out}")
+                    continue
                 if last or lost > MAX_RESENDS or not (error.unclear or is_throttled(error) or calls.retryable(error)):
                     raise
                 again = error

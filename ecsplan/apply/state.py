@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from ecsplan.core.documents import filled, refs_in
-from ecsplan.core.model import Address, Call, Outputs, Phase, Plan, Step
+from ecsplan.core.model import Action, Address, Call, Outputs, Phase, Plan, Step
 from ecsplan.core.text import mark_of
 from ecsplan.journal import Began, Closed, Deployment, Entry, Opened, StepState, after
 from ecsplan.kinds import kinds_of
-from ecsplan.kinds.contract import Kind, Tracked, Wanted
+from ecsplan.kinds.contract import Awaited, Kind, Tracked, Wanted
 
 LONGEST_MARK = 36  # characters, which ECS has always taken
 
@@ -118,12 +118,17 @@ class RunState:
         return [step for step in self.plan.steps if self[step].made is not None]
 
     def acted(self, phase: Phase | None = None) -> list[Step]:
-        """The steps that were carried out, or perhaps were, and were not undone: what an undo goes through."""
+        """The steps that were carried out, or perhaps were, and were not undone: what an undo goes through. Those that
+        only wait are not among them."""
         return [
             step
             for step in self.plan.steps
-            if phase in (None, step.phase) and (self[step].open or self[step].made is not None)
+            if phase in (None, step.phase) and step.action.changes and (self[step].open or self[step].made is not None)
         ]
+
+    def staying(self) -> list[Step]:
+        """The steps whose effect has failed, and that nothing puts back."""
+        return [step for step in self.plan.steps if self[step].stays]
 
     def left_behind(self) -> list[Step]:
         """The steps that have an effect still, also those whose undo has failed."""
@@ -150,7 +155,10 @@ class RunState:
         return Began(at=at, step=step.index, attempt=state.attempt, expect=dict(self._expected.get(step.index, {})))
 
     def call_of(self, step: Step) -> Call:
-        """The step's call with everything filled in: outputs of earlier steps, its token, and its marker."""
+        """The step's call with everything filled in: outputs of earlier steps, its token, and its marker. For a step
+        that waits: the call that began what it waits for."""
+        if step.action is Action.WAIT:
+            return self.awaited(step).call
         call, calls, own = self._filled(step.call), self.kind(step).calls, self._token(step)
         if self[step].attempt:
             call = calls.again(call)
@@ -168,7 +176,7 @@ class RunState:
         """What this step is looked for by, where others may have started the same: by the beginning of its mark, which
         all of them have, and by its own in format 1.0."""
         call = self.call_of(step)
-        marker, marks = self.kind(step).calls.marker, [mark_of(self.plan.app, "", step.address)]
+        marker, marks = self.kind(step).calls.marker, [mark_of(self.plan.app, self.plan.env, step.address)]
         if self._old_marks and marker not in step.call.params:
             marks.append(str(call.params[marker]))
         return Wanted(address=step.address, marks=tuple(marks), params=call.params)
@@ -183,7 +191,7 @@ class RunState:
 
     def mark_of(self, step: Step) -> str:
         """The beginning of its mark, which others find it by. Format 1.0 had none."""
-        return "ecsplan-" if self._old_marks else mark_of(self.plan.app, "", step.address)
+        return "ecsplan-" if self._old_marks else mark_of(self.plan.app, self.plan.env, step.address)
 
     def undo_of(self, step: Step) -> Call | None:
         """None where there is nothing to undo, or no way to: a task that ran, a registration whose ARN is unknown."""
@@ -204,6 +212,13 @@ class RunState:
         return hashlib.sha256(text.encode()).hexdigest()
 
     # --- what takes time ---
+
+    def awaited(self, step: Step) -> Awaited:
+        """What a step that sends nothing waits for."""
+        track = self.kind(step).track
+        assert track is not None
+        assert track.awaited is not None
+        return track.awaited(step)
 
     def reverts(self, step: Step) -> Outputs | None:
         """The outputs of the earlier step that this one reverts while that may still be under way; None for most."""

@@ -27,13 +27,15 @@ from ecsplan.core.errors import EcsplanError, Exit, Interrupted
 if TYPE_CHECKING:
     from ecsplan.core.clock import Clock
 
-ABANDON, DEPLOY, INSPECT, SANDBOX = (f"ecsplan.cli.{name}" for name in ("abandon", "deploy", "inspect", "sandbox"))
+ABANDON, DEPLOY, RESUME, INSPECT, SANDBOX = (
+    f"ecsplan.cli.{name}" for name in ("abandon", "deploy", "resume", "inspect", "sandbox")
+)
 COMMANDS = {
     "plan": Place(DEPLOY, "plan", "Show what would change for TAG."),
     "apply": Place(DEPLOY, "apply", "Apply the saved plan, exactly."),
     "deploy": Place(DEPLOY, "deploy", "Plan TAG, ask for confirmation, and apply."),
-    "resume": Place(DEPLOY, "resume", "Resume an interrupted or unfinished deployment."),
-    "continue": Place(DEPLOY, "continue_", "Continue a deployment that is paused at a hook."),
+    "resume": Place(RESUME, "resume", "Resume an interrupted or unfinished deployment."),
+    "continue": Place(RESUME, "continue_", "Continue a deployment that is paused at a hook."),
     "rollback": Place(DEPLOY, "rollback", "Go back to an earlier deployment."),
     "abandon": Place(ABANDON, "abandon", "End an unfinished deployment as it is."),
     "history": Place(INSPECT, "history", "List the deployments in the journal."),
@@ -73,7 +75,7 @@ def run(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -
         click.echo(("\n" if sys.stderr.isatty() else "") + "interrupted; nothing was changed", err=True)
         return Exit.INTERRUPTED
     except EcsplanError as error:
-        if is_verbose(arguments):
+        if shared.verbose or is_verbose(arguments):
             click.echo(redacted_traceback(error, shared.clean), err=True)
         print_error(error, shared)
         return error.exit_code
@@ -102,14 +104,16 @@ def report_bug(error: Exception, clean: Callable[[str], str]) -> int:
 
 
 def is_verbose(arguments: Sequence[str] | None) -> bool:
+    """For errors before a command has begun."""
     given = sys.argv[1:] if arguments is None else arguments
     return any(argument in ("-v", "--verbose") for argument in given)
 
 
 def print_error(error: EcsplanError, shared: Shared) -> None:
     """What happened, what state that leaves, and what to do next; a line each."""
-    for line in filter(None, (f"error: {error.message}", shared.hints(error.state), shared.hints(error.hint))):
-        click.echo(fit(shared.clean(line), sys.stderr), err=True)
+    click.echo(fit(shared.clean(f"error: {error.message}"), sys.stderr), err=True)
+    for line in filter(None, (error.state, error.hint)):
+        click.echo(shared.hints.fitted(shared.clean(line), sys.stderr), err=True)
 
 
 def main() -> NoReturn:

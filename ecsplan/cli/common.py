@@ -11,11 +11,16 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from ecsplan.cli.streams import fit
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 NAMES = ("file", "journal", "region", "profile", "color", "verbose")
 # Without these a command would mean another deployment. The other two change only how the output looks.
 REPEATED = {"file": "-f", "journal": "--journal", "region": "--region", "profile": "--profile"}
+
+COMMAND = re.compile(r"`ecsplan [^`]*`|(?<=: )ecsplan .*$", re.MULTILINE)
+HARD = "\u00a0"  # a blank between words that stay together
 
 
 def common_options(*, before: bool) -> Callable[[F], F]:
@@ -76,3 +81,12 @@ class Hints:
             return text
         options = shlex.join(self.options)
         return re.sub(rf"\becsplan ({'|'.join(self.commands)})\b", lambda named: f"{named[0]} {options}", text)
+
+    def fitted(self, text: str, stream: Any) -> str:
+        """The same for a stream. No command is broken: a terminal continues a long line by itself, and what is copied
+        from there is one line."""
+        whole = COMMAND.sub(lambda command: command[0].replace(" ", HARD), self(text))
+        return fit(whole, stream).replace(HARD, " ")
+
+
+NO_HINTS = Hints()  # leaves every text as it is

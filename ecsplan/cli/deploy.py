@@ -14,7 +14,7 @@ import click
 
 from ecsplan import pipeline
 from ecsplan.apply.deploy import Next, Options, Result
-from ecsplan.cli.common import Hints
+from ecsplan.cli.common import NO_HINTS, Hints
 from ecsplan.cli.exit import leave_at_once
 from ecsplan.cli.listeners import listener, planning_listener
 from ecsplan.cli.options import (
@@ -25,7 +25,7 @@ from ecsplan.cli.options import (
     app_name,
     apply_options,
     pass_options,
-    resume_options,
+    plan_or_apply_options,
 )
 from ecsplan.cli.streams import LineWriter, fit, screen
 from ecsplan.core.errors import Exit, UsageError
@@ -39,7 +39,8 @@ from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.explain import explained_text
 from ecsplan.render.json import plan_json
 from ecsplan.render.lines import outcome_text
-from ecsplan.render.text import NO_CHANGES, plan_text
+from ecsplan.render.rollback import question
+from ecsplan.render.text import no_changes, plan_heading, plan_text
 
 REDEPLOY = click.option("--redeploy", is_flag=True, help="Start a new deployment of every service, changed or not.")
 WAYS_ON = "Continue with `ecsplan resume`, go back with `ecsplan rollback`, or end it as it is with `ecsplan abandon`."
@@ -72,12 +73,16 @@ def plan(
             )
         else:
             made = pipeline.make_plan(site, spec, tag, redeploy=redeploy, emit=planning_listener(options))
+        blocked = pipeline.obstacle(site, made) if form == "text" and made.changed else None
     print_plan(options, made, form, explanations=explanations)
     if out:
         planfile.save(made, out)
     else:
         planfile.save_in_store(made, site.store)
-    if form == "text" and made.changed:
+    if blocked is not None:
+        click.echo(fit(f"\nSaved. It cannot be applied yet: {blocked.message.rstrip('.')}.", sys.stdout))
+        click.echo(options.hints.fitted(blocked.hint, sys.stdout))
+    elif form == "text" and made.changed:
         # The default place needs no naming: plain `apply` looks there.
         click.echo(options.hints(f"\nSaved. To apply it: ecsplan apply{f' {shlex.quote(str(out))}' if out else ''}"))
     return Exit.CHANGES if detailed_exitcode and made.changed else Exit.OK
@@ -95,13 +100,15 @@ def apply(options: CliOptions, /, plan_file: Path | None, **how: Any) -> int:
     """
     spec = options.spec_if_there()
     if plan_file is None:
-        store, app = options.store(spec), app_name(options, spec)
-        where, made = store.plan_name(app), planfile.load_from_store(store, app)
+        store = options.store(spec)
+        name = None if spec is None else store.spec_name(spec.file)
+        where, made = planfile.load_from_store(store, app_name(options, spec), name)
     else:
         where, made = str(plan_file), planfile.load(plan_file)
     if spec is not None and spec.app != made.app:
         raise UsageError(f"{where} is a plan of {made.app}, and the spec {spec.file} is of {spec.app}")
     with options.site(spec, made.app) as site:
+        site.check_scope(f"the plan {where}", made)
         return apply_and_print(options, site, made, **how)
 
 
@@ -124,85 +131,56 @@ def deploy(options: CliOptions, /, tag: str, yes: bool, redeploy: bool, replace:
 
 
 @click.command()
-@click.option(
-    "--unclear",
-    type=click.Choice(["done", "run"]),
-    help="A one-off task whose result AWS no longer shows: assume it succeeded (done) or run it again (run).",
-)
-@NEVER_ASKS
-@resume_options
-@pass_options
-def resume(options: CliOptions, /, form: str, unclear: str | None, **how: Any) -> int:
-    """Resume an interrupted or unfinished deployment.
-
-    Steps that were done are not repeated. What failed is tried again where the deployment was begun with --on-failure
-    stop. Does nothing if no deployment is unfinished.
-    """
-    spec = options.spec_if_there()
-    with (
-        options.site(spec, app_name(options, spec)) as site,
-        listener(options, form) as output,
-        stopping(site, output.say, options.hints),
-    ):
-        result = pipeline.resume(site, options=options_of(unclear=unclear or "", **how), emit=output.emit)
-        output.close()
-        if result is not None:
-            print_outcome(options, result, form)
-            return exit_code(result)
-    click.echo("Nothing to resume: no deployment is unfinished.")
-    return Exit.OK
-
-
-@click.command("continue")
-@NEVER_ASKS
-@resume_options
-@pass_options
-def continue_(options: CliOptions, /, form: str, **how: Any) -> int:
-    """Continue a deployment that is paused at a hook.
-
-    Every PAUSE hook at which its rollouts wait is continued; the rest is as with `resume`.
-    """
-    spec = options.spec_if_there()
-    with (
-        options.site(spec, app_name(options, spec)) as site,
-        listener(options, form) as output,
-        stopping(site, output.say, options.hints),
-    ):
-        result = pipeline.go_on(site, options=options_of(**how), emit=output.emit)
-        output.close()
-    if result is None:
-        click.echo("Nothing to continue: no deployment is unfinished, so none is paused.")
-        return Exit.OK
-    print_outcome(options, result, form)
-    return exit_code(result)
-
-
-@click.command()
-@click.option("--to", metavar="N|FAMILY:REV", help="The deployment, or the revision, to go back to.")
+@click.option("--to", metavar="N|TAG|FAMILY:REV", help="The deployment, its tag, or the revision, to go back to.")
 @ASKS
 @click.option("--plan", "only_plan", is_flag=True, help="Only show what would be done.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Only save the plan here, for `apply`.")
+@click.option("--over", is_flag=True, help="Take back what others have deployed since, too.")
+@click.option("--leave", is_flag=True, help="Leave what others have changed since as it is.")
 @click.option("--keep", is_flag=True, help="Do not deregister the revisions that are rolled back from.")
 @click.option("--keep-running", is_flag=True, help="Only name one-off tasks that still run, instead of stopping them.")
-@apply_options
+@plan_or_apply_options
 @pass_options
 def rollback(
-    options: CliOptions, /, to: str | None, yes: bool, only_plan: bool, keep: bool, keep_running: bool, **how: Any
+    options: CliOptions,
+    /,
+    to: str | None,
+    yes: bool,
+    only_plan: bool,
+    out: Path | None,
+    over: bool,
+    leave: bool,
+    keep: bool,
+    keep_running: bool,
+    form: str,
+    **how: Any,
 ) -> int:
     """Go back to an earlier deployment.
 
-    To where deployment N was, to a revision of a family, or, without --to, to before the newest deployment that
-    changed something. It is a deployment of its own, so it can be undone too.
+    To what deployment N left, or the newest of a tag that succeeded; to a revision of a family; or, without --to, to
+    the newest state before the one in effect. It is a deployment of its own, so it can be undone too.
     """
+    if over and leave:
+        raise UsageError("--over takes back what others have changed, and --leave leaves it: give one of them")
+    only_plan = only_plan or out is not None
+    if form == "json" and not only_plan:
+        raise UsageError("--format json shows a plan: add --plan or --out FILE", hint="To apply it: --format jsonl")
     spec = options.spec_if_there()
     if not only_plan:
         can_ask(yes)
     with options.site(spec, app_name(options, spec)) as site:
         listen = planning_listener(options)
-        made = pipeline.undo(site, spec, to=to, keep=keep, keep_running=keep_running, emit=listen)
-        if only_plan:
-            print_plan(options, made, "text")
-            return Exit.OK
-        return show_ask_apply(options, site, made, yes, **how)
+        made = pipeline.undo(site, spec, to=to, keep=keep, leave=leave, keep_running=keep_running, emit=listen)
+        if yes and not over and not only_plan:
+            pipeline.check_agreed(made)
+        if not only_plan:
+            return show_ask_apply(options, site, made, yes, form=form, **how)
+    print_plan(options, made, "json" if form == "json" else "text")
+    if out is not None:
+        planfile.save(made, out)
+        if form == "text" and made.changed:
+            click.echo(options.hints(f"\nSaved. To apply it: ecsplan apply {shlex.quote(str(out))}"))
+    return Exit.OK
 
 
 def show_ask_apply(options: CliOptions, site: Site, made: Plan, yes: bool, *, form: str, **how: Any) -> int:
@@ -213,17 +191,22 @@ def show_ask_apply(options: CliOptions, site: Site, made: Plan, yes: bool, *, fo
     if asks:
         pipeline.check_free(site, made)
         click.echo(err=True)
-        if not click.confirm("Apply this plan?", err=True):
+        if not click.confirm(question(made), err=True):
             click.echo("Nothing was changed.", err=True)
             return Exit.ERROR
     return apply_and_print(options, site, made, form=form, quiet=True, **how)
 
 
-def apply_and_print(options: CliOptions, site: Site, made: Plan, *, form: str, quiet: bool = False, **how: Any) -> int:
-    """Apply a plan, print how it ended, and return the exit code. `quiet` says nothing where there are no changes."""
+def apply_and_print(
+    options: CliOptions, site: Site, made: Plan, *, form: str, quiet: bool = False, onwards: bool = False, **how: Any
+) -> int:
+    """Apply a plan, print how it ended, and return the exit code. `quiet`: the plan was shown, so that neither what it
+    is for is printed nor that there are no changes."""
     # Signals are handled until the outcome is printed: "nothing was changed" would no longer be true.
     with listener(options, form) as output, stopping(site, output.say, options.hints):
-        result = pipeline.run_plan(site, made, options=options_of(**how), emit=output.emit)
+        if form == "text" and not quiet:
+            output.say(fit(plan_heading(made, options.paint(sys.stderr)), sys.stderr))
+        result = pipeline.run_plan(site, made, options=options_of(**how), onwards=onwards, emit=output.emit)
         output.close()
         if result is not None:
             if not made.steps:
@@ -231,7 +214,7 @@ def apply_and_print(options: CliOptions, site: Site, made: Plan, *, form: str, q
             print_outcome(options, result, form)
             return exit_code(result)
     if form == "text" and not quiet:
-        click.echo(NO_CHANGES)
+        click.echo(no_changes(made))
     return Exit.OK
 
 
@@ -268,7 +251,7 @@ def print_outcome(options: CliOptions, result: Result, form: str) -> None:
     elif result.untouched:
         hints.append(AGAIN if Next.AGAIN in result.next else BACK_AGAIN)
     for hint in filter(None, hints):
-        say(fit(options.hints(hint), sys.stderr))
+        say(options.hints.fitted(hint, sys.stderr))
 
 
 def exit_code(result: Result) -> Exit:
@@ -277,6 +260,7 @@ def exit_code(result: Result) -> Exit:
     return {
         Outcome.SUCCEEDED: Exit.OK,
         Outcome.PUT_BACK: Exit.PUT_BACK,
+        Outcome.FAILED: Exit.STOPPED,
         Outcome.STOPPED: Exit.STOPPED,
         Outcome.SUPERSEDED: Exit.STOPPED,
         Outcome.UNFINISHED: Exit.UNFINISHED,
@@ -306,7 +290,7 @@ def can_ask(yes: bool) -> None:
 
 
 @contextmanager
-def stopping(site: Site, say: Callable[[str], None], hints: Hints = Hints()) -> Iterator[None]:  # noqa: B008  frozen
+def stopping(site: Site, say: Callable[[str], None], hints: Hints = NO_HINTS) -> Iterator[None]:
     """The first SIGINT or SIGTERM lets the current call end and starts nothing new; the second stops immediately."""
 
     def on_signal(number: int, frame: object) -> None:

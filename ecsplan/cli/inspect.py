@@ -31,7 +31,8 @@ def history(options: CliOptions, form: str) -> int:
         click.echo(history_json(app, [deployment for _, deployments in found for deployment in deployments]))
         return Exit.OK
     if not any(deployments for _, deployments in found):
-        click.echo(f"{app} has not been deployed yet, as far as {options.store(spec).name} knows.")
+        said, hint = find.not_known(options.store(spec), app)
+        click.echo(f"{said[0].upper()}{said[1:]}. {hint}")
     for journal, deployments in found:
         if len(found) > 1:
             click.echo(journal.identity)
@@ -51,9 +52,12 @@ def show(options: CliOptions, number: int, form: str) -> int:
     found = journals(options, spec, app)
     if len(found) > 1:
         names = ", ".join(str(journal.identity) for journal in found)
-        raise UsageError(f"{app} was deployed to several places: {names}", hint="Choose one with --region.")
+        regions = {journal.identity.region for journal in found}
+        how = "--region" if len(regions) > 1 else "`account` in the spec"
+        raise UsageError(f"{app} was deployed to several places: {names}", hint=f"Choose one with {how}.")
     if not found:
-        raise UsageError(f"{app} has not been deployed yet, as far as {options.store(spec).name} knows")
+        said, hint = find.not_known(options.store(spec), app)
+        raise UsageError(said, hint=hint)
     deployment = find.show(found[0], number)
     opened = msgspec.structs.replace(deployment.opened, plan=mask_plan(deployment.plan))
     masked = msgspec.structs.replace(deployment, opened=opened)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ecsplan.cli.options import CliOptions
-from ecsplan.cli.streams import LineWriter
-from ecsplan.core.events import Event
+from ecsplan.cli.streams import LineWriter, fit
+from ecsplan.core.events import DeploymentStarted, Event
 from ecsplan.render.json import event_json, stream_head
 from ecsplan.render.lines import Lines
 from ecsplan.render.paint import ansi
+from ecsplan.render.words import heading
 
 if TYPE_CHECKING:
     from ecsplan.render.terminal import TerminalTable
@@ -32,8 +33,9 @@ class Listener:
 
 
 @contextmanager
-def listener(options: CliOptions, form: str) -> Iterator[Listener]:
-    """A table or lines on stderr, or a stream of JSON on stdout. Always closed at the end."""
+def listener(options: CliOptions, form: str, *, heads: bool = False) -> Iterator[Listener]:
+    """A table or lines on stderr, or a stream of JSON on stdout. Always closed at the end. With `heads`, table and
+    lines begin with where the deployment acts."""
     say = LineWriter(err=True)
     if form == "jsonl":
         out = LineWriter()
@@ -42,11 +44,23 @@ def listener(options: CliOptions, form: str) -> Iterator[Listener]:
     elif has_screen():
         screen = OnTerminal(options)
         try:
-            yield Listener(emit=screen.handle, say=screen.say, close=screen.close)
+            yield Listener(emit=_headed(screen.handle, screen.say, options, heads), say=screen.say, close=screen.close)
         finally:
             screen.close()
     else:
-        yield Listener(emit=Lines(say, options.paint(sys.stderr)), say=say)
+        yield Listener(emit=_headed(Lines(say, options.paint(sys.stderr)), say, options, heads), say=say)
+
+
+def _headed(
+    handle: Callable[[Event], None], say: Callable[[str], None], options: CliOptions, heads: bool
+) -> Callable[[Event], None]:
+    def emit(event: Event) -> None:
+        if heads and isinstance(event, DeploymentStarted) and event.identity is not None:
+            paint = options.paint(sys.stderr)
+            say(fit(heading(event.app, event.tag, event.identity, event.clusters, paint), sys.stderr))
+        handle(event)
+
+    return emit
 
 
 def planning_listener(options: CliOptions) -> Callable[[Event], None]:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ecsplan.cli.common import NAMES, Hints, common_options, common_values
+from ecsplan.cli.common import NAMES, NO_HINTS, Hints, common_options, common_values
 from ecsplan.cli.shared import Shared
 from ecsplan.cli.streams import paint_for
 from ecsplan.core.checks import parse_duration
 from ecsplan.core.clock import Clock
 from ecsplan.core.errors import UsageError
-from ecsplan.core.spec import Spec
+from ecsplan.core.spec import DEFAULT_FILE, Spec
 from ecsplan.journal import Store, open_store
 from ecsplan.redact import Redactor
 from ecsplan.render.paint import Paint
 from ecsplan.site import Site, connect, journal_place
 from ecsplan.spec.load import load
 
-DEFAULT_FILE = "ecsplan.toml"
 # For click, which would remove the colours where the output is no terminal.
 COLORED = {"always": True, "never": False}
 
@@ -42,7 +41,7 @@ class CliOptions:
     """the machine's own where there is none"""
     redactor: Redactor = field(default_factory=Redactor)
     """the one that also cleans the errors of the command"""
-    hints: Hints = Hints()
+    hints: Hints = NO_HINTS
     """repeats the options that were given in every hint that names a command"""
 
     def spec(self) -> Spec:
@@ -84,7 +83,7 @@ def pass_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if options is None:
             shared, root = context.find_object(Shared) or Shared(), context.find_root()
             values = common_values(root, behind)
-            shared.redactor, shared.hints = Redactor(), Hints.of(root, values)
+            shared.redactor, shared.hints, shared.verbose = Redactor(), Hints.of(root, values), values["verbose"]
             options = CliOptions(**values, clock=shared.clock, redactor=shared.redactor, hints=shared.hints)
         context.color = COLORED.get(options.color)
         return context.invoke(command, options, *args, **kwargs)
@@ -120,9 +119,18 @@ BESIDE = click.option("--beside", is_flag=True, help="Run one-off tasks also bes
 
 def apply_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of every command that applies a plan."""
+    return _apply_options(command, ("text", "jsonl"))
+
+
+def plan_or_apply_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, of a command that may also only show its plan."""
+    return _apply_options(command, ("text", "json", "jsonl"))
+
+
+def _apply_options(command: Callable[..., Any], formats: Sequence[str]) -> Callable[..., Any]:
     return _all(
         command,
-        FORM,
+        click.option("--format", "form", type=click.Choice(formats), default="text", show_default=True),
         TIMEOUT,
         click.option(
             "--no-wait",

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ecsplan.core.model import Address, Ref
+from ecsplan.core.model import Address, JsonText, Ref
 
 
 def _encode(value: Any) -> Any:
@@ -60,6 +60,8 @@ def _with_refs(value: Any) -> Any:
     if isinstance(value, dict | Mapping):
         if value.get("$ref") == "output" and value.keys() == {"$ref", "address", "output"}:
             return msgspec.convert(value, Ref, dec_hook=_decode)
+        if value.get("$ref") == "json" and value.keys() == {"$ref", "head", "ref", "tail"}:
+            return msgspec.convert(value, JsonText, dec_hook=_decode)
         return {k: _with_refs(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_with_refs(item) for item in value]

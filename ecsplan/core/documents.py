@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from ecsplan.core.model import Address, Doc, Ref
+from ecsplan.core.model import Address, Doc, JsonText, Ref
 
 # Checked in this order: most values are scalars, and isinstance with Mapping takes longest. What is called for each
 # value of a document is a good part of the time of a large plan, hence the shortcuts below.
@@ -35,14 +35,23 @@ def filled(value: Any, outputs: Mapping[Address, Mapping[str, str]]) -> Any:
     """A deep copy in which each reference with a known output is replaced by that output."""
 
     def fill(leaf: Any) -> Any:
-        return outputs.get(leaf.address, {}).get(leaf.output, leaf) if isinstance(leaf, Ref) else leaf
+        if isinstance(leaf, Ref):
+            return outputs.get(leaf.address, {}).get(leaf.output, leaf)
+        if isinstance(leaf, JsonText):
+            known = fill(leaf.ref)
+            return leaf.filled(known) if isinstance(known, str) else leaf
+        return leaf
 
     return mapped(value, fill)
 
 
 def refs_in(value: Any) -> Iterator[Ref]:
     """Every reference in a document."""
-    return (leaf for leaf in _leaves(value) if isinstance(leaf, Ref))
+    for leaf in _leaves(value):
+        if isinstance(leaf, Ref):
+            yield leaf
+        elif isinstance(leaf, JsonText):
+            yield leaf.ref
 
 
 def texts_in(value: Any) -> Iterator[str]:

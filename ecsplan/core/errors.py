@@ -182,10 +182,13 @@ class SupersededError(RefusedError):
 class PlanningError(EcsplanError):
     """What the spec asks for cannot be done with what is live; nothing was changed."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
+    def __init__(self, faults: Sequence[str], *, where: str = "") -> None:
+        """`where` is the account and the region in which AWS was asked."""
         self.faults = tuple(faults)
+        self.where = where
+        heading = f"this cannot be planned in {where}:" if where else "this cannot be planned:"
         super().__init__(
-            "\n".join(("this cannot be planned:", *(f"  {fault}" for fault in self.faults))),
+            "\n".join((heading, *(f"  {fault}" for fault in self.faults))),
             state="Nothing was changed.",
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from ecsplan.core.diagnosis import Diagnosis, Pause, Tally
-from ecsplan.core.model import Action, Address, Call, Doc, Phase, Step, Value
+from ecsplan.core.model import Action, Address, Call, Doc, Identity, Phase, Step, Value
 
 
 class Event(Value, tag_field="event", frozen=True, kw_only=True):
@@ -24,13 +24,15 @@ class Planned(Value, frozen=True, kw_only=True):
 
 
 class DeploymentStarted(Event, tag="deployment_started", frozen=True, kw_only=True):
-    """`steps` is their number; `planned` holds them in order."""
+    """`steps` is their number; `planned` holds them in order. `clusters` are the ECS clusters that it touches."""
 
     number: int
     app: str
     tag: str
     steps: int
     planned: tuple[Planned, ...] = ()
+    identity: Identity | None = None
+    clusters: tuple[str, ...] = ()
 
 
 class StepStarted(Event, tag="step_started", frozen=True, kw_only=True):

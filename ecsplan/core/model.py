@@ -1,16 +1,18 @@
 """The core values: changes, steps and the plan. Frozen; `codec` writes and reads them as typed JSON.
 
-A `Doc` is a resource or a request shaped as AWS shapes it: `dict` of JSON values, plus `Ref` where a value is known
-only after an earlier step. Documents are never edited, only copies of them (`documents.copied` makes one).
+A `Doc` is a resource or a request shaped as AWS shapes it: `dict` of JSON values, plus `Ref` or `JsonText` where a
+value is known only after an earlier step. Documents are never edited, only copies (`documents.copied` makes one).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 Doc: TypeAlias = dict[str, Any]
 
@@ -60,6 +62,22 @@ class Ref(Value, tag_field="$ref", tag="output", frozen=True, kw_only=True):
     output: str
 
 
+class JsonText(Value, tag_field="$ref", tag="json", frozen=True, kw_only=True):
+    """A text of JSON in which one value is known only after an earlier step: `head`, the output of `ref` as a text of
+    JSON, `tail`.
+
+    In JSON: `{"$ref": "json", "head": …, "ref": {"$ref": "output", …}, "tail": …}`.
+    """
+
+    head: str
+    ref: Ref
+    tail: str
+
+    def filled(self, value: str) -> str:
+        """The text with this value in its place."""
+        return f"{self.head}{json.dumps(value, ensure_ascii=False)}{self.tail}"
+
+
 class Phase(Enum):
     """The order of a deployment. The value is the word in plans and in their summary."""
 
@@ -76,15 +94,24 @@ class Phase(Enum):
 
 
 class Action(Enum):
+    """What a plan does with a resource. WAIT sends nothing: the resource is as declared, and what made it so is still
+    under way."""
+
     KEEP = "keep"
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
     RUN = "run"
+    WAIT = "wait"
 
     @property
     def sign(self) -> str:
-        return {"keep": "=", "create": "+", "update": "~", "delete": "-", "run": ">"}[self.value]
+        return {"keep": "=", "create": "+", "update": "~", "delete": "-", "run": ">", "wait": "~"}[self.value]
+
+    @property
+    def changes(self) -> bool:
+        """Is anything sent for it?"""
+        return self not in (Action.KEEP, Action.WAIT)
 
 
 class Settings(Value, frozen=True, kw_only=True):
@@ -153,7 +180,8 @@ Undo: TypeAlias = Call | Irreversible
 
 
 class Step(Value, frozen=True, kw_only=True):
-    """One mutating call of a plan, with the changes that it makes and its undo.
+    """One mutating call of a plan, with the changes that it makes and its undo. A step that waits (`Action.WAIT`) sends
+    nothing: its call is the request that shows what is under way.
 
     `expect` is what the kind needs to assess the outcome; `note` is one line for people.
     """
@@ -186,6 +214,11 @@ class Identity(Value, frozen=True, kw_only=True):
     def __str__(self) -> str:
         return f"{self.account}-{self.region}"
 
+    @property
+    def text(self) -> str:
+        """For people."""
+        return f"account {self.account}, {self.region}"
+
 
 class Notify(Value, frozen=True, kw_only=True):
     """Where successful mutating calls are published. `blacklist_regex` excludes those whose method it matches at the
@@ -196,13 +229,43 @@ class Notify(Value, frozen=True, kw_only=True):
     deployment_message: bool = True
 
 
+class Moved(Value, frozen=True, kw_only=True):
+    """A resource that is not as deployment `deployment` of the journal left it, where the plan changes it: by field,
+    `before` is what was left, `after` what is live."""
+
+    address: Address
+    deployment: int
+    fields: tuple[FieldChange, ...]
+
+
+class Rollback(Value, frozen=True, kw_only=True):
+    """Where a rollback goes back to: `12`, what deployment 12 left (`0`: before all); `before 12`, what deployment 12
+    found; or revisions, `web:40, job:7`. `moved` is what others have changed and it takes back; `doubts` say why what
+    it goes back to may never have run, a sentence each."""
+
+    back_to: str
+    moved: tuple[Moved, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+class Scope(Value, frozen=True, kw_only=True):
+    """What a plan covers within its account and region. `spec` is the spec's file, as `Store.spec_name` names it;
+    `clusters` are the names of the ECS clusters that the plan touches, sorted. There are no environments yet."""
+
+    env: str = ""
+    spec: str = ""
+    clusters: tuple[str, ...] = ()
+
+
 class Plan(Value, frozen=True, kw_only=True):
     """A deployment before it happens.
 
     `base` is the number of the newest deployment in the journal when the plan was made. `observed` holds a digest of
     the live state of each address that was read, `seen` that state itself, so that a refusal can name what has
-    changed. `notify` is by task. `undoes` are the numbers of the deployments that a rollback undoes. `replaces` are
-    those of unfinished ones that end when this one begins, unset where there are none.
+    changed. `notify` is by task. `undoes` are the numbers of the deployments that a rollback undoes. `scope` is unset
+    in plans of an older ecsplan, `rollback` in all that are none, `replaces` (the numbers of unfinished deployments
+    that end when this one begins) where there are none; and what is unset is not written: the digests of older plans
+    stay what they are.
     """
 
     format_version: str = FORMAT_VERSION
@@ -220,4 +283,33 @@ class Plan(Value, frozen=True, kw_only=True):
     undoes: tuple[int, ...] = ()
     replaces: tuple[int, ...] | msgspec.UnsetType = msgspec.UNSET
     seen: dict[Address, Any] = {}
+    rollback: Rollback | UnsetType = UNSET
+    scope: Scope | msgspec.UnsetType = msgspec.UNSET
     digest: str = ""
+
+    @property
+    def env(self) -> str:
+        return self.scope.env if self.scope else ""
+
+    @property
+    def spec(self) -> str:
+        """The spec's file; "" where it is not known."""
+        return self.scope.spec if self.scope else ""
+
+    @property
+    def back_to(self) -> str:
+        """Where a rollback goes; "" for any other plan, and one of an ecsplan that did not write it down."""
+        return "" if isinstance(self.rollback, UnsetType) else self.rollback.back_to
+
+    @property
+    def moved(self) -> tuple[Moved, ...]:
+        return () if isinstance(self.rollback, UnsetType) else self.rollback.moved
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        return () if isinstance(self.rollback, UnsetType) else self.rollback.doubts
+
+    @property
+    def only_waits(self) -> bool:
+        """Is nothing sent for it?"""
+        return bool(self.steps) and not any(step.action.changes for step in self.steps)

@@ -8,6 +8,7 @@ import msgspec
 
 from ecsplan.core.model import Doc, Notify, Settings, Value
 
+DEFAULT_FILE = "ecsplan.toml"
 ACTIVE_TASK_COUNT = 10  # revisions of a family that a deployment leaves ACTIVE
 DEFINITION = "task_definition"  # the table, and the kind, that every task has
 

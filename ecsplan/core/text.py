@@ -1,10 +1,12 @@
-"""A value as text: revisions as `web:41`, secrets and unknown values as such."""
+"""Values as people read them: revisions as `web:41`, secrets and unknown values as such. And JSON that is a text inside
+a document: one form of it, and the place of a member in it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
+from json.decoder import JSONDecoder
 from typing import Any
 
 from ecsplan.core.model import UNKNOWN, Ref
@@ -39,3 +41,59 @@ def value_text(value: Any) -> str:
         sort_keys=True,
         default=lambda other: UNKNOWN if isinstance(other, Ref) else str(other),
     )
+
+
+# --- JSON inside a document ---
+
+_SPACE = " \t\n\r"
+
+
+def canonical_json(value: Any) -> Any:
+    """JSON text in one form, since white space and the order of keys mean nothing. Other text as it is."""
+    try:
+        return json.dumps(json.loads(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        return value
+
+
+def is_json(text: str) -> bool:
+    """Is it JSON, to the letter? Python also reads NaN and Infinity, which JSON has not."""
+    try:
+        json.loads(text, parse_int=str, parse_constant=_refused)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def json_object(text: object) -> dict[str, Any] | None:
+    """The object that a text of JSON is; None for everything else."""
+    try:
+        data = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def member_span(text: str, name: str) -> tuple[int, int] | None:
+    """Start and end of the value of a member of the JSON object in `text`, which is one (`json_object`). None without
+    such a member; of two with one name the last counts, as for every reader of JSON."""
+    decoder, found, at = JSONDecoder(), None, _after_space(text, 0) + 1
+    while text[at := _after_space(text, at)] != "}":
+        key, at = decoder.raw_decode(text, at)
+        start = _after_space(text, _after_space(text, at) + 1)
+        _, at = decoder.raw_decode(text, start)
+        if key == name:
+            found = start, at
+        at = _after_space(text, at)
+        at += text[at] == ","
+    return found
+
+
+def _after_space(text: str, at: int) -> int:
+    while text[at] in _SPACE:
+        at += 1
+    return at
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"JSON has no {constant}")

@@ -20,6 +20,7 @@ from ecsplan.journal.entries import (
     after,
     all_unfinished,
     unfinished,
+    waiting,
 )
 from ecsplan.journal.folder import write_file
 from ecsplan.journal.journal import Journal, Writer, check_version
@@ -28,5 +29,5 @@ from ecsplan.journal.store import Appender, Place, Store, open_store
 __all__ = [
     "Appender", "Began", "Chosen", "Closed", "Damaged", "Deployment", "Done", "Entry", "Failed", "Holder", "Journal",
     "Opened", "Origin", "Outcome", "Place", "StepState", "Store", "Writer", "after", "all_unfinished", "check_version",
-    "open_store", "unfinished", "write_file",
+    "open_store", "unfinished", "waiting", "write_file",
 ]  # fmt: skip

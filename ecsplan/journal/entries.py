@@ -18,6 +18,8 @@ class Outcome(Enum):
 
     SUCCEEDED = "succeeded"
     PUT_BACK = "put back"
+    FAILED = "failed"
+    """as PUT_BACK, but for a rollout that this deployment did not begin, or that had failed before it"""
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
     UNFINISHED = "unfinished"
@@ -31,8 +33,13 @@ class Outcome(Enum):
     def ended(self) -> bool:
         return self in ENDS
 
+    @property
+    def left_nothing(self) -> bool:
+        """Is everything that it had changed put back?"""
+        return self in (Outcome.PUT_BACK, Outcome.FAILED)
 
-ENDS = frozenset({Outcome.SUCCEEDED, Outcome.PUT_BACK, Outcome.SUPERSEDED, Outcome.ABANDONED})
+
+ENDS = frozenset({Outcome.SUCCEEDED, Outcome.PUT_BACK, Outcome.FAILED, Outcome.SUPERSEDED, Outcome.ABANDONED})
 
 
 class Origin(Value, frozen=True, kw_only=True):
@@ -59,12 +66,11 @@ class Holder(Value, frozen=True, kw_only=True):
 
 class Chosen(Value, frozen=True, kw_only=True):
     """The options that a deployment was begun with; they hold when it is resumed, too. `on_failure` is `rollback` or
-    `stop`, and "" in format 1.0, which does not keep them. `timeout` is in seconds. With `beside`, one-off tasks run
-    beside those that others have started."""
+    `stop`, and "" in format 1.0, which does not keep them. With `beside`, one-off tasks run beside those that others
+    have started. How long to wait is not among them: that is a matter of each command."""
 
     on_failure: str = ""
     wait: bool = True
-    timeout: int | None = None
     beside: bool = False
 
 
@@ -116,7 +122,8 @@ class Done(Value, tag_field="entry", tag="done", frozen=True, kw_only=True):
 
 class Failed(Value, tag_field="entry", tag="failed", frozen=True, kw_only=True):
     """It was refused, or its effect failed. `unclear`: whether it was carried out is not known. `outputs`: what it
-    created where it was carried out in part."""
+    created where it was carried out in part. `stays`: neither an undo nor AWS puts back what has failed; it stands only
+    where that is so."""
 
     at: str
     step: int
@@ -125,6 +132,7 @@ class Failed(Value, tag_field="entry", tag="failed", frozen=True, kw_only=True):
     unclear: bool = False
     aside: str = ""
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
+    stays: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Closed(Value, tag_field="entry", tag="closed", frozen=True, kw_only=True):
@@ -155,6 +163,8 @@ class StepState(Value, frozen=True, kw_only=True):
     """what it made, if only in part; None where it made nothing"""
     failed: str = ""
     """why its call was refused, or why its effect failed; "" again when it was carried out later"""
+    stays: bool = False
+    """its effect has failed, and nothing puts that back"""
     undo_begun: bool = False
     undo_outputs: Outputs | None = None
     """what its undo made; None where it was not undone"""
@@ -196,7 +206,7 @@ def after(state: StepState, step: Step, entry: Began | Done | Failed) -> StepSta
             changes = {"undo_begun": True}
         case Done(undo=False):
             made = {"outputs": entry.outputs, "made_by": state.attempt}
-            changes = {**made, "open": False, "failed": "", "word": "done"}
+            changes = {**made, "open": False, "failed": "", "stays": False, "word": "done"}
         case Done():
             # A task that was stopped because it was late has run, and is not to run again.
             outputs = {"undo_outputs": entry.outputs, "undo_tried": None}
@@ -204,7 +214,8 @@ def after(state: StepState, step: Step, entry: Began | Done | Failed) -> StepSta
             changes = {"open": False, "word": "undone", **undone}
         case Failed(undo=False):
             made = {"outputs": entry.outputs, "made_by": state.attempt} if entry.outputs else {}
-            changes = {"failed": entry.error, "open": entry.unclear and state.open, "word": "failed", **made}
+            state_now = {"open": entry.unclear and state.open, "stays": entry.stays is True, "word": "failed"}
+            changes = {"failed": entry.error, **state_now, **made}
         case Failed():
             # What has failed to be undone is still there: the undo is sent again.
             tried = {"undo_outputs": None, "undo_tried": state.undo_outputs} if state.undone else {}
@@ -293,14 +304,21 @@ class Deployment(Value, frozen=True, kw_only=True):
         return {index: state.outputs for index, state in self.step_states().items() if state.outputs is not None}
 
     def begun(self) -> frozenset[int]:
-        """The steps that were begun, whatever became of them. One that joined a task of another deployment is done
-        without having been begun."""
-        return frozenset(e.step for e in self.entries if isinstance(e, Began | Done) and not e.undo)
+        """The steps that were begun, whatever became of them. Those that only wait are not, unless a call let what they
+        wait for continue. One that joined a task of another deployment is done without a call of its own."""
+        waits = {step.index for step in self.plan.steps if step.action is Action.WAIT}
+        return frozenset(
+            entry.step
+            for entry in self.entries
+            if isinstance(entry, Began | Done)
+            and not entry.undo
+            and (isinstance(entry, Began) or entry.step not in waits)
+        )
 
     @property
     def is_something(self) -> bool:
-        """Was anything sent for it, or has it ended? One that was cut off before its first call is no deployment."""
-        return self.running or self.outcome.ended or bool(self.begun())
+        """Was anything done for it, or has it ended? One that was cut off before its first call is no deployment."""
+        return self.running or self.outcome.ended or any(not isinstance(entry, Closed) for entry in self.entries)
 
     @property
     def tries_again(self) -> bool:
@@ -318,7 +336,7 @@ class Deployment(Value, frozen=True, kw_only=True):
     def revisions(self) -> dict[str, str]:
         """By family, the revision that the deployment put in use: `{"web": "web:41"}`; empty where it was put back, or
         superseded."""
-        if self.outcome in (Outcome.PUT_BACK, Outcome.SUPERSEDED):
+        if self.outcome.left_nothing or self.outcome is Outcome.SUPERSEDED:
             return {}
         outputs = self.outputs()
         pinned = [
@@ -355,3 +373,10 @@ def all_unfinished(deployments: Sequence[Deployment]) -> list[Deployment]:
     """Those of them, newest first: behind a rollback that was left part-way stands what it was to undo."""
     undone = {n for d in deployments if d.outcome is Outcome.SUCCEEDED for n in d.plan.undoes}
     return [d for d in reversed(deployments) if not d.outcome.ended and d.begun() and d.number not in undone]
+
+
+def waiting(deployments: Sequence[Deployment]) -> Deployment | None:
+    """The newest deployment, where nothing is sent for it and it was left while it waited for what was begun before. No
+    other deployment has to care; to resume it is to wait on."""
+    newest = deployments[-1] if deployments else None
+    return newest if newest is not None and newest.plan.only_waits and not newest.outcome.ended else None

@@ -21,6 +21,14 @@ def journals(
     ]
 
 
+def not_known(store: Store, app: str) -> tuple[str, str]:
+    """Where nothing of an app was found: that it was looked for there, and where else it may be known."""
+    said = f"no deployment of {app} is known in {store.name}"
+    if others := [journal.identity.text for journal in journals(store, app) if journal.numbers()]:
+        return f"{said} for this account and region", f"It has deployments to {', and to '.join(others)}."
+    return said, "It may be known on the machine that deployed it; --journal reads a journal that is kept elsewhere."
+
+
 def history(journal: Journal) -> list[Deployment | Damaged]:
     """Every deployment, oldest first. One that cannot be read stands as Damaged in its place."""
     return journal.all()

@@ -3,7 +3,8 @@
 ROOT/.gitignore                         ignores everything here: plans and journals hold what the spec holds
 ROOT/APP/ACCOUNT-REGION/000012.jsonl    deployment 12, a line for each entry
 ROOT/APP/ACCOUNT-REGION/lock            see journal/lock.py, as for holder.json
-ROOT/APP/plan.json                      the plan that was saved last
+ROOT/APP/plan.json                      the plan that was saved last for ecsplan.toml
+ROOT/APP/plan.staging.toml.json         the same for staging.toml, which lies beside ROOT
 
 Files and folders are readable by their owner only. An entry is durable when fsync has returned for its file.
 """
@@ -11,6 +12,7 @@ Files and folders are readable by their owner only. An entry is durable when fsy
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import tempfile
@@ -21,6 +23,7 @@ from pathlib import Path
 from ecsplan.core.codec import to_json
 from ecsplan.core.errors import JournalError
 from ecsplan.core.model import Identity
+from ecsplan.core.spec import DEFAULT_FILE
 from ecsplan.journal.entries import Holder
 from ecsplan.journal.lock import GRACE, flocked, holder_file, read_holder, runs_elsewhere
 
@@ -52,26 +55,48 @@ class Folder:
     def place(self, app: str, identity: Identity) -> FolderPlace:
         return FolderPlace(self.root, app, identity, grace=self._grace)
 
-    def plan_path(self, app: str) -> Path:
-        return self.root / app / "plan.json"
+    def spec_name(self, file: str) -> str:
+        """Its path seen from the folder around `root`: the same on every machine where both lie alike."""
+        return os.path.relpath(file, self._around)
 
-    def plan_name(self, app: str) -> str:
-        return str(self.plan_path(app))
+    def spec_file(self, name: str) -> str:
+        return os.path.relpath(self._around / name)
 
-    def save_plan(self, app: str, content: bytes) -> None:
-        path = self.plan_path(app)
+    @property
+    def _around(self) -> Path:
+        return Path(os.path.abspath(self.root)).parent  # noqa: PTH100  a link to another disk stays where it is
+
+    def plan_path(self, app: str, spec: str = "") -> Path:
+        if spec in ("", DEFAULT_FILE):
+            return self.root / app / "plan.json"
+        key = spec if re.fullmatch(r"[\w.-]{1,100}", spec) else hashlib.sha256(spec.encode()).hexdigest()[:16]
+        return self.root / app / f"plan.{key}.json"
+
+    def plan_name(self, app: str, spec: str = "") -> str:
+        return str(self.plan_path(app, spec))
+
+    def save_plan(self, app: str, content: bytes, spec: str = "") -> None:
+        path = self.plan_path(app, spec)
         with journal_errors(f"the plan cannot be saved to {path}"):
             make_folders(self.root, path.parent)
             write_file(path, content)
 
-    def load_plan(self, app: str, limit: int) -> bytes | None:
-        path = self.plan_path(app)
+    def load_plan(self, app: str, limit: int, spec: str = "") -> bytes | None:
+        path = self.plan_path(app, spec)
         with journal_errors(f"the plan {path} cannot be read"):
             try:
                 with path.open("rb") as file:
                     return file.read(limit)
             except FileNotFoundError:
                 return None
+
+    def saved_plans(self, app: str, limit: int) -> list[tuple[str, bytes]]:
+        with journal_errors(f"the plans in {self.root / app} cannot be read"):
+            found = []
+            for path in sorted((self.root / app).glob("plan*.json")):
+                with path.open("rb") as file:
+                    found.append((str(path), file.read(limit)))
+            return found
 
 
 class FolderPlace:

@@ -37,16 +37,16 @@ class Writer:
     A new deployment is created with its first entry behind the plan: one that sent nothing leaves nothing. `create`
     takes that entry, encoded."""
 
-    def __init__(self, number: int, deployment_key: str, create: Callable[[bytes], Appender]) -> None:
-        self.number, self.deployment_key = number, deployment_key
+    def __init__(self, opened: Opened, create: Callable[[bytes], Appender]) -> None:
+        self.opened, self.number, self.deployment_key = opened, opened.number, opened.deployment_key
         self._create = create
         self._appender: Appender | None = None
         self._lock = threading.Lock()
 
     @classmethod
-    def behind(cls, number: int, deployment_key: str, appender: Appender) -> Writer:
+    def behind(cls, opened: Opened, appender: Appender) -> Writer:
         """Of a deployment that is there already."""
-        writer = cls(number, deployment_key, lambda _first: appender)
+        writer = cls(opened, lambda _first: appender)
         writer._appender = appender
         return writer
 
@@ -137,12 +137,12 @@ class Journal:
             before(number)
             return self._place.create(number, to_json(opened), first)
 
-        return Writer(number, opened.deployment_key, create)
+        return Writer(opened, create)
 
     def reopen(self, number: int) -> Writer:
         """A deployment that is continued. Call it while holding the lock."""
-        key = self.read(number).opened.deployment_key
-        return Writer.behind(number, key, self._place.reopen(number))
+        opened = self.read(number).opened
+        return Writer.behind(opened, self._place.reopen(number))
 
     def end(self, number: int, outcome: Outcome, reason: str, by: Origin, at: str) -> None:
         """Write the end of a deployment of which nothing more is carried out. Call it while holding the lock."""

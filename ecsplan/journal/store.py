@@ -83,14 +83,24 @@ class Store(Protocol):
     def place(self, app: str, identity: Identity) -> Place:
         """Nothing is read or written yet."""
 
-    def plan_name(self, app: str) -> str:
-        """As messages name the plan that was saved last."""
+    def spec_name(self, file: str) -> str:
+        """A spec's file as it is known here: the same name wherever it is named from, and another for another file."""
 
-    def save_plan(self, app: str, content: bytes) -> None:
-        """Replaces the plan that was saved last, whole or not at all."""
+    def spec_file(self, name: str) -> str:
+        """The file of a spec that is known here by this name, as it is named from the current folder."""
 
-    def load_plan(self, app: str, limit: int) -> bytes | None:
-        """The plan that was saved last, no more than `limit` bytes of it; None where none was saved."""
+    def plan_name(self, app: str, spec: str = "") -> str:
+        """As messages name the plan that was saved last for a spec, which is named as by `spec_name`. Without one, and
+        for `ecsplan.toml`, it is the plan of the app."""
+
+    def save_plan(self, app: str, content: bytes, spec: str = "") -> None:
+        """Replaces the plan that was saved last for this spec, whole or not at all."""
+
+    def load_plan(self, app: str, limit: int, spec: str = "") -> bytes | None:
+        """The plan that was saved last for this spec, no more than `limit` bytes of it; None where none was saved."""
+
+    def saved_plans(self, app: str, limit: int) -> Sequence[tuple[str, bytes]]:
+        """The saved plans of all specs of an app, each as messages name it and no more than `limit` bytes of it."""
 
 
 def open_store(place: str | os.PathLike[str]) -> Store:

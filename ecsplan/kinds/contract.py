@@ -37,22 +37,26 @@ from ecsplan.core.ports import Reader
 from ecsplan.core.rates import Rate
 from ecsplan.core.spec import Task
 from ecsplan.kinds.values import (
+    Awaited,
     Candidate,
     CompileScope,
     Live,
+    Past,
     Poll,
     Progress,
+    Ran,
     Reverting,
     Running,
     StepDraft,
     Stream,
+    Unsettled,
     Wanted,
 )
 
 __all__ = [
-    "Beside", "Calls", "Candidate", "Change", "Compare", "CompileScope", "Declare", "Delta", "Document", "Kind", "Live",
-    "Poll", "Progress", "Resource", "Revert", "Reverting", "Running", "StepDraft", "Stream", "Table", "Track",
-    "Tracked", "Wanted", "nothing",
+    "Awaited", "Beside", "Calls", "Candidate", "Change", "Compare", "CompileScope", "Declare", "Delta", "Document",
+    "Kind", "Live", "Past", "Poll", "Progress", "Ran", "Resource", "Revert", "Reverting", "Running", "StepDraft",
+    "Stream", "Table", "Track", "Tracked", "Unsettled", "Wanted", "nothing",
 ]  # fmt: skip
 
 NOTHING = Normalized({}, ())
@@ -82,9 +86,8 @@ class Resource(Value, frozen=True, kw_only=True):
 
 
 class Delta(Value, frozen=True, kw_only=True):
-    """A change with what its steps are made from: what is declared, every reference filled that is known by now
-    (`declared`), what is live (`candidate`, `current`), and the live document with the declared one over it
-    (`merged`)."""
+    """A change with what its steps are made from: what is `declared`, with the references that are known by now filled
+    in; what is live (`candidate`, `current`); and the live document with the declared one over it (`merged`)."""
 
     change: Planned
     resource: Resource
@@ -194,6 +197,8 @@ class Compare(Value, frozen=True, kw_only=True):
     """the document that names a resource and declares nothing of it; None where reading one needs more"""
     revision_only: Callable[[Doc, frozenset[Address]], Doc] | None = None
     """a declared document with nothing left but its identity and the revisions of these addresses"""
+    past: Callable[[Reader, Sequence[Resource]], tuple[Past, ...]] | None = None
+    """what AWS itself remembers of their rollouts; None where it remembers none"""
     reads: frozenset[str] = frozenset()
     """every `service:operation` that it reads with and that no `Call(…)` in its code names, for docs/permissions.md"""
     versioned: bool = False
@@ -210,10 +215,12 @@ class Change(Value, frozen=True, kw_only=True):
     """reasons why a difference cannot be carried out, a sentence each"""
     conflicts: Callable[[Delta, Mapping[Address, Delta]], tuple[str, ...]] = nothing
     """reasons why what will be live does not go with what the others will be, a sentence each"""
+    remarks: Callable[[Delta], tuple[str, ...]] = nothing
+    """what an operator should know about a difference beside its fields, a sentence each"""
     fill_in: Callable[[Resource, Doc, Mapping[Address, Delta]], tuple[Doc, str]] | None = None
     """for a kind without live state: the declared document with what it leaves out and the others have, and a note"""
     cleanup: Callable[[Delta, frozenset[str]], tuple[StepDraft, ...]] = nothing
-    """the calls that clean up after a deployment, given every revision (ARN) that is in use then"""
+    """the calls that clean up after a deployment, given every revision (ARN) in use then"""
     expect: type[Value] = Value
     """the type of `StepDraft.expect` and of `Resource.facts`; all its members are optional"""
     subject: Callable[[Call], str] = lambda _call: ""
@@ -231,6 +238,8 @@ class Calls(Value, frozen=True, kw_only=True):
     """did AWS do nothing, so that the same call may succeed later? Throttling of any call is known without it"""
     again: Callable[[Call], Call] = lambda call: call
     """the call as it is sent once more after its effect has failed"""
+    instead: Callable[[Call, AwsError], tuple[Call, str] | None] = lambda *_: None
+    """(call, why it was refused): the most of it that AWS takes, and a sentence on what that leaves out"""
     assumed: Outputs = msgspec.field(default_factory=dict)
     """the outputs of a step of which an operator says that it was carried out"""
     token: str = ""
@@ -249,6 +258,8 @@ class Track(Value, frozen=True, kw_only=True):
     """the requests that report on those tracked"""
     judge: Callable[[Tracked, Sequence[Doc]], Progress]
     """what their answers (in order) mean for one of them"""
+    awaited: Callable[[Step], Awaited] | None = None
+    """what a step that waits (`Action.WAIT`) waits for; None where the kind plans no such step"""
     streams: Callable[[Tracked, Sequence[Doc]], tuple[Stream, ...]] = nothing
     """the log streams that it writes to, as far as these answers show"""
     diagnose: Callable[[Reader, Tracked, Progress], Diagnosis | None] = lambda *_: None

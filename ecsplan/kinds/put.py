@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
-from functools import partial
 from typing import Any
 
 from ecsplan.core.checks import Path, Problem, Problems, dotted, quoted, repeats, tables_of
@@ -39,6 +38,21 @@ from ecsplan.kinds.ecs.request_fields import map_fields, missing, request_fields
 from ecsplan.kinds.task_definition import arn_of
 
 
+def same(doc: Doc) -> Doc:
+    return doc
+
+
+class Form(Value, frozen=True, kw_only=True):
+    """How documents of a kind and its requests correspond. `document(request(doc))` is `doc` for every document that
+    was live or is to be put; `request` takes references as they are."""
+
+    document: Callable[[Doc], Doc] = same
+    request: Callable[[Doc], Doc] = same
+
+
+AS_SENT = Form()
+
+
 def put_kind(
     *,
     name: str,
@@ -54,27 +68,52 @@ def put_kind(
     retryable: Callable[[AwsError], bool] = lambda _error: False,
     lint: Callable[[Any, Path], Problems] = nothing,
     cautions: Callable[[Any, Path], Problems] = nothing,
+    declared: Callable[[Doc], Doc] = same,
+    form: Form = AS_SENT,
+    excluding: Callable[[Doc], Doc] = same,
+    unfit: Callable[[Doc], str] = lambda _live: "",
+    note: Callable[[Doc], str] = lambda _put: "",
+    instead: Callable[[Call, AwsError], tuple[Call, str] | None] = lambda *_: None,
 ) -> Kind:
     """A kind of the document that its table's request puts.
 
     `identity` lists the members that name a resource; a `Default` row fills in one that is not declared. `get` is the
     operation that reads a resource by these, `not_found` the error codes for a missing one. `revision` is the place of
     the task definition's ARN (`Target.EcsParameters.TaskDefinitionArn`), which is set unless one is declared.
-    `retryable` names refusals that may pass, such as a change of the same resource that is under way.
+    `retryable` names refusals that may pass, such as a change of the same resource that is under way, and `instead`
+    those after which another call does what AWS takes of it.
+
+    `declared` takes out of a table of the spec what AWS would no longer take, of which `cautions` warn. `form` brings
+    requests into the form of documents and back, where a plain comparison needs another one. `excluding`
+    adds None to a declared document for every member that goes without what is declared. `unfit` says why a live
+    document can hold no revision ("" if it can), `note` what people should know before the document is put.
     """
-    put = _Put(name=name, phase=phase, table=table, identity=identity, get=get, not_found=not_found, rules=rules)
-    maps = partial(map_fields, table.request.service, table.request.operation)
+    put = _Put(
+        name=name,
+        phase=phase,
+        table=table,
+        identity=identity,
+        get=get,
+        not_found=not_found,
+        rules=rules,
+        form=form,
+        excluding=excluding,
+        unfit=unfit,
+        note=note,
+    )
 
     def compile_(task: Task, _scope: CompileScope) -> tuple[Resource, ...]:
         resources = []
         for entry in task.entries[name]:
-            doc = _with_revision(mapped(entry.params, _as_text), revision, arn_of(task))
+            request = mapped(declared(entry.params), _as_text)
+            doc = _with_revision(form.document(request), revision, arn_of(task))
             address = put.address(doc)
             resources.append(Resource(kind=kind, address=address, task=task.name, doc=doc, settings=entry.settings))
         return tuple(resources)
 
     def before(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
-        return {**put.names(declared), **replaced(found.normal, wanted.normal, declared, found.doc, maps())}
+        values = replaced(found.normal, wanted.normal, excluding(declared), found.doc, put.maps)
+        return {**put.names(declared), **values}
 
     def revision_only(doc: Doc, addresses: frozenset[Address]) -> Doc:
         ref = _at(doc, revision)
@@ -89,9 +128,9 @@ def put_kind(
         compare=Compare(
             read=put.read,
             reads=frozenset({f"{table.request.service}:{get}"}),
-            merge=lambda live, declared: overlay(live, declared, maps()),
+            merge=put.merge,
             before=before,
-            merge_before=lambda newer, older: layered(newer, older, maps()),
+            merge_before=lambda newer, older: layered(newer, older, put.maps),
             identity=put.names,
             revision_only=revision_only,
         ),
@@ -102,7 +141,7 @@ def put_kind(
             conflicts=put.conflicts,
             subject=lambda call: put.address(call.params).name,
         ),
-        calls=Calls(accept=lambda *_: {}, recover=put.recover, retryable=retryable),
+        calls=Calls(accept=lambda *_: {}, recover=put.recover, retryable=retryable, instead=instead),
         rates=rates,
     )
     return kind
@@ -118,6 +157,14 @@ class _Put(Value, frozen=True, kw_only=True):
     get: str
     not_found: Collection[str]
     rules: tuple[Rule, ...]
+    form: Form
+    excluding: Callable[[Doc], Doc]
+    unfit: Callable[[Doc], str]
+    note: Callable[[Doc], str]
+
+    @property
+    def maps(self) -> frozenset[str]:
+        return map_fields(self.table.request.service, self.table.request.operation)
 
     def names(self, doc: Mapping[str, Any]) -> Doc:
         return {field: doc[field] for field in self.identity if field in doc}
@@ -126,7 +173,8 @@ class _Put(Value, frozen=True, kw_only=True):
         named = normal(self.names(doc), self.rules)
         return Address.of(self.name, "/".join(str(named[field]) for field in self.identity if field in named))
 
-    def call(self, params: Doc) -> Call:
+    def call(self, doc: Doc) -> Call:
+        params = without_none(self.form.request(doc))
         return Call(service=self.table.request.service, operation=self.table.request.operation, params=params)
 
     def reading(self, doc: Doc) -> Call:
@@ -165,9 +213,13 @@ class _Put(Value, frozen=True, kw_only=True):
             return None
         request = (self.table.request.service, self.table.request.operation)
         doc: Doc = mapped(request_fields_only(*request, answer.value(), unknown_fields(*request, declared)), _as_text)
-        return doc | self.names(declared)
+        return self.form.document(doc) | self.names(declared)
 
     # --- changes ---
+
+    def merge(self, live: Doc, declared: Doc) -> Doc:
+        merged: Doc = overlay(live, self.excluding(declared), self.maps)
+        return merged
 
     def steps(self, delta: Delta) -> tuple[StepDraft, ...]:
         assert delta.candidate is not None
@@ -175,18 +227,20 @@ class _Put(Value, frozen=True, kw_only=True):
             StepDraft(
                 phase=self.phase,
                 action=Action.UPDATE,
-                call=self.call(without_none(delta.merged_doc)),
+                call=self.call(delta.merged_doc),
                 undo=self.call(delta.candidate.doc),
                 changes=delta.change.fields,
+                note=self.note(delta.merged_doc),
                 settings=delta.resource.settings,
             ),
         )
 
     def blockers(self, resource: Resource, live: Live) -> tuple[str, ...]:
-        if live.candidates:
-            return ()
-        what = f"{self.name} {resource.address.name}"
-        return (f"{resource.address}: there is no {what}; it is created elsewhere, ecsplan only changes it",)
+        if not live.candidates:
+            what = f"{self.name} {resource.address.name}"
+            return (f"{resource.address}: there is no {what}; it is created elsewhere, ecsplan only changes it",)
+        why = self.unfit(self.merge(live.candidates[0].doc, resource.doc))
+        return (f"{resource.address}: {why}",) if why else ()
 
     def conflicts(self, delta: Delta, _others: Mapping[Address, Delta]) -> tuple[str, ...]:
         return missing(self.table.request.service, self.table.request.operation, without_none(delta.merged_doc), delta)
@@ -194,8 +248,8 @@ class _Put(Value, frozen=True, kw_only=True):
     def recover(self, reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
         """Is the resource as the call would leave it?"""
         (answer,) = reader.fetch([self.reading(call.params)])
-        found = self.document(call.params, answer)
-        return {} if found is not None and normal(found, self.rules) == normal(call.params, self.rules) else None
+        found, wanted = self.document(call.params, answer), self.form.document(call.params)
+        return {} if found is not None and normal(found, self.rules) == normal(wanted, self.rules) else None
 
 
 def _as_text(leaf: Any) -> Any:

@@ -28,6 +28,15 @@ class Candidate(Value, frozen=True, kw_only=True):
     """the document's normal form, where the kind has made it"""
 
 
+class Unsettled(Value, frozen=True, kw_only=True):
+    """What made a live resource as it is has not ended well: UNDER_WAY, PAUSED or FAILED. `note` says so for people,
+    after the address: `is still rolling out (1/2 running)`. `more` says why, or until when."""
+
+    status: Status
+    note: str
+    more: str = ""
+
+
 class Live(Value, frozen=True, kw_only=True):
     """What AWS answered about one address.
 
@@ -42,9 +51,29 @@ class Live(Value, frozen=True, kw_only=True):
     observed: object = None
     rolling: bool = False
     """an earlier deployment of it is still rolling out"""
+    unsettled: Unsettled | None = None
+    """where no field differs, this is a difference by itself"""
     in_use: tuple[str, ...] = ()
     """revisions (ARNs) that still run although nothing declares them, such as those that are draining"""
     facts: Doc = msgspec.field(default_factory=dict)
+
+
+class Ran(Value, frozen=True, kw_only=True):
+    """A rollout that AWS remembers: the revision (ARN; "" where it does not say), when it began (epoch seconds), and
+    whether it went to its end (`well`) or AWS itself took it back."""
+
+    revision: str
+    began: float | None = None
+    well: bool = False
+    taken_back: bool = False
+
+
+class Past(Value, frozen=True, kw_only=True):
+    """The rollouts of one address that AWS remembers, newest first. `refused` says why AWS does not say, if so."""
+
+    address: Address
+    rollouts: tuple[Ran, ...] = ()
+    refused: str = ""
 
 
 class StepDraft(Value, frozen=True, kw_only=True):
@@ -108,6 +137,13 @@ class Progress:
         if not self.done:
             return Status.UNDER_WAY
         return Status.SUCCEEDED if self.ok else Status.FORGOTTEN if self.unknown else Status.FAILED
+
+
+class Awaited(Value, frozen=True, kw_only=True):
+    """What a step that sends nothing waits for: the call that would have begun it, and the outputs of that call."""
+
+    call: Call
+    outputs: Outputs
 
 
 class Reverting(Value, frozen=True, kw_only=True):

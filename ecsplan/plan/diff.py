@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ecsplan.core.diagnosis import Status
 from ecsplan.core.documents import filled, mapped, pruned
 from ecsplan.core.errors import PlanningError
 from ecsplan.core.model import Action, Address, Change, Doc, FieldChange, Ref, Value
@@ -59,7 +60,7 @@ def diff(
             continue
         delta = _delta(resource.kind, resource.kind.compare, resource, lives[resource.address], outputs, sent or {})
         deltas[resource.address] = delta
-        if delta.change.action is Action.KEEP:
+        if not delta.change.action.changes:
             outputs[resource.address] = delta.change.outputs
         switched |= {tasks.get(address, resource.task) for address in _switches(delta, outputs)}
     for resource in resources:
@@ -74,7 +75,7 @@ def diff(
 
 def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
     """Why AWS would reject this change together with the others. Unchanged resources are not checked."""
-    if delta.change.action is Action.KEEP:
+    if not delta.change.action.changes:
         return ()
     return delta.kind.change.conflicts(delta, others)
 
@@ -177,9 +178,10 @@ def _kept(
     declared: Doc,
     uncertainties: tuple[str, ...],
 ) -> Delta:
-    """An unchanged resource. If the equal candidate is not the one in use, shows the differences between the two."""
+    """A resource that is as declared. If the equal candidate is not the one in use, shows the differences between the
+    two."""
     fields = _fields(kind, base.current, equal.current) if equal is not base else ()
-    action = Action.UPDATE if resource.settings.redeploy else Action.KEEP
+    action, note = _without_difference(resource, live)
     change = _change(
         resource,
         action,
@@ -187,9 +189,19 @@ def _kept(
         after=resource.doc,
         fields=fields,
         outputs=equal.candidate.outputs,
-        note="redeploy" if action is Action.UPDATE else "",
+        note=note,
     )
     return _delta_of(change, resource, live, equal, declared, uncertainties)
+
+
+def _without_difference(resource: Resource, live: Live) -> tuple[Action, str]:
+    """What is left to do where no field differs, and a note: what has failed is made again, what is under way is waited
+    for."""
+    if resource.settings.redeploy:
+        return Action.UPDATE, "redeploy"
+    if live.unsettled is None:
+        return Action.KEEP, ""
+    return Action.UPDATE if live.unsettled.status is Status.FAILED else Action.WAIT, live.unsettled.note
 
 
 def _run(
@@ -226,7 +238,7 @@ def _change(resource: Resource, action: Action, **more: Any) -> Change:
 def _switches(delta: Delta, outputs: Mapping[Address, Mapping[str, str]]) -> set[Address]:
     """The addresses to whose revision this change moves something: its own for a new revision, and those of references
     whose value changes."""
-    if delta.change.action is Action.KEEP:
+    if not delta.change.action.changes:
         return set()
     if delta.kind.versioned or delta.candidate is None:
         return {delta.change.address}

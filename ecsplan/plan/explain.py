@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ecsplan.core.diagnosis import Status
 from ecsplan.core.model import Address, Doc, FieldChange, Value
 from ecsplan.core.normalize import (
     Canon,
@@ -31,6 +32,7 @@ NO_ROW = f"{EXACTLY}: no rule names it"
 UNDECLARED = "not declared: what the spec leaves out stays as it is live"
 CHOSEN = "AWS chooses it, whatever is declared"
 NEW = "declared, and nothing is live to compare it with"
+UNSETTLED = "compared too: fields that are as declared are not enough where the rollout has not ended well"
 
 
 class Verdict(Enum):
@@ -74,6 +76,10 @@ def _explanations(delta: Delta) -> Iterator[Explanation]:
             continue
         rule, reason = why(_place(change.path, before, after), kind.document.rules)
         yield Explanation(address=address, field=change, verdict=Verdict.DIFFERS, rule=rule, reason=reason)
+    unsettled = delta.live.unsettled
+    if unsettled is not None and delta.change.note == unsettled.note:
+        field = FieldChange(path="rollout", before=unsettled.status.value, after=Status.SUCCEEDED.value)
+        yield Explanation(address=address, field=field, verdict=Verdict.DIFFERS, reason=UNSETTLED)
     if live:
         yield from _without_difference(address, kind, delta, before, after)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,10 +11,10 @@ import msgspec
 from ecsplan.core.checks import plain_name
 from ecsplan.core.codec import digest_of, from_data, to_json
 from ecsplan.core.errors import EcsplanError, JournalError, PlanFileError
-from ecsplan.core.model import Call, Plan, Step
+from ecsplan.core.model import Action, Call, Plan, Step
 from ecsplan.journal import Store, check_version, write_file
 from ecsplan.kinds import kinds_of
-from ecsplan.kinds.contract import Change
+from ecsplan.kinds.contract import Change, Kind
 from ecsplan.plan.file_checks import misshapen
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -29,8 +29,9 @@ def save(plan: Plan, path: Path) -> None:
 
 
 def save_in_store(plan: Plan, store: Store) -> None:
-    """Writes the plan with its secrets beside the journal, where it replaces the one that was saved last."""
-    store.save_plan(plan.app, _encoded(plan))
+    """Writes the plan with its secrets beside the journal, where it replaces the one that was saved last for its
+    spec."""
+    store.save_plan(plan.app, _encoded(plan), plan.spec)
 
 
 def _encoded(plan: Plan) -> bytes:
@@ -50,19 +51,51 @@ def load(path: Path) -> Plan:
     return _read(text, str(path))
 
 
-def load_from_store(store: Store, app: str) -> Plan:
-    """The plan of this app that was saved last, checked as `load` does."""
+def load_from_store(store: Store, app: str, spec: str | None = None) -> tuple[str, Plan]:
+    """Where it is, and the plan that was saved last for this spec, which is named as by `Store.spec_name`; without one,
+    the only saved plan of the app. It is checked as `load` does. Raises PlanFileError where there is none, or more than
+    one to choose from."""
     try:
-        text = store.load_plan(app, MAX_BYTES + 1)
+        where, text = _only(store, app) if spec is None else _of_spec(store, app, spec)
     except JournalError as error:
         raise PlanFileError(error.message) from error
-    if text is None:
+    return where, _read(text, where)
+
+
+def _only(store: Store, app: str) -> tuple[str, bytes]:
+    saved = store.saved_plans(app, MAX_BYTES + 1)
+    if not saved:
         raise _no_plan(store.plan_name(app))
-    return _read(text, store.plan_name(app))
+    if len(saved) > 1:
+        raise PlanFileError(
+            f"{app} has several saved plans: {', '.join(where for where, _ in saved)}",
+            state="Nothing was sent.",
+            hint="Name the spec of one with -f FILE, or the plan itself: ecsplan apply PLAN",
+        )
+    return saved[0]
 
 
-def _no_plan(where: str) -> PlanFileError:
-    return PlanFileError(f"there is no plan at {where}", hint="Make one with: ecsplan plan TAG")
+def _of_spec(store: Store, app: str, spec: str) -> tuple[str, bytes]:
+    where, text = store.plan_name(app, spec), store.load_plan(app, MAX_BYTES + 1, spec)
+    if text is not None:
+        return where, text
+    # An older ecsplan had one plan for all specs, and wrote into none which it was of.
+    older = store.load_plan(app, MAX_BYTES + 1)
+    if older is None or not _is_of_no_spec(older, store.plan_name(app)):
+        raise _no_plan(where, [other for other, _ in store.saved_plans(app, 1)])
+    return store.plan_name(app), older
+
+
+def _is_of_no_spec(text: bytes, where: str) -> bool:
+    return not _read(text, where).spec
+
+
+def _no_plan(where: str, others: Sequence[str] = ()) -> PlanFileError:
+    """`others` are the saved plans of other specs."""
+    return PlanFileError(
+        f"there is no plan at {where}" + (f"; other specs of this app have {', '.join(others)}" if others else ""),
+        hint="Make one with: ecsplan plan TAG",
+    )
 
 
 def _read(text: bytes, where: str) -> Plan:
@@ -129,6 +162,9 @@ def _check_operations(plan: Plan, where: str) -> None:
         raise _not_a_plan(where, error.message) from error
     for step in plan.steps:
         change = kinds[step.address].change
+        if step.action is Action.WAIT:
+            _check_wait(step, kinds[step.address], where)
+            continue
         for call in (step.call, step.undo):
             if not isinstance(call, Call):
                 continue
@@ -138,6 +174,18 @@ def _check_operations(plan: Plan, where: str) -> None:
                     state="Nothing was sent.",
                 )
             _check_subject(step, call, change, where)
+
+
+def _check_wait(step: Step, kind: Kind, where: str) -> None:
+    """A step that waits sends nothing: its call only reads, and there is nothing to undo."""
+    awaited = kind.track.awaited if kind.track is not None else None
+    if awaited is None or isinstance(step.undo, Call) or not step.call.operation.startswith("describe_"):
+        raise _not_a_plan(where, f"step {step.index} ({step.address}) waits for nothing that ecsplan waits for")
+    try:
+        call = awaited(step).call
+    except (KeyError, IndexError, TypeError, AttributeError, msgspec.ValidationError) as error:
+        raise _not_a_plan(where, f"step {step.index} lacks the name of what it waits for: {error}") from error
+    _check_subject(step, call, kind.change, where)
 
 
 def _check_subject(step: Step, call: Call, change: Change, where: str) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from ecsplan.aws.api import walk
-from ecsplan.core.model import Call, Doc, Plan, Ref
+from ecsplan.core.model import Call, Doc, JsonText, Plan, Ref
 from ecsplan.kinds import kinds_of
 from ecsplan.kinds.contract import Kind
 
 # Python's types by botocore's; a reference stands for a text that is known later.
 TYPES: Mapping[str, tuple[type, ...]] = {
-    "string": (str, Ref),
+    "string": (str, Ref, JsonText),
     "boolean": (bool,),
     "integer": (int,),
     "long": (int,),

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from ecsplan.core.codec import digest_of, to_data
+from ecsplan.core.diagnosis import Status
 from ecsplan.core.documents import texts_in
-from ecsplan.core.model import Action, Address, Identity, Notify, Phase, Plan, Step
+from ecsplan.core.model import Action, Address, Identity, Notify, Phase, Plan, Rollback, Scope, Step
 from ecsplan.kinds.contract import Delta, Kind, Live, Resource, StepDraft
 from ecsplan.plan.diff import conflicts
 
@@ -28,17 +30,20 @@ def plan_of(
     notify: Mapping[str, Notify] | None = None,
     undoes: Sequence[int] = (),
     replaces: Sequence[int] = (),
+    rollback: Rollback | None = None,
     seen: Mapping[Address, Any] | None = None,
+    scope: Scope | UnsetType = UNSET,
 ) -> Plan:
     """The plan for these deltas. Without a difference it has no steps: cleanup alone is no difference, except in a
-    rollback, whose deployment may have registered revisions and switched nothing."""
+    rollback, whose deployment may have registered revisions and switched nothing. Neither does a plan that only waits
+    clean up."""
     drafts = [
         (delta, draft)
         for delta in deltas
         if delta.change.action is not Action.KEEP
         for draft in delta.kind.change.steps(delta)
     ]
-    if drafts or undoes:
+    if undoes or any(draft.action.changes for _, draft in drafts):
         used = _used_afterwards(deltas)
         drafts += [(delta, draft) for delta in deltas for draft in delta.kind.change.cleanup(delta, used)]
     drafts.sort(key=lambda pair: pair[1].phase.rank)  # stable: within a phase the order of the spec stays
@@ -56,16 +61,21 @@ def plan_of(
         warnings=tuple(warnings),
         notify=dict(notify or {}),
         undoes=tuple(undoes),
-        replaces=tuple(replaces) or msgspec.UNSET,
+        replaces=tuple(replaces) or UNSET,
+        rollback=rollback if rollback is not None else UNSET,
         seen=dict(sorted((seen or {}).items())),
+        scope=scope,
     )
     return msgspec.structs.replace(plan, digest=plan_digest(plan))
 
 
 def _summary(steps: Sequence[Step]) -> dict[str, int]:
-    """Steps by phase. That something is stopped is rare, and named only then."""
-    counts = {phase.value: sum(step.phase is phase for step in steps) for phase in Phase}
-    return {phase: count for phase, count in counts.items() if count or phase != Phase.STOP.value}
+    """The number of steps in each phase. Those that only wait are counted apart; that, and stopping, is named only
+    where there are any."""
+    waits = sum(step.action is Action.WAIT for step in steps)
+    counted = {p.value: sum(step.phase is p and step.action is not Action.WAIT for step in steps) for p in Phase}
+    named = {phase: count for phase, count in counted.items() if count or phase != Phase.STOP.value}
+    return named | ({Action.WAIT.value: waits} if waits else {})
 
 
 def plan_digest(plan: Plan) -> str:
@@ -82,8 +92,10 @@ def cautions(deltas: Sequence[Delta]) -> Iterator[str]:
         if delta.resource.optional:  # for others `diff` has raised them
             yield from conflicts(delta, others)
         address, found = delta.change.address, delta.candidate
-        if delta.live.rolling and not _reverts_rollout(delta):
+        if delta.live.rolling and not _is_said(delta) and not _reverts_rollout(delta):
             yield STILL_ROLLING.format(address)
+        if delta.change.action is not Action.KEEP:
+            yield from delta.kind.change.remarks(delta)
         if delta.change.action is Action.CREATE and found is not None and not found.reusable:
             arn = found.outputs.get("arn", "").rpartition("/")[2]
             yield f"{arn}, which is in use, is INACTIVE: ECS will not take it back if this deployment fails"
@@ -91,16 +103,24 @@ def cautions(deltas: Sequence[Delta]) -> Iterator[str]:
             yield f"{address}: {doubt}"
 
 
+def _is_said(delta: Delta) -> bool:
+    """Does the change itself say how the rollout stands, or has it failed?"""
+    unsettled = delta.live.unsettled
+    waits = delta.change.action is Action.WAIT
+    return waits or (unsettled is not None and unsettled.status is Status.FAILED)
+
+
 def _reverts_rollout(delta: Delta) -> bool:
     """Does this change revert a rollout that is still under way?"""
-    moves = delta.change.action is not Action.KEEP
-    return moves and any(_is_revert(delta.kind, draft) for draft in delta.kind.change.steps(delta))
+    return delta.change.action.changes and any(
+        _is_revert(delta.kind, draft) for draft in delta.kind.change.steps(delta)
+    )
 
 
 def rolling(steps: Iterable[Step], resources: Iterable[Resource], lives: Mapping[Address, Live]) -> list[str]:
     """Warnings about services that the plan changes while they roll out, unless it reverts that: a sentence each."""
     kinds = {resource.address: resource.kind for resource in resources if lives[resource.address].rolling}
-    moved = {step.address: step for step in steps if step.address in kinds}
+    moved = {step.address: step for step in steps if step.address in kinds and step.action.changes}
     return [STILL_ROLLING.format(address) for address, step in moved.items() if not _is_revert(kinds[address], step)]
 
 

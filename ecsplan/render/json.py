@@ -12,18 +12,22 @@ from ecsplan.core.codec import to_data, to_json
 from ecsplan.core.model import FORMAT_VERSION, UNKNOWN, Plan
 from ecsplan.journal import Damaged, Deployment
 from ecsplan.plan.explain import Explanation
+from ecsplan.plan.scope import clusters_touched
 
 PLAN_KEYS = (
     "format_version",
     "app",
     "tag",
     "identity",
+    "spec",
+    "clusters",
     "changed",
     "steps",
     "summary",
     "warnings",
     "undoes",
     "replaces",
+    "rollback",
     "observed",
     "digest",
 )
@@ -32,12 +36,12 @@ INTERNAL = frozenset({"summary"})  # members of events that only the formats for
 
 def plan_json(plan: Plan, explanations: Sequence[Explanation] | None = None) -> str:
     """The masked plan; what is not known yet reads `(known after apply)`. With explanations it has one key more."""
-    data = to_data(plan)
     explained = {} if explanations is None else {"explanations": [_explanation(one) for one in explanations]}
-    return dumps(_plan(data) | explained)
+    return dumps(_plan(plan) | explained)
 
 
-def _plan(data: dict[str, Any]) -> dict[str, Any]:
+def _plan(plan: Plan) -> dict[str, Any]:
+    data = to_data(plan) | {"spec": plan.spec, "clusters": clusters_touched(plan)}
     return {key: _known(data[key]) for key in PLAN_KEYS if key in data}
 
 
@@ -62,14 +66,13 @@ def history_json(app: str, found: Sequence[Deployment | Damaged]) -> str:
 
 def deployment_json(deployment: Deployment) -> str:
     """One deployment with the whole masked plan, and with why what has failed did so."""
-    plan = to_data(deployment.plan)
     return dumps(
         {
             "format_version": FORMAT_VERSION,
             "app": deployment.plan.app,
             **_deployment(deployment),
             "diagnoses": to_data(deployment.diagnoses),
-            "plan": _plan(plan),
+            "plan": _plan(deployment.plan),
         }
     )
 
@@ -102,6 +105,7 @@ def _deployment(deployment: Deployment) -> dict[str, Any]:
         "reason": deployment.reason,
         **({"ended_by": to_data(deployment.ended_by)} if deployment.ended_by else {}),
         "undoes": list(deployment.plan.undoes),
+        **({"back_to": deployment.plan.back_to} if deployment.plan.back_to else {}),
         "identity": to_data(deployment.plan.identity),
         "steps": [
             {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ecsplan.core import events
-from ecsplan.core.model import Address, Step
+from ecsplan.core.model import Action, Address, Step
 from ecsplan.journal import Outcome
 from ecsplan.render.paint import SIGNS, Paint, plain
-from ecsplan.render.wording import WORDS
+from ecsplan.render.wording import WAITS, WORDS
 from ecsplan.render.words import (
     continued_text,
     is_routine,
@@ -64,6 +64,8 @@ class Lines:
             return f"{WORDS[event.step.phase].reverting} {event.outputs.get('stopped', '')}".rstrip()
         if "joined" in event.outputs:
             return "joined what runs already"
+        if event.step.action is Action.WAIT:
+            return WAITS
         revision = event.outputs.get("arn", "").rpartition("/")[2]
         return f"{WORDS[event.step.phase].accepted} {revision}".rstrip()
 
@@ -114,6 +116,7 @@ def outcome_text(number: int, outcome: Outcome, reason: str) -> str:
     return {
         Outcome.SUCCEEDED: f"Deployment {number} succeeded" + (f", but {reason}." if reason else "."),
         Outcome.PUT_BACK: f"Deployment {number} failed and everything was put back{because}",
+        Outcome.FAILED: f"Deployment {number} failed{because}",
         Outcome.STOPPED: f"Deployment {number} failed and stopped part-way{because}",
         Outcome.INTERRUPTED: f"Deployment {number} was interrupted{because}",
         Outcome.SUPERSEDED: f"Deployment {number} ended part-way{because}",

@@ -8,9 +8,9 @@ from enum import Enum
 
 from ecsplan.core import events
 from ecsplan.core.diagnosis import Pause, Tally
-from ecsplan.core.model import Address, Phase, Step
+from ecsplan.core.model import Action, Address, Phase, Step
 from ecsplan.journal import Outcome
-from ecsplan.render.wording import FAILURES, WORDS
+from ecsplan.render.wording import FAILURES, WAITS, WORDS
 from ecsplan.render.words import one_line, stage_words, without_service
 
 
@@ -136,7 +136,7 @@ class Board:
         row, now = self._row(step.phase, step.address), self._now()
         row.steps[step.index] = State.BACK if undo else State.GOING
         row.begin(now)
-        row.state, row.says = row.steps[step.index], "putting back" if undo else WORDS[step.phase].starting
+        row.state, row.says = row.steps[step.index], "putting back" if undo else _starting(step)
         row.tally, row.tallies = (None, {}) if undo else (row.tally, row.tallies)
 
     def _made(self, event: events.StepDone) -> None:
@@ -202,6 +202,10 @@ class Board:
                 row.says = _left(row, self.outcome)
                 row.state = State.LEFT
             row.ended = self.ended if row.began is not None and row.ended is None else row.ended
+
+
+def _starting(step: Step) -> str:
+    return WAITS if step.action is Action.WAIT else WORDS[step.phase].starting
 
 
 def _under_way(event: events.Progressed, *, back: bool) -> str:

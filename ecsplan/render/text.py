@@ -8,23 +8,25 @@ import msgspec
 
 from ecsplan.core.documents import filled
 from ecsplan.core.model import Action, Change, Phase, Plan, Step
+from ecsplan.core.spec import DEFAULT_FILE
 from ecsplan.journal import Damaged, Deployment
+from ecsplan.plan.scope import clusters_touched
 from ecsplan.render.diagnosis import diagnoses_text
 from ecsplan.render.paint import SIGNS, WIDTH, Paint, plain
-from ecsplan.render.wording import WORDS
-from ecsplan.render.words import field_lines
+from ecsplan.render.rollback import NOTHING_TO_DO, moved_lines, rollback_heading
+from ecsplan.render.wording import WAITED, WAITS_PLANNED, WORDS
+from ecsplan.render.words import field_lines, heading
 
 NO_CHANGES = "No changes. The live state matches the spec."
 
 
 def plan_text(plan: Plan, paint: Paint = plain) -> str:
     """A block per task, then the summary. The plan is masked already."""
-    tag = f" {plan.tag}" if plan.tag else ""
-    lines = [paint(f"{plan.app}{tag}", "bold") + f"  account {plan.identity.account}, {plan.identity.region}"]
-    if plan.undoes:
-        word = "deployments" if len(plan.undoes) > 1 else "deployment"
-        lines.append(f"rolls back {word} {', '.join(map(str, plan.undoes))}; one-off tasks are not undone")
-    lines.append("")
+    lines = [plan_heading(plan, paint)]
+    if plan.undoes or plan.back_to:
+        lines.append(rollback_heading(plan))
+    lines += ["", *moved_lines(plan, paint)]
+    lines += [""] * bool(plan.moved or plan.doubts)
     steps: dict[str, list[Step]] = {}  # by task, in the order of their first steps; then those without one
     for step in plan.steps:
         steps.setdefault(step.task, []).append(step)
@@ -36,8 +38,18 @@ def plan_text(plan: Plan, paint: Paint = plain) -> str:
         if block:
             lines += [paint(task, "bold"), *block, ""]
     lines += [f"{paint('!', 'yellow')} {warning}" for warning in plan.warnings] + [""] * bool(plan.warnings)
-    lines.append(_summary(plan) if plan.changed else NO_CHANGES)
+    lines.append(_summary(plan) if plan.changed else no_changes(plan))
     return "\n".join(lines)
+
+
+def plan_heading(plan: Plan, paint: Paint = plain, *, before: str = "") -> str:
+    """The line that every screen begins with that changes something."""
+    return heading(plan.app, plan.tag, plan.identity, clusters_touched(plan), paint, before=before)
+
+
+def no_changes(plan: Plan) -> str:
+    """That a plan has no step, and what that means."""
+    return NOTHING_TO_DO if plan.undoes or plan.back_to else NO_CHANGES
 
 
 def _task(changes: Sequence[Change], steps: Sequence[Step], paint: Paint) -> Iterator[str]:
@@ -82,7 +94,7 @@ def _retired(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
 
 
 def _summary(plan: Plan) -> str:
-    planned = {phase.value: words.planned for phase, words in WORDS.items()}
+    planned = {phase.value: words.planned for phase, words in WORDS.items()} | {Action.WAIT.value: WAITS_PLANNED}
     # A plan file may name a phase that does not exist.
     parts = [f"{count} {planned.get(phase, phase)}" for phase, count in plan.summary.items() if count]
     return f"Plan: {', '.join(parts)}."
@@ -132,13 +144,21 @@ def abandon_text(deployment: Deployment, running: Sequence[str], paint: Paint = 
     return "\n".join([*lines, *(f"{paint('!', 'yellow')} {sentence}" for sentence in running)])
 
 
+def _became(step: Step, state: str) -> str:
+    """What became of a step, and its note."""
+    if step.action is Action.WAIT:
+        return WAITED if state == "done" else state
+    return f"{state}  {step.note}" if step.note else state
+
+
 def _head(deployment: Deployment, paint: Paint) -> list[str]:
     plan = deployment.plan
     lines = [
-        paint(f"deployment {deployment.number}: {plan.app} {plan.tag}".rstrip(), "bold")
-        + f"  account {plan.identity.account}, {plan.identity.region}",
+        plan_heading(plan, paint, before=f"deployment {deployment.number}: "),
         f"{deployment.outcome.value}, {deployment.started}, by {deployment.opened.origin}",
     ]
+    if plan.spec not in ("", DEFAULT_FILE):
+        lines.append(f"spec: {plan.spec}")
     if deployment.reason:
         lines.append(f"because: {deployment.reason}")
     if deployment.ended_by:
@@ -162,8 +182,7 @@ def deployment_text(deployment: Deployment, paint: Paint = plain, *, columns: in
     lines.append("")
     for step in plan.steps:
         sign = paint(step.action.sign, SIGNS[step.action.sign])
-        note = f"  {step.note}" if step.note else ""
-        lines.append(f"{step.index:>3} {sign} {step.address}  {states[step.index]}{note}")
+        lines.append(f"{step.index:>3} {sign} {step.address}  {_became(step, states[step.index])}")
         for field in step.changes if step.action is not Action.KEEP else ():
             lines += field_lines(msgspec.structs.replace(field, after=filled(field.after, known)), 8, paint)
     if wrong := diagnoses_text(deployment.diagnoses, paint, already=deployment.reason, columns=columns):

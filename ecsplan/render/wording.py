@@ -53,6 +53,9 @@ WORDS = {
     ),
 }
 
+# Of a step that sends nothing: what it waits for was begun before.
+WAITS, WAITS_PLANNED, WAITED = "already under way", "to wait for", "waited for"
+
 # How a row of the table has failed, by its status in events; any other reads "failed".
 FAILURES = {
     Status.ROLLED_BACK.value: "rolled back by ECS",

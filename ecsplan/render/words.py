@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ecsplan.core.events import Continued, Paced
-from ecsplan.core.model import FieldChange
+from ecsplan.core.model import FieldChange, Identity
 from ecsplan.core.text import CHANGED, value_text
-from ecsplan.render.paint import SIGNS, WIDTH, Paint, printable
+from ecsplan.render.paint import SIGNS, WIDTH, Paint, plain, printable
+
+
+def heading(
+    app: str, tag: str, identity: Identity, clusters: Sequence[str], paint: Paint = plain, *, before: str = ""
+) -> str:
+    """Where something is deployed to: `shop v42  account 123456789012, eu-west-1, cluster prod`. As many clusters are
+    named as fit."""
+    name, where = f"{before}{app} {tag}".rstrip(), f"  {identity.text}"
+    room = WIDTH - len(name) - len(where)
+    word = ", clusters " if len(clusters) > 1 else ", cluster "
+    shown = len(clusters)
+    while shown > 1 and len(word + _some(clusters, shown)) > room:
+        shown -= 1
+    return paint(name, "bold") + where + (word + _some(clusters, shown) if clusters else "")
+
+
+def _some(names: Sequence[str], shown: int) -> str:
+    more = f" and {len(names) - shown} more" if shown < len(names) else ""
+    return ", ".join(names[:shown]) + more
 
 
 def field_lines(change: FieldChange, indent: int, paint: Paint) -> list[str]:

@@ -1,4 +1,4 @@
-"""The embedded AWS: ECS and EventBridge simulated after ecsplan's table of AWS facts, the rest by moto.
+"""The embedded AWS: ECS, EventBridge and Scheduler simulated after ecsplan's table of AWS facts, the rest by moto.
 
 ``Sandbox`` serves it on loopback for real boto3; docs/sandbox.md explains how to order faults and outcomes.
 """

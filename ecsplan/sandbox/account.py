@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .common import Ids
-from .ecs import Clock, Ecs
+from .common import Clock, Ids
+from .ecs import Ecs
 from .ecs.outcomes import Outcomes
 from .ecs.state import Region
 from .further import Simulated, services
@@ -36,7 +36,7 @@ class Account:
     def further(self, name: str, region: str) -> Simulated:
         """Another service of a region, in its first state at first."""
         if (name, region) not in self._further:
-            self._further[name, region] = services()[name].make(region)
+            self._further[name, region] = services()[name].make(region, self.clock)
         return self._further[name, region]
 
     def settle(self) -> tuple[Ecs, ...]:

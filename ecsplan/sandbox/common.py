@@ -6,7 +6,8 @@ import base64
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol, TypeVar
 
 #: What seeded resources get where a network is needed.
 NETWORK: Final[dict[str, Any]] = {
@@ -16,18 +17,29 @@ NETWORK: Final[dict[str, Any]] = {
 }
 
 
+class Clock(Protocol):
+    """Provides the time."""
+
+    def now(self) -> float:
+        """Seconds since the epoch. Never goes backwards."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """Operations that share a bucket of ``burst`` tokens, refilled with ``per_second``. "*" is every operation."""
+    """Operations that share a bucket of ``burst`` tokens, refilled with ``per_second``. "*" is every operation.
+
+    ``status`` is the HTTP status of the refusal when the bucket is empty.
+    """
 
     service: str
     operations: frozenset[str]
     burst: int
     per_second: float
+    status: int = 400
 
 
 class AwsError(Exception):
-    """A refusal as AWS words it. The server answers it as ``{"__type": code, "message": message}``."""
+    """A refusal as AWS words it. ``wire.refusal`` gives it the form of the request's protocol."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(f"{code}: {message}")
@@ -85,6 +97,12 @@ def arn(service: str, region: str, resource: str) -> str:
 def short(name_or_arn: str) -> str:
     """The last path segment: ``web`` of ``web``, of ``.../service/prod/web`` and of ``.../cluster/web``."""
     return name_or_arn.rsplit("/", 1)[-1]
+
+
+def epoch(text: str) -> float:
+    """The seconds since the epoch of a time in ISO 8601, in UTC unless it has an offset. Raises ValueError."""
+    when = datetime.fromisoformat(text)
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
 class Ids:

@@ -11,7 +11,8 @@ from inspect import signature
 from typing import Any, Final
 
 from .account import Account
-from .ecs import Clock, rollouts
+from .common import Clock
+from .ecs import rollouts
 from .ecs.outcomes import AlarmRule, HookRule, Outcomes, RolloutRule, TaskRule
 from .faults import Fault, Faults, Gate
 from .logs import LogLine
@@ -75,13 +76,14 @@ class Orders:
         skip: int = 0,
         code: str = "",
         message: str = "",
-        status: int = 400,
+        status: int | None = None,
         match: Mapping[str, Any] | None = None,
         count: int = 1,
     ) -> None:
         """Order a fault for requests of ``operation`` ("*": any) whose parameters equal those of ``match``.
 
-        ``times`` of them meet it, after the first ``skip``. Kinds: throttle, error, drop_before, drop_after, hold,
+        ``times`` of them meet it, after the first ``skip``. ``status`` is 400 by default; for throttle it is the status
+        with which the service itself throttles. Kinds: throttle, error, drop_before, drop_after, hold,
         failures (RunTask: ``count`` tasks are not placed; DescribeTasks, DescribeServices: the first is not shown),
         failed_entries (PutTargets, RemoveTargets).
         """

@@ -19,7 +19,8 @@ PARTIAL: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What happens to a request. ``kind`` is one of KINDS. ``code``, ``message`` and ``status`` are the answer's.
+    """What happens to a request. ``kind`` is one of KINDS. ``code``, ``message`` and ``status`` are the answer's; what
+    is not given is as usual.
 
     ``count`` is for ``failures``: how many of the tasks are not placed.
     """
@@ -28,15 +29,15 @@ class Fault:
     kind: str
     code: str = ""
     message: str = ""
-    status: int = 400
+    status: int | None = None
     match: Mapping[str, Any] | None = None
     count: int = 1
 
-    def refusal(self) -> AwsError:
-        """The answer to a request that meets ``throttle`` or ``error``."""
-        if self.kind == "throttle":
-            return AwsError(self.code or "ThrottlingException", self.message or "Rate exceeded", self.status)
-        return AwsError(self.code or "ServerException", self.message or "An error that was ordered.", self.status)
+    def refusal(self, throttled: AwsError) -> AwsError:
+        """The answer to a request that meets ``throttle`` or ``error``. ``throttled`` is the service's own refusal of
+        requests that exceed its rate."""
+        usual = throttled if self.kind == "throttle" else AwsError("ServerException", "An error that was ordered.")
+        return AwsError(self.code or usual.code, self.message or usual.message, self.status or usual.status)
 
 
 @dataclass

@@ -33,8 +33,9 @@ _FILLED_IN = frozenset((("DeploymentCircuitBreaker", "enable"), ("DeploymentCirc
 
 
 @functools.cache
-def _model(service: str) -> ServiceModel:
-    """The model of a service. Loading takes about 10 ms, so it happens once, at the first request."""
+def model(service: str) -> ServiceModel:
+    """The model of a service. Loading takes about 10 ms, so it happens once, at the first request. Raises botocore's
+    UnknownServiceError."""
     return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
 
@@ -47,7 +48,7 @@ class Inputs:
     def check(self, operation: str, params: object) -> Doc:
         """``params`` without what AWS ignores. Raises AwsError for what AWS refuses."""
         try:
-            shape = _model(self.service).operation_model(operation).input_shape
+            shape = model(self.service).operation_model(operation).input_shape
         except OperationNotFoundError:
             raise AwsError("UnknownOperationException", "") from None
         if not isinstance(params, dict):
@@ -61,9 +62,8 @@ class _Refusals:
     """The wording of one service for one operation."""
 
     def __init__(self, service: str, operation: str) -> None:
-        self.strict = (
-            service != "ecs"
-        )  # the model of EventBridge carries lengths, ranges and patterns, that of ECS none
+        # The other models carry lengths, ranges and patterns, that of ECS none.
+        self.strict = service != "ecs"
         self._error: Callable[[str], AwsError] = (
             validation if self.strict else client if operation.endswith("TaskDefinition") else invalid
         )
@@ -99,6 +99,10 @@ def _value(shape: Shape, value: Any, path: str, refusals: _Refusals) -> Any:
             if v is not None
         ]
     if isinstance(shape, MapShape):
+        if refusals.strict:
+            _size(shape, value, len(value), path, refusals)
+            for key in value:
+                _value(shape.key, key, f"{path}.key", refusals)
         return {k: _value(shape.value, v, f"{path}.{k}", refusals) for k, v in value.items() if v is not None}
     if isinstance(shape, StringShape):
         _text(shape, value, path, refusals)

@@ -13,7 +13,7 @@ from . import common
 from .common import AwsError
 from .wire import Answer, Incoming, refusal
 
-MISSING = "the embedded AWS serves all but ECS and EventBridge through moto: pip install 'ecsplan[sandbox]'"
+MISSING = "the embedded AWS serves all but ECS, EventBridge and Scheduler through moto: pip install 'ecsplan[sandbox]'"
 
 
 class MotoMissingError(ImportError):

@@ -39,6 +39,12 @@ def rate_of(service: str, operation: str) -> Rate | None:
     return _ROWS.get((service, operation)) or _ROWS.get((service, "*"))
 
 
+def throttled(service: str, operation: str) -> AwsError:
+    """The refusal of a request that exceeds the rate of its operation."""
+    rate = rate_of(service, operation)
+    return AwsError("ThrottlingException", "Rate exceeded", rate.status if rate else 400)
+
+
 class Buckets:
     """The levels of all buckets; all are full at first. Not thread-safe: the sandbox holds its lock."""
 
@@ -52,7 +58,7 @@ class Buckets:
             return None
         level, since = self._levels.get((rate, region), (float(rate.burst), now))
         level = min(float(rate.burst), level + max(0.0, now - since) * rate.per_second)
-        # Sums of many small refills fall short of a whole token by rounding.
-        taken = level > 1 - 1e-6
-        self._levels[rate, region] = (max(0.0, level - 1) if taken else level, now)
-        return None if taken else AwsError("ThrottlingException", "Rate exceeded", 400)
+        # Refills fall short of a whole token by rounding: epoch seconds are exact to a quarter of a microsecond only.
+        taken = level > 1 - 1e-4
+        self._levels[rate, region] = (level - 1 if taken else level, now)
+        return None if taken else throttled(service, operation)

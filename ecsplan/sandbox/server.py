@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Final
 
-from .common import AwsError
+from .common import AwsError, Clock
 from .control import Control, Orders
-from .ecs import Clock
 from .ecs.state import Doc
 from .faults import Fault
 from .further import services
 from .http import HttpServer
 from .others import identity
+from .rates import throttled
 from .seed import Seeded, seed
 from .wire import Answer, Incoming, Request, refusal, success
 
@@ -135,14 +135,14 @@ class Sandbox(Orders):
     def _through_faults(self, incoming: Incoming, operation: str, params: object) -> Answer | None:
         """An ordered fault comes first, then throttling. A throttled request is not carried out."""
         fault = self._faults.take(operation, params if isinstance(params, dict) else {})
-        throttled = self._throttled(incoming, operation) if self.rates and not fault else None
+        too_many = self._throttled(incoming, operation) if self.rates and not fault else None
         if self.latency:
             time.sleep(self.latency)
-        if throttled:
-            return refusal(incoming, throttled)
+        if too_many:
+            return refusal(incoming, too_many)
         kind = fault.kind if fault else ""
         if fault and kind in ("throttle", "error"):
-            return refusal(incoming, fault.refusal())
+            return refusal(incoming, fault.refusal(throttled(incoming.service, operation)))
         if kind == "drop_before" or (kind == "hold" and not self._gate.wait()):
             return None
         answer = self._carry_out(incoming, operation, params, fault)
@@ -160,7 +160,8 @@ class Sandbox(Orders):
                 unplaced = {"reason": partial.code or usual, "detail": partial.message} if partial else None
                 count = partial.count if partial else 1
                 with self._lock:
-                    return success(self._account.ecs(incoming.region).call(operation, params, unplaced, count))
+                    ecs = self._account.ecs(incoming.region)
+                    return success(incoming, operation, ecs.call(operation, params, unplaced, count))
             if incoming.service in services():
                 code = (
                     {"ErrorCode": partial.code or "InternalException", "ErrorMessage": partial.message}
@@ -168,13 +169,12 @@ class Sandbox(Orders):
                     else None
                 )
                 with self._lock:
-                    return success(
-                        self._account.further(incoming.service, incoming.region).call(operation, params, code)
-                    )
+                    service = self._account.further(incoming.service, incoming.region)
+                    return success(incoming, operation, service.call(operation, params, code))
             if incoming.service == "logs" and isinstance(params, dict):
                 answer = self._log_answer(incoming.region, operation, params)
                 if answer is not None:
-                    return success(answer)
+                    return success(incoming, operation, answer)
         except AwsError as error:
             return refusal(incoming, error)
         own = not incoming.access_key.startswith(("ASIA", "LSIA"))  # moto knows the credentials of roles

@@ -6,11 +6,12 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape
 
+from . import rest
 from .common import AwsError
 
 Doc = dict[str, Any]
@@ -46,7 +47,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Incoming:
-    """An HTTP request. Its signature and headers name the service, the region and the operation."""
+    """An HTTP request. Its signature names the service and the region, its headers or its path name the operation."""
 
     method: str
     path: str
@@ -69,18 +70,33 @@ class Incoming:
 
     @property
     def service(self) -> str:
-        prefix = self.headers.get("x-amz-target", "").partition(".")[0]
+        prefix = self.target.partition(".")[0]
         return _PREFIXES.get(prefix, self._scope[2])
+
+    @property
+    def rest_json(self) -> bool:
+        """Is it a request in the protocol REST-JSON? S3's is REST-XML."""
+        return not self.target and not self.form and self.service != "s3" and rest.speaks(self.service)
+
+    @property
+    def target(self) -> str:
+        """What names the operation in the protocol JSON 1.1: ``AWSEvents.PutRule``."""
+        return self.headers.get("x-amz-target", "")
+
+    @property
+    def form(self) -> bool:
+        """Is it a request in the query protocol?"""
+        return "x-www-form-urlencoded" in self.headers.get("content-type", "")
 
     def read(self) -> tuple[str, Doc | object]:
         """The operation's name and its parameters, as far as the protocol names them."""
-        target = self.headers.get("x-amz-target", "")
-        if target:
-            return target.rpartition(".")[2], _json(self.body)
-        if "x-www-form-urlencoded" in self.headers.get("content-type", ""):
+        if self.target:
+            return self.target.rpartition(".")[2], _json(self.body)
+        if self.form:
             form: Doc = dict(parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True))
             return str(form.pop("Action", "")), form
-        return _rest(self.method, self.path, self.service)
+        found = rest.read(self.service, self.method, self.path, self.body) if self.rest_json else None
+        return found or _rest(self.method, self.path, self.service)
 
 
 def _json(body: bytes) -> object:
@@ -102,14 +118,20 @@ def _rest(method: str, path: str, service: str) -> tuple[str, Doc]:
     return operation, {"Bucket": bucket} | ({"Key": key} if key else {})
 
 
-def success(document: Doc) -> Answer:
-    """The answer of a service that speaks JSON 1.1."""
+def success(incoming: Incoming, operation: str, document: Doc) -> Answer:
+    """The answer of an operation in the protocol of the request: JSON 1.1, or REST-JSON."""
+    if incoming.rest_json:
+        return _json_answer(rest.status(incoming.service, operation), document, "", form="json")
     return _json_answer(200, document, "")
 
 
 def refusal(incoming: Incoming, error: AwsError) -> Answer:
-    """An error in the protocol of the request: JSON, the query protocol's XML, or that of S3."""
-    form = "x-www-form-urlencoded" in incoming.headers.get("content-type", "")
+    """An error in the protocol of the request: JSON, REST-JSON, the query protocol's XML, or that of S3."""
+    if incoming.rest_json:
+        document = rest.error_body(incoming.service, error.code, error.message)
+        answer = _json_answer(error.status, document, error.code, form="json")
+        return replace(answer, headers=(*answer.headers, ("x-amzn-errortype", error.code)))
+    form = incoming.form
     if not form and incoming.service != "s3":
         return _json_answer(error.status, {"__type": error.code, "message": error.message}, error.code)
     number = str(uuid.uuid4())
@@ -119,6 +141,6 @@ def refusal(incoming: Incoming, error: AwsError) -> Answer:
     return Answer(status=error.status, body=body.encode(), headers=headers, error=error.code)
 
 
-def _json_answer(status: int, document: Doc, error: str) -> Answer:
-    headers = (("x-amzn-requestid", str(uuid.uuid4())), ("Content-Type", "application/x-amz-json-1.1"))
+def _json_answer(status: int, document: Doc, error: str, form: str = "x-amz-json-1.1") -> Answer:
+    headers = (("x-amzn-requestid", str(uuid.uuid4())), ("Content-Type", f"application/{form}"))
     return Answer(status=status, body=json.dumps(document).encode(), headers=headers, error=error)

@@ -174,7 +174,7 @@ def test_names_that_cannot_be_names(world: World, tasks: Doc) -> None:
 
 def test_show_of_a_deployment_that_is_not_there(world: World) -> None:
     world.write(spec())
-    assert "has not been deployed yet" in refused(world, "show", "1")
+    assert "no deployment of shop is known in" in refused(world, "show", "1")
     world.deploy("v1")
     world.forget()
     assert "there is no deployment 2" in refused(world, "show", "2")
@@ -183,6 +183,6 @@ def test_show_of_a_deployment_that_is_not_there(world: World) -> None:
 def test_history_of_nothing(world: World) -> None:
     world.write(spec())
     ran = world.ok("history")
-    assert "has not been deployed yet" in ran.out
+    assert "No deployment of shop is known in" in ran.out
     assert world.ok("history", "--format", "json").data["deployments"] == []
     assert not world.aws.requests

@@ -163,7 +163,8 @@ def test_planning_while_a_deployment_runs_says_so(world: World) -> None:
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
     holder = {"user": "ana", "host": socket.gethostname(), "pid": os.getppid(), "command": "ecsplan deploy v1"}
     (path.parent / "holder.json").write_text(json.dumps({"since": "2026-01-02T03:04:05Z", "holder": holder}))
-    assert "deployment 1 is running" in world.plan("v2")["warnings"]
+    said = "deployment 1 is running; no plan can be applied before it has ended"
+    assert said in world.plan("v2")["warnings"]
 
 
 def test_a_refused_plan_leaves_no_lock(world: World) -> None:

@@ -159,7 +159,7 @@ def test_a_service_that_does_not_exist(world: World, command: tuple[str, ...]) -
     ran = world.run(*command)
     assert ran.code == 1
     assert ran.err.splitlines() == [
-        "error: this cannot be planned:",
+        "error: this cannot be planned in account 123456789012, region eu-west-1:",
         "  service.prod/nobody: there is no service nobody in cluster prod; "
         "services are created elsewhere, ecsplan only deploys to them",
         "Nothing was changed.",

@@ -128,7 +128,10 @@ def test_a_hook_that_refuses_still_waits(live: World) -> None:
 def test_nothing_to_continue(live: World) -> None:
     ran = run(live, "continue", "--yes")
     assert (ran.code, live.sent()) == (0, [])
-    assert ran.out == "Nothing to continue: no deployment is unfinished, so none is paused.\n"
+    assert ran.out == (
+        "Nothing is under way in account 123456789012, region eu-west-1: no deployment is unfinished in .ecsplan, "
+        "and no rollout in AWS (service.prod/web, service.prod/admin).\n"
+    )
 
 
 def test_a_lost_answer_is_looked_up(live: World) -> None:

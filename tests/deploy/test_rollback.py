@@ -47,11 +47,11 @@ def test_without_to_passes_over_deployments_that_were_put_back(deployed: World) 
     assert deployed.image(deployed.on("web")) == "web:v1"
 
 
-def test_a_rollback_can_be_rolled_back(deployed: World) -> None:
-    """Forward again: the revision that was deregistered is registered anew, since none becomes ACTIVE twice."""
+def test_forward_again_by_the_number(deployed: World) -> None:
+    """The revision that was deregistered is registered anew, since none becomes ACTIVE twice."""
     deployed.ok("rollback", "--yes")
     assert deployed.statuses() == {"web:1": "ACTIVE", "web:2": "INACTIVE"}
-    deployed.ok("rollback", "--yes")
+    deployed.ok("rollback", "--to", "2", "--yes")
     assert deployed.image(deployed.on("web")) == "web:v2"
     assert deployed.on("web") == deployed.on("admin") == "web:3"
     assert deployed.pointing("nightly") == {"report": "web:3", "clean": "web:3"}
@@ -92,9 +92,9 @@ def test_to_a_revision(deployed: World) -> None:
     ("to", "code", "message"),
     [
         ("7", 3, "there is no deployment 7 in the journal: it has 1 to 2"),
-        ("-1", 3, "--to takes a deployment's number or FAMILY:REV, not '-1'"),
-        ("latest", 3, "--to takes a deployment's number or FAMILY:REV, not 'latest'"),
-        ("web:x", 3, "--to takes a deployment's number or FAMILY:REV, not 'web:x'"),
+        ("-1", 3, "--to takes a deployment's number, a tag or FAMILY:REV, not '-1'"),
+        ("latest", 3, "no deployment of latest in the journal has succeeded"),
+        ("web:x", 3, "--to takes a deployment's number, a tag or FAMILY:REV, not 'web:x'"),
         ("other:1", 3, "no task of the spec has the family 'other'"),
         ("web:99", 1, "web:99"),
     ],
@@ -159,7 +159,7 @@ def test_targets_that_a_deployment_made_are_removed(world: World) -> None:
     assert set(world.targets("nightly")) == {"report", "extra"}
     world.ok("rollback", "--yes")
     assert world.targets("nightly") == {"report": report}
-    world.ok("rollback", "--yes")
+    world.ok("rollback", "--to", "2", "--yes")
     assert set(world.targets("nightly")) == {"report", "extra"}
 
 

@@ -258,6 +258,6 @@ def test_a_rollout_that_is_under_way_is_said_before_another_begins(world: World,
     world.ecs("UpdateService", cluster="prod", service="web", forceNewDeployment=True)
     ran = world.run("apply")
     assert ran.code == 0
-    assert ran.err.splitlines()[0] == f"! {said}"
+    assert ran.err.splitlines()[1] == f"! {said}"
     world.ecs("UpdateService", cluster="prod", service="web", forceNewDeployment=True)
     assert f"! {said}" in world.ok("plan", "v3").out

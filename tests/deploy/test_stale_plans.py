@@ -47,7 +47,7 @@ def stale(world: World, *what: str, fields: Sequence[str]) -> None:
     told, nothing, rest = ran.err.partition(f"{', '.join(what)}\n")[2].partition("Nothing was changed.")
     assert told.splitlines() == [f"  {line}" for line in fields]
     assert nothing
-    assert "ecsplan plan TAG" in rest
+    assert "ecsplan plan v2" in rest
     assert world.sent() == []
     assert len(world.history()) == 1
 

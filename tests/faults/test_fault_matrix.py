@@ -189,8 +189,8 @@ def test_the_table_has_every_operation_that_is_sent() -> None:
     figure(f"fault matrix: {len(rows())} rows, {len(cells)} cells")
     assert operations() == {
         "GetCallerIdentity", "DescribeTaskDefinition", "ListTaskDefinitions", "RegisterTaskDefinition", "RunTask",
-        "DescribeTasks", "ListTasks", "StopTask", "UpdateService", "DescribeServices", "ListTargetsByRule", "PutTargets",
-        "RemoveTargets", "DeregisterTaskDefinition", "Publish",
+        "DescribeTasks", "ListTasks", "StopTask", "UpdateService", "DescribeServices", "ListTargetsByRule",
+        "PutTargets", "RemoveTargets", "DeregisterTaskDefinition", "Publish",
     }  # fmt: skip
 
 

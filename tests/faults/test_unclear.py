@@ -11,7 +11,7 @@ import pytest
 
 from ecsplan import pipeline
 from ecsplan.apply.deploy import Next, Options, Result
-from ecsplan.cli import deploy as deploying
+from ecsplan.cli import resume as resuming
 from ecsplan.cli.options import CliOptions
 from ecsplan.core.errors import AwsError, Exit
 from ecsplan.core.model import Call, Doc
@@ -172,7 +172,7 @@ def test_the_command_line_says_what_to_do_and_takes_the_answer(
     here.__dict__["stage"] = django
 
     def resume(*arguments: str) -> int:
-        return int(deploying.resume.main(args=list(arguments), obj=here, standalone_mode=False))
+        return int(resuming.resume.main(args=list(arguments), obj=here, standalone_mode=False))
 
     killed(django, "ecs:run_task")
     django.aws.clock.sleep(TWO_HOURS)

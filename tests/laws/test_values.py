@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ecsplan.apply.notify import message
 from ecsplan.core.codec import digest_of, from_data, to_data, to_json
-from ecsplan.core.model import Address, Call, Doc, FieldChange, Identity, Plan, Ref
+from ecsplan.core.model import Address, Call, Doc, FieldChange, Identity, JsonText, Plan, Ref
 from ecsplan.kinds import kind_of
 from ecsplan.plan.compile import compile_spec
 from ecsplan.plan.diff import diff
@@ -29,10 +29,11 @@ REFS = st.builds(
     address=st.builds(Address.of, st.sampled_from(["task_definition", "service"]), st.text(min_size=1, max_size=3)),
     output=st.text(max_size=3),
 )
+TEXTS_WITH_REFS = st.builds(JsonText, head=st.text(max_size=3), ref=REFS, tail=st.text(max_size=3))
 LEAVES = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
 KEYS = st.text(max_size=3) | st.just("$ref")
 JSON = st.recursive(
-    LEAVES | st.text(max_size=5) | REFS,
+    LEAVES | st.text(max_size=5) | REFS | TEXTS_WITH_REFS,
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3) | st.just("$ref"), inner, max_size=3)
     ),

@@ -102,7 +102,7 @@ class Stage:
     def finish(self, command: Command) -> None:
         """`resume`; and where nothing had begun, the command again."""
         assert self.run("resume") == 0, self.processes.said.read_text()
-        if "Nothing to resume" in self.processes.said.read_text():
+        if "Nothing is under way" in self.processes.said.read_text():
             assert self.run(*command) == 0, self.processes.said.read_text()
 
     def state(self) -> Doc:

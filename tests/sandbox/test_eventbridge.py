@@ -187,6 +187,7 @@ REFUSED: Final[list[tuple[str, Doc]]] = [
     ("two inputs", target(Input="{}", InputPath="$")),
     ("two capacities", target(ecs={"LaunchType": "EC2", "CapacityProviderStrategy": [{"capacityProvider": "a"}]})),
     ("count", target(ecs={"TaskCount": 0})),
+    ("key of a map", target(InputTransformer={"InputTemplate": '"x"', "InputPathsMap": {"a b": "$.b"}})),
 ]
 
 

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -67,6 +67,10 @@ TIME = re.compile(rb"G\x41[\xd0-\xdf].{6}", re.DOTALL)
 TROUBLES = ("killed before", "killed after", "lost before", "lost after", "repeated")
 
 
+def unchanged(body: bytes) -> bytes:
+    return body
+
+
 class Aws(Live):
     """An account of its own, with all that can be ordered of the embedded AWS."""
 
@@ -76,6 +80,10 @@ class Aws(Live):
         """what the messages were about that `in_process` published"""
         self.arrives: Callable[[wire.Incoming], None] = lambda _incoming: None
         """called with every request before it is answered, botocore's repetitions included"""
+        self.edited: Callable[[Doc], None] | None = None
+        """changes each answer of the JSON protocol in place, for commands that go there over HTTP"""
+        self.rewrites: Callable[[bytes], bytes] = unchanged
+        """what becomes of the body of every answer, on both ways"""
         self._settled = 0.0
 
     def seed_with(self, spec: Spec) -> None:
@@ -85,10 +93,20 @@ class Aws(Live):
     def reset(self) -> None:
         super().reset()
         self.published.clear()
+        self.edited = None
+        self.rewrites = unchanged
 
     def _respond(self, incoming: wire.Incoming) -> wire.Answer | None:
         self.arrives(incoming)
-        return super()._respond(incoming)
+        answer = super()._respond(incoming)
+        if answer is None:
+            return None
+        answer = replace(answer, body=self.rewrites(answer.body))
+        if self.edited is None or "x-amz-target" not in incoming.headers:
+            return answer
+        data: Doc = json.loads(answer.body)
+        self.edited(data)
+        return replace(answer, body=json.dumps(data).encode())
 
     # --- the account as a value ---
 

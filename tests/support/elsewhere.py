@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from ecsplan.core.model import Call
+from ecsplan.sandbox.common import ACCOUNT
+from tests.support.aws import Aws
 from tests.support.toml import Doc
+
+NOTHING = Call(service="", operation="", params={})
 
 
 def services(answer: Doc) -> Iterator[Doc]:
@@ -14,6 +19,20 @@ def services(answer: Doc) -> Iterator[Doc]:
     yield from answer.get("services", ())
     if "service" in answer:
         yield answer["service"]
+
+
+STATES = ("rolloutState", "rolloutStateReason")  # as AWS leaves them out behind a Classic Load Balancer
+ROLLOUTS = ("DescribeServiceDeployments", "ListServiceDeployments", "StopServiceDeployment")
+
+
+def older(aws: Aws) -> None:
+    """From now on an AWS that shows no rollout states, and knows no service deployments."""
+    edit = without(*STATES, "currentServiceDeployment")
+    aws.edited = lambda answer: edit(NOTHING, answer)
+    for operation in ROLLOUTS:
+        aws.fault(
+            operation, "error", code="UnknownOperationException", message="The operation is not known.", times=999
+        )
 
 
 def without(*names: str) -> Callable[[Call, Doc], None]:
@@ -44,3 +63,26 @@ def shifted(seconds: float) -> Callable[[Call, Doc], None]:
                 edit(item)
 
     return lambda _call, answer: edit(answer)
+
+
+#: What AWS may leave out of what it answers about a service.
+LEFT_OUT = ("events", "failedTasks", "currentServiceDeployment", "rolloutState", "rolloutStateReason", "createdAt")
+
+
+def leaving_out(*names: str) -> Callable[[bytes], bytes]:
+    """The bodies of answers without these members anywhere, for `Aws.rewrites`."""
+    edit, nothing = without(*names), Call(service="", operation="", params={})
+
+    def rewrite(body: bytes) -> bytes:
+        if not body.startswith(b"{"):
+            return body
+        answer = json.loads(body)
+        edit(nothing, answer)
+        return json.dumps(answer).encode()
+
+    return rewrite
+
+
+def of_account(number: str) -> Callable[[bytes], bytes]:
+    """The bodies of answers as another account gives them."""
+    return lambda body: body.replace(ACCOUNT.encode(), number.encode())

@@ -18,7 +18,9 @@ CHANGING = (
 )
 
 #: Lines that come in no particular order: steps of a phase are begun at once.
-TOGETHER = re.compile(r"(?:^ *\d+/\d+ [^\n]*  (?:registered|started|updating|targets set)[^\n]*\n)+", re.MULTILINE)
+TOGETHER = re.compile(
+    r"(?:^ *\d+/\d+ [^\n]*  (?:registered|started|updating|already under way|targets set)[^\n]*\n)+", re.MULTILINE
+)
 
 
 def screen(ran: Ran) -> str:

@@ -99,6 +99,20 @@ def update(name: str = "web", *, family: str = "web", old: int = 41, settings: S
     )
 
 
+def wait(name: str = "web", *, family: str = "web", number: int = 41, settings: Settings = AS_USUAL) -> Step:
+    """For the rollout of a service that is on revision `number` already."""
+    return step(
+        Phase.UPDATE,
+        f"service.prod/{name}",
+        Action.WAIT,
+        ecs("describe_services", cluster="prod", services=[name]),
+        Irreversible(reason="nothing was sent"),
+        settings=settings,
+        note="is still rolling out (1/2 running)",
+        expect={"awaits": f"ecs-svc/{name}-0", "revision": task_definition_arn(family, number)},
+    )
+
+
 def targets(rule: str = "nightly", *, family: str = "web", ids: Sequence[str] = ("report",), old: int = 41) -> Step:
     def put(arn: object) -> Call:
         ecs = {"TaskDefinitionArn": arn}

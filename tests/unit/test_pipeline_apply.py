@@ -97,7 +97,7 @@ def test_a_plan_is_carried_out_and_journaled(site: Site, made: Plan, aws: Failin
 
 def test_a_plan_is_the_same_after_it_was_saved(site: Site, made: Plan) -> None:
     planfile.save_in_store(made, site.store)
-    result = pipeline.run_plan(site, planfile.load_from_store(site.store, "shop"))
+    result = pipeline.run_plan(site, planfile.load_from_store(site.store, "shop")[1])
     assert result is not None
     assert result.outcome is Outcome.SUCCEEDED
 

@@ -12,7 +12,20 @@ import pytest
 
 from ecsplan.core import events
 from ecsplan.core.codec import to_json
-from ecsplan.core.model import Action, Address, Call, Change, Doc, FieldChange, Identity, Irreversible, Plan, Ref, Step
+from ecsplan.core.model import (
+    Action,
+    Address,
+    Call,
+    Change,
+    Doc,
+    FieldChange,
+    Identity,
+    Irreversible,
+    JsonText,
+    Plan,
+    Ref,
+    Step,
+)
 from ecsplan.core.ports import Answer, Reader
 from ecsplan.core.text import CHANGED, SENSITIVE
 from ecsplan.redact import (
@@ -57,6 +70,17 @@ def test_names_that_do_not(name: str) -> None:
     assert not says_secret(name)
 
 
+def waiting(head: str) -> JsonText:
+    """A text of JSON in which a revision is not known yet."""
+    return JsonText(head=head, ref=Ref(address=TASK, output="arn"), tail="}")
+
+
+def test_a_secret_beside_a_reference_is_learned() -> None:
+    redactor = Redactor()
+    redactor.learn_documents([(RULE, {"Targets": [{"Input": waiting('{"TOKEN": "hunter2", "T": ')}]})])
+    assert redactor.clean("it said hunter2") == f"it said {SENSITIVE}"
+
+
 @pytest.mark.parametrize(
     ("address", "doc", "expected"),
     [
@@ -86,6 +110,9 @@ def test_names_that_do_not(name: str) -> None:
         (RULE, {"Targets": [{"Input": f'  [{{"a": "{URL}"}}]'}]}, {"Targets": [{"Input": '[{"a": "(sensitive)"}]'}]}),
         (RULE, {"Targets": [{"Input": '{ "a": 1 }'}, {"Input": "{no json"}, {"Input": "{" + URL}]},
          {"Targets": [{"Input": '{ "a": 1 }'}, {"Input": "{no json"}, {"Input": SENSITIVE}]}),
+        (RULE, {"Targets": [{"Input": waiting('{"TOKEN": "x", "T": ')}]},
+         {"Targets": [{"Input": json.dumps({"TOKEN": SENSITIVE, "T": "(known after apply)"})}]}),
+        (RULE, {"Targets": [{"Input": waiting('{"T": ')}]}, {"Targets": [{"Input": waiting('{"T": ')}]}),
         (TASK, None, None),
     ],
 )  # fmt: skip

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
 from ecsplan.core.checks import Path, Problem, Problems, dotted, entries_of, member, quoted, repeats, tables_of
 from ecsplan.core.model import Doc
+from ecsplan.core.text import is_json
 from ecsplan.kinds.ecs.lint import integer, longer, tables
 
 KEY = "events__put_targets"
@@ -54,7 +54,7 @@ def _target(target: Any, path: Path) -> Problems:
         yield Problem((*path, given[1]), f"goes without {given[0]}; a target has one of {', '.join(INPUTS)}")
     yield from longer(target, "Input", MAX_INPUT, path)
     text = member(target, "Input")
-    if isinstance(text, str) and text and not _is_json(text):
+    if isinstance(text, str) and text and not is_json(text):
         yield Problem((*path, "Input"), "must be JSON; a text is written with quotes of its own, '\"text\"'")
     for key, most in MAX_RETRIES.items():
         if (number := integer(member(member(target, "RetryPolicy"), key))) > most:
@@ -71,15 +71,3 @@ def _ecs_parameters(parameters: Any, path: Path) -> Problems:
         said = "a target can only propagate the tags of the TASK_DEFINITION; write that, or leave it out"
         yield Problem((*path, "PropagateTags"), said)
     yield from longer(parameters, "Group", MAX_GROUP, path)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text, parse_int=str, parse_constant=_refused)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _refused(constant: str) -> None:
-    raise ValueError(f"JSON has no {constant}")

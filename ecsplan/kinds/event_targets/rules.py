@@ -6,20 +6,10 @@ Terraform AWS provider.
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from ecsplan.core.normalize import Canon, Default, Drop, Keyed, Rule, Unordered
+from ecsplan.core.text import canonical_json
 
 E = "Targets.*.EcsParameters"
-
-
-def canonical_json(value: Any) -> Any:
-    """JSON text in one form, since white space and the order of keys mean nothing. Other text as it is."""
-    try:
-        return json.dumps(json.loads(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        return value
 
 
 RULES: tuple[Rule, ...] = (

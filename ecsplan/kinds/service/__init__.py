@@ -31,11 +31,14 @@ from ecsplan.kinds.service import lint
 from ecsplan.kinds.service.change import blockers, conflicts, map_members, steps
 from ecsplan.kinds.service.diagnosis import diagnose
 from ecsplan.kinds.service.observe import is_reverting
-from ecsplan.kinds.service.read import Expect, names, read
+from ecsplan.kinds.service.past import past
+from ecsplan.kinds.service.read import Expect, names
 from ecsplan.kinds.service.revert import revert, started_by
-from ecsplan.kinds.service.rollout import accept, again, expect_again, judge, polls, recover
+from ecsplan.kinds.service.rollout import accept, again, expect_again, polls, recover
 from ecsplan.kinds.service.rules import RESET, RESET_MEMBERS, RULES, other_form_of_namespace
 from ecsplan.kinds.service.service_deployment import resolve_pause
+from ecsplan.kinds.service.unsettled import read, remarks
+from ecsplan.kinds.service.waiting import awaited, judge
 from ecsplan.kinds.task_definition import BY_ECSPLAN, arn_of
 
 NAME = "service"
@@ -181,16 +184,18 @@ KIND = Kind(
         tolerate=other_form_of_namespace,
         identity=names,
         revision_only=lambda doc, _addresses: {**names(doc), "taskDefinition": doc["taskDefinition"]},
+        past=past,
     ),
     change=Change(
         writes=frozenset({"ecs:update_service"}),
         steps=steps,
         blockers=blockers,
         conflicts=conflicts,
+        remarks=remarks,
         expect=Expect,
         subject=lambda call: address(call.params).name,
     ),
     calls=Calls(accept=accept, recover=recover, retryable=is_revision_unknown_yet, again=again),
-    track=Track(polls=polls, judge=judge, diagnose=diagnose, expect_again=expect_again),
+    track=Track(polls=polls, judge=judge, awaited=awaited, diagnose=diagnose, expect_again=expect_again),
     revert=Revert(plan=revert, is_reverting=is_reverting, started_by=started_by, resolve_pause=resolve_pause),
 )

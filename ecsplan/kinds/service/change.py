@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ecsplan.core.diagnosis import Status
 from ecsplan.core.documents import overlay, without_none
-from ecsplan.core.model import Action, Address, Call, Doc, Phase, Ref
+from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref
 from ecsplan.core.normalize import Normalized, normal
 from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import Delta, Live, Resource, StepDraft
 from ecsplan.kinds.ecs.request_fields import has_network, map_fields, missing
 from ecsplan.kinds.service.revert import stopped_by
 from ecsplan.kinds.service.rules import KEPT, OFF_BY_DEFAULT, RULES, D
+from ecsplan.kinds.service.unsettled import DEPLOY_AGAIN
+from ecsplan.kinds.service.waiting import wait_step
 from ecsplan.kinds.task_definition.lint_ports import maps_port
 
 # Blocks that are sent as live values with the declared ones over them.
 WHOLE = KEPT | {"volumeConfigurations"}
+
+HAD_FAILED = "the rollout before had failed too, so there is nothing to go back to"
 
 # Rejected on Fargate even if empty, so [] is sent only where there is something to remove.
 NOT_ON_FARGATE = ("placementConstraints", "placementStrategy")
@@ -29,7 +34,9 @@ def map_members() -> frozenset[str]:
 
 def steps(delta: Delta) -> tuple[StepDraft, ...]:
     """One UpdateService with everything that is declared. Of a block whose omitted members AWS resets, the live values
-    of undeclared members are sent too."""
+    of undeclared members are sent too. Nothing is sent where the rollout has only to be waited for."""
+    if delta.change.action is Action.WAIT:
+        return (wait_step(delta),)
     found = delta.candidate
     assert found is not None
     restore = delta.change.before or {}
@@ -38,10 +45,11 @@ def steps(delta: Delta) -> tuple[StepDraft, ...]:
         f: overlay(found.doc.get(f, {}), value, map_members()) if f in KEPT else value for f, value in restore.items()
     }
     undo = _complete(without_none(undo))
-    if delta.resource.settings.force:
+    again = _has_failed(delta)
+    if delta.resource.settings.force or again:
         params["forceNewDeployment"] = True
     stops = stopped_by(delta)
-    if delta.resource.optional and not delta.change.fields and not stops:
+    if delta.resource.optional and not delta.change.fields and not stops and not again:
         return ()  # it was redeployed, and that has ended: nothing differs
     expect: Doc = {
         "deployment": delta.live.facts.get("deployment", ""),
@@ -54,13 +62,31 @@ def steps(delta: Delta) -> tuple[StepDraft, ...]:
             phase=Phase.UPDATE,
             action=Action.UPDATE,
             call=Call(service="ecs", operation="update_service", params=params),
-            undo=Call(service="ecs", operation="update_service", params=undo),
+            undo=_undo(undo) if delta.change.fields or not again else Irreversible(reason=HAD_FAILED),
             changes=delta.change.fields,
             settings=delta.resource.settings,
-            note="ECS rolls back the rollout that is in progress" if stops else delta.change.note,
+            note=_note(delta, again=again, stops=bool(stops)),
             expect=expect | ({"stops": stops} if stops else {}),
         ),
     )
+
+
+def _undo(params: Doc) -> Call:
+    return Call(service="ecs", operation="update_service", params=params)
+
+
+def _note(delta: Delta, *, again: bool, stops: bool) -> str:
+    if stops:
+        return "ECS rolls back the rollout that is in progress"
+    return delta.change.note or (DEPLOY_AGAIN if again else "")
+
+
+def _has_failed(delta: Delta) -> bool:
+    """Has the rollout of the very revision that is declared failed? Without forceNewDeployment ECS would begin no other
+    one."""
+    wanted, live = delta.declared.get("taskDefinition"), delta.candidate.doc if delta.candidate else {}
+    same = isinstance(wanted, str) and short_arn(wanted) == short_arn(live.get("taskDefinition", ""))
+    return same and delta.live.unsettled is not None and delta.live.unsettled.status is Status.FAILED
 
 
 def _params(delta: Delta) -> Doc:

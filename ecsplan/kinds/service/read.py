@@ -98,6 +98,7 @@ def _live(resource: Resource, service: Doc | None) -> Live:
             "status": service.get("status", "ACTIVE"),
             "controller": service.get("deploymentController", {}).get("type", "ECS"),
             "deployment": primary.get("id", ""),
+            "described": service,
             **({"rollout": rollout} if (rollout := service.get("currentServiceDeployment")) else {}),
         },
     )
@@ -175,12 +176,15 @@ def counts(deployment: Doc) -> str:
 
 class Expect(Value, frozen=True, kw_only=True):
     """What a step expects: the ids of the deployment and of the service deployment before it, the revision that the
-    service moves from, and the deployment that the step reverts while it may still be rolling out."""
+    service moves from, and the deployment that the step reverts while it may still be rolling out. Of a step that only
+    waits: the deployment that it waits for, and its revision."""
 
     deployment: str = ""
     previous: str = ""
     rollout: str = ""
     stops: str = ""
+    awaits: str = ""
+    revision: str = ""
 
 
 def expected(step: Step) -> Expect:

@@ -21,6 +21,8 @@ from ecsplan.kinds.service.read import counts, expected, names
 BATCH = 20  # ARNs per DescribeServiceDeployments (ECS API reference)
 HOOK_WAITS = "AWAITING_ACTION"  # the status of a PAUSE hook that waits
 ROLLING = ("PENDING", "IN_PROGRESS")
+WELL = ("SUCCESSFUL", "ROLLBACK_SUCCESSFUL")  # what is PRIMARY then was rolled out to its end
+GIVEN_UP = ("STOPPED", "ROLLBACK_FAILED")
 GOING_BACK = ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL")
 
 
@@ -112,9 +114,13 @@ def paused(rollout: Doc) -> Pause | None:
 
 
 def pause_note(pause: Pause) -> str:
+    return f"paused at {pause.stage or 'an unknown stage'}: {waiting_note(pause)}"
+
+
+def waiting_note(pause: Pause) -> str:
     until = f" until {pause.expires}" if pause.expires else ""
     then = f", then {pause.action}" if pause.action else ""
-    return f"paused at {pause.stage or 'an unknown stage'}: hook {pause.hook} waits{until}{then}"
+    return f"hook {pause.hook} waits{until}{then}"
 
 
 def rolling_back(observed: ServiceObservation) -> Progress:

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 
-from ecsplan.sandbox.common import AwsError
+from ecsplan.sandbox.common import AwsError, Clock
 from ecsplan.sandbox.inputs import Inputs
 
 from . import clusters, rollouts, services, task_definitions, tasks
 from .state import Doc, Event, Region
 
-
-class Clock(Protocol):
-    """Provides the time."""
-
-    def now(self) -> float:
-        """Seconds since the epoch. Never goes backwards."""
-
-
 Handler = Callable[[Region, Doc], Doc]
-
 
 _MODULES: Final = (clusters, task_definitions, services, tasks)
 OPERATIONS: Final[Mapping[str, Handler]] = MappingProxyType(

@@ -12,7 +12,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Protocol
 
-from ecsplan.sandbox.common import Rate
+from ecsplan.sandbox.common import NETWORK, Clock, Rate
 
 Doc = dict[str, Any]
 
@@ -36,16 +36,27 @@ class Seeding(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """``name`` is AWS's, as in ARNs (``events``). ``make`` gives a region in its first state. ``seed`` creates what the
-    compiled requests of one task of a spec refer to, on the revision of a placeholder (ARN); it returns what there is
-    then, by a word for people: ``{"rules": ["default/nightly"]}``."""
+    """``name`` is AWS's, as in ARNs (``events``). ``make`` gives a region in its first state; the sandbox's
+    clock is data too. ``seed`` creates what the compiled requests of one task of a spec refer to, on the revision of a
+    placeholder (ARN); it returns what there is then, by a word for people: ``{"rules": ["default/nightly"]}``."""
 
     name: str
-    make: Callable[[str], Simulated]
+    make: Callable[[str, Clock], Simulated]
     rates: tuple[Rate, ...] = ()
     seed: Callable[[Any, Seeding, Mapping[str, Any], str], Mapping[str, Iterable[str]]]
     uses_revisions: Callable[[Mapping[str, Any]], bool]
     """do the compiled requests of a task name resources of this service?"""
+
+
+def ecs_parameters(definition: Mapping[str, Any], placeholder: str) -> Doc:
+    """EcsParameters that run the placeholder, on Fargate and in a network if the task definition needs it."""
+    parameters: Doc = {"TaskDefinitionArn": placeholder, "TaskCount": 1}
+    if definition.get("networkMode") == "awsvpc":
+        fargate = "FARGATE" in definition.get("requiresCompatibilities", ())
+        inner = {name[0].upper() + name[1:]: value for name, value in NETWORK.items()}
+        parameters["LaunchType"] = "FARGATE" if fargate else "EC2"
+        parameters["NetworkConfiguration"] = {"awsvpcConfiguration": inner}
+    return parameters
 
 
 @cache

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ecsplan.sandbox import common
-from ecsplan.sandbox.common import NETWORK, Rate, hash_order, page
-from ecsplan.sandbox.further import Seeding, Service
+from ecsplan.sandbox.common import Rate, hash_order, page
+from ecsplan.sandbox.further import Seeding, Service, ecs_parameters
 from ecsplan.sandbox.inputs import Inputs
 
 Doc = dict[str, Any]
@@ -226,14 +226,7 @@ def _seed_rule(
 
 def _target(seeding: Seeding, declared: Mapping[str, Any], definition: Mapping[str, Any], placeholder: str) -> Doc:
     """A whole target, overlaid with the declared members. Its Input shows that undeclared members are kept."""
-    parameters: Doc = {"TaskDefinitionArn": placeholder, "TaskCount": 1}
-    if definition.get("networkMode") == "awsvpc":
-        fargate = "FARGATE" in definition.get("requiresCompatibilities", ())
-        inner = {name[0].upper() + name[1:]: value for name, value in NETWORK.items()}
-        parameters |= {
-            "LaunchType": "FARGATE" if fargate else "EC2",
-            "NetworkConfiguration": {"awsvpcConfiguration": inner},
-        }
+    parameters = ecs_parameters(definition, placeholder)
     over = dict(declared.get("EcsParameters", {}))
     over.pop("TaskDefinitionArn", None)
     if "CapacityProviderStrategy" in over:
@@ -250,7 +243,7 @@ def _target(seeding: Seeding, declared: Mapping[str, Any], definition: Mapping[s
 
 SERVICE = Service(
     name="events",
-    make=lambda region: Events(region, Inputs("events")),
+    make=lambda region, _clock: Events(region, Inputs("events")),
     rates=(Rate(service="events", operations=frozenset({"*"}), burst=50, per_second=50),),
     seed=_seed,
     uses_revisions=lambda task: bool(_puts(task)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 from pathlib import Path
 
@@ -115,3 +116,22 @@ def test_every_command_of_a_hint_gets_them_and_other_words_do_not() -> None:
         "`ecsplan rollback -f 'a b.toml'`; ecsplan only waits."
     )
     assert Hints(commands=["plan"])("ecsplan plan TAG") == "ecsplan plan TAG"
+
+
+class Narrow(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_breaks_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    hints = Hints(commands=["resume", "plan"], options=["-f", "their folder/shop.toml"])
+    said = "Finish it with `ecsplan resume`, or wait.\nMake a new plan: ecsplan plan v1"
+    assert hints.fitted(said, Narrow()).splitlines() == [
+        "Finish it with",
+        "`ecsplan resume -f 'their folder/shop.toml'`,",
+        "or wait.",
+        "Make a new plan:",
+        "ecsplan plan -f 'their folder/shop.toml' v1",
+    ]
+    assert hints.fitted(said, io.StringIO()) == hints(said)

@@ -64,7 +64,10 @@ def deployed(root: Path, app: str = "shop", *, region: str = "eu-west-1", tag: s
 
 def test_the_history_of_an_app_that_was_never_deployed(capsys: Output, spec: Path) -> None:
     assert run(["history"]) == 0
-    assert capsys.readouterr().out == "shop has not been deployed yet, as far as .ecsplan knows.\n"
+    assert capsys.readouterr().out == (
+        "No deployment of shop is known in .ecsplan. It may be known on the machine that deployed it; "
+        "--journal reads a journal that is kept elsewhere.\n"
+    )
 
 
 def test_the_history_is_a_table(capsys: Output, spec: Path, folder: Path) -> None:
@@ -170,7 +173,7 @@ def test_a_deployment_that_there_is_not_is_exit_3(capsys: Output, spec: Path, fo
 
 def test_an_app_that_was_never_deployed_has_nothing_to_show(capsys: Output, spec: Path) -> None:
     assert run(["show", "1"]) == 3
-    assert "shop has not been deployed yet" in capsys.readouterr().err
+    assert "no deployment of shop is known in" in capsys.readouterr().err
 
 
 def test_of_several_places_one_has_to_be_chosen(capsys: Output, spec: Path, folder: Path) -> None:

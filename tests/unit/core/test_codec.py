@@ -16,6 +16,7 @@ from ecsplan.core.model import (
     FieldChange,
     Identity,
     Irreversible,
+    JsonText,
     Notify,
     Phase,
     Plan,
@@ -98,8 +99,21 @@ def test_how_references_and_undos_are_written() -> None:
     assert (steps[0]["phase"], steps[0]["action"]) == ("register", "create")
 
 
+def test_a_text_of_json_with_a_reference_survives_json() -> None:
+    text = JsonText(head='{"a": ', ref=ARN, tail="}")
+    call = Call(service="scheduler", operation="x", params={"Target": {"Input": text}})
+    assert from_data(msgspec.json.decode(to_json(call)), Call) == call
+    ref = {"$ref": "output", "address": "task_definition.web", "output": "arn"}
+    assert to_data(call)["params"]["Target"]["Input"] == {"$ref": "json", "head": '{"a": ', "ref": ref, "tail": "}"}
+
+
 def test_documents_that_resemble_references() -> None:
-    for doc in ({"$ref": "output"}, {"$ref": "x", "address": "a.b", "output": "c"}, {"$ref": "output", "a": 1, "b": 2}):
+    for doc in (
+        {"$ref": "output"},
+        {"$ref": "json", "head": "x"},
+        {"$ref": "x", "address": "a.b", "output": "c"},
+        {"$ref": "output", "a": 1, "b": 2},
+    ):
         data = to_data(Call(service="ecs", operation="run_task", params={"x": doc}))
         assert from_data(data, Call).params == {"x": doc}
 

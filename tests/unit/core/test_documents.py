@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ecsplan.core.documents import copied, filled, mapped, refs_in
-from ecsplan.core.model import (
-    Address,
-    Ref,
-)
+from ecsplan.core.model import Address, JsonText, Ref
 
 WEB = Address("task_definition.web")
 ARN = Ref(address=WEB, output="arn")
@@ -40,3 +37,11 @@ def test_references_are_found_wherever_they_stand() -> None:
     other = Ref(address=WEB, output="other")
     assert list(refs_in({"a": ARN, "b": [1, ({"c": other},)], "d": "x"})) == [ARN, other]
     assert list(refs_in("x")) == []
+
+
+def test_a_reference_inside_a_text_of_json_is_found_and_filled() -> None:
+    text = JsonText(head='{"a": ', ref=ARN, tail=', "b": 1}')
+    doc = {"Input": text, "also": [text]}
+    assert list(refs_in(doc)) == [ARN, ARN]
+    assert filled(doc, {}) == doc
+    assert filled(doc, {WEB: {"arn": 'web:"42"'}})["Input"] == '{"a": "web:\\"42\\"", "b": 1}'

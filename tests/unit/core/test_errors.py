@@ -106,6 +106,7 @@ def test_a_planning_error_has_all_reasons() -> None:
     error = PlanningError(["no service", "no rule"])
     assert error.faults == ("no service", "no rule")
     assert str(error) == "this cannot be planned:\n  no service\n  no rule\nNothing was changed."
+    assert str(PlanningError(["x"], where="here")).startswith("this cannot be planned in here:\n")
 
 
 def test_an_error_of_aws_says_what_was_tried() -> None:

@@ -49,6 +49,7 @@ def test_phases_and_actions_have_an_order_and_a_sign() -> None:
         "update": "~",
         "delete": "-",
         "run": ">",
+        "wait": "~",
     }
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from ecsplan.core.diagnosis import Diagnosis
 from ecsplan.core.model import Address, Plan
-from ecsplan.journal import Began, Closed, Deployment, Done, Failed, Opened, Outcome, unfinished
-from tests.unit.builders import AT, ORIGIN, deployment, kept, plan, register, run, task_definition_arn, update
+from ecsplan.journal import Began, Closed, Deployment, Done, Failed, Opened, Outcome, unfinished, waiting
+from tests.unit.builders import AT, ORIGIN, deployment, kept, plan, register, run, task_definition_arn, update, wait
 
 
 def made_of(*entries: Began | Done | Failed | Closed, made: Plan | None = None) -> Deployment:
@@ -47,8 +47,9 @@ def test_a_resumed_deployment_counts_by_its_newest_word() -> None:
 
 def test_which_outcomes_are_an_end() -> None:
     assert {outcome for outcome in Outcome if outcome.ended} == {
-        Outcome.SUCCEEDED, Outcome.PUT_BACK, Outcome.SUPERSEDED, Outcome.ABANDONED,
+        Outcome.SUCCEEDED, Outcome.PUT_BACK, Outcome.FAILED, Outcome.SUPERSEDED, Outcome.ABANDONED,
     }  # fmt: skip
+    assert {outcome for outcome in Outcome if outcome.left_nothing} == {Outcome.PUT_BACK, Outcome.FAILED}
 
 
 @pytest.mark.parametrize(
@@ -197,3 +198,39 @@ def test_a_rollback_that_did_not_succeed_does_not(outcome: Outcome | None) -> No
 
 def test_of_which_nothing_was_begun_has_left_nothing() -> None:
     assert unfinished([of(1, Outcome.INTERRUPTED, begun=0)]) is None
+
+
+# --- what only waited ---
+
+
+def waited(number: int, outcome: Outcome | None, *, made: Plan | None = None) -> Deployment:
+    ended = (Closed(at=AT, outcome=outcome),) if outcome is not None else ()
+    opened = Opened(number=number, at=AT, origin=ORIGIN, plan=made or plan(wait()))
+    return Deployment(opened=opened, entries=(done(1, deployment="ecs-svc/1"), *ended))
+
+
+@pytest.mark.parametrize("outcome", [None, *Outcome])
+def test_a_wait_that_did_not_end_can_be_resumed_and_is_in_nobodys_way(outcome: Outcome | None) -> None:
+    one = waited(2, outcome)
+    assert one.begun() == frozenset()
+    assert unfinished([one]) is None
+    assert waiting([waited(1, None), one]) is (None if outcome is not None and outcome.ended else one)
+
+
+def test_only_the_newest_deployment_waits() -> None:
+    later = deployment(2, plan(update()))
+    assert waiting([waited(1, None), later]) is None
+    assert waiting([]) is None
+
+
+def test_what_sends_something_too_is_unfinished() -> None:
+    made = plan(wait(), update("admin"))
+    assert waiting([waited(1, None, made=made)]) is None
+    assert unfinished([deployment(1, made, outcome=None, begun=[2])]) is not None
+
+
+def test_once_it_was_let_go_on_something_was_sent() -> None:
+    aside = Began(at=AT, step=1, aside="ecs:continue_service_deployment")
+    one = msgspec.structs.replace(waited(1, None), entries=(done(1), aside))
+    assert one.begun() == {1}
+    assert unfinished([one]) is one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -80,11 +81,12 @@ class Memory:
 
     def __init__(self) -> None:
         self.places: dict[tuple[str, Identity], MemoryPlace] = {}
-        self.plans: dict[str, bytes] = {}
+        self.plans: dict[tuple[str, str], bytes] = {}
 
     def apps(self) -> Sequence[str]:
         return sorted(
-            {app for app, identity in self.places if self.places[app, identity].deployments} | set(self.plans)
+            {app for app, identity in self.places if self.places[app, identity].deployments}
+            | {app for app, _ in self.plans}
         )
 
     def identities(self, app: str) -> Sequence[Identity]:
@@ -94,14 +96,23 @@ class Memory:
     def place(self, app: str, identity: Identity) -> MemoryPlace:
         return self.places.setdefault((app, identity), MemoryPlace(app, identity))
 
-    def plan_name(self, app: str) -> str:
-        return f"memory://{app}/plan"
+    def spec_name(self, file: str) -> str:
+        return str(Path(file).resolve())
 
-    def save_plan(self, app: str, content: bytes) -> None:
-        self.plans[app] = content
+    def spec_file(self, name: str) -> str:
+        return os.path.relpath(name)
 
-    def load_plan(self, app: str, limit: int) -> bytes | None:
-        return self.plans[app][:limit] if app in self.plans else None
+    def plan_name(self, app: str, spec: str = "") -> str:
+        return f"memory://{app}/plan/{spec}"
+
+    def save_plan(self, app: str, content: bytes, spec: str = "") -> None:
+        self.plans[app, spec] = content
+
+    def load_plan(self, app: str, limit: int, spec: str = "") -> bytes | None:
+        return self.plans[app, spec][:limit] if (app, spec) in self.plans else None
+
+    def saved_plans(self, app: str, limit: int) -> Sequence[tuple[str, bytes]]:
+        return [(self.plan_name(*key), content[:limit]) for key, content in sorted(self.plans.items()) if key[0] == app]
 
 
 STORES: dict[str, Callable[[Path], Store]] = {
@@ -201,6 +212,24 @@ def test_the_plan_that_was_saved_last_is_loaded(store: Store) -> None:
     assert store.load_plan("shop", 3) == b"new"
     assert store.load_plan("blog", 100) is None
     assert "shop" in store.plan_name("shop")
+
+
+def test_every_spec_has_its_own_plan(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = ["staging.toml", "a/staging.toml", "b/staging.toml", "../staging.toml", "straße 1.toml", "x" * 200]
+    names = [store.spec_name(str(tmp_path / file)) for file in files]
+    assert len(set(names)) == len(files)
+    for name in names:
+        store.save_plan("shop", name.encode(), name)
+    assert [store.load_plan("shop", 1000, name) for name in names] == [name.encode() for name in names]
+    assert store.load_plan("shop", 3, names[0]) == names[0].encode()[:3]
+    assert store.load_plan("shop", 100) is None
+    saved = store.saved_plans("shop", 5)
+    assert sorted(saved) == sorted((store.plan_name("shop", name), name.encode()[:5]) for name in names)
+    assert list(store.saved_plans("blog", 5)) == []
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    assert store.spec_name("../staging.toml") == names[0]
+    assert [store.spec_file(name) for name in names[:3]] == ["../staging.toml", "staging.toml", "../b/staging.toml"]
 
 
 def test_a_deployment_and_an_entry_are_named_apart(store: Store) -> None:

@@ -15,7 +15,7 @@ from ecsplan.core.errors import EcsplanError, Exit, PlanFileError
 from ecsplan.core.model import Doc, Notify
 from ecsplan.journal import open_store
 from ecsplan.plan import file as planfile
-from tests.unit.builders import kept, moved, plan, register, run, step, update, whole
+from tests.unit.builders import ecs, kept, moved, plan, register, run, step, update, wait, whole
 
 MADE = plan(
     *whole(),
@@ -49,7 +49,9 @@ def refused(content: object) -> str:
 # --- there and back ---
 
 
-@pytest.mark.parametrize("made", [MADE, plan(), plan(register(), update(), tag="")], ids=["full", "empty", "some"])
+@pytest.mark.parametrize(
+    "made", [MADE, plan(), plan(register(), update(), wait("admin"), tag="")], ids=["full", "empty", "some"]
+)
 def test_a_plan_is_read_as_it_was_saved(tmp_path: Path, made: Any) -> None:
     path = tmp_path / "plan.json"
     planfile.save(made, path)
@@ -68,7 +70,7 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
 def test_in_the_journals_folder_the_folders_are_made_too(tmp_path: Path) -> None:
     root = tmp_path / ".ecsplan"
     planfile.save_in_store(MADE, open_store(root))
-    assert planfile.load_from_store(open_store(root), "shop") == MADE
+    assert planfile.load_from_store(open_store(root), "shop") == (str(root / "shop" / "plan.json"), MADE)
     assert planfile.load(root / "shop" / "plan.json") == MADE
     assert (root / ".gitignore").read_text() == "*\n"
 
@@ -299,6 +301,33 @@ def test_a_call_on_another_address_is_refused(path: str, value: str) -> None:
     content = data()
     put(path, value)(content)
     assert "and would change" in refused(sealed(content))
+
+
+# --- steps that wait ---
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("steps.0.call", to_data(update().call), "waits for nothing that ecsplan waits for"),
+        ("steps.0.call", to_data(ecs("list_services")), "waits for nothing that ecsplan waits for"),
+        ("steps.0.undo", to_data(update().call), "waits for nothing that ecsplan waits for"),
+        ("steps.0.address", "event_targets.nightly", "waits for nothing that ecsplan waits for"),
+        ("steps.0.address", "task_definition.web", "waits for nothing that ecsplan waits for"),
+        ("steps.0.address", "run_task.web/migrate", "waits for nothing that ecsplan waits for"),
+        ("steps.0.address", "service.prod/other", "says service.prod/other and would change prod/web"),
+        ("steps.0.call.params.cluster", "other", "says service.prod/web and would change other/web"),
+        ("steps.0.call.params.services", ["other"], "says service.prod/web and would change prod/other"),
+        ("steps.0.call.params.services", [], "lacks the name of what it waits for"),
+        ("steps.0.call.params.services", 7, "lacks the name of what it waits for"),
+        ("steps.0.call.params", {}, "lacks the name of what it waits for"),
+        ("steps.0.expect.awaits", 7, "lacks the name of what it waits for"),
+    ],
+)
+def test_a_wait_for_something_else_is_refused(path: str, value: object, said: str) -> None:
+    content: Doc = msgspec.json.decode(to_json(plan(wait())))
+    put(path, value)(content)
+    assert said in refused(sealed(content))
 
 
 @pytest.mark.parametrize("path", ["steps.2.call.params.service", "steps.3.call.params.Rule"])

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecsplan.core.model import Action, Address, Call, Change, Plan, Ref, Step
+from ecsplan.core.model import Action, Address, Call, Change, JsonText, Plan, Ref, Step
 from ecsplan.plan.file_checks import misshapen
 from tests.unit.builders import moved, plan, register, run, targets, update
 
@@ -45,6 +45,7 @@ RULE = Change(address=Address("event_targets.nightly"), task="web", action=Actio
         (with_call(update(), networkConfiguration=[]), "step 1: networkConfiguration is of another type"),
         (with_call(update(), loadBalancers=[{"containerPort": "x"}]), "loadBalancers[].containerPort is of another"),
         (with_call(register(), containerDefinitions=ARN), "step 1: containerDefinitions is of another type"),
+        (with_call(update(), desiredCount=JsonText(head="", ref=ARN, tail="")), "desiredCount is of another type"),
         (with_call(register(), containerDefinitions=[{"dockerLabels": {"a": 1}}]), "dockerLabels{} is of another type"),
         (with_undo(update(), service=[]), "step 1: service is of another type"),
         (expecting(run(), count="two"), "step 1: count is of another type"),
@@ -69,6 +70,7 @@ def test_what_has_another_form_is_named(made: Plan, fault: str) -> None:
     [
         plan(register(), run(), update(), targets()),
         with_call(update(), taskDefinition=ARN),
+        with_call(update(), taskDefinition=JsonText(head="{", ref=ARN, tail="}")),
         with_call(update(), deploymentConfiguration={"linearConfiguration": {"stepPercent": 10}}),
         with_call(update(), somethingNewer={"any": [1, None]}),
         with_call(update(), desiredCount=None),

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from ecsplan.core.codec import from_data, to_data
+from ecsplan.core.diagnosis import Status
 from ecsplan.core.model import Address, Doc, Identity, Notify, Phase, Plan
-from ecsplan.kinds.contract import Delta, Live
+from ecsplan.kinds.contract import Delta, Live, Unsettled
 from ecsplan.plan.diff import diff
 from ecsplan.plan.steps import cautions, plan_digest, plan_of
 from tests.support.specs import definition, spec, task
@@ -24,7 +25,13 @@ def arns(family: str, *numbers: int) -> list[str]:
 
 
 def deltas(
-    data: Doc, *, tag: str = "v2", active: Sequence[int] = (1,), in_use: int = 1, draining: Sequence[str] = ()
+    data: Doc,
+    *,
+    tag: str = "v2",
+    active: Sequence[int] = (1,),
+    in_use: int = 1,
+    draining: Sequence[str] = (),
+    unsettled: Unsettled | None = None,
 ) -> tuple[Delta, ...]:
     """The deltas of a spec whose families are live with tag v1, on the revision `in_use`."""
     was = {address: one.doc for address, one in compiled(data, "v1").items()}
@@ -41,7 +48,9 @@ def deltas(
             case "service":
                 doc = {"service": one.doc["service"], "taskDefinition": revision(f"{one.task}:{in_use}")}
                 facts = {"status": "ACTIVE", "deployment": "ecs-svc/1"}
-                found[address] = live_of(address, candidate(doc, arn="x"), facts=facts, in_use=tuple(draining))
+                found[address] = live_of(
+                    address, candidate(doc, arn="x"), facts=facts, in_use=tuple(draining), unsettled=unsettled
+                )
             case "event_targets":
                 ecs = {"TaskDefinitionArn": revision(f"{one.task}:{in_use}")}
                 targets = [{"Id": it["Id"], "Arn": CLUSTER, "EcsParameters": ecs} for it in one.doc["Targets"]]
@@ -101,6 +110,20 @@ def test_cleanup_alone_is_no_difference() -> None:
     assert set(plan.summary) == {"register", "run", "update", "targets", "deregister"}
     assert set(plan.summary.values()) == {0}
     assert len(plan.changes) == len(compiled(TWO))
+
+
+@pytest.mark.parametrize(
+    ("status", "counted", "cleans"), [(Status.UNDER_WAY, "wait", False), (Status.FAILED, "update", True)]
+)
+def test_a_plan_that_only_waits_cleans_nothing_up(status: Status, counted: str, cleans: bool) -> None:
+    unsettled = Unsettled(status=status, note="is under way")
+    plan = planned(spec(task("web", active_task_count=1)), tag="v1", active=(2, 1), in_use=2, unsettled=unsettled)
+    assert (plan.changed, plan.only_waits) == (True, not cleans)
+    assert [step.phase is Phase.RETIRE for step in plan.steps] == [False, *([True] if cleans else [])]
+    assert (plan.summary[counted], plan.steps[0].note) == (1, "is under way")
+    assert ("wait" in plan.summary) is not cleans
+    assert not planned(spec(task("web"))).only_waits
+    assert not planned(spec(task("web")), tag="v1").only_waits
 
 
 @pytest.mark.parametrize(

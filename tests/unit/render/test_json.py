@@ -30,7 +30,7 @@ def read(text: str) -> Any:
 def test_a_plan_has_the_keys_of_the_contract() -> None:
     found = read(plan_json(MADE))
     assert [key for key in found if key in CONTRACT] == CONTRACT
-    assert set(found) - set(CONTRACT) == {"undoes", "observed"}
+    assert set(found) - set(CONTRACT) == {"spec", "clusters", "undoes", "observed"}
     assert (found["format_version"], found["app"], found["tag"], found["changed"]) == ("1.1", "shop", "v42", True)
     assert found["identity"] == {"account": "123456789012", "region": "eu-west-1"}
     assert found["summary"] == {"register": 1, "run": 1, "update": 1, "targets": 1, "deregister": 1}

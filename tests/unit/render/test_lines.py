@@ -15,7 +15,7 @@ from ecsplan.journal import Outcome
 from ecsplan.render.lines import Lines, outcome_text
 from ecsplan.render.paint import ansi
 from ecsplan.render.words import is_routine
-from tests.unit.builders import plan, register, retire, run, targets, task_definition_arn, update, whole
+from tests.unit.builders import plan, register, retire, run, targets, task_definition_arn, update, wait, whole
 
 WEB, API = Address("service.prod/web"), Address("service.prod/api")
 
@@ -64,6 +64,7 @@ def test_what_concerns_the_whole_deployment(event: events.Event, line: str) -> N
         (register(), {"arn": task_definition_arn("web", 42)}, " 3/12 + task_definition.web  registered web:42"),
         (run(), {"tasks": "x"}, " 3/12 > run_task.web/migrate  started"),
         (update(), {"deployment": "x"}, " 3/12 ~ service.prod/web  updating"),
+        (wait(), {"deployment": "x"}, " 3/12 ~ service.prod/web  already under way"),
         (targets(), {}, " 3/12 ~ event_targets.nightly  targets set"),
         (retire(), {"arn": task_definition_arn("web", 30)}, " 3/12 - task_definition.web  deregistered web:30"),
     ],
@@ -257,6 +258,7 @@ def test_no_line_is_wider_than_80_columns() -> None:
     [
         (Outcome.SUCCEEDED, "Deployment 7 succeeded, but it crashed."),
         (Outcome.PUT_BACK, "Deployment 7 failed and everything was put back: it crashed"),
+        (Outcome.FAILED, "Deployment 7 failed: it crashed"),
         (Outcome.STOPPED, "Deployment 7 failed and stopped part-way: it crashed"),
         (Outcome.INTERRUPTED, "Deployment 7 was interrupted: it crashed"),
         (Outcome.UNFINISHED, "Deployment 7 is not finished: it crashed"),

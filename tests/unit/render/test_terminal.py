@@ -20,7 +20,7 @@ from ecsplan.render.table import Board, State
 from ecsplan.render.terminal import FALLBACK, LOOKS, TerminalTable, console, size_of, table
 from tests.conftest import Golden
 from tests.support.world import Clock
-from tests.unit.builders import plan, register, retire, run, targets, task_definition_arn, update
+from tests.unit.builders import plan, register, retire, run, targets, task_definition_arn, update, wait
 
 TABLES = Path(__file__).parent / "tables"
 BAD = "the rollout failed: ECS deployment circuit breaker: tasks failed to start.; 0/2 running, 3 failed"
@@ -181,6 +181,14 @@ def test_each_way_to_fail_is_told_apart(story: Story, verdict: str, says: str) -
     story.fails(WEB, "why")
     assert story.state("web") == (State.FAILED, says)
     assert "    why\n" in story.shown()
+
+
+def test_what_is_only_waited_for_was_begun_before() -> None:
+    story = Story(wait())
+    story.starts(WEB)
+    assert story.state("web") == (State.GOING, "already under way")
+    story.looks(WEB, "rolled out, 2/2 running", summary="rolled out", done=True)
+    assert story.state("web") == (State.DONE, "rolled out")
 
 
 def test_a_pause_says_at_which_hook(story: Story) -> None:

@@ -29,6 +29,7 @@ from tests.unit.builders import (
     targets,
     task_definition_arn,
     update,
+    wait,
     whole,
 )
 
@@ -58,7 +59,7 @@ def test_a_plan_of_every_phase() -> None:
         retire(number=31),
     )
     assert plan_text(for_tasks(*steps, warnings=("service.prod/web is still rolling out",))).splitlines() == [
-        "shop v42  account 123456789012, eu-west-1",
+        "shop v42  account 123456789012, eu-west-1, cluster default",
         "",
         "web",
         "  1 + task_definition.web  new revision of web",
@@ -74,6 +75,19 @@ def test_a_plan_of_every_phase() -> None:
         "",
         "Plan: 1 to register, 1 to run, 1 to update, 1 to retarget, 2 to deregister.",
     ]
+
+
+def test_what_is_only_waited_for_is_counted_by_itself() -> None:
+    made = for_tasks(update("admin"), wait(), wait("cron"), summary={"register": 0, "update": 1, "wait": 2})
+    lines = plan_text(made).splitlines()
+    assert "  2 ~ service.prod/web  is still rolling out (1/2 running)" in lines
+    assert lines[-1] == "Plan: 1 to update, 2 to wait for."
+
+
+@pytest.mark.parametrize(("begun", "became"), [([1], "waited for"), ([], "not begun")])
+def test_in_the_journal_it_was_waited_for(begun: list[int], became: str) -> None:
+    shown = deployment_text(deployment(1, plan(wait()), begun=begun))
+    assert shown.splitlines()[-1] == f"  1 ~ service.prod/web  {became}"
 
 
 def test_a_plan_without_changes_says_so() -> None:

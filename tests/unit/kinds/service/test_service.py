@@ -133,7 +133,8 @@ def test_what_is_read_is_what_an_update_could_send() -> None:
         "serviceConnectConfiguration": {"enabled": True}, "volumeConfigurations": [{"name": "a"}],
     }  # fmt: skip
     old = {"id": "ecs-svc/1", "status": "ACTIVE", "taskDefinition": revision("web:41")}
-    live = read({"services": [described("web", old, primary, taskDefinition=NEW, enableExecuteCommand=True)]})
+    answered = described("web", old, primary, taskDefinition=NEW, enableExecuteCommand=True)
+    live = read({"services": [answered]})
     (found,) = live.candidates
     assert found.doc == NAMES | {
         "desiredCount": 2,
@@ -146,6 +147,7 @@ def test_what_is_read_is_what_an_update_could_send() -> None:
         "status": "ACTIVE",
         "controller": "ECS",
         "deployment": "ecs-svc/2",
+        "described": answered,
     }
     assert (live.rolling, live.in_use) == (True, (revision("web:41"),))
 

@@ -1,4 +1,4 @@
-"""The way back without a journal: by ECS's own revision history."""
+"""The way back without a journal: by the rollouts that ECS remembers, and by revision numbers where it does not."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from ecsplan.core.errors import UsageError
 from ecsplan.core.model import Address, Settings
 from ecsplan.kinds import kind_of
-from ecsplan.kinds.contract import Candidate, Live, Resource
-from ecsplan.plan.rollback import to_revision
+from ecsplan.kinds.contract import Candidate, Live, Past, Ran, Resource
+from ecsplan.plan.rollback import RollbackState, to_revision
 from tests.unit.builders import revision, task_definition_arn
 
 
@@ -164,3 +164,93 @@ def test_a_family_without_revisions_goes_to_a_named_one() -> None:
 def test_an_unknown_family_is_a_usage_error(wanted: str) -> None:
     with pytest.raises(UsageError, match=rf"^{wanted}: no task of the spec has the family"):
         to_revision([family()], {family().address: live()}, wanted, keep=False)
+
+
+# --- the order in which revisions ran ---
+
+
+def past(name: str, *numbers: int, refused: str = "", began: float = 0.0) -> Past:
+    """The rollouts of a service, oldest first; one to a revision below zero has failed."""
+    rollouts = [Ran(revision=arn(abs(number)), began=began + at, well=number > 0) for at, number in enumerate(numbers)]
+    return Past(address=Address(f"service.prod/{name}"), rollouts=tuple(reversed(rollouts)), refused=refused)
+
+
+def gone_back(*pasts: Past, in_use: int = 42, active: tuple[int, ...] = tuple(range(50, 30, -1))) -> RollbackState:
+    declared = [family(), *(service(one.address.rpartition("/")[2]) for one in pasts)]
+    lives = {family().address: live(in_use=in_use, active=active)}
+    return to_revision(declared, lives, None, keep=False, pasts={one.address: one for one in pasts})
+
+
+@pytest.mark.parametrize(
+    ("numbers", "to"),
+    [
+        ((38, 42), 38),
+        ((45, 42), 45),  # the order decides, and no number
+        ((38, -40, 42), 38),  # 40 never ran
+        ((38, 42, -43, 42), 38),  # 43 failed, and 42 was deployed again
+        ((36, 38, 40, 38, 42), 38),  # 40 was gone back from
+        ((36, 38, 40, 42, 40, 42), 40),
+        ((38, 40, -42), 40),  # what is in use has not come to its end
+        ((38, 38, 42, 42), 38),
+    ],
+)
+def test_the_order_of_successful_rollouts_decides(numbers: tuple[int, ...], to: int) -> None:
+    back = gone_back(past("web", *numbers))
+    assert (back.resources[0].pinned, back.resources[0].retire) == (arn(to), (arn(42),))
+    assert (back.back_to, back.doubts) == (f"web:{to}", ())
+
+
+def test_two_services_have_one_order() -> None:
+    back = gone_back(past("web", 36, 40, 42), past("admin", 38, 42, began=0.5))
+    assert back.resources[0].pinned == arn(40)
+
+
+def test_what_ran_and_is_not_active_is_passed_over() -> None:
+    back = gone_back(past("web", 36, 40, 42), active=(42, 36))
+    assert (back.resources[0].pinned, back.doubts) == (arn(36), ())
+
+
+def test_rollouts_of_other_families_do_not_count() -> None:
+    rollouts = (Ran(revision=arn(42), began=2.0, well=True), Ran(revision=arn(7, "job"), began=1.0, well=True))
+    back = gone_back(Past(address=Address("service.prod/web"), rollouts=rollouts))
+    assert back.resources[0].pinned == arn(41)
+    assert len(back.doubts) == 1
+
+
+@pytest.mark.parametrize(
+    ("known", "why"),
+    [
+        ((past("web", refused="Not allowed."),), "Not allowed."),
+        ((past("web", 42),), "ECS remembers no successful rollout of an ACTIVE revision before web:42"),
+        ((past("web", -41, 42),), "ECS remembers no successful rollout of an ACTIVE revision before web:42"),
+        ((past("web", 40, 42, 40, 42),), ""),
+        ((), "no service runs this family, and of other uses ECS keeps no record"),
+    ],
+)
+def test_the_number_decides_only_with_a_doubt(known: tuple[Past, ...], why: str) -> None:
+    back = gone_back(*known)
+    if not why:
+        assert (back.resources[0].pinned, back.doubts) == (arn(40), ())
+        return
+    assert back.resources[0].pinned == arn(41)
+    assert back.doubts == (f"whether web:41 ever ran is not known: {why}",)
+
+
+def test_what_one_service_shows_is_enough() -> None:
+    back = gone_back(past("web", refused="Not allowed."), past("admin", 40, 42))
+    assert (back.resources[0].pinned, back.doubts) == (arn(40), ())
+
+
+def test_a_named_revision_is_no_doubt() -> None:
+    lives = {family().address: live()}
+    back = to_revision([family(), service("web")], lives, "web:40", keep=False)
+    assert (back.back_to, back.doubts) == ("web:40", ())
+
+
+def test_what_is_to_be_left_is_only_read() -> None:
+    left = frozenset({Address("service.prod/web")})
+    back = to_revision(
+        [family(), service("web"), service("admin")], {family().address: live()}, "web:41", keep=False, leave=left
+    )
+    assert [one.doc.get("taskDefinition") for one in back.resources[1:]] == [None, revision()]
+    assert back.notes[-1] == "left as it is (--leave): service.prod/web"

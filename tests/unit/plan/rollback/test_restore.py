@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
-import pytest
+from collections.abc import Sequence
 
-from ecsplan.core.errors import UsageError
-from ecsplan.core.model import Action, Address, Change, Doc, Notify, Plan, Ref, Settings
-from ecsplan.journal import Began, Closed, Deployment, Outcome
+import pytest
+from msgspec.structs import replace
+
+from ecsplan.core.model import Action, Address, Change, Doc, Notify, Plan, Ref, Rollback, Settings
+from ecsplan.journal import Began, Deployment, Outcome
 from ecsplan.kinds.contract import Resource
-from ecsplan.plan.rollback import RollbackState, default_number, to_deployment
+from ecsplan.plan.rollback import RollbackState, State, numbered_state, to_state
 from tests.unit.builders import (
     AT,
     deployment,
@@ -53,6 +54,11 @@ def one(number: int, made: Plan, **more: object) -> Deployment:
     return deployment(number, made, outputs={1: {"arn": arn(40 + number)}}, **more)  # type: ignore[arg-type]
 
 
+def to_deployment(deployments: Sequence[Deployment], number: int, *, keep: bool) -> RollbackState:
+    """Back to what deployment `number` left."""
+    return to_state(deployments, numbered_state(deployments, number), keep=keep)
+
+
 def found(back: RollbackState) -> dict[str, Resource]:
     return {resource.address: resource for resource in back.resources}
 
@@ -82,8 +88,12 @@ def test_the_revisions_that_they_made_are_to_go(number: int) -> None:
     assert found(to_deployment(THREE, number, keep=True))[WEB].retire == ()
 
 
-def test_back_to_the_newest_changes_nothing() -> None:
-    assert to_deployment(THREE, 3, keep=False) == RollbackState(resources=(), tag="v43", undoes=(), notify={})
+def test_back_to_the_newest_is_all_that_it_left() -> None:
+    """Nothing is undone, and what others have moved since is found by the diff."""
+    back = to_deployment(THREE, 3, keep=False)
+    assert (back.tag, back.undoes, back.back_to) == ("v43", (), "3")
+    assert found(back)[WEB].pinned == arn(43)
+    assert found(back)[SERVICE].doc["taskDefinition"] == revision()
 
 
 def test_the_journal_knows_a_revision_that_ecs_deleted() -> None:
@@ -111,9 +121,69 @@ def test_the_oldest_value_of_each_field_wins() -> None:
     }
 
 
-def test_only_what_the_later_ones_touched_is_put_back() -> None:
-    other = plan(update("api"), changes=(kept(), moved("api")))
-    assert Address("service.prod/api") not in found(to_deployment([deployment(1, other), *THREE[1:]], 1, keep=False))
+def test_all_that_the_plan_covered_is_put_back_though_no_later_one_touched_it() -> None:
+    """Others may have: never is only half of it put back."""
+    other = plan(update("api"), changes=(kept(number=30), moved("api", old=29)))
+    resources = found(to_deployment([deployment(1, other), *THREE[1:]], 1, keep=False))
+    both = Address("task_definition.web:30"), Address("task_definition.web:41")
+    assert [resources[address].pinned for address in both] == [arn(30), arn(41)]
+    assert resources[Address("service.prod/api")].doc["taskDefinition"] == Ref(address=both[0], output="arn")
+    assert resources[SERVICE].doc["taskDefinition"] == Ref(address=both[1], output="arn")
+
+
+def test_what_is_unchanged_is_covered_too() -> None:
+    still = Change(
+        address=Address("service.prod/api"),
+        task="web",
+        action=Action.KEEP,
+        after={"cluster": "prod", "service": "api", "desiredCount": 3, "taskDefinition": revision()},
+    )
+    first = one(1, to(41, old=40, changes=(registered(40), moved(old=40), still)))
+    resources = found(to_deployment([first, THREE[1]], 1, keep=False))
+    assert resources[still.address].doc == still.after
+
+
+def test_what_it_declared_wins_over_what_a_later_one_found() -> None:
+    """Changed by hand in between, and deployed over since."""
+    declared = moved(old=40)
+    declared = replace(declared, after={**(declared.after or {}), "desiredCount": 2})
+    first = one(1, to(41, old=40, changes=(registered(40), declared)))
+    second = one(2, to(42, old=41, changes=(registered(41), moved(old=41, desiredCount=7, enableECSManagedTags=False))))
+    doc = found(to_deployment([first, second], 1, keep=False))[SERVICE].doc
+    assert (doc["desiredCount"], doc["enableECSManagedTags"]) == (2, False)
+
+
+def test_what_a_deployment_found_is_no_more_than_what_it_changed() -> None:
+    """Others had deployed in between: what the journal's earlier deployment left plays no part."""
+    second = one(2, to(45, old=44))
+    back = to_state([THREE[0], second], State(number=2, found=True), keep=False)
+    assert (found(back)[WEB].pinned, back.tag, back.undoes, back.back_to) == (arn(44), "", (2,), "before 2")
+    (note,) = back.notes
+    assert note.startswith("deployment 2 found what another journal")
+
+
+def test_a_revision_that_was_registered_again_stands_for_the_first() -> None:
+    """Deployment 3 went back to web:41, which was INACTIVE by then, and registered web:44."""
+    pinned = replace(registered(42), pinned=arn(41))
+    back = plan(
+        register(),
+        update(old=42),
+        changes=(pinned, moved(old=42)),
+        undoes=(2,),
+        tag="v41",
+        rollback=Rollback(back_to="1"),
+    )
+    again = deployment(3, back, outputs={1: {"arn": arn(44)}})
+    fourth = deployment(4, to(45, old=44), outputs={1: {"arn": arn(45)}})
+    web = found(to_deployment([*THREE[:2], again, fourth], 1, keep=False))[WEB]
+    assert (web.pinned, web.retire) == (arn(44), (arn(42), arn(45)))
+
+
+def test_what_is_to_be_left_is_only_read() -> None:
+    back = to_state(THREE, State(number=1), keep=False, leave=frozenset({SERVICE}))
+    assert found(back)[SERVICE].doc == {"cluster": "prod", "service": "web"}
+    assert (found(back)[WEB].pinned, found(back)[WEB].retire) == ("", (arn(42), arn(43)))
+    assert back.notes == ("left as it is (--leave): service.prod/web",)
 
 
 def test_deployments_that_the_journal_lacks_are_named() -> None:
@@ -257,7 +327,7 @@ def test_rollback_skips_deployments_that_were_put_back() -> None:
     assert to_deployment([THREE[0], nothing, THREE[2]], 1, keep=False).undoes == (3,)
 
 
-# --- notices, tags, and numbers that there are not ---
+# --- notices and tags ---
 
 
 def test_notifications_are_those_of_the_newest_deployment() -> None:
@@ -272,58 +342,5 @@ def test_the_tag_is_the_one_that_runs_there() -> None:
     assert to_deployment([THREE[0], put_back, one(3, to(43, old=41))], 2, keep=False).tag == "v41"
 
 
-def test_a_number_that_there_is_not_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match=r"^there is no deployment 4 in the journal: it has 1 to 3$"):
-        to_deployment(THREE, 4, keep=False)
-    with pytest.raises(UsageError, match=r"^there is no deployment 1 in the journal: it is empty$"):
-        to_deployment([], 1, keep=False)
-
-
 def test_before_all_of_an_empty_journal_is_nothing() -> None:
-    assert to_deployment([], 0, keep=False) == RollbackState(resources=(), tag="")
-
-
-# --- the deployment to go back from, where none is named ---
-
-
-def test_without_a_number_it_is_the_newest() -> None:
-    assert default_number(THREE) == 2
-    assert default_number(THREE[:1]) == 0
-
-
-@pytest.mark.parametrize("outcome", [Outcome.STOPPED, Outcome.INTERRUPTED, Outcome.UNFINISHED, None])
-def test_one_that_was_left_part_way_counts(outcome: Outcome | None) -> None:
-    assert default_number([THREE[0], one(2, to(42, old=41), outcome=outcome)]) == 1
-
-
-def test_an_unfinished_rollback_is_continued() -> None:
-    """To undo it would bring back what it was undoing."""
-    back = one(3, to(41, old=42, undoes=(2,)), outcome=Outcome.STOPPED)
-    assert default_number([*THREE[:2], back]) == 1
-    assert default_number([*THREE[:2], one(3, to(41, old=42, undoes=(2,)))]) == 2
-
-
-def test_irreversible_changes_do_not_count() -> None:
-    """A one-off task ran, or a service was deployed anew without a difference."""
-    only_ran = deployment(2, plan(run(), changes=(kept(),)))
-    anew = msgspec.structs.replace(update(), changes=())
-    redeployed = deployment(3, plan(anew, changes=(moved(),)))
-    assert default_number([THREE[0], only_ran, redeployed]) == 0
-
-
-def test_deployments_without_effect_do_not_count() -> None:
-    put_back = one(2, to(42, old=41), outcome=Outcome.PUT_BACK)
-    nothing = deployment(3, to(43, old=41), begun=[], outcome=Outcome.INTERRUPTED)
-    assert default_number([THREE[0], put_back, nothing]) == 0
-
-
-@pytest.mark.parametrize("deployments", [[], [one(1, to(41, old=40), outcome=Outcome.PUT_BACK)]])
-def test_nothing_to_roll_back(deployments: list[Deployment]) -> None:
-    with pytest.raises(UsageError, match=r"^there is nothing to roll back"):
-        default_number(deployments)
-
-
-def test_a_closed_deployment_has_its_last_outcome() -> None:
-    resumed = one(2, to(42, old=41), outcome=Outcome.STOPPED)
-    settled = Deployment(opened=resumed.opened, entries=(*resumed.entries, Closed(at=AT, outcome=Outcome.PUT_BACK)))
-    assert default_number([THREE[0], settled]) == 0
+    assert to_deployment([], 0, keep=False) == RollbackState(resources=(), tag="", back_to="0")

@@ -1,0 +1,30 @@
+"""What AWS is asked for a rollback, beside the live state: what it remembers of the rollouts of each resource."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ecsplan.core.model import Address, Moved
+from ecsplan.core.ports import Reader
+from ecsplan.kinds import by_kind
+from ecsplan.kinds.contract import Delta, Past, Resource
+from ecsplan.plan.rollback.left import revisions_in
+
+
+def pasts(reader: Reader, resources: Sequence[Resource]) -> dict[Address, Past]:
+    """By address, for the kinds of which AWS remembers anything."""
+    groups = by_kind(resources, lambda resource: resource.kind)
+    asked = [(kind.compare.past, group) for kind, group in groups if kind.compare and kind.compare.past]
+    return {past.address: past for ask, group in asked for past in ask(reader, group)}
+
+
+def by_others(reader: Reader, moved: Sequence[Moved], deltas: Sequence[Delta]) -> tuple[Moved, ...]:
+    """Those that AWS itself has not taken back, from the revision on which the journal's deployment had left them."""
+    resources = {delta.change.address: delta.resource for delta in deltas}
+    known = pasts(reader, [resources[one.address] for one in moved])
+    return tuple(one for one in moved if one.address not in known or not _taken_back(one, known[one.address]))
+
+
+def _taken_back(moved: Moved, past: Past) -> bool:
+    left = revisions_in([field.before for field in moved.fields])
+    return bool(past.rollouts) and past.rollouts[0].taken_back and past.rollouts[0].revision in left

@@ -1,0 +1,63 @@
+"""What a plan covers within its account and region: clusters and addresses. Tells the plans of two specs of one app
+apart. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+
+from ecsplan.core.errors import UsageError
+from ecsplan.core.model import Plan
+from ecsplan.core.text import short_arn
+from ecsplan.kinds import resource_of
+from ecsplan.kinds.contract import Resource
+
+
+def clusters_of(resources: Iterable[Resource]) -> tuple[str, ...]:
+    """The names of the ECS clusters that these resources are in, sorted."""
+    return tuple(sorted({cluster for resource in resources for cluster in _cluster(resource)}))
+
+
+def clusters_touched(plan: Plan) -> tuple[str, ...]:
+    """The names of the ECS clusters that a plan touches, sorted; also for a plan of an older ecsplan."""
+    return plan.scope.clusters if plan.scope else clusters_of(map(resource_of, plan.changes))
+
+
+def _cluster(resource: Resource) -> tuple[str, ...]:
+    """Of kinds that take the spec's default cluster."""
+    inherits = "cluster" in resource.kind.declare.table.inherits
+    return (short_arn(resource.doc.get("cluster") or "default"),) if inherits else ()
+
+
+def refusal(what: str, plan: Plan, made_from: str, file: str, declared: Sequence[Resource]) -> UsageError | None:
+    """The error where the spec in `file`, which declares these resources, has none of a plan's addresses. `what` is the
+    plan or its deployment, as messages name it; `made_from` is the file of its spec, "" where that is not known."""
+    if _overlap(declared, [resource_of(change) for change in plan.changes]):
+        return None
+    clusters = clusters_touched(plan)
+    made = f" was made from {made_from}" if made_from else " does not say from which spec it was made"
+    word = "clusters" if len(clusters) > 1 else "cluster"
+    touches = f" and is for {word} {', '.join(clusters)}" if clusters else ""
+    other = f"-f {shlex.quote(made_from)}" if made_from else "-f FILE"
+    return UsageError(
+        f"{what}{made}{touches}, and {file} has none of its addresses",
+        state="Nothing was changed.",
+        hint=f"Name its own spec with {other}, or give each spec an `app` of its own, so that each has a journal.",
+    )
+
+
+def _overlap(declared: Sequence[Resource], planned: Sequence[Resource]) -> bool:
+    """Do they have a service, a target or a one-off task of one cluster in common? Task definitions count where either
+    has nothing else: the specs of two clusters may share a family. Nothing overlaps with everything."""
+    one, other = _places(declared), _places(planned)
+    if not one or not other:
+        one, other = ({str(resource.address) for resource in side} for side in (declared, planned))
+    return not one or not other or not one.isdisjoint(other)
+
+
+def _places(resources: Sequence[Resource]) -> set[str]:
+    return {
+        " in ".join((resource.address, *(_cluster(resource) if resource.kind.compare is None else ())))
+        for resource in resources
+        if not resource.kind.versioned
+    }

@@ -1,0 +1,56 @@
+"""JSON as text: one form of it, and the places of its members."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ecsplan.core.text import canonical_json, is_json, json_object, member_span
+
+
+def test_one_form_of_equal_texts() -> None:
+    assert canonical_json(' {"b": [1, 2],\n "a": "ü"} ') == '{"a":"ü","b":[1,2]}'
+    assert canonical_json('{"a"') == '{"a"'
+    assert canonical_json(3) == 3
+    assert canonical_json("[" * 100_000) == "[" * 100_000
+
+
+@pytest.mark.parametrize("text", ["NaN", '{"a": Infinity}', "", "x", "[" * 100_000])
+def test_what_is_no_json(text: str) -> None:
+    assert not is_json(text)
+
+
+@pytest.mark.parametrize("text", ["3", '"x"', "{}", "[1e400]", " null "])
+def test_what_is_json(text: str) -> None:
+    assert is_json(text)
+
+
+@pytest.mark.parametrize("text", ["[1]", '"x"', "{", None, 3, "[" * 100_000])
+def test_what_is_no_object(text: object) -> None:
+    assert json_object(text) is None
+    assert json_object('{"a": {}}') == {"a": {}}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"T": "web:41"}', '"web:41"'),
+        ('{ "a" : {"T": 1, "b": "}"} ,\n\t"T"  :  "x" , "c": [1]}', '"x"'),
+        ('{"a": "\\"T\\": 3", "T":{"x": "y"}}', '{"x": "y"}'),
+        ('{"T": 1, "T": 2}', "2"),
+        ('{"\\u0054": null}', "null"),
+        (' {"T":3}\n', "3"),
+    ],
+)
+def test_the_place_of_a_member(text: str, value: str) -> None:
+    span = member_span(text, "T")
+    assert span is not None
+    start, end = span
+    assert text[start:end] == value
+    assert json.loads(f"{text[:start]}0{text[end:]}")["T"] == 0
+
+
+@pytest.mark.parametrize("text", ["{}", " { } ", '{"a": {"T": 1}}', '{"a": "T"}'])
+def test_no_such_member(text: str) -> None:
+    assert member_span(text, "T") is None
