@@ -40,6 +40,7 @@ def test_what_is_no_address(text: str) -> None:
 
 def test_phases_and_actions_have_an_order_and_a_sign() -> None:
     assert [phase.value for phase in sorted(Phase, key=lambda phase: phase.rank)] == [
+        "stop",
         "register",
         "run",
         "update",
