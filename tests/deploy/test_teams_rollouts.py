@@ -275,7 +275,7 @@ def test_what_only_waited_is_in_the_journal_and_in_nobodys_way(world: World, ano
     assert (deployment["outcome"], deployment["steps"][0]["action"]) == ("unfinished", "wait")
     assert f"  1 ~ {WEB}  waited for\n" in runner.ok("show", "1").out
     assert runner.run("deploy", "v2", "--yes", "--timeout", "5s").code == 8
-    ran = runner.run("resume")  # waits on
+    ran = runner.run("resume", "--timeout", "1h")  # waits on
     assert (ran.code, runner.history()[-1]["outcome"]) == (0, "succeeded")
     assert runner.ok("resume").out.startswith("Nothing is under way in account 123456789012, region eu-west-1: ")
     assert world.sent() == []
