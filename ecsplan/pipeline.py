@@ -31,6 +31,7 @@ from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished, wa
 from ecsplan.journal.find import history, journals, show
 from ecsplan.kinds import resource_of
 from ecsplan.kinds.contract import Delta
+from ecsplan.leftovers import abandon, to_abandon
 from ecsplan.plan.compile import compile_spec, notifications, warnings_of
 from ecsplan.plan.explain import Explanation, explain
 from ecsplan.plan.read import read
@@ -43,9 +44,9 @@ from ecsplan.site import Site, connect, journal_root
 from ecsplan.spec.load import load as _load
 
 __all__ = [
-    "EcsplanError", "Options", "Outcome", "Result", "Site", "UnderWay", "check_agreed", "connect", "explained_plan",
-    "go_on", "history", "journal_root", "journals", "load", "make_plan", "obstacle", "resume", "run_plan", "show",
-    "text", "under_way", "undo",
+    "EcsplanError", "Options", "Outcome", "Result", "Site", "UnderWay", "abandon", "check_agreed", "connect",
+    "explained_plan", "go_on", "history", "journal_root", "journals", "load", "make_plan", "obstacle", "resume",
+    "run_plan", "show", "text", "to_abandon", "under_way", "undo",
 ]  # fmt: skip
 
 
@@ -59,12 +60,19 @@ def load(path: str | Path, *, tables: bool = True) -> Spec:
 
 
 def make_plan(
-    site: Site, spec: Spec, tag: str, *, redeploy: bool = False, emit: events.Listener = lambda _event: None
+    site: Site,
+    spec: Spec,
+    tag: str,
+    *,
+    redeploy: bool = False,
+    replace: bool = False,
+    emit: events.Listener = lambda _event: None,
 ) -> Plan:
-    """Plan what has to change so that AWS matches the spec with this tag. Changes nothing. `emit` gets an event when
-    requests wait for AWS's rate limits."""
+    """Plan what has to change so that AWS matches the spec with this tag. Changes nothing. With `replace`, what is
+    unfinished ends as superseded when the plan is applied. `emit` gets an event when requests wait for AWS's rate
+    limits."""
     site.gateway.listen(emit)
-    return _planned(site, spec, tag, redeploy=redeploy)[0]
+    return _planned(site, spec, tag, redeploy=redeploy, replace=replace)[0]
 
 
 def explained_plan(
@@ -77,10 +85,18 @@ def explained_plan(
     return plan, explain(deltas)
 
 
-def _planned(site: Site, spec: Spec, tag: str, *, redeploy: bool) -> tuple[Plan, tuple[Delta, ...]]:
-    resources = compile_spec(spec, tag, redeploy=redeploy)
-    name = site.store.spec_name(spec.file)
-    return plan_for(site, resources, tag=tag, spec=name, warnings=warnings_of(spec, tag), notify=notifications(spec))
+def _planned(
+    site: Site, spec: Spec, tag: str, *, redeploy: bool, replace: bool = False
+) -> tuple[Plan, tuple[Delta, ...]]:
+    return plan_for(
+        site,
+        compile_spec(spec, tag, redeploy=redeploy),
+        tag=tag,
+        spec=site.store.spec_name(spec.file),
+        warnings=warnings_of(spec, tag),
+        notify=notifications(spec),
+        replace=replace,
+    )
 
 
 # --- applying ---
@@ -134,20 +150,34 @@ def run_plan(
         for warning in _check_fresh(site, plan):
             emit(events.Warned(message=warning))
         # A rollback without steps still marks the unfinished deployment as rolled back.
-        if not plan.steps and left is None:
+        if not plan.steps and (left is None or left.number in (plan.replaces or ())):
+            _end_replaced(site, journal, plan, "what was planned instead of it is live")
+            for number in plan.replaces or ():
+                emit(events.Warned(message=f"deployment {number} has ended as superseded"))
             return None
-        writer = journal.open(plan, site.origin, at)
+
+        def replace(number: int) -> None:
+            _end_replaced(site, journal, plan, f"deployment {number} was begun in its place")
+
+        chosen = options or deploy.Options()
+        writer = journal.open(plan, site.origin, at, chosen.chosen, replace)
         try:
-            chosen, key = options or deploy.Options(), writer.deployment_key
+            key = writer.deployment_key
 
             def work(ports: Ports) -> Result:
                 if onwards:
-                    return deploy.continue_(journal.read(writer.number), ports, chosen)
+                    return deploy.continue_(Deployment(opened=writer.opened), ports, chosen)
                 return deploy.apply(plan, writer.number, ports, chosen, key=key)
 
             return _run(site, plan, journal, writer, emit, work)
         finally:
             writer.close()
+
+
+def _end_replaced(site: Site, journal: Journal, plan: Plan, reason: str) -> None:
+    for number in plan.replaces or ():
+        if not journal.read(number).outcome.ended:
+            journal.end(number, Outcome.SUPERSEDED, reason, site.origin, timestamp(site.clock))
 
 
 def resume(
@@ -181,7 +211,7 @@ def _resumed(
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
         deployments = journal.deployments()
-        left = unfinished(deployments) or waiting(deployments)
+        left = waiting(deployments) or unfinished(deployments)
         if left is None:
             if not deployments:
                 site.check_nothing_open_elsewhere()
@@ -217,13 +247,14 @@ def _check_history(site: Site, journal: Journal, plan: Plan) -> Deployment | Non
     """The unfinished deployment that this plan undoes, if there is one. Raises if the plan may not be applied now."""
     deployments = journal.deployments()
     left = unfinished(deployments)
-    if left is not None and left.number not in plan.undoes:
+    if left is not None and left.number not in (*plan.undoes, *(plan.replaces or ())):
         site.check_scope(f"deployment {left.number}, which is unfinished,", left.plan)
         paused = " (`ecsplan continue` if it is paused at a hook)" if left.outcome is Outcome.UNFINISHED else ""
         raise UnfinishedError(
             in_words(left),
             state="Nothing was changed.",
-            hint=f"Finish it with `ecsplan resume`{paused}, or go back with `ecsplan rollback`.",
+            hint=f"Finish it with `ecsplan resume`{paused}, go back with `ecsplan rollback`, or end it as it is with "
+            "`ecsplan abandon`.",
         )
     for deployment in deployments:
         # A deployment that was killed before its first call has applied nothing.

@@ -13,8 +13,9 @@ from ecsplan.core.diagnosis import Status
 from ecsplan.core.errors import PlanningError, UsageError
 from ecsplan.core.model import Address, Notify, Plan, Rollback, Scope
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Deployment, unfinished
+from ecsplan.journal import Deployment, all_unfinished, unfinished
 from ecsplan.kinds.contract import Delta, Resource
+from ecsplan.leftovers import left_running, stops
 from ecsplan.plan import rollback
 from ecsplan.plan.compile import compile_spec, notifications
 from ecsplan.plan.diff import diff, without_impossible
@@ -38,9 +39,10 @@ def plan_for(
     warnings: Sequence[str] = (),
     notify: Mapping[str, Notify],
     back: RollbackState | None = None,
+    replace: bool = False,
 ) -> tuple[Plan, tuple[Delta, ...]]:
     """The plan that brings these resources about, and what differs. `spec` is the spec's file, as the store names it;
-    `back` is there for a rollback."""
+    `back` is there for a rollback. With `replace`, what is unfinished ends when the plan is applied."""
     site.redactor.learn_documents((resource.address, resource.doc) for resource in resources)
     site.gateway.identity()  # asked for at the same time as everything else
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan")
@@ -55,6 +57,10 @@ def plan_for(
     left = unfinished(deployments)
     in_the_way = left is not None and not (back and back.undoes)
     open_ones = [f"{in_words(left)}; no plan can be applied before it has ended"] if left and in_the_way else []
+    replaced = [one.number for one in all_unfinished(deployments)] if replace else []
+    if replaced:
+        open_ones = [f"deployment {number} is unfinished; it ends when this one begins" for number in replaced]
+    running = () if back else left_running(site, deployments)
     try:
         resources, left_out = without_impossible(resources, lives)
         deltas = diff(resources, lives, known_definitions(deployments))
@@ -75,9 +81,10 @@ def plan_for(
         seen=observed_state(resources, lives),
         scope=Scope(spec=spec, clusters=clusters_of(resources)),
         base=(journal.numbers() or [0])[-1],
-        warnings=(*warnings, *open_ones, *left_out, *cautions(deltas)),
+        warnings=(*warnings, *open_ones, *running, *left_out, *cautions(deltas)),
         notify=notify,
         undoes=back.undoes if back else (),
+        replaces=replaced,
         rollback=going_back,
     )
     return plan, deltas
@@ -93,6 +100,7 @@ def undo(
     to: str | None = None,
     keep: bool = False,
     leave: bool = False,
+    keep_running: bool = False,
     emit: events.Listener = lambda _event: None,
 ) -> Plan:
     """Plan a rollback: to what deployment `to` (a number) left, or the newest of a tag that succeeded; to a revision
@@ -101,6 +109,8 @@ def undo(
 
     What others have changed since the journal's newest deployment is in `Plan.moved`: the plan takes it back, or with
     `leave` leaves it as it is. Call `check_agreed` before such a plan is applied.
+
+    One-off tasks that still run are stopped; with `keep_running` they are only named.
     """
     site.gateway.listen(emit)
     by_revision = rollback.is_revision(to)
@@ -117,27 +127,36 @@ def undo(
     for deployment in deployments:
         if deployment.number in back.undoes:
             site.check_scope(f"deployment {deployment.number}", deployment.plan)
-    made = _undoing(site, spec, back)
+    declared = compile_spec(_whole(spec), "any") if spec is not None and not deployments else ()
+    tasks = stops(site, deployments, declared, keep=keep_running)
+    made = _undoing(site, spec, back, tasks)
     if leave and made.moved:
-        made = _undoing(site, spec, restored(leave=frozenset(moved.address for moved in made.moved)))
+        made = _undoing(site, spec, restored(leave=frozenset(moved.address for moved in made.moved)), tasks)
     return made
 
 
-def _undoing(site: Site, spec: Spec | None, back: RollbackState) -> Plan:
+def _undoing(
+    site: Site, spec: Spec | None, back: RollbackState, tasks: tuple[tuple[Resource, ...], tuple[str, ...]]
+) -> Plan:
     notify = (notifications(spec) if spec else None) or back.notify or {}
     name = site.store.spec_name(spec.file) if spec else back.spec
-    return plan_for(site, back.resources, tag=back.tag, spec=name, warnings=back.notes, notify=notify, back=back)[0]
+    (stopped, running), resources = tasks, back.resources
+    notes = (*back.notes, *running)
+    return plan_for(site, (*resources, *stopped), tag=back.tag, spec=name, warnings=notes, notify=notify, back=back)[0]
+
+
+def _whole(spec: Spec) -> Spec:
+    """Where only its top was read so far, all of it."""
+    return spec if spec.tasks else load(Path(spec.file))
 
 
 def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> Callable[..., RollbackState]:
-    if spec is not None and not spec.tasks:
-        spec = load(Path(spec.file))  # only its top was read so far
     if spec is None:
         raise UsageError(
             "without a journal a rollback needs the spec, to know which services to move", hint="Name it with -f FILE."
         )
     # The tag plays no part: only which families, services and targets there are.
-    resources = compile_spec(spec, "rollback")
+    resources = compile_spec(_whole(spec), "rollback")
     site.identity()
     lives = read(site.gateway.reader(), resources)
     known = rollback.pasts(site.gateway.reader(), resources) if to is None else {}
@@ -156,7 +175,7 @@ def check_agreed(plan: Plan) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class UnderWay:
-    """What AWS has under way of the services that were looked at, begun here or elsewhere: a plan that only waits for
+    """What AWS has under way of the services that were looked at, also what others began: a plan that only waits for
     it, the addresses of the rollouts that are paused at a hook, and of those that have failed."""
 
     looked_at: tuple[Address, ...]
@@ -171,8 +190,7 @@ def under_way(site: Site, spec: Spec | None = None, *, emit: events.Listener = l
     site.gateway.listen(emit)
     deployments = site.journal(site.identity()).deployments()
     if spec is not None:
-        spec = spec if spec.tasks else load(Path(spec.file))
-        declared = compile_spec(spec, "any")  # addresses do not depend on the tag
+        declared = compile_spec(_whole(spec), "any")  # addresses do not depend on the tag
     else:
         declared = of_deployment(deployments[-1]) if deployments else ()
     resources = that_roll_out(declared)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from ecsplan.apply.engine import Engine, UnknownState
 from ecsplan.apply.revert import revert, wait_reverting
 from ecsplan.apply.send import StepError
-from ecsplan.apply.wait import WaitFailed
-from ecsplan.core.errors import AwsError, RefusedError
-from ecsplan.core.model import Call, Phase, Step
+from ecsplan.apply.wait import WaitFailed, joined_notes
+from ecsplan.core.errors import AwsError, RefusedError, SupersededError
+from ecsplan.core.model import Call, Outputs, Phase, Step
 from ecsplan.kinds.contract import Tracked
+
+
+class LeftToOthers(StepError):
+    """All was undone, but for what another deployment has changed since."""
 
 
 def resolve_for_undo(engine: Engine) -> None:
@@ -50,34 +56,70 @@ def _is_our_undo(engine: Engine, step: Step) -> bool:
 
 def undo_all(engine: Engine) -> None:
     """Undo what was done, in reverse; the rollouts that this starts are awaited together. What cannot be undone stops
-    nothing else from being undone; raises StepError with all of it at the end."""
+    nothing else from being undone; raises StepError with all of it at the end, and LeftToOthers where the only reason
+    is that another deployment has changed it since."""
     failures: list[str] = []
+    superseded = engine.watch.superseded
     for phase in reversed(Phase):
         tracked = engine.state.tracked_undos(phase)  # also those of an earlier process
-        if phase is Phase.REGISTER and failures:
-            break
+        if phase is Phase.REGISTER and (failures or superseded):
+            break  # a revision may be in use, also by the other deployment
         for step in reversed(engine.state.acted(phase)):
-            if step.address in engine.watch.superseded:
-                failures.append(f"{step.address} was changed by another deployment; left as it is")
+            if step.address in superseded:
                 continue
             try:
                 tracked += _undo(engine, step)
+            except SupersededError:
+                superseded.add(step.address)
             except (AwsError, RefusedError, UnknownState) as error:
                 failures.append(error.message)
         failures += _awaited(engine, tracked)
+    left = [f"{address} was changed by another deployment; left as it is" for address in sorted(superseded)]
     if failures:
-        raise StepError("; ".join(failures))
+        raise StepError("; ".join([*failures, *left]))
+    if left:
+        raise LeftToOthers("; ".join(left))
 
 
 def _undo(engine: Engine, step: Step) -> list[Tracked]:
     state = engine.state
     if state[step].made is None and state.kind(step).versioned:  # its answer was lost: what did it make?
         engine.resolve(step)
-    call = state.undo_of(step)
+    call, tried = state.undo_of(step), state[step].undo_tried
     if call is None:
         return []
-    done = Tracked(kind=state.kind(step), step=step, call=state.call_of(step), outputs=state[step].made or {})
+    if tried is not None and state.kind(step).track is not None:
+        return _undo_again(engine, step, call, tried)
+    sent, outputs = state.as_sent(step), state[step].made or {}
+    done = Tracked(kind=state.kind(step), step=sent, call=state.call_of(step), outputs=outputs)
     return revert(engine, done, call, undo=True)
+
+
+def _undo_again(engine: Engine, step: Step, call: Call, tried: Outputs) -> list[Tracked]:
+    """An earlier undo of the step was accepted, and its effect failed. It is sent once more, unless that effect is
+    under way again, or there by now."""
+    state = engine.state
+    kind, sent = state.kind(step), state.as_sent(step)
+    before = {"deployment": tried["deployment"]} if tried.get("deployment") else {}
+    again, known = kind.calls.again(call), msgspec.structs.replace(sent, expect={**sent.expect, **before})
+    if (found := kind.calls.recover(engine.ports.read, known, again)) is not None:  # its answer was lost
+        engine.sender.begin(step, undo=True)
+        engine.sender.done(step, dict(found), undo=True)
+        return [Tracked(kind=kind, step=known, call=again, outputs=found)]
+    one = Tracked(kind=kind, step=sent, call=call, outputs=tried, before=state[step].outputs or {}, old=True)
+    seen = engine.poll([one]).get(step.index)
+    if seen is None:
+        raise UnknownState(f"could not determine what became of putting {step.address} back")
+    if seen.progress.superseded:
+        raise SupersededError(f"{step.address} was changed by another deployment; left as it is")
+    if seen.progress.ok:
+        engine.sender.begin(step, undo=True)
+        engine.sender.done(step, dict(tried), undo=True)
+        return [one]
+    assert kind.track is not None
+    anew = msgspec.structs.replace(sent, expect={**sent.expect, **kind.track.expect_again(one, seen.documents)})
+    outputs = engine.sender.send(anew, again, undo=True)
+    return [Tracked(kind=kind, step=anew, call=again, outputs=outputs)]
 
 
 def _awaited(engine: Engine, tracked: Sequence[Tracked]) -> list[str]:
@@ -89,7 +131,8 @@ def _awaited(engine: Engine, tracked: Sequence[Tracked]) -> list[str]:
             break
         except WaitFailed as lost:
             engine.fail(lost.failed, undo=True)
-            failures.append(lost.notes)
+            if final := [(one.address, progress.note) for one, progress in lost.failed if not progress.superseded]:
+                failures.append(joined_notes(final))
             failed = {one.step.index for one, _ in lost.failed}
             tracked = [one for one in tracked if one.step.index not in failed]
         except (AwsError, RefusedError) as error:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ecsplan.apply.backward import find_superseded, resolve_for_undo, undo_all
+from ecsplan.apply.backward import LeftToOthers, find_superseded, resolve_for_undo, undo_all
 from ecsplan.apply.engine import Engine, Options, UnknownState
 from ecsplan.apply.forward import forward, start
 from ecsplan.apply.send import Ports, StepError
@@ -18,7 +19,7 @@ from ecsplan.core.clock import timestamp
 from ecsplan.core.diagnosis import Diagnosis, Pause
 from ecsplan.core.errors import AwsError, EcsplanError, Interrupted, JournalError
 from ecsplan.core.model import Action, Address, Irreversible, Phase, Plan, Step
-from ecsplan.journal import Closed, Deployment, Outcome
+from ecsplan.journal import Chosen, Closed, Deployment, Outcome, StepState
 from ecsplan.kinds.contract import Tracked
 from ecsplan.plan.scope import clusters_touched
 
@@ -28,6 +29,7 @@ __all__ = ["Next", "Options", "Ports", "Result", "apply", "continue_", "resume"]
 MAX_PAUSE_POLLS = 3
 NOTHING_PAUSED = "no rollout is paused at a hook: it was already continued, it timed out, or it never got there"
 BY_SIGNAL = "stopped by a signal"
+OVERTAKEN = "This deployment has ended; the next plan starts from what is live."
 
 
 class Next(Enum):
@@ -36,6 +38,10 @@ class Next(Enum):
     RESUME = "resume"
     CONTINUE = "continue"
     ROLLBACK = "rollback"
+    ABANDON = "abandon"
+    """end it, with everything as it is"""
+    AGAIN = "again"
+    """give the same command again: it had begun nothing"""
     DECIDE = "decide"
     """say with `--unclear` whether a one-off task was carried out"""
 
@@ -43,7 +49,7 @@ class Next(Enum):
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """How a deployment ended. `state` says what it left, `hint` what to do, both for people; `next` is empty where it
-    has ended."""
+    has ended. It was `untouched` if nothing was begun: then it is no deployment, and is not in the journal."""
 
     number: int
     outcome: Outcome
@@ -53,23 +59,29 @@ class Result:
     diagnoses: Mapping[Address, Diagnosis] = field(default_factory=dict)
     """why what has failed did so"""
     next: frozenset[Next] = frozenset()
+    untouched: bool = False
 
 
 def apply(plan: Plan, number: int, ports: Ports, options: Options, *, key: str) -> Result:
     """Carry out every step of the plan. What goes wrong is in the result. `key` is unique to this deployment
     (`Opened.deployment_key`)."""
-    return run_and_report(Engine(RunState(plan, number, key), ports, options), _forward)
+    return run_and_report(Engine(RunState(plan, number, key), ports, options.over(Chosen())), _forward)
 
 
 def resume(deployment: Deployment, ports: Ports, options: Options) -> Result:
-    """Continue a deployment where it was left: forward, or backward if it was rolling back."""
-    engine = Engine(RunState.replay(deployment), ports, options)
+    """Continue a deployment where it was left: forward, or backward if it was rolling back. What failed is tried again
+    where it was begun to stop on a failure."""
+    engine = _engine_of(deployment, ports, options)
     return run_and_report(engine, _backward if deployment.rolling_back else _forward)
+
+
+def _engine_of(deployment: Deployment, ports: Ports, options: Options) -> Engine:
+    return Engine(RunState.replay(deployment), ports, options.over(deployment.opened.begun_with))
 
 
 def continue_(deployment: Deployment, ports: Ports, options: Options) -> Result:
     """Continue every rollout that is paused at a lifecycle hook, then the deployment as `resume` does."""
-    engine = Engine(RunState.replay(deployment), ports, options)
+    engine = _engine_of(deployment, ports, options)
 
     def work(engine: Engine) -> Result:
         try:
@@ -139,7 +151,7 @@ def _forward(engine: Engine) -> Result:
         if engine.state.plan.only_waits:  # there is nothing to put back, and nothing to stop at
             return _undone(engine, error)
         if engine.options.on_failure == "stop":
-            return _ended(engine, error)
+            return _overtaken(engine, error.message) if engine.watch.superseded else _ended(engine, error)
         engine.emit(events.UndoStarted(reason=error.message))
         return _undone(engine, error)
     reason = "ecsplan did not wait for its rollouts" if engine.watch.skipped else ""
@@ -166,10 +178,13 @@ def _undone(engine: Engine, error: EcsplanError) -> Result:
     except Paused as paused:
         reason = f"{error.message}; and putting it back is paused at a hook: {paused.message}"
         return _result(engine, Outcome.UNFINISHED, reason, paused)
+    except LeftToOthers as left:
+        named = all(address in error.message for address in engine.watch.superseded)
+        return _overtaken(engine, error.message if named else f"{error.message}; {left.message}", _not_undone(ran))
     except EcsplanError as second:
         reason = f"{error.message}; and putting things back failed: {second.message}"
         return _result(engine, Outcome.STOPPED, reason, error)
-    parts = [f"One-off tasks are not undone: {addresses(ran)}."] if ran else []
+    parts = list(filter(None, [_not_undone(ran)]))
     parts += [f"Not begun by this deployment, and still under way: {addresses(waits)}."] if waits else []
     if engine.state.staying():
         return _failed(engine, error, parts)
@@ -185,6 +200,23 @@ def _failed(engine: Engine, error: EcsplanError, parts: Sequence[str]) -> Result
     again = f"Deploy it again with `ecsplan deploy {plan.tag}`, or go" if plan.tag and not plan.undoes else "Go"
     more = EcsplanError("", state=" ".join([*state, *parts]), hint=f"{again} back with `ecsplan rollback`.")
     return _result(engine, Outcome.FAILED, error.message, more)
+
+
+def _not_undone(ran: Sequence[Step]) -> str:
+    return f"One-off tasks are not undone: {addresses(ran)}." if ran else ""
+
+
+def _overtaken(engine: Engine, reason: str, more: str = "") -> Result:
+    """Another deployment has taken the place of this one: that is its end, and what is not put back stays."""
+    superseded = sorted(engine.watch.superseded)
+    acted = [step for step in engine.state.plan.steps if engine.state[step].undone]
+    left = [step for step in engine.state.acted() if step.address not in superseded and step.phase is not Phase.RUN]
+    parts = [f"Left to the other deployment: {', '.join(superseded)}."]
+    parts += [f"Put back: {addresses(acted)}."] if acted else []
+    parts += [f"Left as it is: {addresses(left)}."] if left else []
+    return dataclasses.replace(
+        _result(engine, Outcome.SUPERSEDED, reason), state=" ".join(filter(None, [*parts, more])), hint=OVERTAKEN
+    )
 
 
 # --- ends ---
@@ -222,26 +254,39 @@ def _result(engine: Engine, outcome: Outcome, reason: str, error: EcsplanError |
         state=state,
         hint=error.hint if error else "",
         diagnoses=engine.watch.diagnoses,
-        next=_next(outcome, error),
+        next=_next(engine, outcome, error),
+        untouched=not outcome.ended and engine.state.untouched,
     )
 
 
-def _next(outcome: Outcome, error: EcsplanError | None) -> frozenset[Next]:
+def _next(engine: Engine, outcome: Outcome, error: EcsplanError | None) -> frozenset[Next]:
     if outcome.ended:
         return frozenset()
+    if engine.state.untouched:  # what a rollback was to undo is as it was, and `resume` would finish that
+        return frozenset({Next.ROLLBACK if engine.state.plan.undoes else Next.AGAIN})
     if outcome is Outcome.UNFINISHED and (isinstance(error, Paused) or getattr(error, "paused", False)):
         return frozenset({Next.CONTINUE, Next.ROLLBACK})
     decide = isinstance(error, UnknownState) and error.decidable
-    return frozenset({Next.RESUME, Next.ROLLBACK, *([Next.DECIDE] if decide else [])})
+    return frozenset({Next.RESUME, Next.ROLLBACK, Next.ABANDON, *([Next.DECIDE] if decide else [])})
 
 
 def _left(engine: Engine) -> str:
     """What a deployment that did not end leaves, for people."""
+    state = engine.state
     going = dict.fromkeys(one.address for one in engine.watch.under_way)
-    begun = [step for step in engine.state.left_behind() if step.address not in going]
+    failed = [step for step in state.plan.steps if has_failed(state[step]) and step.address not in going]
+    known = {*going, *(step.address for step in failed)}
+    begun = [step for step in state.left_behind() if step.address not in known]
     parts = [f"Done: {addresses(begun)}."] if begun else []
+    parts += [f"Failed: {addresses(failed)}."] if failed else []
     parts += [f"Still under way: {', '.join(going)}."] if going else []
-    return " ".join(parts) or "Nothing was changed."
+    parts += [] if going or state.left_behind() else ["Nothing was changed."]
+    return " ".join(parts)
+
+
+def has_failed(step: StepState) -> bool:
+    """Was its call refused, or has its effect failed, or its undo?"""
+    return bool(step.undo_failed or (step.failed and not step.undone))
 
 
 # --- hooks ---

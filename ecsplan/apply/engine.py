@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,11 +10,12 @@ from ecsplan.apply.diagnose import diagnosed
 from ecsplan.apply.logs import Tailer
 from ecsplan.apply.send import Ports, Sender, StepError
 from ecsplan.apply.state import RunState
-from ecsplan.apply.wait import Judged, Observation, WaitFailed, poll, wait_for
+from ecsplan.apply.wait import Judged, Observation, WaitFailed, limit_of, poll, wait_for
 from ecsplan.core import events
 from ecsplan.core.diagnosis import Diagnosis, Pause, Status
 from ecsplan.core.errors import AwsError, EcsplanError, Exit, Interrupted, RefusedError
 from ecsplan.core.model import Address, Call, Irreversible, Phase, Step
+from ecsplan.journal import Chosen
 from ecsplan.kinds.contract import Tracked
 
 CLOCK_SKEW = 300  # seconds by which the clocks of two machines may differ
@@ -27,12 +29,32 @@ DECIDE_HINT = (
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """`on_failure` is `rollback` or `stop`. `timeout` in seconds wins over the spec. `unclear` is for `resume`: a
-    one-off task whose result AWS no longer shows is assumed `done`, or is to `run` again; "" stops and asks."""
+    one-off task whose result AWS no longer shows is assumed `done`, or is to `run` again; "" stops and asks.
 
-    on_failure: str = "rollback"
-    wait: bool = True
+    With `beside`, one-off tasks of others that run at the same address are neither looked for nor awaited.
+
+    A policy or `wait` that is not given is as the deployment was begun; a new one rolls back, and waits."""
+
+    on_failure: str = ""
+    wait: bool | None = None
     timeout: int | None = None
     unclear: str = ""
+    beside: bool = False
+
+    def over(self, begun_with: Chosen) -> Options:
+        """With what is not given as the deployment was begun."""
+        return dataclasses.replace(
+            self,
+            on_failure=self.on_failure or begun_with.on_failure or "rollback",
+            wait=begun_with.wait if self.wait is None else self.wait,
+            beside=self.beside or begun_with.beside,
+        )
+
+    @property
+    def chosen(self) -> Chosen:
+        """What the journal keeps of them."""
+        whole = self.over(Chosen())
+        return Chosen(on_failure=whole.on_failure, wait=bool(whole.wait), beside=whole.beside)
 
 
 class UnknownState(EcsplanError):
@@ -91,7 +113,7 @@ class Engine:
         not. Raises UnknownState where AWS cannot tell."""
         calls, call, begun = self.state.kind(step).calls, self.state.call_of(step), self.state[step].begun
         try:
-            found = calls.recover(self.ports.read, step, call)
+            found = calls.recover(self.ports.read, self.state.as_sent(step), call)
         except AwsError as error:
             raise UnknownState(
                 f"could not determine whether {step.address} was carried out: {error.message}",
@@ -104,7 +126,7 @@ class Engine:
             self.sender.recovered(step, call, dict(found))
             return found
         age = self.ports.clock.now() - (begun if begun is not None else 0.0)
-        if calls.evidence is not None and not -CLOCK_SKEW <= age <= calls.evidence:
+        if self.state.makes(step) and calls.evidence is not None and not -CLOCK_SKEW <= age <= calls.evidence:
             raise UnknownState(
                 f"{step.address} was begun {_ago(age)} and its end is unknown; AWS shows nothing of it, "
                 f"but after {calls.evidence // 60} minutes that does not prove that it never ran",
@@ -132,7 +154,7 @@ class Engine:
 
     def was_carried_out(self, step: Step, call: Call) -> bool:
         """Does AWS show that this call of the step was carried out?"""
-        return self.state.kind(step).calls.recover(self.ports.read, step, call) is not None
+        return self.state.kind(step).calls.recover(self.ports.read, self.state.as_sent(step), call) is not None
 
     def assume_done(self, step: Step) -> None:
         """An operator says that this step was carried out."""
@@ -148,7 +170,11 @@ class Engine:
 
     def awaits(self, step: Step) -> bool:
         """Is the effect of this step to be awaited? That of one-off tasks is, because the other steps rely on them."""
-        return step.settings.wait and (self.options.wait or step.phase is Phase.RUN)
+        return step.settings.wait and (bool(self.options.wait) or step.phase in (Phase.STOP, Phase.RUN))
+
+    def limit(self, step: Step) -> int:
+        """How many seconds the step may take, as `wait_for` has it."""
+        return limit_of(step, self.state.kind(step).track, self.options.timeout)
 
     def wait(self, tracked: Sequence[Tracked], *, to_the_end: bool = False) -> None:
         """Until the effects of these steps are there. Raises what `wait_for` raises; Interrupted when stopped."""
@@ -187,7 +213,7 @@ class Engine:
             no_way_back = one.step.phase is Phase.UPDATE and isinstance(one.step.undo, Irreversible)
             stays = no_way_back and progress.status is not Status.ROLLED_BACK
             self.sender.fail(one.step, StepError(progress.note), undo=undo, stays=stays)
-            if progress.superseded and not undo:
+            if progress.superseded:
                 self.watch.superseded.add(one.address)
 
     def stop(self, one: Tracked, why: str) -> None:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from ecsplan.apply.beside import make_way
 from ecsplan.apply.engine import Engine, EvidenceExpired, UnknownState
 from ecsplan.apply.revert import revert, wait_reverting
 from ecsplan.apply.send import StepError
@@ -45,16 +46,41 @@ def _decide(engine: Engine, step: Step, error: UnknownState) -> None:
 
 
 def start(engine: Engine, step: Step) -> Tracked:
-    """Send the step's call, unless it was sent before this deployment was resumed, or only waits."""
+    """Send the step's call, unless it was sent before this deployment was resumed, or only waits. What had failed then
+    is sent again where the deployment tries again."""
     state = engine.state
     if step.action is Action.WAIT and state[step].made is None:
         engine.sender.wait_only(step, state.awaited(step).outputs)
-    if state[step].made is not None:
+    if state[step].made is not None and not state[step].outdated and not is_tried_again(engine, step):
         return state.tracked(step)
     call, earlier, kind = state.call_of(step), state.reverts(step), state.kind(step)
-    if earlier is not None:
+    if earlier is not None and not state[step].attempt:
         return revert(engine, Tracked(kind=kind, step=step, call=call, outputs=earlier), call, undo=False)[0]
-    return Tracked(kind=kind, step=step, call=call, outputs=engine.sender.send(step, call))
+    sent = state.as_sent(step)
+    return Tracked(kind=kind, step=sent, call=call, outputs=engine.sender.send(sent, call))
+
+
+def is_tried_again(engine: Engine, step: Step) -> bool:
+    """Had the step's effect failed in an earlier process, is it still so, and is it to be tried again? Then its next
+    attempt is prepared. What another deployment has changed since is not tried again."""
+    state = engine.state
+    if not (state.tries_again and state[step].failed) or step.action is Action.WAIT:
+        return False
+    one = state.tracked(step)
+    if one.kind.track is None:
+        state.try_again(step, {})
+        return True
+    try:
+        seen = engine.poll([one]).get(step.index)
+    except AwsError as error:
+        raise UnknownState(f"could not read its status: {error.message}", hint=error.hint) from error
+    if seen is None:
+        raise UnknownState(f"could not determine what became of {step.address}")
+    progress = seen.progress
+    if not progress.done or progress.ok or progress.superseded:
+        return False
+    state.try_again(step, one.kind.track.expect_again(one, seen.documents))
+    return True
 
 
 # --- one strategy for each phase ---
@@ -76,7 +102,7 @@ def in_file_order(engine: Engine, steps: Sequence[Step]) -> None:
     one address, a group: started together, awaited together, and failed together."""
     for group in _by_address(steps):
         if any(engine.state[step].failed and engine.state[step].made is not None for step in group):
-            _fail_again(engine, group)
+            (_end_what_failed if engine.state.tries_again else _fail_again)(engine, group)
         _run_group(engine, group)
 
 
@@ -96,7 +122,23 @@ def best_effort(engine: Engine, steps: Sequence[Step]) -> None:
             sender.warn(f"{step.note} was not deregistered: {error.message}")
 
 
+def stop_first(engine: Engine, steps: Sequence[Step]) -> None:
+    """One-off tasks that earlier deployments have left. Where one cannot be stopped the rest is done all the more: a
+    warning says so."""
+    started = []
+    for step in steps:
+        try:
+            started.append(start(engine, step))
+        except (AwsError, RefusedError) as error:
+            engine.sender.warn(f"{step.address} may still be running: {error.message}")
+    try:
+        await_effects(engine, started)
+    except StepError as error:
+        engine.sender.warn(f"it may still be running: {error.message}")
+
+
 STRATEGY: Mapping[Phase, Callable[[Engine, Sequence[Step]], None]] = {
+    Phase.STOP: stop_first,
     Phase.REGISTER: together,
     Phase.RUN: in_file_order,
     Phase.UPDATE: together,
@@ -131,7 +173,7 @@ def await_effects(engine: Engine, tracked: Sequence[Tracked], *, to_the_end: boo
         engine.diagnose(late.late)
         raise
     except AwsError as error:
-        if not state.resumed:
+        if not state.resumed and not state.plan.only_waits:
             raise
         raise UnknownState(f"could not read its status: {error.message}", hint=error.hint) from error
     except WaitFailed as lost:
@@ -148,6 +190,7 @@ def await_effects(engine: Engine, tracked: Sequence[Tracked], *, to_the_end: boo
 
 
 def _run_group(engine: Engine, group: Sequence[Step]) -> None:
+    make_way(engine, group)
     while True:
         try:
             await_effects(engine, _started(engine, group), to_the_end=True)
@@ -180,17 +223,31 @@ def _fail_again(engine: Engine, group: Sequence[Step]) -> None:
     state = engine.state
     tracked = [state.tracked(step) for step in group if state[step].made is not None]
     failed = [(step, state[step].failed) for step in group if state[step].failed]
-    try:
-        seen = engine.poll(tracked)
-    except AwsError as error:
-        raise UnknownState(f"could not read its status: {error.message}", hint=error.hint) from error
-    for one in tracked:
-        if one.step.index not in seen or not seen[one.step.index].progress.done:
-            engine.stop(one, f"{one.address} has failed")
+    for one in _still_running(engine, tracked):
+        engine.stop(one, f"{one.address} has failed")
     with contextlib.suppress(EvidenceExpired, StepError):  # what it was is known
         await_effects(engine, tracked, to_the_end=True)
     reasons = [why if why.startswith(step.address) else f"{step.address}: {why}" for step, why in failed]
     raise StepError("; ".join(dict.fromkeys(reasons)))
+
+
+def _end_what_failed(engine: Engine, group: Sequence[Step]) -> None:
+    """What has failed is run again: by then nothing of it may run any more."""
+    state = engine.state
+    tracked = [state.tracked(step) for step in group if state[step].failed and state[step].made is not None]
+    running = _still_running(engine, tracked)
+    for one in running:
+        engine.stop(one, f"{one.address} has failed")
+    with contextlib.suppress(WaitFailed):
+        engine.wait(running, to_the_end=True)
+
+
+def _still_running(engine: Engine, tracked: Sequence[Tracked]) -> list[Tracked]:
+    try:
+        seen = engine.poll(tracked)
+    except AwsError as error:
+        raise UnknownState(f"could not read its status: {error.message}", hint=error.hint) from error
+    return [one for one in tracked if one.step.index not in seen or not seen[one.step.index].progress.done]
 
 
 def worst(failures: Sequence[BaseException]) -> BaseException:

@@ -93,7 +93,7 @@ class Sender:
         self._ports.emit(events.CallAnswered(step=step, call=call, answer=answer))
 
     def begin(self, step: Step, *, undo: bool = False) -> None:
-        self._append(Began(at=self._now(), step=step.index, undo=undo))
+        self._append(self._state.began(step, self._now(), undo=undo))
         self._ports.emit(events.StepStarted(step=mask_step(step), undo=undo))
 
     def done(self, step: Step, outputs: dict[str, str], *, undo: bool = False) -> None:

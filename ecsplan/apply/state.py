@@ -8,34 +8,55 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from ecsplan.core.documents import filled, refs_in
 from ecsplan.core.model import Action, Address, Call, Outputs, Phase, Plan, Step
+from ecsplan.core.text import mark_of
 from ecsplan.journal import Began, Closed, Deployment, Entry, Opened, StepState, after
 from ecsplan.kinds import kinds_of
-from ecsplan.kinds.contract import Awaited, Kind, Tracked
+from ecsplan.kinds.contract import Awaited, Kind, Tracked, Wanted
+
+LONGEST_MARK = 36  # characters, which ECS has always taken
 
 
 class RunState:
-    """The state of all steps. Only `record` changes it, and `rule_out`, which is not journaled: the next process looks
-    it up again."""
+    """The state of all steps. Only `record` changes it, and `rule_out` and `try_again`, which are not journaled: the
+    next process looks it up again."""
 
-    def __init__(self, plan: Plan, number: int, key: str, *, resumed: bool = False) -> None:
-        """`key` is unique to this deployment (`Opened.deployment_key`)."""
-        self.plan, self.number, self.resumed = plan, number, resumed
-        self._key, self._kinds = key, kinds_of(plan)
+    def __init__(
+        self,
+        plan: Plan,
+        number: int,
+        key: str,
+        *,
+        resumed: bool = False,
+        tries_again: bool = False,
+        old_marks: bool = False,
+    ) -> None:
+        """`key` is unique to this deployment (`Opened.deployment_key`). `tries_again`: is what has failed in an earlier
+        process to be tried again? `old_marks`: are its marks those of format 1.0?"""
+        self.plan, self.number, self.resumed, self.tries_again = plan, number, resumed, tries_again
+        self._key, self._kinds, self._old_marks = key, kinds_of(plan), old_marks
         self._indexed = {step.index: step for step in plan.steps}
         self._states = {step.index: StepState() for step in plan.steps}
+        self._expected: dict[int, Mapping[str, str]] = {}
         self._outputs: dict[Address, Outputs] = {}
         self._last_begun = 0
         self._lock = threading.Lock()
 
     @classmethod
     def replay(cls, deployment: Deployment) -> RunState:
-        state = cls(deployment.plan, deployment.number, deployment.opened.deployment_key, resumed=True)
+        state = cls(
+            deployment.plan,
+            deployment.number,
+            deployment.opened.deployment_key,
+            resumed=True,
+            tries_again=deployment.tries_again,
+            old_marks=deployment.opened.format_version == "1.0",
+        )
         for entry in deployment.entries:
             state.record(entry)
         return state
@@ -46,6 +67,8 @@ class RunState:
             return
         step = self._indexed[entry.step]
         with self._lock:
+            if isinstance(entry, Began) and not entry.undo and entry.expect:
+                self._expected[step.index] = entry.expect
             state = after(self._states[step.index], step, entry)
             self._states[step.index] = state
             if isinstance(entry, Began) and not entry.undo and not entry.aside:
@@ -54,12 +77,29 @@ class RunState:
                 self._outputs[step.address] = state.outputs
 
     def rule_out(self, step: Step) -> None:
-        """The step was certainly not carried out, or is to run again."""
+        """The newest attempt at the step was certainly not carried out, or is to run again."""
         with self._lock:
-            self._states[step.index] = msgspec.structs.replace(self._states[step.index], open=False, outputs=None)
-            self._outputs.pop(step.address, None)
+            state = self._states[step.index]
+            if state.outdated:  # an earlier attempt made something, which is still there
+                self._states[step.index] = msgspec.structs.replace(state, open=False)
+            else:
+                self._states[step.index] = msgspec.structs.replace(state, open=False, outputs=None)
+                self._outputs.pop(step.address, None)
+
+    def try_again(self, step: Step, expect: Mapping[str, str]) -> None:
+        """The step's effect has failed: its call is to be sent once more. `expect` stands in place of members of what
+        the step expects."""
+        with self._lock:
+            state = self._states[step.index]
+            self._states[step.index] = msgspec.structs.replace(state, attempt=state.made_by + 1)
+            self._expected[step.index] = expect
 
     # --- what is known ---
+
+    @property
+    def untouched(self) -> bool:
+        """Has nothing been begun?"""
+        return all(state == StepState() for state in self._states.values())
 
     def __getitem__(self, step: Step) -> StepState:
         return self._states[step.index]
@@ -102,16 +142,56 @@ class RunState:
 
     # --- calls ---
 
+    def as_sent(self, step: Step) -> Step:
+        """The step with what it expects by now: where it was tried again, what is live is not what it was."""
+        expect = self._expected.get(step.index)
+        return msgspec.structs.replace(step, expect={**step.expect, **expect}) if expect else step
+
+    def began(self, step: Step, at: str, *, undo: bool) -> Began:
+        """The entry before its call, or its undo, is sent."""
+        state = self[step]
+        if undo or not state.attempt:
+            return Began(at=at, step=step.index, undo=undo)
+        return Began(at=at, step=step.index, attempt=state.attempt, expect=dict(self._expected.get(step.index, {})))
+
     def call_of(self, step: Step) -> Call:
         """The step's call with everything filled in: outputs of earlier steps, its token, and its marker. For a step
         that waits: the call that began what it waits for."""
         if step.action is Action.WAIT:
             return self.awaited(step).call
         call, calls, own = self._filled(step.call), self.kind(step).calls, self._token(step)
-        # 36 characters, which ECS has always taken.
-        marker = {calls.marker: f"ecsplan-{own[:28]}"} if calls.marker else {}
+        if self[step].attempt:
+            call = calls.again(call)
+        if not self.makes(step):
+            return call
+        marker = {calls.marker: f"{self.mark_of(step)}{own}"[:LONGEST_MARK]} if calls.marker else {}
         token = {calls.token: own} if calls.token else {}
         return msgspec.structs.replace(call, params={**marker, **call.params, **token})
+
+    def makes(self, step: Step) -> bool:
+        """Is its call the request of its kind, which makes something that can be found by a token or a mark?"""
+        return step.call.operation == self.kind(step).declare.table.request.operation
+
+    def wanted(self, step: Step) -> Wanted:
+        """What this step is looked for by, where others may have started the same: by the beginning of its mark, which
+        all of them have, and by its own in format 1.0."""
+        call = self.call_of(step)
+        marker, marks = self.kind(step).calls.marker, [mark_of(self.plan.app, self.plan.env, step.address)]
+        if self._old_marks and marker not in step.call.params:
+            marks.append(str(call.params[marker]))
+        return Wanted(address=step.address, marks=tuple(marks), params=call.params)
+
+    def own_runs(self, address: Address) -> set[str]:
+        """What is this deployment's own at an address: the marks of its steps, and the ARNs of what they started. A
+        mark that the spec declares is not its own."""
+        steps = [step for step in self.plan.steps if step.address == address and self.makes(step)]
+        marker = self._kinds[address].calls.marker
+        marks = {str(self.call_of(step).params[marker]) for step in steps if marker not in step.call.params}
+        return marks | {arn for step in steps for arn in (self[step].outputs or {}).get("tasks", "").split()}
+
+    def mark_of(self, step: Step) -> str:
+        """The beginning of its mark, which others find it by. Format 1.0 had none."""
+        return "ecsplan-" if self._old_marks else mark_of(self.plan.app, self.plan.env, step.address)
 
     def undo_of(self, step: Step) -> Call | None:
         """None where there is nothing to undo, or no way to: a task that ran, a registration whose ARN is unknown."""
@@ -125,8 +205,10 @@ class RunState:
             return msgspec.structs.replace(call, params=filled(call.params, self._outputs))
 
     def _token(self, step: Step) -> str:
-        """The client token: stable across retries of this step, unique to this deployment. At most 64 characters."""
-        text = f"{self.plan.digest}/{self._key}/{step.index}"
+        """The client token: stable while the same attempt at this step is repeated, unique to this deployment. At most
+        64 characters."""
+        attempt = self[step].attempt
+        text = f"{self.plan.digest}/{self._key}/{step.index}" + (f"/{attempt}" if attempt else "")
         return hashlib.sha256(text.encode()).hexdigest()
 
     # --- what takes time ---
@@ -147,7 +229,7 @@ class RunState:
         """A step that was carried out, perhaps long ago."""
         return Tracked(
             kind=self.kind(step),
-            step=step,
+            step=self.as_sent(step),
             call=self.call_of(step),
             outputs=self[step].made or {},
             before=self.reverts(step) or {},
@@ -159,7 +241,7 @@ class RunState:
         return [
             Tracked(
                 kind=self.kind(step),
-                step=step,
+                step=self.as_sent(step),
                 call=self._filled(step.undo),
                 outputs=self[step].undo_outputs or {},
                 before=self[step].outputs or {},

@@ -12,7 +12,7 @@ from ecsplan.core import events
 from ecsplan.core.clock import StoppableClock
 from ecsplan.core.diagnosis import Status
 from ecsplan.core.errors import AwsError, EcsplanError
-from ecsplan.core.model import Doc
+from ecsplan.core.model import Doc, Step
 from ecsplan.core.ports import Reader
 from ecsplan.kinds import by_kind
 from ecsplan.kinds.contract import Progress, Track, Tracked
@@ -249,8 +249,12 @@ def _progressed(one: Tracked, progress: Progress, elapsed: float) -> events.Prog
 
 
 def _limit(one: Tracked, timeout: int | None) -> int:
-    declared, track = one.step.settings.timeout, one.kind.track
-    limits = (timeout, declared, track.timeout if track else 0)
+    return limit_of(one.step, one.kind.track, timeout)
+
+
+def limit_of(step: Step, track: Track | None, timeout: int | None) -> int:
+    """Seconds. `timeout` wins over that of the step, and this over that of its kind."""
+    limits = (timeout, step.settings.timeout, track.timeout if track else 0)
     return next(limit for limit in limits if limit is not None)
 
 

@@ -27,7 +27,9 @@ from ecsplan.core.errors import EcsplanError, Exit, Interrupted
 if TYPE_CHECKING:
     from ecsplan.core.clock import Clock
 
-DEPLOY, RESUME, INSPECT, SANDBOX = (f"ecsplan.cli.{name}" for name in ("deploy", "resume", "inspect", "sandbox"))
+ABANDON, DEPLOY, RESUME, INSPECT, SANDBOX = (
+    f"ecsplan.cli.{name}" for name in ("abandon", "deploy", "resume", "inspect", "sandbox")
+)
 COMMANDS = {
     "plan": Place(DEPLOY, "plan", "Show what would change for TAG."),
     "apply": Place(DEPLOY, "apply", "Apply the saved plan, exactly."),
@@ -35,6 +37,7 @@ COMMANDS = {
     "resume": Place(RESUME, "resume", "Resume an interrupted or unfinished deployment."),
     "continue": Place(RESUME, "continue_", "Continue a deployment that is paused at a hook."),
     "rollback": Place(DEPLOY, "rollback", "Go back to an earlier deployment."),
+    "abandon": Place(ABANDON, "abandon", "End an unfinished deployment as it is."),
     "history": Place(INSPECT, "history", "List the deployments in the journal."),
     "show": Place(INSPECT, "show", "Show deployment NUMBER with its steps."),
     "render": Place(INSPECT, "render", "Print the compiled requests as JSON, offline."),

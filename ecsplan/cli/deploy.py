@@ -43,6 +43,9 @@ from ecsplan.render.rollback import question
 from ecsplan.render.text import no_changes, plan_heading, plan_text
 
 REDEPLOY = click.option("--redeploy", is_flag=True, help="Start a new deployment of every service, changed or not.")
+WAYS_ON = "Continue with `ecsplan resume`, go back with `ecsplan rollback`, or end it as it is with `ecsplan abandon`."
+AGAIN = "There is no such deployment now; give the same command again."
+BACK_AGAIN = "What it was to undo is as it was; go back with `ecsplan rollback`."
 
 
 @click.command()
@@ -113,14 +116,16 @@ def apply(options: CliOptions, /, plan_file: Path | None, **how: Any) -> int:
 @click.argument("tag")
 @ASKS
 @REDEPLOY
+@click.option("--replace", is_flag=True, help="Also over a deployment that is unfinished: it ends as superseded.")
 @apply_options
 @pass_options
-def deploy(options: CliOptions, /, tag: str, yes: bool, redeploy: bool, **how: Any) -> int:
+def deploy(options: CliOptions, /, tag: str, yes: bool, redeploy: bool, replace: bool, **how: Any) -> int:
     """Plan TAG, ask for confirmation, and apply."""
     spec = options.spec()
     can_ask(yes)
     with options.site(spec) as site:
-        made = pipeline.make_plan(site, spec, tag, redeploy=redeploy, emit=planning_listener(options))
+        listen = planning_listener(options)
+        made = pipeline.make_plan(site, spec, tag, redeploy=redeploy, replace=replace, emit=listen)
         planfile.save_in_store(made, site.store)
         return show_ask_apply(options, site, made, yes, **how)
 
@@ -133,6 +138,7 @@ def deploy(options: CliOptions, /, tag: str, yes: bool, redeploy: bool, **how: A
 @click.option("--over", is_flag=True, help="Take back what others have deployed since, too.")
 @click.option("--leave", is_flag=True, help="Leave what others have changed since as it is.")
 @click.option("--keep", is_flag=True, help="Do not deregister the revisions that are rolled back from.")
+@click.option("--keep-running", is_flag=True, help="Only name one-off tasks that still run, instead of stopping them.")
 @plan_or_apply_options
 @pass_options
 def rollback(
@@ -145,6 +151,7 @@ def rollback(
     over: bool,
     leave: bool,
     keep: bool,
+    keep_running: bool,
     form: str,
     **how: Any,
 ) -> int:
@@ -162,7 +169,8 @@ def rollback(
     if not only_plan:
         can_ask(yes)
     with options.site(spec, app_name(options, spec)) as site:
-        made = pipeline.undo(site, spec, to=to, keep=keep, leave=leave, emit=planning_listener(options))
+        listen = planning_listener(options)
+        made = pipeline.undo(site, spec, to=to, keep=keep, leave=leave, keep_running=keep_running, emit=listen)
         if yes and not over and not only_plan:
             pipeline.check_agreed(made)
         if not only_plan:
@@ -210,13 +218,17 @@ def apply_and_print(
     return Exit.OK
 
 
-def options_of(*, on_failure: str, no_wait: bool, timeout: int | None, unclear: str = "") -> Options:
-    return Options(on_failure=on_failure, wait=not no_wait, timeout=timeout, unclear=unclear)
+def options_of(
+    *, on_failure: str | None, wait: bool | None, timeout: int | None, beside: bool, unclear: str = ""
+) -> Options:
+    return Options(on_failure=on_failure or "", wait=wait, timeout=timeout, beside=beside, unclear=unclear)
 
 
 def print_outcome(options: CliOptions, result: Result, form: str) -> None:
     """Print how it ended. A reader that has gone does not change how it ended."""
     text = outcome_text(result.number, result.outcome, result.reason)
+    if result.untouched:
+        text = f"Cut off before the first call: {result.reason}"
     if result.outcome is Outcome.SUCCEEDED:
         LineWriter(err=form == "jsonl")(options.paint(sys.stdout)(text, "green"))
         return
@@ -235,17 +247,22 @@ def print_outcome(options: CliOptions, result: Result, form: str) -> None:
         say(f"\n{wrong}\n")
     hints = [result.state, result.hint]
     if Next.RESUME in result.next:
-        hints.append("Continue with `ecsplan resume`, or go back with `ecsplan rollback`.")
+        hints.append(WAYS_ON)
+    elif result.untouched:
+        hints.append(AGAIN if Next.AGAIN in result.next else BACK_AGAIN)
     for hint in filter(None, hints):
         say(options.hints.fitted(hint, sys.stderr))
 
 
 def exit_code(result: Result) -> Exit:
+    if result.untouched and result.outcome is Outcome.STOPPED:
+        return Exit.ERROR  # as of any command that could not begin
     return {
         Outcome.SUCCEEDED: Exit.OK,
         Outcome.PUT_BACK: Exit.PUT_BACK,
         Outcome.FAILED: Exit.STOPPED,
         Outcome.STOPPED: Exit.STOPPED,
+        Outcome.SUPERSEDED: Exit.STOPPED,
         Outcome.UNFINISHED: Exit.UNFINISHED,
         Outcome.INTERRUPTED: Exit.INTERRUPTED,
     }[result.outcome]

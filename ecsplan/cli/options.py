@@ -111,6 +111,12 @@ NEVER_ASKS = click.option("-y", "--yes", is_flag=True, hidden=True, expose_value
 JSON_OR_TEXT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
+POLICY = click.Choice(["rollback", "stop"])
+FORM = click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True)
+TIMEOUT = click.option("--timeout", type=Duration(), help="How long to wait for each rollout and task, e.g. 15m.")
+BESIDE = click.option("--beside", is_flag=True, help="Run one-off tasks also beside those that others have started.")
+
+
 def apply_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of every command that applies a plan."""
     return _apply_options(command, ("text", "jsonl"))
@@ -122,18 +128,47 @@ def plan_or_apply_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _apply_options(command: Callable[..., Any], formats: Sequence[str]) -> Callable[..., Any]:
-    for option in (
+    return _all(
+        command,
         click.option("--format", "form", type=click.Choice(formats), default="text", show_default=True),
-        click.option("--timeout", type=Duration(), help="How long to wait for each rollout and task, e.g. 15m."),
-        click.option("--no-wait", is_flag=True, help="Do not wait for rollouts (one-off tasks are waited for)."),
+        TIMEOUT,
+        click.option(
+            "--no-wait",
+            "wait",
+            flag_value=False,
+            default=None,
+            type=bool,
+            help="Do not wait for rollouts (one-off tasks are waited for).",
+        ),
+        BESIDE,
         click.option(
             "--on-failure",
-            type=click.Choice(["rollback", "stop"]),
+            type=POLICY,
             default="rollback",
             show_default=True,
             help="Put everything back, or leave it as it is.",
         ),
-    ):
+    )
+
+
+def resume_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of commands that continue a deployment; without one, what it was begun with holds."""
+    return _all(
+        command,
+        FORM,
+        TIMEOUT,
+        click.option("--wait/--no-wait", default=None, help="Wait for rollouts, or not.  [default: as it was begun]"),
+        BESIDE,
+        click.option(
+            "--on-failure",
+            type=POLICY,
+            help="Put everything back, or leave it as it is.  [default: as it was begun]",
+        ),
+    )
+
+
+def _all(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:
+    for option in options:
         command = option(command)
     return command
 

@@ -18,7 +18,7 @@ from ecsplan.cli.deploy import (
     stopping,
 )
 from ecsplan.cli.listeners import listener, planning_listener
-from ecsplan.cli.options import ASKS, CliOptions, app_name, apply_options, pass_options
+from ecsplan.cli.options import ASKS, CliOptions, app_name, pass_options, resume_options
 from ecsplan.cli.streams import fit
 from ecsplan.core.errors import Exit
 from ecsplan.core.spec import Spec
@@ -32,12 +32,13 @@ from ecsplan.pipeline import Site, UnderWay
     help="A one-off task whose result AWS no longer shows: assume it succeeded (done) or run it again (run).",
 )
 @ASKS
-@apply_options
+@resume_options
 @pass_options
 def resume(options: CliOptions, /, yes: bool, form: str, unclear: str | None, **how: Any) -> int:
     """Resume an interrupted or unfinished deployment.
 
-    Steps that were done are not repeated. If the journal has no unfinished deployment, it waits for the rollouts of the
+    Steps that were done are not repeated. What failed is tried again where the deployment was begun with --on-failure
+    stop. If the journal has no unfinished deployment, it waits for the rollouts of the
     spec's services that are under way; if one is paused at a hook, it asks whether to let it go on.
     """
     spec = options.spec_if_there()
@@ -56,7 +57,7 @@ def resume(options: CliOptions, /, yes: bool, form: str, unclear: str | None, **
 
 @click.command("continue")
 @ASKS
-@apply_options
+@resume_options
 @pass_options
 def continue_(options: CliOptions, /, yes: bool, form: str, **how: Any) -> int:
     """Continue a deployment that is paused at a hook.

@@ -175,6 +175,10 @@ class RefusedError(EcsplanError):
         self.outputs = outputs
 
 
+class SupersededError(RefusedError):
+    """Another deployment has changed it since: it is left as it is."""
+
+
 class PlanningError(EcsplanError):
     """What the spec asks for cannot be done with what is live; nothing was changed."""
 

@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 
 Doc: TypeAlias = dict[str, Any]
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 UNKNOWN = "(known after apply)"
 
 
@@ -81,6 +81,7 @@ class JsonText(Value, tag_field="$ref", tag="json", frozen=True, kw_only=True):
 class Phase(Enum):
     """The order of a deployment. The value is the word in plans and in their summary."""
 
+    STOP = "stop"
     REGISTER = "register"
     RUN = "run"
     UPDATE = "update"
@@ -262,8 +263,9 @@ class Plan(Value, frozen=True, kw_only=True):
     `base` is the number of the newest deployment in the journal when the plan was made. `observed` holds a digest of
     the live state of each address that was read, `seen` that state itself, so that a refusal can name what has
     changed. `notify` is by task. `undoes` are the numbers of the deployments that a rollback undoes. `scope` is unset
-    in plans of an older ecsplan, `rollback` in all that are none, and what is unset is not written: the digests of
-    older plans stay what they are.
+    in plans of an older ecsplan, `rollback` in all that are none, `replaces` (the numbers of unfinished deployments
+    that end when this one begins) where there are none; and what is unset is not written: the digests of older plans
+    stay what they are.
     """
 
     format_version: str = FORMAT_VERSION
@@ -279,6 +281,7 @@ class Plan(Value, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     notify: dict[str, Notify] = {}
     undoes: tuple[int, ...] = ()
+    replaces: tuple[int, ...] | msgspec.UnsetType = msgspec.UNSET
     seen: dict[Address, Any] = {}
     rollback: Rollback | UnsetType = UNSET
     scope: Scope | msgspec.UnsetType = msgspec.UNSET

@@ -5,6 +5,7 @@ Other rooms import from here. Where entries are kept is behind `Store`; only thi
 
 from ecsplan.journal.entries import (
     Began,
+    Chosen,
     Closed,
     Damaged,
     Deployment,
@@ -17,6 +18,7 @@ from ecsplan.journal.entries import (
     Outcome,
     StepState,
     after,
+    all_unfinished,
     unfinished,
     waiting,
 )
@@ -25,7 +27,7 @@ from ecsplan.journal.journal import Journal, Writer, check_version
 from ecsplan.journal.store import Appender, Place, Store, open_store
 
 __all__ = [
-    "Appender", "Began", "Closed", "Damaged", "Deployment", "Done", "Entry", "Failed", "Holder", "Journal", "Opened",
-    "Origin", "Outcome", "Place", "StepState", "Store", "Writer", "after", "check_version", "open_store", "unfinished",
-    "waiting", "write_file",
+    "Appender", "Began", "Chosen", "Closed", "Damaged", "Deployment", "Done", "Entry", "Failed", "Holder", "Journal",
+    "Opened", "Origin", "Outcome", "Place", "StepState", "Store", "Writer", "after", "all_unfinished", "check_version",
+    "open_store", "unfinished", "waiting", "write_file",
 ]  # fmt: skip

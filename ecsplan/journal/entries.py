@@ -23,16 +23,23 @@ class Outcome(Enum):
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
     UNFINISHED = "unfinished"
+    SUPERSEDED = "superseded"
+    """another deployment took the place of this one, in AWS or in the journal; what it did not take is as it is"""
+    ABANDONED = "abandoned"
+    """an operator ended it where it was"""
     RUNNING = "running"
 
     @property
     def ended(self) -> bool:
-        return self in (Outcome.SUCCEEDED, Outcome.PUT_BACK, Outcome.FAILED)
+        return self in ENDS
 
     @property
     def left_nothing(self) -> bool:
         """Is everything that it had changed put back?"""
         return self in (Outcome.PUT_BACK, Outcome.FAILED)
+
+
+ENDS = frozenset({Outcome.SUCCEEDED, Outcome.PUT_BACK, Outcome.FAILED, Outcome.SUPERSEDED, Outcome.ABANDONED})
 
 
 class Origin(Value, frozen=True, kw_only=True):
@@ -57,6 +64,16 @@ class Holder(Value, frozen=True, kw_only=True):
         return f"{self.origin}, since {self.since}"
 
 
+class Chosen(Value, frozen=True, kw_only=True):
+    """The options that a deployment was begun with; they hold when it is resumed, too. `on_failure` is `rollback` or
+    `stop`, and "" in format 1.0, which does not keep them. With `beside`, one-off tasks run beside those that others
+    have started. How long to wait is not among them: that is a matter of each command."""
+
+    on_failure: str = ""
+    wait: bool = True
+    beside: bool = False
+
+
 class Opened(Value, tag_field="entry", tag="opened", frozen=True, kw_only=True):
     """The first entry, with the whole plan. Times are ISO 8601 in UTC."""
 
@@ -65,6 +82,12 @@ class Opened(Value, tag_field="entry", tag="opened", frozen=True, kw_only=True):
     at: str
     origin: Origin
     plan: Plan
+    options: Chosen | msgspec.UnsetType = msgspec.UNSET
+    """unset in format 1.0"""
+
+    @property
+    def begun_with(self) -> Chosen:
+        return self.options or Chosen()
 
     @property
     def deployment_key(self) -> str:
@@ -74,12 +97,17 @@ class Opened(Value, tag_field="entry", tag="opened", frozen=True, kw_only=True):
 
 class Began(Value, tag_field="entry", tag="began", frozen=True, kw_only=True):
     """The call of this step, or its undo, is about to be sent. With an `aside` it is another operation instead, which
-    that field names and which continues the effect of the step; the entry that ends it has the same `aside`."""
+    that field names and which continues the effect of the step; the entry that ends it has the same `aside`.
+
+    `attempt` counts how often the step was tried again after its effect had failed; unset is none. `expect` is what
+    then stands in place of members of the step's `expect`."""
 
     at: str
     step: int
     undo: bool = False
     aside: str = ""
+    attempt: int | msgspec.UnsetType = msgspec.UNSET
+    expect: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Done(Value, tag_field="entry", tag="done", frozen=True, kw_only=True):
@@ -108,12 +136,14 @@ class Failed(Value, tag_field="entry", tag="failed", frozen=True, kw_only=True):
 
 
 class Closed(Value, tag_field="entry", tag="closed", frozen=True, kw_only=True):
-    """The last entry of a process. `diagnoses`: why each address failed."""
+    """The last entry of a process. `diagnoses`: why each address failed. `by` is the origin of the command that ended
+    the deployment without carrying out any of it; unset for a process that worked on it."""
 
     at: str
     outcome: Outcome
     reason: str = ""
     diagnoses: dict[Address, Diagnosis] = msgspec.field(default_factory=dict)
+    by: Origin | msgspec.UnsetType = msgspec.UNSET
 
 
 Entry: TypeAlias = Opened | Began | Done | Failed | Closed
@@ -139,6 +169,12 @@ class StepState(Value, frozen=True, kw_only=True):
     undo_outputs: Outputs | None = None
     """what its undo made; None where it was not undone"""
     undo_failed: str = ""
+    undo_tried: Outputs | None = None
+    """what an undo made whose effect has failed"""
+    attempt: int = 0
+    """of its newest call: how often it was tried again after its effect had failed"""
+    made_by: int = 0
+    """the attempt that made the outputs"""
     word: str = "planned"
     """planned, begun, done, failed, undone or undo failed: its last entry, for people"""
 
@@ -151,6 +187,11 @@ class StepState(Value, frozen=True, kw_only=True):
         """What it made and is still there."""
         return None if self.undone else self.outputs
 
+    @property
+    def outdated(self) -> bool:
+        """Was what it made made by an earlier attempt than the newest one?"""
+        return self.outputs is not None and self.made_by < self.attempt
+
 
 def after(state: StepState, step: Step, entry: Began | Done | Failed) -> StepState:
     """The state of a step after an entry about it; side calls change nothing."""
@@ -159,21 +200,26 @@ def after(state: StepState, step: Step, entry: Began | Done | Failed) -> StepSta
     changes: Mapping[str, object]
     match entry:
         case Began(undo=False):
-            changes = {"begun": datetime.fromisoformat(entry.at).timestamp(), "open": True, "word": "begun"}
+            begun = datetime.fromisoformat(entry.at).timestamp()
+            changes = {"attempt": entry.attempt or 0, "begun": begun, "open": True, "word": "begun"}
         case Began():
             changes = {"undo_begun": True}
         case Done(undo=False):
-            changes = {"outputs": entry.outputs, "open": False, "failed": "", "stays": False, "word": "done"}
+            made = {"outputs": entry.outputs, "made_by": state.attempt}
+            changes = {**made, "open": False, "failed": "", "stays": False, "word": "done"}
         case Done():
             # A task that was stopped because it was late has run, and is not to run again.
-            undone = {"undo_outputs": entry.outputs, "undo_failed": ""} if isinstance(step.undo, Call) else {}
+            outputs = {"undo_outputs": entry.outputs, "undo_tried": None}
+            undone = {**outputs, "undo_failed": ""} if isinstance(step.undo, Call) else {}
             changes = {"open": False, "word": "undone", **undone}
         case Failed(undo=False):
-            made = {"outputs": entry.outputs} if entry.outputs else {}
+            made = {"outputs": entry.outputs, "made_by": state.attempt} if entry.outputs else {}
             state_now = {"open": entry.unclear and state.open, "stays": entry.stays is True, "word": "failed"}
             changes = {"failed": entry.error, **state_now, **made}
         case Failed():
-            undo = {"undo_failed": entry.error} if isinstance(step.undo, Call) else {}
+            # What has failed to be undone is still there: the undo is sent again.
+            tried = {"undo_outputs": None, "undo_tried": state.undo_outputs} if state.undone else {}
+            undo = {"undo_failed": entry.error, **tried} if isinstance(step.undo, Call) else {}
             changes = {"word": "undo failed", **undo}
     return msgspec.structs.replace(state, **changes)
 
@@ -225,6 +271,12 @@ class Deployment(Value, frozen=True, kw_only=True):
         return closings[-1].reason if closings else "the process was killed"
 
     @property
+    def ended_by(self) -> Origin | None:
+        """The command that ended it without carrying out any of it."""
+        closings = [entry for entry in self.entries if isinstance(entry, Closed)]
+        return (closings[-1].by or None) if closings and not self.running else None
+
+    @property
     def diagnoses(self) -> dict[Address, Diagnosis]:
         """Why each address failed, as the newest process with a diagnosis found."""
         closings = [entry.diagnoses for entry in self.entries if isinstance(entry, Closed) and entry.diagnoses]
@@ -253,16 +305,38 @@ class Deployment(Value, frozen=True, kw_only=True):
 
     def begun(self) -> frozenset[int]:
         """The steps that were begun, whatever became of them. Those that only wait are not, unless a call let what they
-        wait for continue."""
-        return frozenset(e.step for e in self.entries if isinstance(e, Began) and not e.undo)
+        wait for continue. One that joined a task of another deployment is done without a call of its own."""
+        waits = {step.index for step in self.plan.steps if step.action is Action.WAIT}
+        return frozenset(
+            entry.step
+            for entry in self.entries
+            if isinstance(entry, Began | Done)
+            and not entry.undo
+            and (isinstance(entry, Began) or entry.step not in waits)
+        )
+
+    @property
+    def is_something(self) -> bool:
+        """Was anything done for it, or has it ended? One that was cut off before its first call is no deployment."""
+        return self.running or self.outcome.ended or any(not isinstance(entry, Closed) for entry in self.entries)
+
+    @property
+    def tries_again(self) -> bool:
+        """Is what has failed to be tried again when it is resumed? It is where the deployment was begun to stop on a
+        failure. Format 1.0 does not keep that: there it follows from how the deployment ended."""
+        if policy := self.opened.begun_with.on_failure:
+            return policy == "stop"
+        failed = any(isinstance(entry, Failed) and not entry.undo for entry in self.entries)
+        return failed and not self.rolling_back and self.outcome is Outcome.STOPPED
 
     def states(self) -> dict[int, str]:
         """By step: planned, begun, done, failed, undone or undo failed."""
         return {index: state.word for index, state in self.step_states().items()}
 
     def revisions(self) -> dict[str, str]:
-        """By family, the revision that the deployment put in use: `{"web": "web:41"}`; empty where it was put back."""
-        if self.outcome.left_nothing:
+        """By family, the revision that the deployment put in use: `{"web": "web:41"}`; empty where it was put back, or
+        superseded."""
+        if self.outcome.left_nothing or self.outcome is Outcome.SUPERSEDED:
             return {}
         outputs = self.outputs()
         pinned = [
@@ -292,9 +366,13 @@ class Damaged(Value, frozen=True, kw_only=True):
 def unfinished(deployments: Sequence[Deployment]) -> Deployment | None:
     """The newest deployment that was left part-way and that no later rollback has undone. A deployment that began no
     step does not count."""
+    return next(iter(all_unfinished(deployments)), None)
+
+
+def all_unfinished(deployments: Sequence[Deployment]) -> list[Deployment]:
+    """Those of them, newest first: behind a rollback that was left part-way stands what it was to undo."""
     undone = {n for d in deployments if d.outcome is Outcome.SUCCEEDED for n in d.plan.undoes}
-    left = (d for d in reversed(deployments) if not d.outcome.ended and d.begun() and d.number not in undone)
-    return next(left, None)
+    return [d for d in reversed(deployments) if not d.outcome.ended and d.begun() and d.number not in undone]
 
 
 def waiting(deployments: Sequence[Deployment]) -> Deployment | None:

@@ -130,14 +130,14 @@ class FolderPlace:
             lines = path.read_bytes().split(b"\n")[:-1]  # behind the last line feed: what was not written to its end
         return [(f"{path}: line {count}", line) for count, line in enumerate(lines, 1)]
 
-    def create(self, number: int, first: bytes) -> EntryFile:
+    def create(self, number: int, first: bytes, *more: bytes) -> EntryFile:
         path = self.path(number)
         with self._written():
             make_folders(self.root, self.folder)
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         file = EntryFile(path, handle)
         try:
-            file.append(first)
+            file.append(b"\n".join([first, *more]))
         except JournalError:
             file.close()
             path.unlink(missing_ok=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Sequence
+import threading
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 
 import msgspec
@@ -11,25 +12,60 @@ import msgspec
 from ecsplan.core.codec import digest_of, from_data, from_json, to_json
 from ecsplan.core.errors import EmptyJournalFile, JournalError
 from ecsplan.core.model import FORMAT_VERSION, Identity, Plan
-from ecsplan.journal.entries import Began, Closed, Damaged, Deployment, Done, Entry, Failed, Holder, Opened, Origin
+from ecsplan.journal.entries import (
+    Began,
+    Chosen,
+    Closed,
+    Damaged,
+    Deployment,
+    Done,
+    Entry,
+    Failed,
+    Holder,
+    Opened,
+    Origin,
+    Outcome,
+)
 from ecsplan.journal.store import Appender, Place, Store
 
 MOVE_IT = "Restore the file, or move it away: the other deployments can be shown and gone back to without it."
 
 
 class Writer:
-    """Appends entries to one deployment; `deployment_key` is that of its first entry."""
+    """Appends entries to one deployment; `deployment_key` is that of its first entry.
 
-    def __init__(self, number: int, appender: Appender, deployment_key: str) -> None:
-        self.number, self.deployment_key = number, deployment_key
-        self._appender = appender
+    A new deployment is created with its first entry behind the plan: one that sent nothing leaves nothing. `create`
+    takes that entry, encoded."""
+
+    def __init__(self, opened: Opened, create: Callable[[bytes], Appender]) -> None:
+        self.opened, self.number, self.deployment_key = opened, opened.number, opened.deployment_key
+        self._create = create
+        self._appender: Appender | None = None
+        self._lock = threading.Lock()
+
+    @classmethod
+    def behind(cls, opened: Opened, appender: Appender) -> Writer:
+        """Of a deployment that is there already."""
+        writer = cls(opened, lambda _first: appender)
+        writer._appender = appender
+        return writer
 
     def append(self, entry: Entry) -> None:
-        """The entry is durable when this returns. Threads may call it at the same time. Raises JournalError."""
-        self._appender.append(to_json(entry))
+        """The entry is durable when this returns. Threads may call it at the same time. Raises JournalError. That a
+        deployment did not end is not written where it has begun nothing."""
+        line = to_json(entry)
+        if self._appender is None:
+            if isinstance(entry, Closed) and not entry.outcome.ended:
+                return
+            with self._lock:
+                if self._appender is None:
+                    self._appender = self._create(line)
+                    return
+        self._appender.append(line)
 
     def close(self) -> None:
-        self._appender.close()
+        if self._appender is not None:
+            self._appender.close()
 
 
 class Journal:
@@ -76,23 +112,45 @@ class Journal:
         return result
 
     def deployments(self) -> list[Deployment]:
-        """Every deployment in order, without those whose plan was not written to its end; raises JournalError if any
-        other cannot be read."""
+        """Every deployment in order, without those that sent nothing, also where their plan was not written to its end;
+        raises JournalError if any other cannot be read."""
         found = []
         for number in self.numbers():
             with contextlib.suppress(EmptyJournalFile):
                 found.append(self.read(number))
-        return found
+        return [deployment for deployment in found if deployment.is_something]
 
-    def open(self, plan: Plan, origin: Origin, at: str) -> Writer:
-        """A new deployment, with the next number. Call it while holding the lock."""
+    def open(
+        self,
+        plan: Plan,
+        origin: Origin,
+        at: str,
+        options: Chosen = Chosen(),  # noqa: B008  it is frozen
+        before: Callable[[int], None] = lambda _number: None,
+    ) -> Writer:
+        """A new deployment, with the next number. Call it while holding the lock. It is created with its first entry;
+        `before` is called with its number just before that."""
         number = (self.numbers() or [0])[-1] + 1
-        opened = Opened(number=number, at=at, origin=origin, plan=plan)
-        return Writer(number, self._place.create(number, to_json(opened)), opened.deployment_key)
+        opened = Opened(number=number, at=at, origin=origin, plan=plan, options=options)
+
+        def create(first: bytes) -> Appender:
+            before(number)
+            return self._place.create(number, to_json(opened), first)
+
+        return Writer(opened, create)
 
     def reopen(self, number: int) -> Writer:
         """A deployment that is continued. Call it while holding the lock."""
-        return Writer(number, self._place.reopen(number), self.read(number).opened.deployment_key)
+        opened = self.read(number).opened
+        return Writer.behind(opened, self._place.reopen(number))
+
+    def end(self, number: int, outcome: Outcome, reason: str, by: Origin, at: str) -> None:
+        """Write the end of a deployment of which nothing more is carried out. Call it while holding the lock."""
+        writer = self.reopen(number)
+        try:
+            writer.append(Closed(at=at, outcome=outcome, reason=reason, by=by))
+        finally:
+            writer.close()
 
     def locked(self, origin: Origin, at: str) -> AbstractContextManager[None]:
         """One deployment at a time; raises LockedError that names the holder."""

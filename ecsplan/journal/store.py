@@ -50,9 +50,10 @@ class Place(Protocol):
         """The entries that were written to their end, in order, each with where it is, as messages name it. None where
         the first was not written to its end."""
 
-    def create(self, number: int, first: bytes) -> Appender:
-        """A new deployment with its first entry, which is durable when this returns. A number that was given already
-        is an error, however many try at the same time; one whose first entry cannot be written is not given."""
+    def create(self, number: int, first: bytes, *more: bytes) -> Appender:
+        """A new deployment with its first entry, or with several, which are durable when this returns. A number that
+        was given already is an error, however many try at the same time; one whose entries cannot be written is not
+        given."""
 
     def reopen(self, number: int) -> Appender:
         """A deployment that is continued, behind the last entry that was written to its end."""

@@ -9,6 +9,7 @@ A kind is cut into facets, one for each stage of the pipeline that uses it:
     Calls       what the answer to a call means                             apply/
     Track       what takes time after the answer                            apply/wait, logs, diagnose
     Revert      taking back what is still under way                         apply/revert, continue
+    Beside      what others have started at the same address                apply/beside, leftovers
 
 A kind is found by its `KIND`; no other file names it. If its resources are read and put as one document each,
 `put_kind` (put.py) makes all facets. Otherwise write `Document`, `Declare`, `Change` and `Calls` first. Without
@@ -45,15 +46,17 @@ from ecsplan.kinds.values import (
     Progress,
     Ran,
     Reverting,
+    Running,
     StepDraft,
     Stream,
     Unsettled,
+    Wanted,
 )
 
 __all__ = [
-    "Awaited", "Calls", "Candidate", "Change", "Compare", "CompileScope", "Declare", "Delta", "Document", "Kind",
-    "Live", "Past", "Poll", "Progress", "Ran", "Resource", "Revert", "Reverting", "StepDraft", "Stream", "Table",
-    "Track", "Tracked", "Unsettled", "nothing",
+    "Awaited", "Beside", "Calls", "Candidate", "Change", "Compare", "CompileScope", "Declare", "Delta", "Document",
+    "Kind", "Live", "Past", "Poll", "Progress", "Ran", "Resource", "Revert", "Reverting", "Running", "StepDraft",
+    "Stream", "Table", "Track", "Tracked", "Unsettled", "Wanted", "nothing",
 ]  # fmt: skip
 
 NOTHING = Normalized({}, ())
@@ -233,6 +236,8 @@ class Calls(Value, frozen=True, kw_only=True):
     """was this call carried out although its answer was lost? its outputs, or None if it certainly was not"""
     retryable: Callable[[AwsError], bool] = lambda _error: False
     """did AWS do nothing, so that the same call may succeed later? Throttling of any call is known without it"""
+    again: Callable[[Call], Call] = lambda call: call
+    """the call as it is sent once more after its effect has failed"""
     instead: Callable[[Call, AwsError], tuple[Call, str] | None] = lambda *_: None
     """(call, why it was refused): the most of it that AWS takes, and a sentence on what that leaves out"""
     assumed: Outputs = msgspec.field(default_factory=dict)
@@ -259,6 +264,9 @@ class Track(Value, frozen=True, kw_only=True):
     """the log streams that it writes to, as far as these answers show"""
     diagnose: Callable[[Reader, Tracked, Progress], Diagnosis | None] = lambda *_: None
     """what a person would look up next about one that has failed"""
+    expect_again: Callable[[Tracked, Sequence[Doc]], dict[str, str]] = lambda *_: {}
+    """what a step that has failed expects when it is tried again, where that differs from the first try, given what these
+    answers show"""
     stop: Callable[[Tracked, str], tuple[Call, ...]] = nothing
     """the calls that stop what is still under way although it has failed, given why, for people"""
     timeout: int = 900
@@ -281,6 +289,17 @@ class Revert(Value, frozen=True, kw_only=True):
     """the call that ends a pause: onwards, or back"""
 
 
+class Beside(Value, frozen=True, kw_only=True):
+    """What runs at an address already: begun by an earlier deployment, or by another machine."""
+
+    running: Callable[[Reader, Sequence[Wanted]], tuple[Running, ...]]
+    """what has not stopped, oldest first"""
+    joined: Callable[[Step, Sequence[Running]], dict[str, str] | None]
+    """the outputs of a step that takes what runs for its own; None where that is not the same"""
+    stopping: Callable[[Sequence[Running], str], Resource]
+    """what stops that of one address, for a task of the spec"""
+
+
 class Kind(Value, frozen=True, kw_only=True):
     """A sort of thing that ecsplan deploys. All functions are pure but for the `Reader` that some are given."""
 
@@ -295,6 +314,7 @@ class Kind(Value, frozen=True, kw_only=True):
     calls: Calls
     track: Track | None = None
     revert: Revert | None = None
+    beside: Beside | None = None
     rates: tuple[Rate, ...] = ()
     """how often AWS takes its operations, where they are not those of ECS (aws/pacing)"""
 

@@ -154,6 +154,30 @@ class Reverting(Value, frozen=True, kw_only=True):
     outputs: Outputs = msgspec.field(default_factory=dict)
 
 
+class Wanted(Value, frozen=True, kw_only=True):
+    """A step that has no live state and runs, for which what runs already is looked for: by the beginnings of marks, or
+    by the mark that its own `params` (of the request) declare."""
+
+    address: Address
+    marks: tuple[str, ...]
+    params: Doc
+
+
+class Running(Value, frozen=True, kw_only=True):
+    """Something that an earlier deployment, or another machine, has started at this address, and that has not stopped.
+    `revision` is a name (`web:41`), `since` in epoch seconds by AWS's clock (0.0 where that is not shown). It is the
+    `same` if revision and overrides are those of the step that it was looked for."""
+
+    address: Address
+    cluster: str
+    task: str
+    """its ARN"""
+    mark: str
+    revision: str
+    since: float
+    same: bool = False
+
+
 class Stream(Value, frozen=True, kw_only=True):
     """Where a container of a tracked task writes its lines: a stream of CloudWatch Logs. `task` is the task's id,
     `source` what people call the writer. `name` is "" where it cannot be known. `ended` is when the container had

@@ -29,6 +29,7 @@ def plan_of(
     warnings: Iterable[str] = (),
     notify: Mapping[str, Notify] | None = None,
     undoes: Sequence[int] = (),
+    replaces: Sequence[int] = (),
     rollback: Rollback | None = None,
     seen: Mapping[Address, Any] | None = None,
     scope: Scope | UnsetType = UNSET,
@@ -60,6 +61,7 @@ def plan_of(
         warnings=tuple(warnings),
         notify=dict(notify or {}),
         undoes=tuple(undoes),
+        replaces=tuple(replaces) or UNSET,
         rollback=rollback if rollback is not None else UNSET,
         seen=dict(sorted((seen or {}).items())),
         scope=scope,
@@ -68,10 +70,12 @@ def plan_of(
 
 
 def _summary(steps: Sequence[Step]) -> dict[str, int]:
-    """The number of steps in each phase; those that only wait apart, where there are any."""
+    """The number of steps in each phase. Those that only wait are counted apart; that, and stopping, is named only
+    where there are any."""
     waits = sum(step.action is Action.WAIT for step in steps)
     counted = {p.value: sum(step.phase is p and step.action is not Action.WAIT for step in steps) for p in Phase}
-    return counted | ({Action.WAIT.value: waits} if waits else {})
+    named = {phase: count for phase, count in counted.items() if count or phase != Phase.STOP.value}
+    return named | ({Action.WAIT.value: waits} if waits else {})
 
 
 def plan_digest(plan: Plan) -> str:

@@ -1,4 +1,4 @@
-"""What is under way of the resources of a spec, or of a deployment, by this journal or not. Pure."""
+"""What is under way of the resources of a spec, or of a deployment, also of what others began. Pure."""
 
 from __future__ import annotations
 

@@ -62,6 +62,8 @@ class Lines:
     def _done(self, event: events.StepDone) -> str:
         if event.undo:
             return f"{WORDS[event.step.phase].reverting} {event.outputs.get('stopped', '')}".rstrip()
+        if "joined" in event.outputs:
+            return "joined what runs already"
         if event.step.action is Action.WAIT:
             return WAITS
         revision = event.outputs.get("arn", "").rpartition("/")[2]
@@ -117,6 +119,8 @@ def outcome_text(number: int, outcome: Outcome, reason: str) -> str:
         Outcome.FAILED: f"Deployment {number} failed{because}",
         Outcome.STOPPED: f"Deployment {number} failed and stopped part-way{because}",
         Outcome.INTERRUPTED: f"Deployment {number} was interrupted{because}",
+        Outcome.SUPERSEDED: f"Deployment {number} ended part-way{because}",
+        Outcome.ABANDONED: f"Deployment {number} was ended as it is{because}",
         Outcome.UNFINISHED: f"Deployment {number} is not finished{because}",
         Outcome.RUNNING: f"Deployment {number} is running",
     }[outcome]

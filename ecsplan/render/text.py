@@ -132,9 +132,16 @@ def _undoing(plan: Plan) -> str:
     return f" (undoes {', '.join(map(str, plan.undoes))})" if plan.undoes else ""
 
 
-def _ended(states: Mapping[int, str]) -> dict[int, str]:
-    """What was planned and will not be begun any more says so."""
-    return {index: "not begun" if state == "planned" else state for index, state in states.items()}
+def abandon_text(deployment: Deployment, running: Sequence[str], paint: Paint = plain) -> str:
+    """What stays as it is when a deployment is abandoned: how far each step came, and the one-off tasks that still run,
+    a sentence each. Its plan is masked already."""
+    states, made = _ended(deployment.states()), deployment.outputs()
+    lines = [*_head(deployment, paint), "", "Nothing is sent to AWS. This stays as it is:"]
+    for step in deployment.plan.steps:
+        sign = paint(step.action.sign, SIGNS[step.action.sign])
+        revision = made.get(step.index, {}).get("arn", "").rpartition("/")[2]
+        lines.append(f"{step.index:>3} {sign} {step.address}  {states[step.index]} {revision}".rstrip())
+    return "\n".join([*lines, *(f"{paint('!', 'yellow')} {sentence}" for sentence in running)])
 
 
 def _became(step: Step, state: str) -> str:
@@ -144,8 +151,7 @@ def _became(step: Step, state: str) -> str:
     return f"{state}  {step.note}" if step.note else state
 
 
-def deployment_text(deployment: Deployment, paint: Paint = plain, *, columns: int = WIDTH) -> str:
-    """One deployment with its steps and how far each came, and what went wrong. Its plan is masked already."""
+def _head(deployment: Deployment, paint: Paint) -> list[str]:
     plan = deployment.plan
     lines = [
         plan_heading(plan, paint, before=f"deployment {deployment.number}: "),
@@ -155,8 +161,21 @@ def deployment_text(deployment: Deployment, paint: Paint = plain, *, columns: in
         lines.append(f"spec: {plan.spec}")
     if deployment.reason:
         lines.append(f"because: {deployment.reason}")
+    if deployment.ended_by:
+        lines.append(f"ended by: {deployment.ended_by}")
     if plan.undoes:
         lines.append(f"undoes: {', '.join(map(str, plan.undoes))}")
+    return lines
+
+
+def _ended(states: Mapping[int, str]) -> dict[int, str]:
+    """What was planned and will not be begun any more says so."""
+    return {index: "not begun" if state == "planned" else state for index, state in states.items()}
+
+
+def deployment_text(deployment: Deployment, paint: Paint = plain, *, columns: int = WIDTH) -> str:
+    """One deployment with its steps and how far each came, and what went wrong. Its plan is masked already."""
+    plan, lines = deployment.plan, _head(deployment, paint)
     states = deployment.states() if deployment.running else _ended(deployment.states())
     made = deployment.outputs()
     known = {step.address: made[step.index] for step in plan.steps if step.index in made}

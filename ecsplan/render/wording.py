@@ -29,6 +29,7 @@ class PhaseWords:
 
 
 WORDS = {
+    Phase.STOP: PhaseWords(planned="to stop", accepted="stopping", starting="stopping", finished="stopped"),
     Phase.REGISTER: PhaseWords(
         planned="to register",
         accepted="registered",

@@ -142,7 +142,7 @@ def test_after_a_stop_nothing_else_is_applied(stopped: World, command: tuple[str
     assert ran.code == 7
     assert "deployment 2 is unfinished" in ran.err
     assert "ecsplan resume" in ran.err
-    assert "or go back with `ecsplan rollback`." in ran.err
+    assert "go back with `ecsplan rollback`, or end it as it is with `ecsplan abandon`." in ran.err
     assert stopped.sent() == []
     assert len(stopped.history()) == 2
 
@@ -269,7 +269,7 @@ def test_a_deployment_of_somebody_else_is_told_apart(world: World) -> None:
         plan = pipeline.make_plan(site, loaded, "v3")
         result = pipeline.run_plan(site, plan, options=Options(on_failure="stop"), emit=emit)
     assert result is not None
-    assert result.outcome is Outcome.STOPPED
+    assert result.outcome is Outcome.SUPERSEDED
     assert "superseded: another deployment put the service on web:2" in result.reason
 
 

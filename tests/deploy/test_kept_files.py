@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from ecsplan.core.codec import to_json
-from ecsplan.core.model import Identity
+from ecsplan.core.model import FORMAT_VERSION, Identity
 from ecsplan.journal import Journal, open_store
 from ecsplan.plan import file as planfile
 from tests.support.paths import ROOT, journal_file
@@ -99,7 +99,7 @@ def test_a_journal_is_shown_as_it_was(world: World, scene: str) -> None:
     kept: dict[str, Any] = json.loads((KEPT / scene / "show.json").read_text())
     shown = world.ok("show", str(kept["number"]), "--format", "json").data
     shown["plan"] = shown["plan"]["digest"]
-    assert shown == kept
+    assert shown == kept | {"format_version": FORMAT_VERSION}
     listed = world.history()[-1]
     assert listed == {name: kept[name] for name in listed}
     assert [step["state"] for step in kept["steps"]] == STATES.get(scene, ["done"] * 5)

@@ -186,15 +186,19 @@ def test_no_place_for_some(ready: World, golden: Golden) -> None:
     shown(golden, "no_place_for_some", ran)
 
 
-def test_what_was_stopped_for_that_is_not_run_again(ready: World) -> None:
+def test_what_was_stopped_for_that_is_run_again(ready: World) -> None:
+    """All of it, once nothing of the first attempt runs any more."""
     ready.write(migrating(count=12), seed=False)
     ready.aws.fault("RunTask", "failures", code="RESOURCE:CPU", count=1, skip=1)
     assert deployed(ready, "v2", "--on-failure", "stop").code == 7
     ready.forget()
     ran = ready.run("resume")
-    put_back(ready, ran)
-    assert "RESOURCE:CPU" in ran.err
-    assert "RunTask" not in ready.sent()
+    assert ran.code == 0, ran.said
+    assert [params["count"] for params in ready.params("RunTask")] == [10, 2]
+    stopped = [task for task in tasks(ready) if task["stopCode"] == "UserInitiated"]
+    others = [task for task in tasks(ready) if task not in stopped]
+    assert (len(stopped), len(others)) == (11, 12)
+    assert max(task["stoppedAt"] for task in stopped) <= min(task["createdAt"] for task in others)
 
 
 def test_room_that_was_made_meanwhile(ready: World) -> None:

@@ -116,7 +116,7 @@ def test_a_folder(planned: World) -> None:
 @pytest.mark.parametrize("version", ["2.0", "0.9", "11.0", "x"])
 def test_of_another_version(planned: World, version: str) -> None:
     said = refused(planned, edited(planned, lambda data: data.update(format_version=version)))
-    assert f"written in format {version}, and this ecsplan reads 1.0" in said
+    assert f"written in format {version}, and this ecsplan reads 1.1" in said
 
 
 @pytest.mark.parametrize("version", [1, None, [], {}])

@@ -200,7 +200,7 @@ def test_superseded(world: World, golden: Golden, strategy: str) -> None:
                 world.ecs("UpdateService", cluster="prod", service="web", taskDefinition=theirs)
 
     ran = world.run("deploy", "v3", "--yes", clock=Meddling())
-    assert (ran.code, world.on("web"), outcome(world)) == (7, "web:2", "stopped")
+    assert (ran.code, world.on("web"), outcome(world)) == (7, "web:2", "superseded")
     assert "superseded: another deployment put the service on web:2 (ecs-svc/" in ran.err
     assert world.sent() == ["RegisterTaskDefinition", "UpdateService"]
     if strategy == "ROLLING":

@@ -133,8 +133,8 @@ def test_a_schedule_that_is_not_there_is_refused_with_account_and_region(seeded:
     assert ran.code == 1
     assert ran.err.splitlines() == [
         "error: this cannot be planned in account 123456789012, region eu-west-1:",
-        "  schedule.mails/nightly: there is no schedule mails/nightly; it is created elsewhere, "
-        "ecsplan only changes it",
+        "  schedule.mails/nightly: there is no schedule mails/nightly; "
+        "it is created elsewhere, ecsplan only changes it",
         "Nothing was changed.",
     ]
 

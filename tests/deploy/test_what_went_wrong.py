@@ -216,7 +216,8 @@ def test_nothing_may_be_looked_up(live: World) -> None:
     """Each permission that is missing is named, and the deployment is put back all the same."""
     crashing(live)
     for operation in ("ListTasks", "ListServiceDeployments", "DescribeServiceDeployments", "GetLogEvents"):
-        live.aws.fault(operation, "error", code="AccessDeniedException", message="Not allowed.", times=99)
+        skip = int(operation == "ListTasks")  # the look for what runs beside the migration, without which it is not run
+        live.aws.fault(operation, "error", code="AccessDeniedException", message="Not allowed.", times=99, skip=skip)
     deployed(live, 6)
     found = shown(live)["service.prod/web"]
     assert "the stopped tasks: the role in use needs permission for ecs:ListTasks" in found["unseen"]

@@ -194,13 +194,31 @@ class RollingBack(Story):
 
 
 class Resuming(Story):
-    """The deployment was refused at its first call, and stopped there."""
+    """The deployment was refused at its first call, and stopped there; or what it has begun had failed, and is tried
+    again."""
 
     def prepare(self) -> None:
+        if self.stage == "tried again":
+            self._has_failed()
+            return
         self.world.aws.fault("RegisterTaskDefinition", "error", code="AccessDeniedException")
         self.options = Options(on_failure="stop")
         assert self.run(self.deploy).code == 7
+        self.options = Options(on_failure="rollback")
+
+    def _has_failed(self) -> None:
+        self._ends(well=False)
+        self.options = Options(on_failure="stop")
+        assert self.run(self.deploy).code == 7
+        self._ends(well=True)
         self.options = Options()
+
+    def _ends(self, *, well: bool) -> None:
+        """How the migration of this tag will end, or its rollouts."""
+        if self.operation == "RunTask":
+            self.world.aws.task(exit_code=int(not well), image=f"*:{self.tag}")
+        else:
+            self.world.aws.rollout("COMPLETED" if well else "FAILED", image=f"*:{self.tag}")
 
     def command(self, site: pipeline.Site) -> Result | None:
         return self.resume(site)

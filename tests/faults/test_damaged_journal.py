@@ -51,7 +51,7 @@ def torn(number: int) -> None:
 
 def newer(number: int) -> None:
     whole = path(number).read_bytes()
-    path(number).write_bytes(whole.replace(b'"format_version":"1.0"', b'"format_version":"2.0"', 1))
+    path(number).write_bytes(whole.replace(b'"format_version":"1.1"', b'"format_version":"2.0"', 1))
 
 
 def swapped(number: int) -> None:
@@ -65,7 +65,7 @@ def foreign(number: int) -> None:
 
 DAMAGES = {
     torn: "line 2 is damaged",
-    newer: "line 1: written in format 2.0, and this ecsplan reads 1.0",
+    newer: "line 1: written in format 2.0, and this ecsplan reads 1.1",
     swapped: "line 1: the plan of the deployment should stand here",
     foreign: "line 2: the plan has no step 77",
 }
@@ -177,7 +177,7 @@ def test_the_newest_of_a_newer_ecsplan(deployed: World) -> None:
     again = to_json(Opened(**{name: getattr(read(3).opened, name) for name in Opened.__struct_fields__}))
     assert opened == again + b"\n"
     path(3).write_bytes(
-        opened.replace(b'"format_version":"1.0"', b'"format_version":"1.9","later":1', 1) + b"".join(rest)
+        opened.replace(b'"format_version":"1.1"', b'"format_version":"1.9","later":1', 1) + b"".join(rest)
     )
     assert deployed.history()[2]["outcome"] == "succeeded"
     deployed.deploy("v4")

@@ -16,7 +16,7 @@ from ecsplan.apply import send as sending
 from ecsplan.apply import wait as waiting
 from ecsplan.aws import gateway as aws
 from ecsplan.aws import pacing
-from ecsplan.journal import Closed, Deployment, Outcome, lock
+from ecsplan.journal import Closed, Deployment, Done, Failed, Outcome, lock
 from ecsplan.kinds import kinds
 from tests.faults.stories import STORIES, Applying, Story
 from tests.support.amounts import figure
@@ -165,9 +165,9 @@ def truthful(world: World, deployments: Sequence[Deployment]) -> None:
     started = {
         arn
         for deployment in deployments
-        for step in deployment.plan.steps
-        if step.address.kind == "run_task"
-        for arn in deployment.outputs().get(step.index, {}).get("tasks", "").split()
+        for entry in deployment.entries
+        if isinstance(entry, Done | Failed) and not entry.undo
+        for arn in entry.outputs.get("tasks", "").split()
     }
     found = {
         arn
@@ -192,8 +192,8 @@ def test_the_table_has_every_operation_that_is_sent() -> None:
     figure(f"fault matrix: {len(rows())} rows, {len(cells)} cells")
     assert operations() == {
         "GetCallerIdentity", "DescribeTaskDefinition", "ListTaskDefinitions", "RegisterTaskDefinition", "RunTask",
-        "DescribeTasks", "StopTask", "UpdateService", "DescribeServices", "ListTargetsByRule", "PutTargets",
-        "RemoveTargets", "DeregisterTaskDefinition", "Publish", "GetSchedule", "UpdateSchedule",
+        "DescribeTasks", "ListTasks", "StopTask", "UpdateService", "DescribeServices", "ListTargetsByRule",
+        "PutTargets", "RemoveTargets", "DeregisterTaskDefinition", "Publish", "GetSchedule", "UpdateSchedule",
     }  # fmt: skip
 
 

@@ -80,8 +80,6 @@ class Aws(Live):
         """what the messages were about that `in_process` published"""
         self.arrives: Callable[[wire.Incoming], None] = lambda _incoming: None
         """called with every request before it is answered, botocore's repetitions included"""
-        self.edited: Callable[[Doc], None] | None = None
-        """changes each answer of the JSON protocol in place, for commands that go there over HTTP"""
         self.rewrites: Callable[[bytes], bytes] = unchanged
         """what becomes of the body of every answer, on both ways"""
         self._settled = 0.0
@@ -93,20 +91,12 @@ class Aws(Live):
     def reset(self) -> None:
         super().reset()
         self.published.clear()
-        self.edited = None
         self.rewrites = unchanged
 
     def _respond(self, incoming: wire.Incoming) -> wire.Answer | None:
         self.arrives(incoming)
         answer = super()._respond(incoming)
-        if answer is None:
-            return None
-        answer = replace(answer, body=self.rewrites(answer.body))
-        if self.edited is None or "x-amz-target" not in incoming.headers:
-            return answer
-        data: Doc = json.loads(answer.body)
-        self.edited(data)
-        return replace(answer, body=json.dumps(data).encode())
+        return None if answer is None else replace(answer, body=self.rewrites(answer.body))
 
     # --- the account as a value ---
 

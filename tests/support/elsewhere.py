@@ -11,8 +11,6 @@ from ecsplan.sandbox.common import ACCOUNT
 from tests.support.aws import Aws
 from tests.support.toml import Doc
 
-NOTHING = Call(service="", operation="", params={})
-
 
 def services(answer: Doc) -> Iterator[Doc]:
     """Those of DescribeServices and of UpdateService."""
@@ -27,8 +25,7 @@ ROLLOUTS = ("DescribeServiceDeployments", "ListServiceDeployments", "StopService
 
 def older(aws: Aws) -> None:
     """From now on an AWS that shows no rollout states, and knows no service deployments."""
-    edit = without(*STATES, "currentServiceDeployment")
-    aws.edited = lambda answer: edit(NOTHING, answer)
+    aws.rewrites = leaving_out(*STATES, "currentServiceDeployment")
     for operation in ROLLOUTS:
         aws.fault(
             operation, "error", code="UnknownOperationException", message="The operation is not known.", times=999

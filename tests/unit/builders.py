@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ecsplan.core.codec import to_json
 from ecsplan.core.documents import filled
 from ecsplan.core.model import (
     Action,
@@ -23,7 +24,7 @@ from ecsplan.core.model import (
     Settings,
     Step,
 )
-from ecsplan.journal import Began, Closed, Deployment, Done, Opened, Origin, Outcome
+from ecsplan.journal import Began, Closed, Deployment, Done, Journal, Opened, Origin, Outcome
 from ecsplan.plan.steps import plan_digest
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -98,8 +99,8 @@ def update(name: str = "web", *, family: str = "web", old: int = 41, settings: S
     )
 
 
-def wait(name: str = "web", *, family: str = "web", number: int = 41, settings: Settings = AS_USUAL) -> Step:
-    """For the rollout of a service that is on revision `number` already."""
+def wait(name: str = "web", *, awaits: str = "ecs-svc/web-0", settings: Settings = AS_USUAL) -> Step:
+    """For the rollout of a service that is on web:41 already."""
     return step(
         Phase.UPDATE,
         f"service.prod/{name}",
@@ -108,7 +109,7 @@ def wait(name: str = "web", *, family: str = "web", number: int = 41, settings: 
         Irreversible(reason="nothing was sent"),
         settings=settings,
         note="is still rolling out (1/2 running)",
-        expect={"awaits": f"ecs-svc/{name}-0", "revision": task_definition_arn(family, number)},
+        expect={"awaits": awaits, "revision": task_definition_arn("web", 41)},
     )
 
 
@@ -152,7 +153,7 @@ def plan(*steps: Step, **more: Any) -> Plan:
         "observed": {one.address: "sha256:1" for one in numbered},
         "changes": (),
         "steps": numbered,
-        "summary": {phase.value: sum(one.phase is phase for one in numbered) for phase in Phase},
+        "summary": {p.value: sum(one.phase is p for one in numbered) for p in Phase if p is not Phase.STOP},
         **more,
     }
     made = Plan(**values)
@@ -207,3 +208,12 @@ def deployment(
     if outcome is not None:
         entries.append(Closed(at=AT, outcome=outcome, reason=reason))
     return Deployment(opened=Opened(number=number, at=AT, origin=ORIGIN, plan=made), entries=tuple(entries))
+
+
+def only_planned(journal: Journal, made: Plan | None = None) -> int:
+    """The number of a deployment of which the journal has the plan alone, as format 1.0 begins: it may have been cut
+    off before its first call."""
+    number = (journal.numbers() or [0])[-1] + 1
+    opened = Opened(number=number, at=AT, origin=ORIGIN, plan=made or plan(*whole()))
+    journal._place.create(number, to_json(opened)).close()
+    return number

@@ -18,7 +18,7 @@ from ecsplan.core.model import Identity
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Damaged, Journal, Outcome, open_store
 from ecsplan.site import Site, whoami
-from tests.unit.builders import ACCOUNT, IDENTITY, ORIGIN, REGION, plan, task_definition_arn, update
+from tests.unit.builders import ACCOUNT, IDENTITY, ORIGIN, REGION, only_planned, plan, task_definition_arn, update
 from tests.unit.failing_account import FailingAccount
 from tests.unit.fakes import FakeClock, gateway_to, refusal
 from tests.unit.rig import FOR_EVER
@@ -114,7 +114,7 @@ def test_a_rollout_that_is_still_going_is_a_warning(site: Site, spec: Spec, aws:
 
 
 def test_the_base_is_the_newest_deployment_of_the_journal(site: Site, spec: Spec) -> None:
-    site.journal(IDENTITY).open(plan(), ORIGIN, "x").close()
+    only_planned(site.journal(IDENTITY))
     assert pipeline.make_plan(site, spec, "v42").base == 1
 
 
@@ -312,7 +312,7 @@ def test_a_spec_that_is_wrong_or_not_there_is_a_usage_error(tmp_path: Path) -> N
 def journals(root: Path, *places: tuple[str, str]) -> None:
     for account, region in places:
         journal = Journal(open_store(root), "shop", Identity(account=account, region=region))
-        journal.open(plan(update()), ORIGIN, "x").close()
+        only_planned(journal, plan(update()))
 
 
 def test_the_journals_of_an_app_are_found_by_account_and_region(tmp_path: Path) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from ecsplan.core.checks import Request, boolean, duration, nonempty, plain_name
 from ecsplan.core.documents import copied, is_empty
-from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref
+from ecsplan.core.model import Action, Address, Call, Doc, Irreversible, Phase, Ref, Settings
 from ecsplan.core.normalize import Rule, Secret
 from ecsplan.core.spec import Task
 from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import (
+    Beside,
     Calls,
     Change,
     CompileScope,
@@ -20,6 +23,7 @@ from ecsplan.kinds.contract import (
     Document,
     Kind,
     Resource,
+    Running,
     StepDraft,
     Table,
     Track,
@@ -29,9 +33,10 @@ from ecsplan.kinds.ecs.calls import in_cluster, is_revision_unknown_yet
 from ecsplan.kinds.ecs.request_fields import has_network
 from ecsplan.kinds.ecs.task_diagnosis import diagnose
 from ecsplan.kinds.run_task import lint
-from ecsplan.kinds.run_task.calls import MARKER, accept, recover
+from ecsplan.kinds.run_task.calls import MARKER, STOP, accept, recover
+from ecsplan.kinds.run_task.running import JOINED, joined, running
 from ecsplan.kinds.run_task.streams import logs_of, streams
-from ecsplan.kinds.run_task.track import Expect, judge, polls, which
+from ecsplan.kinds.run_task.track import Expect, Stopping, judge, polls, which
 from ecsplan.kinds.task_definition import BY_ECSPLAN, SCALARS, arn_of, stringify_environment
 
 NAME = "run_task"
@@ -136,7 +141,9 @@ def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
 
 
 def steps(delta: Delta) -> tuple[StepDraft, ...]:
-    """One RunTask per ten tasks, which is the most that it starts at once."""
+    """One RunTask per ten tasks, which is the most that it starts at once; or one StopTask for each that is to stop."""
+    if stops := msgspec.convert(delta.resource.facts, Expect).stops:
+        return tuple(_stop_draft(delta, one) for one in stops)
     count = delta.declared.get("count", 1)
     said = [_command(delta.declared), delta.change.note]
     if count <= AT_ONCE:
@@ -162,6 +169,32 @@ def _draft(delta: Delta, params: Doc, said: Sequence[str], expect: Doc) -> StepD
     )
 
 
+def _stop_draft(delta: Delta, one: Stopping) -> StepDraft:
+    params = in_cluster(one.cluster, {"task": one.task, "reason": f"{delta.change.address} is rolled back"})
+    return StepDraft(
+        phase=Phase.STOP,
+        action=Action.DELETE,
+        call=Call(service="ecs", operation=STOP, params=params),
+        undo=Irreversible(reason="a task that was stopped is not started again"),
+        settings=delta.resource.settings,
+        note=f"stop task {short_arn(one.task)} ({one.revision})",
+    )
+
+
+def stopping(found: Sequence[Running], task: str) -> Resource:
+    """What a rollback stops at one address: tasks of the deployments that it undoes. `task` is that of the spec."""
+    stops = [{"task": one.task, "cluster": one.cluster, "revision": one.revision} for one in found]
+    return Resource(
+        kind=KIND,
+        address=found[0].address,
+        task=task,
+        doc={},
+        settings=Settings(when="always"),
+        facts={"stops": stops},
+        optional=True,
+    )
+
+
 def _command(doc: Doc) -> str:
     """The commands that will run, for people: `web: ./manage.py migrate`."""
     overrides = doc.get("overrides", {}).get("containerOverrides", ())
@@ -170,12 +203,15 @@ def _command(doc: Doc) -> str:
 
 
 def stop(tracked: Tracked, why: str) -> tuple[Call, ...]:
-    """Stop the tasks: while they run, they could change what is restored."""
+    """Stop the tasks: while they run, they could change what is restored. One that another deployment has started is
+    left to it."""
+    if JOINED in tracked.outputs:
+        return ()
     cluster = tracked.call.params.get("cluster")
     return tuple(
         Call(
             service="ecs",
-            operation="stop_task",
+            operation=STOP,
             params=in_cluster(cluster, {"task": arn, "reason": why[:LONGEST_REASON]}),
         )
         for arn in tracked.outputs["tasks"].split()
@@ -187,7 +223,13 @@ KIND = Kind(
     order=1,
     document=Document(rules=RULES),
     declare=Declare(table=TABLE, compile=compile_, lint=lint.problems, cautions=lint.cautions, clashes=lint.clashes),
-    change=Change(writes=frozenset({"ecs:run_task"}), steps=steps, conflicts=conflicts, fill_in=fill_in, expect=Expect),
+    change=Change(
+        writes=frozenset({"ecs:run_task", "ecs:stop_task"}),
+        steps=steps,
+        conflicts=conflicts,
+        fill_in=fill_in,
+        expect=Expect,
+    ),
     calls=Calls(
         accept=accept,
         recover=recover,
@@ -206,4 +248,5 @@ KIND = Kind(
         timeout=1800,
         late_is_failure=True,
     ),
+    beside=Beside(running=running, joined=joined, stopping=stopping),
 )

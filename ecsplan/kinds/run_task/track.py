@@ -26,6 +26,14 @@ CUT_SHORT = {
 }
 
 
+class Stopping(Value, frozen=True, kw_only=True):
+    """A task of an earlier deployment that is to be stopped: its ARN and cluster, and its revision, for people."""
+
+    task: str
+    cluster: str
+    revision: str
+
+
 class Expect(Value, frozen=True, kw_only=True):
     """How many tasks a step starts, which ones of how many, the containers that are judged, and where they log to."""
 
@@ -35,6 +43,8 @@ class Expect(Value, frozen=True, kw_only=True):
     """0 where it starts all of them"""
     essential: tuple[str, ...] = ()
     logs: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    stops: tuple[Stopping, ...] = ()
+    """the tasks that are to be stopped, instead of running any"""
 
 
 def expected(step: Step) -> Expect:
@@ -63,6 +73,8 @@ def which(expect: Expect) -> str:
 
 def judge(tracked: Tracked, answers: Sequence[Doc]) -> Progress:
     """Done when every task has stopped; ok if every essential container ended with exit code 0."""
+    if tracked.step.call.operation == "stop_task":
+        return _stop_progress(answers)
     found, part = _progress(tracked, answers), which(expected(tracked.step))
     return dataclasses.replace(found, note=f"{part}: {found.note}") if part else found
 
@@ -94,6 +106,14 @@ def _progress(tracked: Tracked, answers: Sequence[Doc]) -> Progress:
         return Progress(done=True, ok=False, note="; ".join(said), tally=tally)
     note = f"{wanted} tasks, each with exit code 0" if wanted > 1 else "exit code 0"
     return Progress(done=True, note=note, tally=tally, stated=Status.SUCCEEDED)
+
+
+def _stop_progress(answers: Sequence[Doc]) -> Progress:
+    """A task that is to stop. One that ECS no longer shows has stopped long ago."""
+    going = [task for data in answers for task in data.get("tasks", ()) if not has_stopped(task)]
+    if going:
+        return Progress(done=False, note="stopping")
+    return Progress(done=True, note="stopped", stated=Status.SUCCEEDED)
 
 
 def _states(states: Counter[str]) -> str:

@@ -34,7 +34,7 @@ from ecsplan.kinds.service.observe import is_reverting
 from ecsplan.kinds.service.past import past
 from ecsplan.kinds.service.read import Expect, names
 from ecsplan.kinds.service.revert import revert, started_by
-from ecsplan.kinds.service.rollout import accept, polls, recover
+from ecsplan.kinds.service.rollout import accept, again, expect_again, polls, recover
 from ecsplan.kinds.service.rules import RESET, RESET_MEMBERS, RULES, other_form_of_namespace
 from ecsplan.kinds.service.service_deployment import resolve_pause
 from ecsplan.kinds.service.unsettled import read, remarks
@@ -195,7 +195,7 @@ KIND = Kind(
         expect=Expect,
         subject=lambda call: address(call.params).name,
     ),
-    calls=Calls(accept=accept, recover=recover, retryable=is_revision_unknown_yet),
-    track=Track(polls=polls, judge=judge, awaited=awaited, diagnose=diagnose),
+    calls=Calls(accept=accept, recover=recover, retryable=is_revision_unknown_yet, again=again),
+    track=Track(polls=polls, judge=judge, awaited=awaited, diagnose=diagnose, expect_again=expect_again),
     revert=Revert(plan=revert, is_reverting=is_reverting, started_by=started_by, resolve_pause=resolve_pause),
 )

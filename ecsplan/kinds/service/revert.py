@@ -5,7 +5,7 @@ from __future__ import annotations
 from ecsplan.core.clock import epoch
 from ecsplan.core.diagnosis import Status
 from ecsplan.core.documents import overlay
-from ecsplan.core.errors import AwsError, RefusedError
+from ecsplan.core.errors import AwsError, SupersededError
 from ecsplan.core.model import Call, Doc
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Reader
@@ -95,7 +95,7 @@ def revert_rest(reader: Reader, tracked: Tracked, service: Doc, undo: Call) -> R
     wanted = undo.params.get("taskDefinition") or expected(tracked.step).previous
     elsewhere = short_arn(primary.get("taskDefinition", "")) != short_arn(wanted)
     if judged.superseded and elsewhere:
-        raise RefusedError(f"{tracked.address} was changed by another deployment; left as it is")
+        raise SupersededError(f"{tracked.address} was changed by another deployment; left as it is")
     not_shown = primary["id"] == expected(tracked.step).deployment and judged.status is not Status.ROLLED_BACK
     if elsewhere or not_shown:
         return Reverting(call=undo)

@@ -104,6 +104,24 @@ def is_set(service: Doc, call: Call) -> bool:
     return bool(normal(overlay(found, sets), RULES) == found)
 
 
+def again(call: Call) -> Call:
+    """Without forceNewDeployment, an update that changes nothing starts no rollout."""
+    if call.operation != "update_service":
+        return call
+    return Call(service=call.service, operation=call.operation, params={**call.params, "forceNewDeployment": True})
+
+
+def expect_again(tracked: Tracked, answers: Sequence[Doc]) -> dict[str, str]:
+    """The deployment that is PRIMARY before the update is sent once more, and its service deployment."""
+    services = {name: service for data in answers for name, service in by_name(data).items()}
+    service = services.get(short_arn(tracked.call.params["service"]), {})
+    found = {
+        "deployment": primary_of(service).get("id"),
+        "rollout": service.get("currentServiceDeployment") or tracked.outputs.get("rollout"),
+    }
+    return {name: str(value) for name, value in found.items() if value}
+
+
 def polls(tracked: Sequence[Tracked]) -> tuple[Poll, ...]:
     """One DescribeServices per ten services; one DescribeServiceDeployments per twenty service deployments that are
     needed."""

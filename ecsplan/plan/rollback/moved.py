@@ -58,7 +58,7 @@ def _difference(delta: Delta, doc: Doc, lives: Mapping[Address, Live]) -> Delta:
 
 
 def _was_taken_back(difference: Delta, left: Expected) -> bool:
-    """Is it on the revision again that the deployment had found, and does it say that AWS itself took that back?"""
+    """Is it back on the revision that it had before the deployment, and does it say that AWS itself took that back?"""
     on = revisions_in([field.before for field in difference.change.fields])
     return bool(on) and on <= left.found and bool(difference.kind.change.remarks(difference))
 

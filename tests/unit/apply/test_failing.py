@@ -208,7 +208,9 @@ def test_what_a_task_did_stays_done_and_is_told(rig: Rig) -> None:
 
 def test_what_was_done_and_is_under_way_is_told(rig: Rig) -> None:
     failing_in(rig, "update")
-    assert rig.apply(plan(*whole()), on_failure="stop").state == "Done: task_definition.web, run_task.web/migrate."
+    assert rig.apply(plan(*whole()), on_failure="stop").state == (
+        "Done: task_definition.web, run_task.web/migrate. Failed: service.prod/web."
+    )
     late = Rig()
     late.rollouts["web", 1] = FOR_EVER
     assert late.apply(plan(register(), update()), timeout=60).state == (
@@ -216,7 +218,9 @@ def test_what_was_done_and_is_under_way_is_told(rig: Rig) -> None:
     )
     nothing = Rig()
     failing_in(nothing, "register")
-    assert nothing.apply(plan(*whole()), on_failure="stop").state == "Nothing was changed."
+    assert nothing.apply(plan(*whole()), on_failure="stop").state == (
+        "Failed: task_definition.web. Nothing was changed."
+    )
 
 
 def test_a_second_migration_is_not_run_after_a_first_that_failed(rig: Rig) -> None:
@@ -294,12 +298,12 @@ def test_what_somebody_else_has_changed_is_left_to_them(rig: Rig) -> None:
     rig.rollouts["web", 1] = FOR_EVER
     rig.aws.on_ask = move
     result = rig.apply(plan(register(), update()))
-    assert result.outcome is Outcome.STOPPED
+    assert result.outcome is Outcome.SUPERSEDED
     assert result.reason == (
-        "service.prod/web: superseded: another deployment put the service on web:99 "
-        f"({rig.aws.primary('web')}); and putting things back failed: "
-        "service.prod/web was changed by another deployment; left as it is"
+        f"service.prod/web: superseded: another deployment put the service on web:99 ({rig.aws.primary('web')})"
     )
+    assert result.state == "Left to the other deployment: service.prod/web. Left as it is: task_definition.web."
+    assert result.next == frozenset()
     assert len(rig.aws.calls("update_service")) == 1
 
 

@@ -48,7 +48,7 @@ def test_every_call_stands_between_its_two_entries(rig: Rig) -> None:
     rig.apply(plan(*whole()))
     assert rig.trace == [
         "began 1", "register_task_definition", "done 1",
-        "began 2", "run_task", "done 2", "describe_tasks",
+        "list_tasks", "describe_tasks", "began 2", "run_task", "done 2", "describe_tasks",
         "began 3", "update_service", "done 3", "describe_services",
         "began 4", "put_targets", "done 4",
         "began 5", "deregister_task_definition", "done 5",
@@ -70,7 +70,7 @@ def test_a_phase_is_finished_before_the_next_begins(rig: Rig) -> None:
     rig.tasks[1] = exits(0, after=0.5)
     rig.rollouts["web", 1] = rolls_out(after=0.5)
     rig.apply(plan(register(), run(), update(), targets()))
-    after_run = rig.trace.index("describe_tasks")
+    after_run = rig.trace.index("run_task") + 2
     assert rig.trace[after_run : after_run + 3] == ["describe_tasks", "describe_tasks", "began 3"]
     after_update = rig.trace.index("describe_services")
     assert rig.trace[after_update : after_update + 3] == ["describe_services", "describe_services", "began 4"]
@@ -82,9 +82,9 @@ def test_one_off_tasks_run_in_file_order_each_waited_for(rig: Rig) -> None:
     assert [params["startedBy"] for params in rig.aws.calls("run_task")] == ["first", "second", "third"]
     looks = ["describe_tasks"]
     assert rig.trace[3:] == [
-        "began 2", "run_task", "done 2", *looks * 3,
-        "began 3", "run_task", "done 3", *looks,
-        "began 4", "run_task", "done 4", *looks,
+        "list_tasks", "began 2", "run_task", "done 2", *looks * 3,
+        "list_tasks", "began 3", "run_task", "done 3", *looks,
+        "list_tasks", "began 4", "run_task", "done 4", *looks,
         "closed succeeded",
     ]  # fmt: skip
 
@@ -92,8 +92,8 @@ def test_one_off_tasks_run_in_file_order_each_waited_for(rig: Rig) -> None:
 def test_one_off_tasks_of_several_families_run_in_turn_too(rig: Rig) -> None:
     rig.apply(plan(register("web"), register("worker"), run("a", family="web"), run("b", family="worker")))
     assert rig.trace[6:] == [
-        "began 3", "run_task", "done 3", "describe_tasks",
-        "began 4", "run_task", "done 4", "describe_tasks",
+        "list_tasks", "began 3", "run_task", "done 3", "describe_tasks",
+        "list_tasks", "began 4", "run_task", "done 4", "describe_tasks",
         "closed succeeded",
     ]  # fmt: skip
 
@@ -224,13 +224,14 @@ def test_without_waiting_only_tasks_are_awaited(rig: Rig) -> None:
     rig.rollouts["web", 1] = FOR_EVER
     rig.tasks[1] = exits(0, after=0.5)
     assert rig.apply(plan(register(), run(), update(), targets()), wait=False).outcome is Outcome.SUCCEEDED
-    assert [call.operation for calls in rig.aws.asked for call in calls] == ["describe_tasks", "describe_tasks"]
+    asked = [call.operation for calls in rig.aws.asked for call in calls]
+    assert asked == ["list_tasks", *["describe_tasks"] * 3]
 
 
 def test_the_spec_can_say_that_a_step_is_not_waited_for(rig: Rig) -> None:
     loose = Settings(wait=False)
     assert rig.apply(plan(register(), run(settings=loose), update(settings=loose))).outcome is Outcome.SUCCEEDED
-    assert rig.aws.asked == []
+    assert [call.operation for calls in rig.aws.asked for call in calls] == ["list_tasks", "describe_tasks"]
 
 
 # --- what is told ---

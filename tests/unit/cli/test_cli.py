@@ -18,8 +18,8 @@ from tests.unit.cli.conftest import SPEC
 from tests.unit.fakes import child_environment
 
 COMMANDS = [
-    "plan", "apply", "deploy", "rollback", "resume", "continue", "history", "show", "render", "validate", "sandbox",
-    "demo",
+    "plan", "apply", "deploy", "rollback", "resume", "continue", "abandon", "history", "show", "render", "validate",
+    "sandbox", "demo",
 ]  # fmt: skip
 FULL = Path("/dev/full")  # a device on which every write fails for want of space
 

@@ -97,7 +97,7 @@ def test_the_history_as_json(capsys: Output, spec: Path, folder: Path) -> None:
     deployed(folder / ".ecsplan")
     assert run(["history", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["format_version"], found["app"]) == ("1.0", "shop")
+    assert (found["format_version"], found["app"]) == ("1.1", "shop")
     assert [one["number"] for one in found["deployments"]] == [1]
 
 

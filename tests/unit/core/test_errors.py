@@ -18,6 +18,7 @@ from ecsplan.core.errors import (
     RefusedError,
     SpecError,
     StaleError,
+    SupersededError,
     UnfinishedError,
     UsageError,
 )
@@ -52,6 +53,7 @@ def test_the_exit_codes_are_the_contract() -> None:
         (EmptyJournalFile("x"), 1),
         (AwsError("x"), 1),
         (RefusedError("x"), 1),
+        (SupersededError("x"), 1),
         (PlanningError(["x"]), 1),
     ],
 )
@@ -65,7 +67,7 @@ def test_no_error_is_without_a_test_of_its_exit_code() -> None:
     }
     assert known == {
         "EcsplanError", "UsageError", "SpecError", "PlanFileError", "StaleError", "LockedError", "UnfinishedError",
-        "JournalError", "EmptyJournalFile", "AwsError", "RefusedError", "PlanningError",
+        "JournalError", "EmptyJournalFile", "AwsError", "RefusedError", "SupersededError", "PlanningError",
     }  # fmt: skip
 
 

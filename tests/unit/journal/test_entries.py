@@ -45,8 +45,10 @@ def test_a_resumed_deployment_counts_by_its_newest_word() -> None:
     assert (one.outcome, one.reason) == (Outcome.SUCCEEDED, "")
 
 
-def test_only_success_and_having_been_put_back_are_an_end() -> None:
-    assert {outcome for outcome in Outcome if outcome.ended} == {Outcome.SUCCEEDED, Outcome.PUT_BACK, Outcome.FAILED}
+def test_which_outcomes_are_an_end() -> None:
+    assert {outcome for outcome in Outcome if outcome.ended} == {
+        Outcome.SUCCEEDED, Outcome.PUT_BACK, Outcome.FAILED, Outcome.SUPERSEDED, Outcome.ABANDONED,
+    }  # fmt: skip
     assert {outcome for outcome in Outcome if outcome.left_nothing} == {Outcome.PUT_BACK, Outcome.FAILED}
 
 

@@ -14,7 +14,7 @@ from ecsplan.core.errors import JournalError
 from ecsplan.core.model import Plan
 from ecsplan.journal import Began, Damaged, Done, Entry, Journal, open_store
 from ecsplan.journal.folder import EntryFile, FolderPlace
-from tests.unit.builders import AT, IDENTITY, ORIGIN, plan, whole
+from tests.unit.builders import AT, IDENTITY, ORIGIN, only_planned, plan, whole
 
 FULL = Path("/dev/full")  # a device on which every write fails for want of space
 BEGAN = Began(at=AT, step=1)
@@ -33,6 +33,8 @@ def place(tmp_path: Path) -> FolderPlace:
 
 
 def written(journal: Journal, *entries: Entry, made: Plan | None = None) -> int:
+    if not entries:
+        return only_planned(journal, made)
     writer = journal.open(made or plan(*whole()), ORIGIN, AT)
     for entry in entries:
         writer.append(entry)
@@ -43,7 +45,7 @@ def written(journal: Journal, *entries: Entry, made: Plan | None = None) -> int:
 def test_only_the_owner_may_read_and_git_ignores_it(journal: Journal, place: FolderPlace) -> None:
     old = os.umask(0)
     try:
-        written(journal)
+        written(journal, BEGAN)
     finally:
         os.umask(old)
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in place.root.rglob("*")}
@@ -82,7 +84,7 @@ def test_a_read_only_folder_is_named(journal: Journal, place: FolderPlace) -> No
     place.folder.chmod(0o500)
     try:
         with pytest.raises(JournalError, match="cannot be written: Permission denied"):
-            journal.open(plan(), ORIGIN, AT)
+            journal.open(plan(*whole()), ORIGIN, AT).append(BEGAN)
     finally:
         place.folder.chmod(0o700)
 
@@ -121,7 +123,7 @@ def test_a_deployment_whose_plan_cannot_be_written_leaves_nothing(journal: Journ
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
     try:
         with pytest.raises(JournalError, match=r"000002\.jsonl cannot be written: File too large$"):
-            journal.open(plan(), ORIGIN, AT)
+            journal.open(plan(*whole()), ORIGIN, AT).append(BEGAN)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert journal.numbers() == [1]

@@ -19,7 +19,7 @@ from ecsplan.core.codec import to_json
 from ecsplan.core.errors import JournalError, LockedError
 from ecsplan.journal import Journal, Origin, Outcome, open_store
 from ecsplan.journal.folder import Folder, FolderPlace
-from tests.unit.builders import AT, IDENTITY, ORIGIN, plan
+from tests.unit.builders import AT, IDENTITY, ORIGIN, only_planned
 from tests.unit.fakes import child_environment
 
 OTHER = Origin(user="bob", host="laptop", pid=1, command="ecsplan apply")
@@ -170,7 +170,7 @@ def test_the_newest_deployment_runs_while_another_process_holds_the_lock(
     journal: Journal, place: FolderPlace, tmp_path: Path
 ) -> None:
     """Meanwhile it is not shown as cut off. A dead holder runs nothing, and neither do we ourselves."""
-    journal.open(plan(), ORIGIN, AT).close()
+    only_planned(journal)
     assert journal.read(1).outcome is Outcome.UNFINISHED
     script = "import sys; print(flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
@@ -189,7 +189,7 @@ def test_the_newest_deployment_runs_while_another_process_holds_the_lock(
 
 
 def test_a_process_that_cannot_exist_runs_nothing(journal: Journal, place: FolderPlace) -> None:
-    journal.open(plan(), ORIGIN, AT).close()
+    only_planned(journal)
     holder = msgspec.structs.replace(ORIGIN, host=socket.gethostname(), pid=2**62)
     (place.folder / "holder.json").write_bytes(to_json({"since": AT, "holder": holder}))
     assert journal.read(1).outcome is Outcome.UNFINISHED
@@ -197,7 +197,7 @@ def test_a_process_that_cannot_exist_runs_nothing(journal: Journal, place: Folde
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="everything is permitted to root")
 def test_a_process_of_another_user_may_run_it(journal: Journal, place: FolderPlace) -> None:
-    journal.open(plan(), ORIGIN, AT).close()
+    only_planned(journal)
     holder = msgspec.structs.replace(ORIGIN, host=socket.gethostname(), pid=1)
     (place.folder / "holder.json").write_bytes(to_json({"since": AT, "holder": holder}))
     assert journal.read(1).outcome is Outcome.RUNNING

@@ -13,7 +13,7 @@ import pytest
 from ecsplan.core.errors import EmptyJournalFile, JournalError, LockedError, UsageError
 from ecsplan.core.model import Identity
 from ecsplan.journal import Began, Closed, Damaged, Holder, Journal, Origin, Outcome, Place, Store, open_store
-from tests.unit.builders import AT, IDENTITY, ORIGIN, plan, whole
+from tests.unit.builders import AT, IDENTITY, ORIGIN, only_planned, plan, whole
 
 OTHER = Identity(account=IDENTITY.account, region="us-east-1")
 HOLDER = Holder(since=AT, origin=ORIGIN)
@@ -52,11 +52,11 @@ class MemoryPlace:
             raise JournalError(f"{self.where(number)} is missing")
         return [(f"{self.where(number)}/{count}", row) for count, row in enumerate(self.deployments[number], 1)]
 
-    def create(self, number: int, first: bytes) -> Rows:
+    def create(self, number: int, first: bytes, *more: bytes) -> Rows:
         with self._lock:
             if number in self.deployments:
                 raise JournalError(f"{self.where(number)} is there already")
-            self.deployments[number] = [first]
+            self.deployments[number] = [first, *more]
         return Rows(self.deployments[number])
 
     def reopen(self, number: int) -> Rows:
@@ -262,11 +262,11 @@ def test_a_journal_needs_nothing_but_the_port(store: Store) -> None:
 
 def test_damage_is_named_as_the_store_names_it(store: Store) -> None:
     journal, place = Journal(store, "shop", IDENTITY), store.place("shop", IDENTITY)
-    journal.open(plan(*whole()), ORIGIN, AT).close()
+    only_planned(journal)
     appender = place.reopen(1)
     appender.append(b"nonsense")
     appender.close()
-    journal.open(plan(*whole()), ORIGIN, AT).close()
+    only_planned(journal)
     place.create(4, b'{"entry":"began","at":"x","step":1}').close()
     first, second, third, fourth = journal.all()
     assert isinstance(first, Damaged)
@@ -281,7 +281,7 @@ def test_the_newest_one_runs_while_the_lock_is_held_elsewhere() -> None:
     store = Memory()
     journal = Journal(store, "shop", IDENTITY)
     for _ in range(2):
-        journal.open(plan(*whole()), ORIGIN, AT).close()
+        journal.open(plan(*whole()), ORIGIN, AT).append(Began(at=AT, step=1))
     with store.place("shop", IDENTITY).lock(HOLDER):
         assert [one.outcome for one in journal.deployments()] == [Outcome.UNFINISHED, Outcome.RUNNING]
     assert journal.read(2).outcome is Outcome.UNFINISHED

@@ -160,7 +160,7 @@ def test_deep_documents_do_not_exhaust_the_stack() -> None:
 @pytest.mark.parametrize("version", ["2.0", "0.9", "", None, 2, [1], "x"])
 def test_another_major_version_is_refused(version: object) -> None:
     message = refused(sealed({**data(), "format_version": version}))
-    assert message == f"plan.json: written in format {version}, and this ecsplan reads 1.0"
+    assert message == f"plan.json: written in format {version}, and this ecsplan reads 1.1"
 
 
 def test_minor_additions_are_read() -> None:

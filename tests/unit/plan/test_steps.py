@@ -164,7 +164,7 @@ def test_a_plan_holds_all_that_it_was_made_from() -> None:
     )
     assert list(plan.observed.items()) == [("a.x", "1"), ("b.x", "2")]
     assert (plan.base, plan.warnings, plan.notify, plan.undoes) == (4, ("careful",), notify, (3, 2))
-    assert (plan.app, plan.tag, plan.identity, plan.format_version) == ("shop", "v2", IDENTITY, "1.0")
+    assert (plan.app, plan.tag, plan.identity, plan.format_version) == ("shop", "v2", IDENTITY, "1.1")
 
 
 def test_the_digest_is_of_everything_but_itself() -> None:

@@ -139,4 +139,4 @@ def test_what_is_read_is_what_was_told(event: events.Event) -> None:
 
 def test_the_first_line_is_the_version() -> None:
     assert stream_head() in PAGE
-    assert json.loads(stream_head()) == {"format_version": "1.0", "event": "version"}
+    assert json.loads(stream_head()) == {"format_version": "1.1", "event": "version"}

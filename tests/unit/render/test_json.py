@@ -31,7 +31,7 @@ def test_a_plan_has_the_keys_of_the_contract() -> None:
     found = read(plan_json(MADE))
     assert [key for key in found if key in CONTRACT] == CONTRACT
     assert set(found) - set(CONTRACT) == {"spec", "clusters", "undoes", "observed"}
-    assert (found["format_version"], found["app"], found["tag"], found["changed"]) == ("1.0", "shop", "v42", True)
+    assert (found["format_version"], found["app"], found["tag"], found["changed"]) == ("1.1", "shop", "v42", True)
     assert found["identity"] == {"account": "123456789012", "region": "eu-west-1"}
     assert found["summary"] == {"register": 1, "run": 1, "update": 1, "targets": 1, "deregister": 1}
     assert found["warnings"] == ["mind"]
@@ -99,7 +99,7 @@ def test_a_deployment_of_the_history() -> None:
     one = deployment(4, made, begun=[1], outputs={1: {"arn": task_definition_arn("web", 42)}}, outcome=Outcome.STOPPED,
                      reason="no")  # fmt: skip
     assert read(history_json("shop", [one])) == {
-        "format_version": "1.0",
+        "format_version": "1.1",
         "app": "shop",
         "deployments": [
             {
@@ -145,14 +145,14 @@ def test_one_deployment_comes_with_its_plan() -> None:
     assert found["plan"] == read(plan_json(MADE))
     (short,) = read(history_json("shop", [one]))["deployments"]
     assert {key: found[key] for key in short} == short
-    assert (found["format_version"], found["app"]) == ("1.0", "shop")
+    assert (found["format_version"], found["app"]) == ("1.1", "shop")
 
 
 # --- events ---
 
 
 def test_the_stream_says_its_version_first() -> None:
-    assert read(stream_head()) == {"format_version": "1.0", "event": "version"}
+    assert read(stream_head()) == {"format_version": "1.1", "event": "version"}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from ecsplan.plan import file
 from ecsplan.plan.compile import compile_spec, requests
 from ecsplan.plan.diff import diff
 from ecsplan.plan.read import fingerprints, read
-from ecsplan.plan.rollback import State, to_state
+from ecsplan.plan.rollback import numbered_state, to_state
 from ecsplan.plan.steps import plan_digest, plan_of
 from ecsplan.redact import mask_requests
 from ecsplan.spec.load import loads
@@ -194,7 +194,7 @@ def test_a_declared_revision_stays() -> None:
 
 
 def test_one_that_is_not_there_is_refused() -> None:
-    with pytest.raises(PlanningError, match=r"schedule\.default/nightly: there is no schedule default/nightly;"):
+    with pytest.raises(PlanningError, match=r"schedule\.default/nightly: there is no schedule default/nightly"):
         deltas(declared(), None)
 
 
@@ -288,7 +288,8 @@ def test_a_rollback_puts_exactly_what_was_live() -> None:
     """Through the journal: deployment 1 changed the schedule, another hand did since, and rolling back restores what
     deployment 1 had found, and keeps the other change."""
     plan = planned(declared(State="ENABLED", Description="new"), live())
-    back = to_state([deployment(1, plan)], State(number=0), keep=False)
+    deployments = [deployment(1, plan)]
+    back = to_state(deployments, numbered_state(deployments, 0), keep=False)
     resources = [one for one in back.resources if one.address == NIGHTLY]
     now = live(State="ENABLED", Description="new", KmsKeyArn="arn:other")
     (delta,) = diff(resources, read(FakeAsk().on(READ, now), resources))
@@ -418,7 +419,8 @@ def test_a_revision_that_is_declared_with_the_whole_target_stays() -> None:
 
 def test_a_rollback_restores_its_input_to_the_letter() -> None:
     older = TEXT % revision("other:7")
-    back = to_state([deployment(1, planned(declared(), universal(older)))], State(number=0), keep=False)
+    deployments = [deployment(1, planned(declared(), universal(older)))]
+    back = to_state(deployments, numbered_state(deployments, 0), keep=False)
     resources = [one for one in back.resources if one.address == NIGHTLY]
     (delta,) = diff(resources, read(FakeAsk().on(READ, universal()), resources))
     (draft,) = delta.kind.change.steps(delta)
