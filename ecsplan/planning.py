@@ -175,8 +175,8 @@ def check_agreed(plan: Plan) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class UnderWay:
-    """What AWS has under way of the services that were looked at, whoever began it: a plan that only waits for it, the
-    addresses of the rollouts that are paused at a hook, and of those that have failed."""
+    """What AWS has under way of the services that were looked at, begun here or elsewhere: a plan that only waits for
+    it, the addresses of the rollouts that are paused at a hook, and of those that have failed."""
 
     looked_at: tuple[Address, ...]
     plan: Plan | None

@@ -14,13 +14,13 @@ from ecsplan.plan.explain import EXACTLY, deciding, why
 
 HEAD = """# How each field is compared
 
-Every field that the installed botocore knows of the three requests whose effect ecsplan compares, and how it is
+Every field that the installed botocore knows of the requests whose effect ecsplan compares, and how it is
 compared. Made from the rules and from botocore's models; a test fails when this file is out of date, and another when
 a field that no rule names is not compared exactly.
 
 Absent, `null`, `[]` and `{}` are equal. `*` stands for each item of a list, or each member of a map. What a spec does
-not declare of a service or a target is left alone; a task definition is replaced whole. `ecsplan plan TAG --explain`
-shows for each field of a plan which of these rows compared it.
+not declare of a service, a target or a schedule is left alone; a task definition is replaced whole. `ecsplan plan TAG
+--explain` shows for each field of a plan which of these rows compared it.
 """
 
 

@@ -20,7 +20,7 @@ from ecsplan.rehearsal.demo import play
 def sandbox(options: CliOptions, port: int) -> int:
     """Serve an embedded AWS to rehearse on.
 
-    The clusters, services, rules and topics that the spec names are there already.
+    The clusters, services, rules, schedules and topics that the spec names are there already.
     """
     return serve(options.spec_if_there(tables=True), port=port, region=options.region, say=click.echo)
 

@@ -1,4 +1,4 @@
-"""What is under way of the resources of a spec, or of a deployment, whoever began it. Pure."""
+"""What is under way of the resources of a spec, or of a deployment, by this journal or not. Pure."""
 
 from __future__ import annotations
 

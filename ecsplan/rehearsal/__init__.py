@@ -33,7 +33,7 @@ def open_sandbox(spec: Spec | None, *, port: int = 0, region: str | None = None,
 
 
 def seed(aws: Sandbox, spec: Spec) -> Any:
-    """Make what the spec names: clusters, services on a bootstrap revision, rules with their targets, topics."""
+    """Make what the spec names: clusters, services on a bootstrap revision, rules with targets, schedules, topics."""
     topics = sorted({task.notify.topic_arn for task in spec.tasks if task.notify})
     return aws.seed(requests(spec, "sandbox"), cluster=spec.cluster or "default", topics=tuple(topics))
 

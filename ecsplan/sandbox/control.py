@@ -374,7 +374,7 @@ def _is_integer(value: object) -> bool:
 def _arguments(body: bytes) -> Doc:
     try:
         given = json.loads(body or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"the body is not JSON: {error}") from None
     if not isinstance(given, dict):
         raise ValueError("the body must be a JSON object")

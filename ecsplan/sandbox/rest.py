@@ -123,7 +123,7 @@ def _body(shape: StructureShape, body: bytes) -> object:
         return {whole: body.decode(errors="replace")} if body else {}
     try:
         found = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return {whole: found} if whole and body else found
 

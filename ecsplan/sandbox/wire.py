@@ -102,7 +102,7 @@ class Incoming:
 def _json(body: bytes) -> object:
     try:
         return json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

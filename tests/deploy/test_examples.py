@@ -37,6 +37,7 @@ SECOND: dict[str, list[tuple[str, str, set[str]]]] = {
         ("update", "service.prod/shop-web", REVISION),
         ("update", "service.prod/shop-worker", REVISION),
         ("targets", "event_targets.shop-nightly", TARGETS),
+        ("targets", "schedule.default/shop-hourly-mail", {"Target.EcsParameters.TaskDefinitionArn"}),
     ],
     "ec2-bridge": [
         ("register", "task_definition.wiki", {"containers.app.image"}),
@@ -46,7 +47,7 @@ SECOND: dict[str, list[tuple[str, str, set[str]]]] = {
 # What one deployment of the example sends, messages to SNS left out.
 SENT = {
     "web": ["RegisterTaskDefinition", "UpdateService"],
-    "django": [*["RegisterTaskDefinition"] * 2, "RunTask", *["UpdateService"] * 2, "PutTargets"],
+    "django": [*["RegisterTaskDefinition"] * 2, "RunTask", *["UpdateService"] * 2, "PutTargets", "UpdateSchedule"],
     "ec2-bridge": ["RegisterTaskDefinition", "UpdateService"],
 }
 

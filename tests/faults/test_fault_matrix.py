@@ -16,8 +16,8 @@ from ecsplan.apply import send as sending
 from ecsplan.apply import wait as waiting
 from ecsplan.aws import gateway as aws
 from ecsplan.aws import pacing
-from ecsplan.core.model import Address
 from ecsplan.journal import Closed, Deployment, Done, Failed, Outcome, lock
+from ecsplan.kinds import kinds
 from tests.faults.stories import STORIES, Applying, Story
 from tests.support.amounts import figure
 from tests.support.paths import DOCS
@@ -73,9 +73,11 @@ def order(story: Story, fault: str, undisturbed: list[str]) -> None:
 
 def state(world: World) -> Doc:
     """All that a deployment changes."""
+    arns = [one["Target"]["EcsParameters"]["TaskDefinitionArn"] for one in world.aws.schedules().values()]
     return {
         "services": {name: world.on(name) for name in ("web", "admin")},
         "targets": world.pointing("nightly"),
+        "schedules": [arn.rpartition("/")[2] for arn in arns],
         "active": world.active(),
     }
 
@@ -122,6 +124,7 @@ def succeeded(story: Story, fault: str, first: Doc) -> None:
             with story.site() as site:
                 assert not pipeline.make_plan(site, story.spec, story.tag).changed
     assert now["targets"] == dict.fromkeys(("report", "clean"), revision)
+    assert set(now["schedules"]) == ({revision} if story.operation != "Publish" else set())
     seen = (story.name, story.request, fault) != ("rollback", "DescribeServices", "failures")
     assert (now["services"]["web"] == revision) is seen  # a service that is not there is left out, with a warning
     if story.operation != "DeregisterTaskDefinition" and fault != "expired":
@@ -190,15 +193,12 @@ def test_the_table_has_every_operation_that_is_sent() -> None:
     assert operations() == {
         "GetCallerIdentity", "DescribeTaskDefinition", "ListTaskDefinitions", "RegisterTaskDefinition", "RunTask",
         "DescribeTasks", "ListTasks", "StopTask", "UpdateService", "DescribeServices", "ListTargetsByRule",
-        "PutTargets", "RemoveTargets", "DeregisterTaskDefinition", "Publish",
+        "PutTargets", "RemoveTargets", "DeregisterTaskDefinition", "Publish", "GetSchedule", "UpdateSchedule",
     }  # fmt: skip
 
 
 def test_the_operations_that_kinds_write_are_in_the_table() -> None:
-    from ecsplan.kinds import kind_of
-
-    names = ("task_definition", "run_task", "service", "event_targets")
-    writes = {call for name in names for call in kind_of(Address.of(name, "any")).change.writes}
+    writes = {call for kind in kinds() for call in kind.change.writes}
     listed = {re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower() for operation in operations()}
     assert {call.partition(":")[2] for call in writes} <= listed
 

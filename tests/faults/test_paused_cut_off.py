@@ -41,6 +41,10 @@ class Stage:
     def site(self, wire: InProcess) -> pipeline.Site:
         return site(self.folder, wire, self.aws.clock, self.spec.app)
 
+    def elsewhere(self) -> None:
+        """From now on on a machine whose journal does not know the deployment."""
+        self.folder = self.folder / "elsewhere"
+
     def journal(self) -> Journal:
         return Journal(open_store(self.folder), self.spec.app, Identity(account=ACCOUNT, region=REGION))
 
@@ -53,6 +57,17 @@ def go_on(stage: Stage, wire: InProcess) -> Result | None:
         return pipeline.go_on(here)
 
 
+def go_on_elsewhere(stage: Stage, wire: InProcess) -> Result | None:
+    """`continue --yes` on another machine."""
+    if stage.folder.name != "elsewhere":
+        stage.elsewhere()
+    with stage.site(wire) as here:
+        if (result := pipeline.go_on(here)) is not None:
+            return result
+        found = pipeline.under_way(here, stage.spec)
+        return pipeline.run_plan(here, found.plan, onwards=bool(found.paused)) if found.plan is not None else None
+
+
 def go_back(stage: Stage, wire: InProcess) -> Result | None:
     """`rollback`; and where that had begun, `resume`."""
     left = unfinished(stage.journal().deployments())
@@ -62,7 +77,7 @@ def go_back(stage: Stage, wire: InProcess) -> Result | None:
         return pipeline.run_plan(here, pipeline.undo(here, stage.spec))
 
 
-@pytest.mark.parametrize("work", [go_on, go_back])
+@pytest.mark.parametrize("work", [go_on, go_on_elsewhere, go_back])
 def test_wherever_it_is_cut_off(
     work: Callable[[Stage, InProcess], Result | None], tmp_path: Path, points: Points
 ) -> None:

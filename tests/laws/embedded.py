@@ -10,12 +10,13 @@ from ecsplan.core.ports import Answer
 from ecsplan.kinds.contract import Delta, Kind, Live, Resource
 from ecsplan.plan.diff import diff
 from tests.support.aws import Aws, aws_name
-from tests.unit.fakes_kinds import compare, kind
+from tests.unit.fakes_kinds import CLUSTER, compare, kind, revision
 
 ADDRESSES = {
     "task_definition": Address("task_definition.web"),
     "service": Address("service.prod/web"),
     "event_targets": Address("event_targets.nightly"),
+    "schedule": Address("schedule.default/nightly"),
 }
 
 
@@ -55,6 +56,11 @@ def seeded(name: str) -> Embedded:
         aws.send("ecs", "create_service", **names, desiredCount=1, networkConfiguration=network)
     if name == "event_targets":
         aws.send("events", "put_rule", Name="nightly", ScheduleExpression="rate(1 day)")
+    if name == "schedule":
+        role = "arn:aws:iam::123456789012:role/scheduler"
+        target = {"Arn": CLUSTER, "RoleArn": role, "EcsParameters": {"TaskDefinitionArn": revision("web:1")}}
+        when = {"ScheduleExpression": "rate(1 day)", "FlexibleTimeWindow": {"Mode": "OFF"}}
+        aws.send("scheduler", "create_schedule", Name="nightly", **when, Target=target)
     return aws
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -83,18 +84,28 @@ def meaning(pattern: str, value: Any) -> Any:
         return value.rpartition("/")[2]
     if pattern == "placementStrategy[].field":
         return {"host": "instanceid"}.get(value.lower(), value.lower())
-    if pattern == "Targets[].Input":
+    if pattern == "StartDate":
+        return datetime.fromisoformat(value).timestamp()
+    if pattern in ("Targets[].Input", "Target.Input"):
         return json.dumps(json.loads(value), sort_keys=True)
     return value
 
 
+INPUTS = ['{"b":[1,2],"a":1}', '{"a": 1, "b": [1, 2]}', '{"b": [2, 1], "a": 1}', "5", '"5"', "{}"]
 VALUES: Mapping[str, Sequence[Any]] = {
     "cpu": ["256", "1 vCPU", "0.5 vcpu", "2048"],
     "memory": ["512", "1 GB", "0.5gb", "4096"],
     "taskRoleArn": ["web", "arn:aws:iam::123456789012:role/web", "arn:aws:iam::123456789012:role/x/other"],
     "executionRoleArn": ["arn:aws:iam::123456789012:role/web", "web", "arn:aws:iam::123456789012:role/x/other"],
     "placementStrategy[].field": ["host", "instanceId", "HOST", "cpu", "CPU", "memory"],
-    "Targets[].Input": ['{"b":[1,2],"a":1}', '{"a": 1, "b": [1, 2]}', '{"b": [2, 1], "a": 1}', "5", '"5"', "{}"],
+    "Targets[].Input": INPUTS,
+    "Target.Input": INPUTS,
+    "StartDate": [
+        "2099-01-01T00:00:00+00:00",
+        "2099-01-01T01:00:00+01:00",
+        "2099-01-01T00:00:00Z",
+        "2099-01-02T00:00:00Z",
+    ],
 }
 
 
@@ -123,6 +134,7 @@ ORDERED: Mapping[str, Sequence[str]] = {
     + ["containerDefinitions[].healthCheck.command"],
     "service": ["placementStrategy"],
     "event_targets": ["Targets[].EcsParameters.PlacementStrategy"],
+    "schedule": ["Target.EcsParameters.PlacementStrategy"],
 }
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ecsplan.core.documents import copied
 from ecsplan.core.model import Doc
+from ecsplan.kinds.schedule.target import OF_OTHERS
 from tests.laws.shaped import Docs, Parts, Strategies, Values, request
 from tests.unit.fakes_kinds import CLUSTER, kind, revision
 
@@ -259,10 +260,53 @@ TARGETS = Strategies(
     sound=sound_targets,
 )
 
+# --- schedules ---
+
+S = "Target.EcsParameters"
+ZONES = ["2099-01-01T00:00:00+00:00", "2099-01-01T01:00:00+01:00", "2099-02-01T00:00:00Z"]
+SCHEDULE_FIELDS: Mapping[str, Values] = {
+    "Name": st.just("nightly"),
+    "GroupName": st.just("default"),
+    "ScheduleExpression": st.sampled_from(["rate(5 minutes)", "cron(0 3 * * ? *)", "at(2099-01-01T00:00:00)"]),
+    "ScheduleExpressionTimezone": st.sampled_from(["UTC", "Europe/Berlin"]),
+    "StartDate": st.sampled_from(ZONES),
+    "EndDate": st.sampled_from(["2100-01-01T00:00:00+00:00", "2100-01-01T01:00:00Z"]),
+    "KmsKeyArn": st.sampled_from([f"arn:aws:kms:eu-west-1:123456789012:key/{name}" for name in "ab"]),
+    "FlexibleTimeWindow.Mode": st.just("FLEXIBLE"),
+    "Target.Arn": st.just(CLUSTER),
+    "Target.RoleArn": st.sampled_from([f"arn:aws:iam::123456789012:role/{name}" for name in ("scheduler", "other")]),
+    "Target.DeadLetterConfig.Arn": st.sampled_from([f"arn:aws:sqs:eu-west-1:123456789012:{name}" for name in "ab"]),
+    "Target.Input": TARGET_FIELDS[f"{T}.Input"],
+    f"{S}.TaskDefinitionArn": TARGET_FIELDS[f"{E}.TaskDefinitionArn"],
+    f"{S}.PlatformVersion": TARGET_FIELDS[f"{E}.PlatformVersion"],
+    f"{S}.NetworkConfiguration.awsvpcConfiguration.AssignPublicIp": st.just("DISABLED"),  # on EC2 nothing else
+    f"{S}.Tags": st.lists(
+        st.fixed_dictionaries({"key": st.sampled_from(["a", "b", "c"]), "value": st.sampled_from(["1", "2"])}),
+        min_size=1, max_size=3, unique_by=lambda tag: tag["key"],
+    ),
+}  # fmt: skip
+
+
+def schedule_parts(_names: Sequence[str]) -> Parts:
+    return frozenset({"LaunchType"}), frozenset({"CapacityProviderStrategy"})
+
+
+SCHEDULES = Strategies(
+    shape=request("scheduler", "UpdateSchedule"),
+    rules=kind("schedule").document.rules,
+    fields=SCHEDULE_FIELDS,
+    always=frozenset({"FlexibleTimeWindow.MaximumWindowInMinutes", S}),
+    least={f"{S}.NetworkConfiguration.awsvpcConfiguration.Subnets": 1},
+    exclusive={S: schedule_parts},
+    # A target that runs an ECS task has none of these, and ecsplan makes no target of another sort.
+    refused=frozenset({"ClientToken", *(f"Target.{name}" for name in OF_OTHERS)}),
+)
+
 REQUESTS: Mapping[str, Strategies] = {
     "task_definition": TASK_DEFINITIONS,
     "service": SERVICES,
     "event_targets": TARGETS,
+    "schedule": SCHEDULES,
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any, TypeAlias, cast
 
@@ -61,6 +61,10 @@ class Strategies:
     """lists that AWS refuses when they are shorter"""
     exclusive: Mapping[str, Callable[[Sequence[str]], Parts]] = field(default_factory=dict)
     """structures of which some members exclude each other: the sets of members of which one may stand, others aside"""
+    refused: frozenset[str] = frozenset()
+    """members that ecsplan takes in no spec"""
+    only: Mapping[str, int] = field(default_factory=dict)
+    """of the ways to write a structure, the one that is written"""
     sound: Callable[[Doc], Doc] = lambda doc: doc
     """what AWS demands of several fields together; it may change values and add fields, and takes none away"""
 
@@ -68,6 +72,20 @@ class Strategies:
     def whole(self) -> Docs:
         """Documents with every field."""
         return self._structure(self.shape, "", True).map(self.sound)
+
+    @cached_property
+    def wholes(self) -> tuple[Docs, ...]:
+        """Documents that together have every field: one for each way to write a structure that is in no list."""
+        ways = [place for place in self.exclusive if "[]" not in place]
+        counts = {place: len(self._left_out(self._shape_at(place), place)) for place in ways}
+        choices = [{place: number} for place, count in counts.items() for number in range(count)]
+        return tuple(replace(self, only=choice).whole for choice in choices) or (self.whole,)
+
+    def _shape_at(self, place: str) -> StructureShape:
+        shape = self.shape
+        for name in place.split("."):
+            shape = cast("StructureShape", shape.members[name])
+        return shape
 
     @cached_property
     def some(self) -> Docs:
@@ -87,14 +105,17 @@ class Strategies:
             case "list":
                 return self._list(cast("ListShape", shape), at, whole)
             case "map":
+                keys = scalar(cast("MapShape", shape).key)
                 values = self._value(cast("MapShape", shape).value, f"{at}{{}}", whole)
-                return st.dictionaries(st.sampled_from(TEXTS), values, min_size=int(whole), max_size=2)
+                return st.dictionaries(keys, values, min_size=int(whole), max_size=2)
         return scalar(shape)
 
     # --- structures ---
 
     def _structure(self, shape: StructureShape, at: str, whole: bool) -> Values:
         options = [self._members(shape, at, whole, left_out) for left_out in self._left_out(shape, at)]
+        if at in self.only:
+            return options[self.only[at]]
         return options[0] if len(options) == 1 else st.one_of(options)
 
     def _left_out(self, shape: StructureShape, at: str) -> list[frozenset[str]]:
@@ -111,6 +132,7 @@ class Strategies:
 
     def _members(self, shape: StructureShape, at: str, whole: bool, left_out: frozenset[str]) -> Values:
         places = {name: f"{at}.{name}" if at else name for name in shape.members if name not in left_out}
+        places = {name: place for name, place in places.items() if place not in self.refused}
         demanded = set(shape.required_members) | {name for name, place in places.items() if place in self.always}
         rule = self._keyed(at.removesuffix("[]"))
         if rule:

@@ -23,6 +23,7 @@ from tests.laws.test_one_leaf import check
 C = "containerDefinitions.*"
 D = "deploymentConfiguration"
 E = "Targets.*.EcsParameters"
+S = "Target.EcsParameters"
 HOOK_TIMEOUT = {"action": "ROLLBACK", "timeoutInMinutes": 1440}
 NO_ALARMS: Doc = {"alarmNames": [], "enable": False, "rollback": False}
 EARLY: Doc = {"enable": False, "healthyPercent": 100, "sourceServiceRevisionCleanup": "BLOCKING"}
@@ -116,6 +117,27 @@ FILLED: Mapping[str, Mapping[str, Any]] = {
         "serviceConnectConfiguration.logConfiguration.secretOptions": [],
         "serviceConnectConfiguration.logConfiguration.options": {},
     },
+    "GetSchedule": {
+        "GroupName": "default",
+        "State": "ENABLED",
+        "ScheduleExpressionTimezone": "UTC",
+        "ActionAfterCompletion": "NONE",
+        "Target.RetryPolicy": {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185},
+        "Target.RetryPolicy.MaximumEventAgeInSeconds": 86400,
+        "Target.RetryPolicy.MaximumRetryAttempts": 185,
+        "Target.DeadLetterConfig": {},
+        f"{S}.TaskCount": 1,
+        f"{S}.EnableECSManagedTags": False,
+        f"{S}.EnableExecuteCommand": False,
+        f"{S}.PlatformVersion": "LATEST",
+        f"{S}.PlacementConstraints": [],
+        f"{S}.PlacementStrategy": [],
+        f"{S}.Tags": [],
+        f"{S}.NetworkConfiguration.awsvpcConfiguration.SecurityGroups": [],
+        f"{S}.NetworkConfiguration.awsvpcConfiguration.AssignPublicIp": "DISABLED",
+        f"{S}.CapacityProviderStrategy.*.weight": 0,
+        f"{S}.CapacityProviderStrategy.*.base": 0,
+    },
     "ListTargetsByRule": {
         f"{E}.TaskCount": 1,
         f"{E}.EnableECSManagedTags": False,
@@ -159,6 +181,11 @@ SETS: Mapping[str, tuple[str, ...]] = {
         "volumeConfigurations", "vpcLatticeConfigurations", "serviceConnectConfiguration.services",
         "serviceConnectConfiguration.logConfiguration.secretOptions",
         "volumeConfigurations.*.managedEBSVolume.tagSpecifications.*.tags",
+    ),
+    "GetSchedule": (
+        f"{S}.CapacityProviderStrategy", f"{S}.PlacementConstraints", f"{S}.Tags",
+        f"{S}.NetworkConfiguration.awsvpcConfiguration.Subnets",
+        f"{S}.NetworkConfiguration.awsvpcConfiguration.SecurityGroups",
     ),
     "ListTargetsByRule": (
         "Targets", f"{E}.CapacityProviderStrategy", f"{E}.PlacementConstraints", f"{E}.Tags",
@@ -235,8 +262,8 @@ class Fuller:
             of_task_definition(answer["taskDefinition"], chance)
         if operation == "DescribeServices":
             of_service(answer["services"][0], chance)
-        if operation == "ListTargetsByRule":
-            fuller(answer, "ListTargetsByRule", chance)
+        if operation in ("ListTargetsByRule", "GetSchedule"):
+            fuller(answer, operation, chance)
         return answer
 
 

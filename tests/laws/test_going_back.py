@@ -23,10 +23,12 @@ from tests.laws.documents import (
     modest,
     nulls,
 )
+from tests.laws.requests import documents
 from tests.unit.fakes_kinds import before, candidate, compare, kind, live_of, resource
 
-LIVES: dict[str, Docs] = {"service": ANSWERED_SERVICES, "event_targets": ANSWERED_RULES}
-DECLARED: dict[str, Docs] = {"service": DECLARED_SERVICES, "event_targets": DECLARED_RULES}
+SCHEDULES = documents("schedule", False)
+LIVES: dict[str, Docs] = {"service": ANSWERED_SERVICES, "event_targets": ANSWERED_RULES, "schedule": SCHEDULES}
+DECLARED: dict[str, Docs] = {"service": DECLARED_SERVICES, "event_targets": DECLARED_RULES, "schedule": SCHEDULES}
 for_all_kinds = pytest.mark.parametrize("name", LIVES)
 
 

@@ -64,6 +64,20 @@ def test_a_question_is_asked_where_the_answer_counts(world: World) -> None:
     ]
 
 
+def test_what_others_have_changed_is_asked_for_by_name(world: World) -> None:
+    world.write({"app": "shop", "cluster": "prod", "tasks": {"web": task()}})
+    for tag in ("v1", "v2"):
+        world.deploy(tag)
+    (other,) = world.register()
+    world.ecs("UpdateService", cluster="prod", service="web", taskDefinition=other)
+    for answer, code, on in (("n", 1, other), ("y", 0, "web:1")):
+        with terminal("rollback", columns=100, lines=50, more={"COLUMNS": ""}) as screen:
+            asks = "Apply this plan, and take back what others have changed in service.prod/web? [y/N]:"
+            screen.until(lambda shown: shown and shown[-1].startswith(asks), "a question")  # noqa: B023
+            screen.type(f"{answer}\n")
+            assert (screen.ended(), world.on("web")) == (code, on)
+
+
 def test_a_terminal_that_can_do_nothing_gets_lines(world: World) -> None:
     world.write({"app": "shop", "cluster": "prod", "tasks": {"web": task()}})
     with terminal("deploy", "v1", "--yes", more={"TERM": "dumb"}) as screen:

@@ -92,14 +92,22 @@ def test_paths(method: str, path: str, operation: str, params: Doc) -> None:
     assert asked.read() == (operation, params)
 
 
-def test_the_path_decides_about_a_member_that_belongs_there() -> None:
+def test_members_are_read_where_they_belong() -> None:
     assert rest.read("scheduler", "PUT", "/schedules/a", b'{"Name": "b", "State": "ENABLED"}') == (
         "UpdateSchedule",
         {"Name": "a", "State": "ENABLED"},
     )
+    assert rest.read("scheduler", "DELETE", "/schedules/a", b'{"GroupName": "g"}') == ("DeleteSchedule", {"Name": "a"})
 
 
-@pytest.mark.parametrize("body", [b"{", b"[1]", b"\xff", b'"x"'])
+@pytest.mark.parametrize(("name", "operation"), [("list", "ListAutomationRulesV2"), ("lists", "GetAutomationRuleV2")])
+def test_a_word_of_the_path_comes_before_a_name(name: str, operation: str) -> None:
+    found = rest.read("securityhub", "GET", f"/automationrulesv2/{name}", b"")
+    assert found is not None
+    assert found[0] == operation
+
+
+@pytest.mark.parametrize("body", [b"{", b"[1]", b"\xff", b'"x"', pytest.param(b"[" * 100_000, id="deep")])
 def test_a_body_that_is_no_object(body: bytes) -> None:
     assert rest.read("scheduler", "PUT", "/schedules/a", body) == ("UpdateSchedule", None)
 

@@ -254,6 +254,7 @@ REFUSED: Final[list[tuple[str, Doc]]] = [
     ("universal text", schedule(universal(Input="web:1"))),
     ("universal list", schedule(universal(Input="[]"))),
     ("universal half", schedule(universal(Input='{"TaskDefinition": '))),
+    ("universal without end", schedule(universal(Input="[" * 100_000))),
 ]
 
 

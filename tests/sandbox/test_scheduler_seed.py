@@ -137,6 +137,7 @@ def test_a_start_in_the_past_was_accepted_when_it_was_not(aws: Sandbox, client: 
     [
         ({}, {"Cluster": f"{ARN}cluster/prod"}),
         ({"Input": KNOWN_LATER}, {"Cluster": f"{ARN}cluster/prod"}),
+        ({"Input": {"$ref": "json"}}, {"Cluster": f"{ARN}cluster/prod"}),
         ({"Input": '{"Count": 2, "TaskDefinition": "web"}'}, {"Cluster": f"{ARN}cluster/prod", "Count": 2}),
         ({"Input": '{"Cluster": "jobs"}'}, {"Cluster": "jobs"}),
     ],

@@ -76,6 +76,8 @@ def test_times_are_numbers(aws: Sandbox, clock: Clock) -> None:
         ("AWSEvents.Nothing", b"{}", "UnknownOperationException"),
         ("AmazonEC2ContainerServiceV20141113.CreateCluster", b"{", "SerializationException"),
         ("AmazonEC2ContainerServiceV20141113.CreateCluster", b"[]", "SerializationException"),
+        pytest.param("AmazonEC2ContainerServiceV20141113.CreateCluster", b"[" * 100_000, "SerializationException",
+                     id="deep"),
         ("AmazonEC2ContainerServiceV20141113.CreateCluster", b'{"clusterName": 1}', "SerializationException"),
         ("AmazonEC2ContainerServiceV20141113.ListClusters", b'{"maxResults": true}', "SerializationException"),
         ("AmazonEC2ContainerServiceV20141113.ListClusters", b'{"maxResults": "1"}', "SerializationException"),
@@ -299,6 +301,7 @@ def test_control_orders(ecs: Any, aws: Sandbox, clock: Clock) -> None:
         ("/settings", {"rates": None}, "a setting must have a value"),
         ("/reset", {"x": 1}, "unknown argument 'x'"),
         ("/fault", "{", "the body is not JSON"),
+        pytest.param("/fault", "[" * 100_000, "the body is not JSON", id="deep"),
         ("/fault", "[]", "the body must be a JSON object"),
     ],
 )

@@ -44,6 +44,7 @@ from ecsplan.sandbox.account import Account
 from ecsplan.sandbox.common import ACCOUNT
 from ecsplan.sandbox.faults import Fault
 from tests.support.clock import Clock
+from tests.support.in_process import answer_of, aws_name, request_of
 from tests.support.live import REGION, Live
 
 __all__ = [
@@ -60,7 +61,6 @@ __all__ = [
     "site",
 ]
 
-TARGETS = {"ecs": "AmazonEC2ContainerServiceV20141113", "events": "AWSEvents", "logs": "Logs_20140328"}
 #: A float as pickle writes it, of seconds since the epoch between 2004 and 2038.
 TIME = re.compile(rb"G\x41[\xd0-\xdf].{6}", re.DOTALL)
 #: What happens at a point. `repeated`: carried out, the answer lost, and sent again by botocore itself.
@@ -320,14 +320,14 @@ class InProcess:
         if fault is not None:
             more = {"code": fault.code, "message": fault.message, "status": fault.status, "count": fault.count}
             self._aws.fault(aws_name(call), fault.kind, **more)  # type: ignore[arg-type]
-        request, attempts = _request(call), 1 if str(call) in ONCE else ATTEMPTS
+        request, attempts = request_of(call), 1 if str(call) in ONCE else ATTEMPTS
         for further in reversed(range(attempts)):
             answer = self._aws._respond(request)
             if answer is None:
                 if not further:
                     raise _lost(call)
                 continue
-            data: Doc = json.loads(answer.body)
+            data = answer_of(call, answer)
             if answer.status < 300:
                 return data
             if not further or not (answer.status >= 500 or answer.error in TOO_OFTEN):
@@ -338,24 +338,9 @@ class InProcess:
 # --- requests, answers and errors ---
 
 
-def aws_name(call: Call) -> str:
-    """AWS's own name of it."""
-    return "".join(part.capitalize() for part in call.operation.split("_"))
-
-
-def _request(call: Call) -> wire.Incoming:
-    headers = {
-        "x-amz-target": f"{TARGETS[call.service]}.{aws_name(call)}",
-        "authorization": f"Credential=sandbox/20260101/{REGION}/{call.service}/aws4_request",
-    }
-    body = json.dumps(to_data(call.params)).encode()
-    return wire.Incoming(method="POST", path="/", headers=headers, body=body, default_region=REGION)
-
-
 def _refused(call: Call, status: int, data: Doc, *, repeated: int) -> AwsError:
     """As the gateway makes it of botocore's."""
-    error = {"Code": str(data.get("__type")), "Message": str(data.get("message"))}
-    seen: Any = {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status, "RetryAttempts": repeated}}
+    seen: Any = {"Error": data["Error"], "ResponseMetadata": {"HTTPStatusCode": status, "RetryAttempts": repeated}}
     return refused(call, ClientError(seen, aws_name(call)))
 
 

@@ -111,6 +111,18 @@ class Live(Sandbox):
         """By target's Id, the revision that it is on."""
         return {name: short(one["EcsParameters"]["TaskDefinitionArn"]) for name, one in self.targets(rule).items()}
 
+    # --- EventBridge Scheduler ---
+
+    def schedules(self) -> dict[str, Doc]:
+        """Whole schedules by group and name, without when they were made and changed."""
+        with self._lock:
+            scheduler = self._account.further("scheduler", REGION)
+            listed = scheduler.call("ListSchedules", {})["Schedules"]
+            names = [{"GroupName": one["GroupName"], "Name": one["Name"]} for one in listed]
+            found = [copy.deepcopy(scheduler.call("GetSchedule", name)) for name in names]
+        dates = ("CreationDate", "LastModificationDate")
+        return {f"{one['GroupName']}/{one['Name']}": {k: v for k, v in one.items() if k not in dates} for one in found}
+
     # --- whole states, to compare ---
 
     def lasting(self, names: Iterable[str], cluster: str = "prod") -> dict[str, Doc]:
@@ -133,7 +145,7 @@ class Live(Sandbox):
 
     def state(self) -> Doc:
         """Everything that a deployment changes, settled: revisions, one-off tasks, services and how often they were
-        moved, targets."""
+        moved, targets, schedules."""
         self.settle()
         region, now = self.region, self.clock.now()
         ran = [task for task in region.tasks.values() if task.service is None]
@@ -152,6 +164,7 @@ class Live(Sandbox):
                 rule["Name"]: sorted(self.targets(rule["Name"]).values(), key=lambda one: str(one["Id"]))
                 for rule in self.events("ListRules")["Rules"]
             },
+            "schedules": self.schedules(),
         }
 
     def _moved(self, cluster: str, name: str) -> Doc:

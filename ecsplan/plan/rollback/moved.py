@@ -11,15 +11,17 @@ from ecsplan.core.model import Address, Change, Doc, FieldChange, Moved
 from ecsplan.journal import Deployment, Outcome
 from ecsplan.kinds.contract import Delta, Live
 from ecsplan.plan.diff import diff
-from ecsplan.plan.rollback.left import kinds_in, left_by
+from ecsplan.plan.rollback.left import kinds_in, left_by, revisions_in
 
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """How a deployment left something: one of these documents, or parts of each if it was left part-way."""
+    """How a deployment left something: one of these documents, or parts of each if it was left part-way. `found` are
+    the revisions (ARNs) on which it was before."""
 
     deployment: int
     docs: tuple[Doc, ...]
+    found: frozenset[str] = frozenset()
 
 
 def moved_since(
@@ -34,10 +36,10 @@ def moved_since(
         if delta.kind.versioned or not delta.change.action.changes or address not in known:
             continue
         touched = {field.path for field in delta.change.fields}
-        apart = [
-            {field.path: field for field in _apart(delta, doc, lives) if field.path in touched}
-            for doc in known[address].docs
-        ]
+        differences = [_difference(delta, doc, lives) for doc in known[address].docs]
+        if _was_taken_back(differences[0], known[address]):
+            continue
+        apart = [{field.path: field for field in one.change.fields if field.path in touched} for one in differences]
         # Live is `before` of that difference; here it is what the resource was moved to.
         fields = tuple(
             FieldChange(path=path, before=field.after, after=field.before)
@@ -49,10 +51,16 @@ def moved_since(
     return tuple(found)
 
 
-def _apart(delta: Delta, doc: Doc, lives: Mapping[Address, Live]) -> tuple[FieldChange, ...]:
+def _difference(delta: Delta, doc: Doc, lives: Mapping[Address, Live]) -> Delta:
     left = msgspec.structs.replace(delta.resource, doc=doc, facts={}, optional=True)
     (difference,) = diff([left], lives)
-    return difference.change.fields
+    return difference
+
+
+def _was_taken_back(difference: Delta, left: Expected) -> bool:
+    """Is it on the revision again that the deployment had found, and does it say that AWS itself took that back?"""
+    on = revisions_in([field.before for field in difference.change.fields])
+    return bool(on) and on <= left.found and bool(difference.kind.change.remarks(difference))
 
 
 def expected(deployments: Sequence[Deployment]) -> dict[Address, Expected]:
@@ -64,7 +72,8 @@ def expected(deployments: Sequence[Deployment]) -> dict[Address, Expected]:
             continue
         for address, (change, doc) in left_by(deployment, kinds).items():
             if deployment.outcome is Outcome.SUCCEEDED:
-                result[address] = Expected(deployment=deployment.number, docs=(doc,))
+                found = revisions_in(change.before)
+                result[address] = Expected(deployment=deployment.number, docs=(doc,), found=found)
             elif address in _begun(deployment):
                 docs = (doc, *_earlier(change), *(result[address].docs if address in result else ()))
                 result[address] = Expected(deployment=deployment.number, docs=docs)

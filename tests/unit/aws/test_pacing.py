@@ -241,7 +241,7 @@ def share(rate: Rate, processes: int) -> tuple[int, float]:
         tries[number] = 0 if let_through else tries[number] + 1
         worst = max(worst, tries[number])
         if left[number]:
-            heapq.heappush(coming, (now + 0.05, number))
+            heapq.heappush(coming, (now + min(0.05, processes / rate.per_second / 2), number))
     return worst, now
 
 

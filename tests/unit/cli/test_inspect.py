@@ -204,7 +204,7 @@ def test_the_compiled_requests_are_masked_unless_asked(capsys: Output, spec: Pat
     clear = json.loads(capsys.readouterr().out)
     (container,) = clear["web"]["task_definition"]["containerDefinitions"]
     assert (container["image"], container["environment"][0]["value"]) == ("web:v42", "hunter2hunter2")
-    assert list(clear["web"]) == ["task_definition", "run_tasks", "update_services", "events__put_targets"]
+    assert list(clear["web"])[:4] == ["task_definition", "run_tasks", "update_services", "events__put_targets"]
     assert clear["web"]["update_services"][0]["taskDefinition"] == "(known after apply)"
 
 

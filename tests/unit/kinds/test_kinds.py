@@ -34,7 +34,7 @@ PLAIN = Kind(
 
 
 def test_kinds_are_found_and_stand_in_reference_order() -> None:
-    assert [one.name for one in kinds()] == ["task_definition", "run_task", "service", "event_targets"]
+    assert [one.name for one in kinds()] == ["task_definition", "run_task", "service", "event_targets", "schedule"]
     assert [kind_of(Address.of(one.name, "x")) for one in kinds()] == list(kinds())
 
 

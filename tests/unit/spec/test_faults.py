@@ -96,8 +96,8 @@ def test_faults_at_the_top(line: str, expected: str) -> None:
         ('[tasks.web]\nupdate_services = "web"', "tasks.web.update_services: must be a list of tables, not a string"),
         ('[tasks.web]\nupdate_services = ["web"]', "tasks.web.update_services[0]: must be a table, not a string"),
         ('[tasks.web]\nextends = "x"', "tasks.web.extends: unknown key; the keys here are active_task_count, "
-         "events__put_targets, notification_method_blacklist_regex, run_tasks, sns_deployment_message, "
-         "sns_notification_topic_arn, task_definition, update_services"),
+         "events__put_targets, notification_method_blacklist_regex, run_tasks, scheduler__update_schedules, "
+         "sns_deployment_message, sns_notification_topic_arn, task_definition, update_services"),
         ("[tasks.a]", "tasks.a.task_definition: required, but missing"),
         ("[[tasks.a]]", "tasks.a: must be a table, not a list; write [tasks.a]"),
         ("[[tasks.a.task_definition]]",

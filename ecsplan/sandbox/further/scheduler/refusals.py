@@ -157,7 +157,7 @@ def _check_input(target: Doc) -> None:
 def _is_object(text: str) -> bool:
     try:
         return isinstance(json.loads(text), Mapping)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 

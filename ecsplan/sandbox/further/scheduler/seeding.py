@@ -94,8 +94,8 @@ def _parameters(declared: Mapping[str, Any], definition: Mapping[str, Any], plac
 def _run_task(seeding: Seeding, declared: Any, placeholder: str) -> str:
     """The Input of a universal target: a RunTask request in PascalCase, with the declared members if they are known."""
     try:
-        given = json.loads(declared) if isinstance(declared, str) else declared
-    except ValueError:
+        given = json.loads(declared) if isinstance(declared, str) else None
+    except (ValueError, RecursionError):
         given = None
     request = dict(given) if isinstance(given, Mapping) else {}
     cluster = request.get("Cluster")

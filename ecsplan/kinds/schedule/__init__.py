@@ -1,0 +1,100 @@
+"""EventBridge Scheduler schedules: moved to a revision; everything else about them keeps its live values.
+
+UpdateSchedule replaces the whole schedule, so the live one is sent back with the declared members over it. It has no
+version and no condition; a plan that was made before another change is stale by its fingerprint.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+
+from ecsplan.core.checks import Request
+from ecsplan.core.documents import is_empty
+from ecsplan.core.errors import AwsError
+from ecsplan.core.model import Call, Doc, Phase
+from ecsplan.core.rates import Rate
+from ecsplan.kinds.contract import Table
+from ecsplan.kinds.put import Form, put_kind
+from ecsplan.kinds.schedule import lint, target
+from ecsplan.kinds.schedule.rules import RULES
+
+# A schedule right after it was created (reports on UpdateSchedule); AWS did nothing.
+CONFLICT = "ConflictException"
+PAST_START = "StartDate you specify cannot be earlier"
+DATES = (datetime, date, time)  # those without an offset are a problem of the lint
+
+
+def declared(table: Doc) -> Doc:
+    """Without a StartDate that is past: AWS takes it no more, and the schedule keeps the one that it has."""
+    return {k: v for k, v in table.items() if k != "StartDate" or not lint.is_past(v)}
+
+
+def excluding(declared: Doc) -> Doc:
+    """The declared schedule with None for what AWS refuses beside it: a window's length beside OFF, one of launch type
+    and capacity providers beside the other, what ECS runs beside another kind of target."""
+    result = dict(declared)
+    window = result.get("FlexibleTimeWindow")
+    if isinstance(window, dict) and window.get("Mode") == "OFF":
+        result["FlexibleTimeWindow"] = {"MaximumWindowInMinutes": None, **window}
+    if isinstance(result.get("Target"), dict):
+        result["Target"] = target.excluding(result["Target"])
+    return result
+
+
+def note(doc: Doc) -> str:
+    """What people should know before a schedule is put: the rhythm of `rate()` may begin anew (its documentation does
+    not say)."""
+    expression = str(doc.get("ScheduleExpression", ""))
+    if expression.startswith("rate(") and is_empty(doc.get("StartDate")):
+        return f"{expression} may be counted from this update"
+    return ""
+
+
+def instead(call: Call, error: AwsError) -> tuple[Call, str] | None:
+    """AWS may refuse to be sent a StartDate that is past, also the one that the schedule has; then it goes without."""
+    if PAST_START not in error.message or "StartDate" not in call.params:
+        return None
+    params = {name: value for name, value in call.params.items() if name != "StartDate"}
+    left_out = (
+        f"its StartDate {call.params['StartDate']} is past, and AWS does not take it again: it is left out; "
+        "the runs of a rate() expression may move"
+    )
+    return Call(service=call.service, operation=call.operation, params=params), left_out
+
+
+KIND = put_kind(
+    name="schedule",
+    order=4,
+    phase=Phase.TARGETS,
+    table=Table(
+        key=lint.KEY,
+        request=Request(
+            service="scheduler",
+            operation="update_schedule",
+            partial=True,
+            required=frozenset({"Name"}),
+            filled=frozenset({"Name", "GroupName"}),
+            supplied={"ClientToken": "ecsplan sends each update once; leave it out"},
+            lenient={"StartDate": DATES, "EndDate": DATES},
+        ),
+    ),
+    identity=("GroupName", "Name"),
+    get="get_schedule",
+    not_found={"ResourceNotFoundException"},
+    revision="Target.EcsParameters.TaskDefinitionArn",
+    rules=RULES,
+    # Regions have quotas of 250 to 5,000 requests a second for CreateSchedule; for GetSchedule and UpdateSchedule none
+    # is documented, so the least is taken.
+    rates=(
+        Rate(operations=frozenset({"scheduler:*"}), burst=250, per_second=250, source="EventBridge Scheduler, quotas"),
+    ),
+    retryable=lambda error: error.code == CONFLICT,
+    lint=lint.problems,
+    cautions=lint.cautions,
+    declared=declared,
+    form=Form(document=target.document, request=target.request),
+    excluding=excluding,
+    unfit=target.unfit,
+    note=note,
+    instead=instead,
+)

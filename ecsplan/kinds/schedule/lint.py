@@ -1,0 +1,178 @@
+"""What UpdateSchedule rejects, and what it takes without the effect that was meant. The limits are those of botocore's
+EventBridge Scheduler model, and of its user guide."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from ecsplan.core.checks import Path, Problem, Problems, entries_of, member, quoted
+from ecsplan.core.text import is_json, json_object
+from ecsplan.kinds.ecs.lint import integer, longer, tables
+from ecsplan.kinds.schedule.target import CAPACITY, CLUSTER, OF_OTHERS, REVISION, UNIVERSAL
+
+KEY = "scheduler__update_schedules"
+NAME = re.compile(r"[0-9a-zA-Z_.-]{1,64}")
+EXPRESSION = re.compile(
+    r"rate\((?P<number>\d+) (minutes?|hours?|days?)\)|cron\(\S+( \S+){5}\)|at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)"
+)
+MAX_WINDOW = 1440  # minutes
+MAX_INPUT = 256 * 1024  # bytes
+MAX_DESCRIPTION = 512
+MAX_TASKS = 10
+MAX_RETRIES = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}  # the least are in the model
+MAX_ENTRIES = {"Subnets": 16, "SecurityGroups": 5}
+MAX_PROVIDERS = 6
+LATE = timedelta(minutes=5)  # a StartDate may be this much past
+CHOICES = {"State": ("ENABLED", "DISABLED"), "ActionAfterCompletion": ("NONE", "DELETE")}
+ARNS = {
+    ("KmsKeyArn",): re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key|alias)/[0-9a-zA-Z_-]*"),
+    ("Target", "RoleArn"): re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+"),
+    ("Target", "DeadLetterConfig", "Arn"): re.compile(r"arn:aws[a-z-]*:sqs:[a-z0-9-]+:\d{12}:[a-zA-Z0-9_-]+"),
+}
+
+
+def problems(task: Any, path: Path) -> Problems:
+    """Everything in a task's schedules that AWS would reject, each with its path."""
+    for entry, at in tables(task, KEY, path):
+        yield from _names(entry, at)
+        yield from _times(entry, at)
+        yield from _window(member(entry, "FlexibleTimeWindow"), (*at, "FlexibleTimeWindow"))
+        yield from longer(entry, "Description", MAX_DESCRIPTION, at)
+        for key, choices in CHOICES.items():
+            yield from _one_of(entry, key, choices, at)
+        for place, pattern in ARNS.items():
+            yield from _arn(entry, place, pattern, at)
+        yield from _target(member(entry, "Target"), (*at, "Target"))
+
+
+def cautions(task: Any, path: Path) -> Problems:
+    """What AWS takes, and what may not do what was meant."""
+    for entry, at in tables(task, KEY, path):
+        expression = member(entry, "ScheduleExpression")
+        if isinstance(expression, str) and expression.startswith("rate(") and member(entry, "StartDate") is None:
+            yield Problem(
+                (*at, "ScheduleExpression"),
+                "each deployment updates the schedule, and AWS does not say whether rate() is then counted anew: if it "
+                "is, deployments that are more frequent keep it from ever running; use cron(), or declare a StartDate",
+            )
+        if is_past(member(entry, "StartDate")):
+            said = "is past; AWS does not take it, so the schedule keeps the one that it has; remove it from the spec"
+            yield Problem((*at, "StartDate"), said)
+
+
+def _names(entry: Any, path: Path) -> Problems:
+    for key in ("Name", "GroupName"):
+        name = member(entry, key)
+        if isinstance(name, str) and name and not NAME.fullmatch(name):
+            yield Problem((*path, key), "a name is 1 to 64 letters, digits and - _ . only; it is no ARN")
+
+
+def _times(entry: Any, path: Path) -> Problems:
+    expression = member(entry, "ScheduleExpression")
+    if isinstance(expression, str):
+        found = EXPRESSION.fullmatch(expression)
+        if found is None or found["number"] == "0":
+            said = "must be rate(5 minutes), cron(0 3 * * ? *) with six fields, or at(2026-12-24T18:00:00)"
+            yield Problem((*path, "ScheduleExpression"), said)
+    moments = {}
+    for key in ("StartDate", "EndDate"):
+        value = member(entry, key)
+        at = _moment(value)
+        if at is not None and at.tzinfo is not None:
+            moments[key] = at
+        elif at is not None or isinstance(value, str | date | time):
+            said = "must be a date and a time with an offset, such as 2026-12-24T18:00:00Z"
+            yield Problem((*path, key), said)
+    if len(moments) == 2 and moments["EndDate"] <= moments["StartDate"]:
+        yield Problem((*path, "EndDate"), "must be later than StartDate")
+
+
+def is_past(start: Any) -> bool:
+    """Is it a StartDate that AWS would no longer take? The clock of this machine decides, as AWS's own will."""
+    at = _moment(start)
+    return at is not None and at.tzinfo is not None and at < datetime.now(UTC) - LATE
+
+
+def _moment(value: Any) -> datetime | None:
+    if isinstance(value, datetime):
+        return value
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) and len(value) > len("2026-12-24") else None
+    except ValueError:
+        return None
+
+
+def _window(window: Any, path: Path) -> Problems:
+    yield from _one_of(window, "Mode", ("OFF", "FLEXIBLE"), path)
+    minutes = integer(member(window, "MaximumWindowInMinutes"))
+    if minutes > MAX_WINDOW:
+        yield Problem((*path, "MaximumWindowInMinutes"), f"must be at most {MAX_WINDOW}, not {minutes}")
+    if minutes and member(window, "Mode") == "OFF":
+        yield Problem((*path, "MaximumWindowInMinutes"), "goes only with Mode FLEXIBLE")
+
+
+def _target(target: Any, path: Path) -> Problems:
+    text, arn = member(target, "Input"), member(target, "Arn")
+    if isinstance(text, str) and len(text.encode(errors="replace")) > MAX_INPUT:
+        yield Problem((*path, "Input"), f"longer than {MAX_INPUT} bytes, which is the most that AWS takes")
+    for key, most in MAX_RETRIES.items():
+        if (number := integer(member(member(target, "RetryPolicy"), key))) > most:
+            yield Problem((*path, "RetryPolicy", key), f"must be at most {most}, not {number}")
+    universal = isinstance(arn, str) and UNIVERSAL.fullmatch(arn)
+    if universal and member(target, "EcsParameters"):
+        said = f"does not go with this Arn: the task definition is the {REVISION} in its Input, which ecsplan sets"
+        yield Problem((*path, "EcsParameters"), said)
+    if universal and isinstance(text, str) and json_object(text) is None:
+        yield Problem((*path, "Input"), "must be the request of RunTask as a JSON object")
+    elif isinstance(text, str) and text and not universal and not is_json(text):
+        yield Problem((*path, "Input"), "must be JSON; a text is written with quotes of its own, '\"text\"'")
+    if isinstance(arn, str) and arn and not universal and not CLUSTER.fullmatch(arn):
+        said = f"{quoted(arn)} runs no ECS task; declare a cluster's ARN, or leave it out to keep the live one"
+        yield Problem((*path, "Arn"), said)
+    for key in OF_OTHERS:
+        if member(target, key):
+            yield Problem((*path, key), "does not go with a target that runs an ECS task; leave it out")
+    yield from _ecs_parameters(member(target, "EcsParameters"), (*path, "EcsParameters"))
+
+
+def _ecs_parameters(parameters: Any, path: Path) -> Problems:
+    if all(member(parameters, key) for key in CAPACITY):
+        said = f"goes without {CAPACITY[0]}; declare one of the two, not both"
+        yield Problem((*path, CAPACITY[1]), said)
+    if (count := integer(member(parameters, "TaskCount"))) > MAX_TASKS:
+        yield Problem((*path, "TaskCount"), f"must be at most {MAX_TASKS}, not {count}")
+    if member(parameters, "LaunchType") == "MANAGED_INSTANCES":
+        said = "a schedule takes no MANAGED_INSTANCES here; declare a CapacityProviderStrategy instead"
+        yield Problem((*path, "LaunchType"), said)
+    else:
+        yield from _one_of(parameters, "LaunchType", ("EC2", "FARGATE", "EXTERNAL"), path)
+    propagate = member(parameters, "PropagateTags")
+    if isinstance(propagate, str) and propagate != "TASK_DEFINITION":
+        said = "a schedule can only propagate the tags of the TASK_DEFINITION; write that, or leave it out"
+        yield Problem((*path, "PropagateTags"), said)
+    if len(entries_of(parameters, "CapacityProviderStrategy")) > MAX_PROVIDERS:
+        yield Problem((*path, "CapacityProviderStrategy"), f"more than {MAX_PROVIDERS}, which is the most AWS takes")
+    network = member(member(parameters, "NetworkConfiguration"), "awsvpcConfiguration")
+    at = (*path, "NetworkConfiguration", "awsvpcConfiguration")
+    for key, most in MAX_ENTRIES.items():
+        if len(entries_of(network, key)) > most:
+            yield Problem((*at, key), f"more than {most}, which is the most that AWS takes")
+    yield from _one_of(network, "AssignPublicIp", ("ENABLED", "DISABLED"), at)
+    if member(network, "AssignPublicIp") == "ENABLED" and member(parameters, "LaunchType") in ("EC2", "EXTERNAL"):
+        yield Problem((*at, "AssignPublicIp"), "goes only with LaunchType FARGATE")
+
+
+def _one_of(table: Any, key: str, choices: tuple[str, ...], path: Path) -> Problems:
+    value = member(table, key)
+    if isinstance(value, str) and value not in choices:
+        yield Problem((*path, key), f"must be {' or '.join(choices)}, not {quoted(value)}")
+
+
+def _arn(entry: Any, place: tuple[str, ...], pattern: re.Pattern[str], path: Path) -> Problems:
+    value = entry
+    for key in place:
+        value = member(value, key)
+    if isinstance(value, str) and not pattern.fullmatch(value):
+        yield Problem((*path, *place), f"{quoted(value)} is no ARN of the sort that AWS takes here")
