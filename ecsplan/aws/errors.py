@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ecsplan.core.errors import AwsError, EcsplanError, UsageError
 from ecsplan.core.model import Call
+from ecsplan.core.text import short_arn
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -48,6 +49,9 @@ def refused(call: Call, error: ClientError) -> AwsError:
         hint = "AWS does not accept these credentials: check the profile, or AWS_ACCESS_KEY_ID and its secret."
     elif "AccessDenied" in code:
         hint = f"The role in use needs permission for {call.action}."
+    elif code == "ClusterNotFoundException":  # AWS's message names none
+        cluster = short_arn(call.params.get("cluster") or "default")
+        hint = f"There is no cluster {cluster} in this account and region; clusters are created elsewhere."
     locked_out = code in EXPIRED | BAD_KEYS
     return AwsError.of(call, f"{code}: {message}", code=code, unclear=unclear, locked_out=locked_out, hint=hint)
 

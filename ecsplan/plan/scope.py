@@ -1,5 +1,5 @@
-"""What a plan covers within its account and region: clusters and addresses. Tells the plans of two specs of one app
-apart. Pure."""
+"""What a plan covers within its account and region, its clusters and addresses, and whether a spec has any of them.
+Pure."""
 
 from __future__ import annotations
 

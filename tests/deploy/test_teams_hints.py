@@ -132,6 +132,14 @@ def test_a_cluster_that_is_not_there_is_no_missing_service(world: World, golden:
     golden(SCREENS / "missing-cluster.txt", screen(ran))
 
 
+def test_a_cluster_that_only_one_off_tasks_are_for_is_named(world: World) -> None:
+    world.write(spec(task(services=(), runs=("migrate",)), cluster="gone"), seed=False)
+    ran = world.run("deploy", "v1", "--yes")
+    assert ran.code == 6
+    assert ran.out.startswith(f"shop v1  account {ACCOUNT}, eu-west-1, cluster gone\n")
+    assert "There is no cluster gone in this account and region; clusters are created elsewhere." in ran.err
+
+
 def test_a_rule_and_a_bus_that_are_not_there(world: World, golden: Golden) -> None:
     world.write(shop())
     made = shop()

@@ -33,6 +33,19 @@ def test_a_table_on_a_terminal_and_lines_in_a_pipe(world: World) -> None:
     assert "1/5 + task_definition.web  registered web:2\n" in piped.err
 
 
+def test_a_terminal_shows_first_where_it_acts(world: World) -> None:
+    world.write(shop())
+    world.ok("plan", "v1")
+    head = "shop v1  account 123456789012, eu-west-1, cluster prod"
+    world.aws.rollout("FAILED", service="web")
+    with terminal("--color", "never", "apply", "--on-failure", "stop", columns=100, lines=50) as screen:
+        assert screen.ended() == 7
+    assert (screen.everything[0], screen.everything.count(head)) == (head, 1)
+    with terminal("--color", "never", "resume", columns=100, lines=50) as screen:
+        screen.ended()
+    assert (screen.everything[0], screen.everything.count(head)) == (head, 1)
+
+
 def test_an_interrupted_table_stays_and_says_what_to_do(world: World) -> None:
     world.write(shop())
     world.aws.rollout("NEVER")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from ecsplan.core.codec import from_data, to_data
 from ecsplan.core.model import (
     Action,
     Address,
     Call,
     Identity,
     Phase,
+    Plan,
+    Scope,
 )
+from tests.unit.builders import plan
 
 
 @pytest.mark.parametrize(
@@ -62,3 +66,12 @@ def test_values_are_frozen() -> None:
     identity = Identity(account="123456789012", region="eu-west-1")
     with pytest.raises(AttributeError):
         identity.region = "us-east-1"  # type: ignore[misc]
+
+
+def test_a_plan_of_an_older_ecsplan_has_no_scope_and_is_written_without_one() -> None:
+    older = plan()
+    assert (older.env, older.spec) == ("", "")
+    assert "scope" not in to_data(older)
+    scoped = plan(scope=Scope(env="prod", spec="shop.toml", clusters=("a", "b")))
+    assert (scoped.env, scoped.spec) == ("prod", "shop.toml")
+    assert from_data(to_data(scoped), Plan) == scoped
