@@ -211,7 +211,7 @@ def _resumed(
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
         deployments = journal.deployments()
-        left = unfinished(deployments) or waiting(deployments)
+        left = waiting(deployments) or unfinished(deployments)
         if left is None:
             if not deployments:
                 site.check_nothing_open_elsewhere()

@@ -173,7 +173,7 @@ def await_effects(engine: Engine, tracked: Sequence[Tracked], *, to_the_end: boo
         engine.diagnose(late.late)
         raise
     except AwsError as error:
-        if not state.resumed:
+        if not state.resumed and not state.plan.only_waits:
             raise
         raise UnknownState(f"could not read its status: {error.message}", hint=error.hint) from error
     except WaitFailed as lost:

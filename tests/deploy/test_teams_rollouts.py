@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.conftest import Golden
-from tests.support.elsewhere import older
+from tests.support.older import LITTLE, older
 from tests.support.paths import SCREENS
 from tests.support.runners import Runner, fresh_runner
 from tests.support.screens import screen
@@ -275,7 +275,7 @@ def test_what_only_waited_is_in_the_journal_and_in_nobodys_way(world: World, ano
     assert (deployment["outcome"], deployment["steps"][0]["action"]) == ("unfinished", "wait")
     assert f"  1 ~ {WEB}  waited for\n" in runner.ok("show", "1").out
     assert runner.run("deploy", "v2", "--yes", "--timeout", "5s").code == 8
-    ran = runner.run("resume")  # waits on
+    ran = runner.run("resume", "--timeout", "1h")  # waits on
     assert (ran.code, runner.history()[-1]["outcome"]) == (0, "succeeded")
     assert runner.ok("resume").out.startswith("Nothing is under way in account 123456789012, region eu-west-1: ")
     assert world.sent() == []
@@ -316,6 +316,22 @@ def test_one_that_fails_beside_steps_of_its_own(world: World, another: Another) 
     world.aws.rollout("COMPLETED")
     assert runner.run("deploy", "v2", "--yes").code == 0
     assert (world.on("web"), world.on("admin")) == ("web:2", "web:2")
+
+
+@pytest.mark.parametrize(("ends", "codes"), [("COMPLETED", {0}), ("ROLLED_BACK", {6, 7}), ("FAILED", {7, 8})])
+def test_an_aws_that_shows_little_at_all(world: World, ends: str, codes: set[int]) -> None:
+    """Without states, events and times it cannot always be known why; but what does not run is no success."""
+    live(world, app(deploymentConfiguration=BREAKER))
+    world.aws.rollout(ends, image="*:v2")
+    begun(world)
+    world.clock.sleep(10)
+    runner = fresh_runner(world)
+    older(world.aws, *LITTLE)
+    assert notes(runner)[0].startswith("is still rolling out (")
+    ran = runner.run("deploy", "v2", "--yes")
+    assert ran.code in codes, ran.said
+    if not ran.code:
+        assert runner.plan("v2")["changed"] is False
 
 
 # --- failed ---

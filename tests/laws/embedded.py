@@ -24,7 +24,7 @@ class Embedded:
     """An account of its own. `seen` is what becomes of an operation's answer on its way to whoever asks."""
 
     def __init__(self) -> None:
-        self._gateway = Aws().in_process()
+        self._gateway = Aws().in_process(edited=_rolled_out)
         self.seen: Callable[[str, Doc], Doc] = lambda _, answer: answer
 
     def fetch(self, calls: Sequence[Call]) -> tuple[Answer, ...]:
@@ -40,6 +40,13 @@ class Embedded:
 
     def send(self, service: str, operation: str, **params: Any) -> Doc:
         return self.do(Call(service=service, operation=operation, params=params))
+
+
+def _rolled_out(_call: Call, answer: Doc) -> None:
+    """The laws are about documents: whatever hooks and alarms a service has, its rollouts are shown as completed."""
+    for service in answer.get("services", ()):
+        for deployment in service["deployments"]:
+            deployment["rolloutState"] = "COMPLETED"
 
 
 def seeded(name: str) -> Embedded:

@@ -11,28 +11,12 @@ from ecsplan.sandbox.common import ACCOUNT
 from tests.support.aws import Aws
 from tests.support.toml import Doc
 
-NOTHING = Call(service="", operation="", params={})
-
 
 def services(answer: Doc) -> Iterator[Doc]:
     """Those of DescribeServices and of UpdateService."""
     yield from answer.get("services", ())
     if "service" in answer:
         yield answer["service"]
-
-
-STATES = ("rolloutState", "rolloutStateReason")  # as AWS leaves them out behind a Classic Load Balancer
-ROLLOUTS = ("DescribeServiceDeployments", "ListServiceDeployments", "StopServiceDeployment")
-
-
-def older(aws: Aws) -> None:
-    """From now on an AWS that shows no rollout states, and knows no service deployments."""
-    edit = without(*STATES, "currentServiceDeployment")
-    aws.edited = lambda answer: edit(NOTHING, answer)
-    for operation in ROLLOUTS:
-        aws.fault(
-            operation, "error", code="UnknownOperationException", message="The operation is not known.", times=999
-        )
 
 
 def without(*names: str) -> Callable[[Call, Doc], None]:

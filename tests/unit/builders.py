@@ -99,8 +99,8 @@ def update(name: str = "web", *, family: str = "web", old: int = 41, settings: S
     )
 
 
-def wait(name: str = "web", *, family: str = "web", number: int = 41, settings: Settings = AS_USUAL) -> Step:
-    """For the rollout of a service that is on revision `number` already."""
+def wait(name: str = "web", *, awaits: str = "ecs-svc/web-0", settings: Settings = AS_USUAL) -> Step:
+    """For the rollout of a service that is on web:41 already."""
     return step(
         Phase.UPDATE,
         f"service.prod/{name}",
@@ -109,7 +109,7 @@ def wait(name: str = "web", *, family: str = "web", number: int = 41, settings: 
         Irreversible(reason="nothing was sent"),
         settings=settings,
         note="is still rolling out (1/2 running)",
-        expect={"awaits": f"ecs-svc/{name}-0", "revision": task_definition_arn(family, number)},
+        expect={"awaits": awaits, "revision": task_definition_arn("web", 41)},
     )
 
 
