@@ -41,9 +41,11 @@ def test_one_that_was_left_part_way_counts(outcome: Outcome | None) -> None:
     assert default_state([THREE[0], one(2, to(42, old=41), outcome=outcome)]) == left(1)
 
 
-def test_one_that_was_left_part_way_is_no_target() -> None:
+@pytest.mark.parametrize("outcome", [Outcome.STOPPED, Outcome.SUPERSEDED, Outcome.ABANDONED])
+def test_one_that_was_left_part_way_is_no_target(outcome: Outcome) -> None:
     """It ended some other way since, and the next was deployed over it."""
-    partly = one(2, to(42, old=41), outcome=Outcome.STOPPED)
+    partly = one(2, to(42, old=41), outcome=outcome)
+    assert default_state([THREE[0], partly]) == left(1)
     assert default_state([THREE[0], partly, one(3, to(43, old=42))]) == left(1)
 
 
@@ -169,8 +171,9 @@ def test_a_number_is_what_that_deployment_left(number: int) -> None:
     assert numbered_state(THREE, 0) == START
 
 
-def test_one_that_was_put_back_left_what_was_in_effect_before_it() -> None:
-    assert numbered_state([*THREE[:2], one(3, to(43, old=42), outcome=Outcome.PUT_BACK)], 3) == left(2)
+@pytest.mark.parametrize("outcome", [Outcome.PUT_BACK, Outcome.FAILED])
+def test_one_that_was_put_back_left_what_was_in_effect_before_it(outcome: Outcome) -> None:
+    assert numbered_state([*THREE[:2], one(3, to(43, old=42), outcome=outcome)], 3) == left(2)
 
 
 def test_a_rollback_left_what_it_went_to() -> None:
@@ -178,7 +181,9 @@ def test_a_rollback_left_what_it_went_to() -> None:
     assert numbered_state([*THREE, back(4, undoes=(1, 2, 3), to_="0")], 4) == START
 
 
-@pytest.mark.parametrize("outcome", [Outcome.STOPPED, Outcome.INTERRUPTED, Outcome.UNFINISHED, None])
+@pytest.mark.parametrize(
+    "outcome", [Outcome.STOPPED, Outcome.INTERRUPTED, Outcome.UNFINISHED, Outcome.SUPERSEDED, Outcome.ABANDONED, None]
+)
 def test_one_that_did_not_end_well_left_no_state(outcome: Outcome | None) -> None:
     with pytest.raises(UsageError, match=r"^deployment 2 did not end well \(\w+\)") as caught:
         numbered_state([THREE[0], one(2, to(42, old=41), outcome=outcome), THREE[2]], 2)
