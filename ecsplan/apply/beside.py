@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ecsplan.apply.engine import Engine
 from ecsplan.apply.send import StepError
 from ecsplan.apply.wait import GROWTH, LONGEST_PAUSE
+from ecsplan.aws.errors import is_throttled
 from ecsplan.core import events
 from ecsplan.core.errors import AwsError, Interrupted
 from ecsplan.core.model import Step
@@ -21,7 +22,7 @@ CANNOT_LOOK = "Without that look it might run twice at once; to run it in any ca
 def make_way(engine: Engine, group: Sequence[Step]) -> None:
     """Before steps of one address run: what others have started there and has not stopped is joined where it is the
     same, and awaited where it is another. Raises StepError where that takes longer than the step may, and where AWS
-    does not permit to look. A look that AWS does not answer is made again."""
+    refuses to look. A look that AWS does not answer is made again."""
     state, clock = engine.state, engine.ports.clock
     steps = [step for step in group if state[step].made is None or state[step].outdated]
     if engine.options.beside or not steps or state.kind(steps[0]).beside is None:
@@ -34,7 +35,8 @@ def make_way(engine: Engine, group: Sequence[Step]) -> None:
         named = _named(found) if found else "what AWS did not show"
         elapsed, limit = clock.now() - since, engine.limit(first)
         if elapsed >= limit:
-            raise StepError(f"{first.address}: {named} still runs after {limit} s", hint=BESIDE)
+            still = f"{named} still runs" if found else "AWS did not show what runs there"
+            raise StepError(f"{first.address}: {still} after {limit} s", hint=BESIDE if found else CANNOT_LOOK)
         if found and named != said:
             engine.sender.warn(f"{first.address}: {named} runs already; it is awaited first")
             said = named
@@ -57,7 +59,7 @@ def _others(engine: Engine, step: Step) -> tuple[Running, ...] | None:
         found = beside.running(engine.ports.read, [state.wanted(step)])
     except AwsError as error:
         message = f"could not look for one-off tasks of {step.address} that still run: {error.message}"
-        if error.locked_out or "AccessDenied" in error.code:
+        if not (error.unclear or is_throttled(error)):
             raise StepError(message, hint=" ".join(filter(None, (error.hint, CANNOT_LOOK)))) from error
         engine.sender.warn(f"{message}; looking again")
         return None

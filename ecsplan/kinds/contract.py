@@ -265,8 +265,8 @@ class Track(Value, frozen=True, kw_only=True):
     diagnose: Callable[[Reader, Tracked, Progress], Diagnosis | None] = lambda *_: None
     """what a person would look up next about one that has failed"""
     expect_again: Callable[[Tracked, Sequence[Doc]], dict[str, str]] = lambda *_: {}
-    """what a step that has failed expects when it is tried again, where that differs from the first try, given what
-    these answers show"""
+    """what a step that has failed expects when it is tried again, where that differs by then, given what these
+    answers show"""
     stop: Callable[[Tracked, str], tuple[Call, ...]] = nothing
     """the calls that stop what is still under way although it has failed, given why, for people"""
     timeout: int = 900

@@ -72,7 +72,7 @@ def _of(wanted: Wanted, task: Doc, cluster: str) -> Running | None:
 
 
 def joined(step: Step, found: Sequence[Running]) -> dict[str, str] | None:
-    """The outputs of a step that joins as many tasks as it would start: those of one other step in any case."""
+    """The outputs of a step that joins as many tasks as it would start: those of one other step, each the same task."""
     marks = dict.fromkeys(one.mark for one in found)
     for mark in marks:
         tasks = [one for one in found if one.mark == mark]

@@ -7,7 +7,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from ecsplan.core.errors import UsageError
-from ecsplan.core.model import Doc, Plan, Rollback
+from ecsplan.core.model import Action, Doc, Irreversible, Plan, Rollback
 from ecsplan.journal import Closed, Deployment, Outcome
 from ecsplan.plan.rollback import State, default_state, is_revision, numbered_state, state_of, tagged_state
 from tests.unit.builders import AT, deployment, kept, moved, plan, register, run, targets, update
@@ -160,6 +160,28 @@ def test_targets_count_as_services_do() -> None:
 
     assert default_state([pointed(1, 40), pointed(2, 41)]) == left(1)
     assert default_state([pointed(1, 40), pointed(2, 50)]) == State(number=2, found=True)
+
+
+def waited(number: int, on: int) -> Deployment:
+    """It waited for a rollout that others had begun."""
+    change = replace(moved(), action=Action.WAIT, before=None, after={**names(), "taskDefinition": arn(on)})
+    wait = replace(update(), action=Action.WAIT, changes=(), undo=Irreversible(reason="nothing was sent"))
+    return deployment(number, plan(wait, changes=(change,)), begun=[])
+
+
+def names() -> Doc:
+    return {"cluster": "prod", "service": "web"}
+
+
+def test_what_was_waited_for_is_a_state_where_others_had_deployed_it() -> None:
+    assert default_state([*THREE[:2], waited(3, on=42)]) == left(1)
+    assert default_state([*THREE[:2], waited(3, on=50)]) == left(2)
+    assert default_state([*THREE[:2], waited(3, on=50), one(4, to(51, old=50))]) == left(3)
+
+
+def test_what_only_waited_knows_no_state_before() -> None:
+    assert default_state([waited(1, on=50)]) is None
+    assert default_state([waited(1, on=50), one(2, to(51, old=50))]) == START
 
 
 # --- by a number ---
