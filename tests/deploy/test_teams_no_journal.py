@@ -115,6 +115,24 @@ def test_a_rollout_that_fails_meanwhile(world: World) -> None:
     assert world.sent() == []
 
 
+def test_a_rollback_after_that_goes_by_what_ecs_remembers(world: World) -> None:
+    """The journal knows then that v2 was waited for, and nothing of v1."""
+    first, second = two(world)
+    first.deploy("v2", "--no-wait")
+    second.ok("resume")
+    second.ok("rollback", "--yes")
+    assert {world.image(world.on(name)) for name in ("web", "admin")} == {"web:v1"}
+
+
+def test_a_rollback_after_that_goes_to_the_journals_own_deployment(world: World) -> None:
+    first, second = two(world)
+    second.deploy("v2")
+    first.deploy("v3", "--no-wait")
+    second.ok("resume")
+    second.ok("rollback", "--yes")
+    assert {world.image(world.on(name)) for name in ("web", "admin")} == {"web:v2"}
+
+
 @pytest.mark.parametrize("command", ["continue", "resume"])
 def test_nothing_is_under_way(world: World, golden: Golden, command: str) -> None:
     _, second = two(world)
