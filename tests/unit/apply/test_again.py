@@ -139,7 +139,7 @@ def test_the_same_is_joined_and_is_no_call(rig: Rig) -> None:
 
 
 def test_a_look_that_is_not_answered_is_made_again(rig: Rig) -> None:
-    rig.aws.fail("list_tasks", AwsError("no way there", code="NoConnection"), times=3)
+    rig.aws.fail("list_tasks", AwsError("no way there", code="NoConnection", unclear=True), times=3)
     assert rig.apply(reusing(unmarked(run()))).outcome is Outcome.SUCCEEDED
     warned = [event.message for event in rig.happened(events.Warned)]
     message = "could not look for one-off tasks of run_task.web/migrate that still run: no way there; looking again"
