@@ -8,6 +8,7 @@ from typing import Any
 
 from ecsplan.core.model import Call
 from ecsplan.sandbox.common import ACCOUNT
+from tests.support.aws import Aws
 from tests.support.toml import Doc
 
 
