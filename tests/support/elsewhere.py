@@ -18,19 +18,6 @@ def services(answer: Doc) -> Iterator[Doc]:
         yield answer["service"]
 
 
-STATES = ("rolloutState", "rolloutStateReason")  # as AWS leaves them out behind a Classic Load Balancer
-ROLLOUTS = ("DescribeServiceDeployments", "ListServiceDeployments", "StopServiceDeployment")
-
-
-def older(aws: Aws) -> None:
-    """From now on an AWS that shows no rollout states, and knows no service deployments."""
-    aws.rewrites = leaving_out(*STATES, "currentServiceDeployment")
-    for operation in ROLLOUTS:
-        aws.fault(
-            operation, "error", code="UnknownOperationException", message="The operation is not known.", times=999
-        )
-
-
 def without(*names: str) -> Callable[[Call, Doc], None]:
     """None of these members anywhere."""
 
