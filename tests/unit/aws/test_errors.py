@@ -255,3 +255,9 @@ def test_clients_are_closed_with_the_gateway() -> None:
     with Gateway(region="eu-west-1") as gateway:
         gateway._clients["ecs", False] = client
     assert client.closed
+
+
+def test_the_action_that_aws_names_is_the_one_that_lacks() -> None:
+    said = "User: arn:aws:sts::1:x is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/scheduler"
+    error = ClientError({"Error": {"Code": "AccessDeniedException", "Message": said}}, "UpdateSchedule")
+    assert refused(CALL, error).hint == "The role in use needs permission for iam:PassRole."
