@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.specs import spec, task
+from tests.support.specs import TOPIC, spec, task
 from tests.support.world import World
 
 KEY = "scheduler__update_schedules"
@@ -184,6 +184,43 @@ def test_a_universal_target_is_moved_in_its_input(seeded: World) -> None:
     seeded.deploy("v2")
     seeded.ok("rollback", "--to", "1", "--yes")
     assert schedule(seeded) == after
+
+
+WITH_SECRETS = json.dumps({
+    "Cluster": "prod", "TaskDefinition": "x:1",
+    "Overrides": {"ContainerOverrides": [
+        {"Name": "web", "Environment": [{"Name": "DB_PASSWORD", "Value": "hunter2hunter2"}]},
+    ]},
+})  # fmt: skip
+
+
+def universal(world: World, text: str) -> None:
+    """Makes the target of the schedule one that has the request of RunTask in its Input."""
+    put(world, Target={"Arn": UNIVERSAL, "RoleArn": schedule(world)["Target"]["RoleArn"], "Input": text})
+
+
+def test_the_secrets_of_a_universal_target_are_masked(seeded: World) -> None:
+    """Names in the request of RunTask are spelled as in the API: Name and Value."""
+    universal(seeded, WITH_SECRETS)
+    topic = {"sns_notification_topic_arn": TOPIC}
+    target = {"Target": {"Arn": UNIVERSAL, "Input": WITH_SECRETS.replace("prod", "other")}}
+    seeded.write(spec(task("web") | {KEY: [{"Name": "nightly", **target}]}, **topic), seed=False)
+    for arguments in (
+        ("plan", "v1"),
+        ("plan", "v1", "--format", "json"),
+        ("plan", "v1", "--explain"),
+        ("render", "v1"),
+    ):
+        assert "hunter2" not in seeded.ok(*arguments).said
+    said = "it is not allowed: hunter2hunter2"
+    seeded.aws.fault("UpdateSchedule", "error", code="AccessDeniedException", message=said, status=403, times=1)
+    refused = seeded.run("deploy", "v1", "--yes")
+    assert "it is not allowed" in refused.said
+    assert "hunter2" not in refused.said
+    seeded.deploy("v2")
+    assert "hunter2hunter2" in schedule(seeded)["Target"]["Input"]
+    assert "update_schedule" in json.dumps(seeded.published())
+    assert "hunter2" not in json.dumps(seeded.published())
 
 
 def test_the_input_of_a_schedule_is_masked(seeded: World) -> None:
