@@ -67,13 +67,13 @@ def put_kind(
     rates: tuple[Rate, ...] = (),
     retryable: Callable[[AwsError], bool] = lambda _error: False,
     lint: Callable[[Any, Path], Problems] = nothing,
-    cautions: Callable[[Any, Path], Problems] = nothing,
-    declared: Callable[[Doc], Doc] = same,
+    cautions: Callable[[Any, Path, CompileScope], Problems] = nothing,
+    acceptable: Callable[[Doc, CompileScope], Doc] = lambda table, _scope: table,
     form: Form = AS_SENT,
     excluding: Callable[[Doc], Doc] = same,
     unfit: Callable[[Doc], str] = lambda _live: "",
     note: Callable[[Doc], str] = lambda _put: "",
-    instead: Callable[[Call, AwsError], tuple[Call, str] | None] = lambda *_: None,
+    instead: Callable[[Step, Call, AwsError], tuple[Call, str] | None] = lambda *_: None,
 ) -> Kind:
     """A kind of the document that its table's request puts.
 
@@ -81,9 +81,9 @@ def put_kind(
     operation that reads a resource by these, `not_found` the error codes for a missing one. `revision` is the place of
     the task definition's ARN (`Target.EcsParameters.TaskDefinitionArn`), which is set unless one is declared.
     `retryable` names refusals that may pass, such as a change of the same resource that is under way, and `instead`
-    those after which another call does what AWS takes of it.
+    those after which another call does what AWS accepts of it.
 
-    `declared` takes out of a table of the spec what AWS would no longer take, of which `cautions` warn. `form` brings
+    `acceptable` takes out of a table of the spec what AWS no longer accepts, of which `cautions` warn. `form` brings
     requests into the form of documents and back, where a plain comparison needs another one. `excluding`
     adds None to a declared document for every member that goes without what is declared. `unfit` says why a live
     document can hold no revision ("" if it can), `note` what people should know before the document is put.
@@ -102,10 +102,10 @@ def put_kind(
         note=note,
     )
 
-    def compile_(task: Task, _scope: CompileScope) -> tuple[Resource, ...]:
+    def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
         resources = []
         for entry in task.entries[name]:
-            request = mapped(declared(entry.params), _as_text)
+            request = mapped(acceptable(entry.params, scope), _as_text)
             doc = _with_revision(form.document(request), revision, arn_of(task))
             address = put.address(doc)
             resources.append(Resource(kind=kind, address=address, task=task.name, doc=doc, settings=entry.settings))

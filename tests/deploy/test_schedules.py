@@ -165,10 +165,29 @@ def test_a_start_that_is_past_is_left_out_if_aws_refuses_it(seeded: World) -> No
     put(seeded, StartDate="2023-11-15T00:00:00Z")
     seeded.clock.sleep(2 * 86_400)
     ran = seeded.deploy("v1")
-    assert "its StartDate 2023-11-15T00:00:00+00:00 is past, and AWS does not take it again: it is left out" in ran.err
+    assert (
+        "its StartDate 2023-11-15T00:00:00+00:00 is past, and AWS does not accept it again: it is left out" in ran.err
+    )
     assert revision(seeded) == "web:1"
     assert "StartDate" not in schedule(seeded)
     assert seeded.run("plan", "v1", "--detailed-exitcode").code == 0
+
+
+def test_a_declared_start_that_is_refused_leaves_the_live_one(seeded: World) -> None:
+    """It became past between plan and apply."""
+    live = schedule(seeded)["StartDate"]
+    seeded.write(declared(StartDate="2090-01-01T00:00:00Z"), seed=False)
+    seeded.ok("plan", "v1")
+    seeded.clock.sleep(70 * 365 * 86400.0)
+    assert "the live one stays, 2098-12-31T23:00:00+00:00" in seeded.ok("apply").err
+    assert schedule(seeded)["StartDate"] == live
+
+
+def test_the_clock_of_the_deployment_says_what_is_past(seeded: World) -> None:
+    put(seeded, StartDate=None)
+    seeded.write(declared(StartDate="2024-06-01T00:00:00Z"), seed=False)  # the account is in November 2023
+    seeded.deploy("v1")
+    assert schedule(seeded)["StartDate"].isoformat() == "2024-06-01T00:00:00+00:00"
 
 
 def test_a_universal_target_is_moved_in_its_input(seeded: World) -> None:

@@ -4,11 +4,12 @@ EventBridge Scheduler model, and of its user guide."""
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any
 
 from ecsplan.core.checks import Path, Problem, Problems, entries_of, member, quoted
 from ecsplan.core.text import is_json, json_object
+from ecsplan.kinds.contract import CompileScope
 from ecsplan.kinds.ecs.lint import integer, longer, tables
 from ecsplan.kinds.schedule.target import CAPACITY, CLUSTER, OF_OTHERS, REVISION, UNIVERSAL
 
@@ -24,7 +25,7 @@ MAX_TASKS = 10
 MAX_RETRIES = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}  # the least are in the model
 MAX_ENTRIES = {"Subnets": 16, "SecurityGroups": 5}
 MAX_PROVIDERS = 6
-LATE = timedelta(minutes=5)  # a StartDate may be this much past
+LATE = 300  # seconds that a StartDate may be past
 CHOICES = {"State": ("ENABLED", "DISABLED"), "ActionAfterCompletion": ("NONE", "DELETE")}
 ARNS = {
     ("KmsKeyArn",): re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key|alias)/[0-9a-zA-Z_-]*"),
@@ -47,7 +48,7 @@ def problems(task: Any, path: Path) -> Problems:
         yield from _target(member(entry, "Target"), (*at, "Target"))
 
 
-def cautions(task: Any, path: Path) -> Problems:
+def cautions(task: Any, path: Path, scope: CompileScope) -> Problems:
     """What AWS takes, and what may not do what was meant."""
     for entry, at in tables(task, KEY, path):
         expression = member(entry, "ScheduleExpression")
@@ -57,8 +58,8 @@ def cautions(task: Any, path: Path) -> Problems:
                 "each deployment updates the schedule, and AWS does not say whether rate() is then counted anew: if it "
                 "is, deployments that are more frequent keep it from ever running; use cron(), or declare a StartDate",
             )
-        if is_past(member(entry, "StartDate")):
-            said = "is past; AWS does not take it, so the schedule keeps the one that it has; remove it from the spec"
+        if is_past(member(entry, "StartDate"), scope.now):
+            said = "is past; AWS does not accept it, so the schedule keeps the one that it has; remove it from the spec"
             yield Problem((*at, "StartDate"), said)
 
 
@@ -89,10 +90,10 @@ def _times(entry: Any, path: Path) -> Problems:
         yield Problem((*path, "EndDate"), "must be later than StartDate")
 
 
-def is_past(start: Any) -> bool:
-    """Is it a StartDate that AWS would no longer take? The clock of this machine decides, as AWS's own will."""
+def is_past(start: Any, now: float) -> bool:
+    """Is it a StartDate that AWS no longer accepts at this time (seconds since the epoch)?"""
     at = _moment(start)
-    return at is not None and at.tzinfo is not None and at < datetime.now(UTC) - LATE
+    return at is not None and at.tzinfo is not None and at.timestamp() < now - LATE
 
 
 def _moment(value: Any) -> datetime | None:

@@ -11,7 +11,7 @@ import pytest
 
 from ecsplan.core.codec import to_data
 from ecsplan.core.errors import AwsError, PlanFileError, PlanningError
-from ecsplan.core.model import Action, Address, Call, Doc, Identity, JsonText, Phase, Plan, Ref
+from ecsplan.core.model import Action, Address, Call, Doc, Identity, Irreversible, JsonText, Phase, Plan, Ref, Undo
 from ecsplan.kinds.contract import Delta, Live
 from ecsplan.plan import file
 from ecsplan.plan.compile import compile_spec, requests
@@ -91,14 +91,14 @@ def asked(answer: Doc | None) -> FakeAsk:
     return ask.refuse(READ, "ResourceNotFoundException") if answer is None else ask.on(READ, answer)
 
 
-def deltas(data: Doc, answer: Doc | None, tag: str = "v42") -> dict[Address, Delta]:
-    resources = compile_spec(spec_of(data), tag)
+def deltas(data: Doc, answer: Doc | None, tag: str = "v42", now: float = 0.0) -> dict[Address, Delta]:
+    resources = compile_spec(spec_of(data), tag, now=now)
     return {one.change.address: one for one in diff(resources, read(asked(answer), resources))}
 
 
-def planned(data: Doc, answer: Doc, tag: str = "v42") -> Plan:
+def planned(data: Doc, answer: Doc, tag: str = "v42", now: float = 0.0) -> Plan:
     return plan_of(
-        list(deltas(data, answer, tag).values()),
+        list(deltas(data, answer, tag, now).values()),
         app="shop",
         tag=tag,
         identity=Identity(account="123456789012", region="eu-west-1"),
@@ -443,23 +443,47 @@ def refused(message: str) -> AwsError:
     return AwsError(f"scheduler:update_schedule: ValidationException: {message}", code="ValidationException")
 
 
-def test_a_start_that_aws_takes_no_more_is_left_out() -> None:
-    call = Call(service="scheduler", operation="update_schedule", params={**KEPT, "StartDate": "2020-01-01T00:00:00Z"})
-    found = SCHEDULE.calls.instead(call, refused("The StartDate you specify cannot be earlier than 5 minutes ago."))
+LATE = "The StartDate you specify cannot be earlier than 5 minutes ago."
+PAST = "2020-01-01T00:00:00+00:00"
+
+
+def starting(start: str | None) -> Call:
+    params = {name: value for name, value in KEPT.items() if name != "StartDate"}
+    if start is not None:
+        params["StartDate"] = start
+    return Call(service="scheduler", operation="update_schedule", params=params)
+
+
+@pytest.mark.parametrize("undo", [starting(PAST), starting(None), Irreversible(reason="x")])
+def test_a_start_that_aws_no_longer_accepts_is_left_out(undo: Undo) -> None:
+    step = msgspec.structs.replace(step_of(NIGHTLY, starting(PAST), action=Action.UPDATE), undo=undo)
+    found = SCHEDULE.calls.instead(step, starting(PAST), refused(LATE))
     assert found is not None
     other, said = found
-    assert other.params == {name: value for name, value in KEPT.items() if name != "StartDate"}
-    assert "StartDate 2020-01-01T00:00:00Z is past" in said
-    assert SCHEDULE.calls.instead(other, refused("The StartDate you specify cannot be earlier")) is None
-    assert SCHEDULE.calls.instead(call, refused("The EndDate is odd.")) is None
+    assert other == starting(None)
+    assert f"StartDate {PAST} is past" in said
+    assert SCHEDULE.calls.instead(step, other, refused(LATE)) is None
+    assert SCHEDULE.calls.instead(step, starting(PAST), refused("The EndDate is odd.")) is None
+
+
+def test_a_declared_start_that_is_refused_leaves_the_live_one() -> None:
+    live_one = starting("2098-01-01T00:00:00+00:00")
+    step = msgspec.structs.replace(step_of(NIGHTLY, starting(PAST), action=Action.UPDATE), undo=live_one)
+    found = SCHEDULE.calls.instead(step, starting(PAST), refused(LATE))
+    assert found is not None
+    assert found[0] == live_one
+    assert "the live one stays, 2098-01-01" in found[1]
+    again = SCHEDULE.calls.instead(step, live_one, refused(LATE))
+    assert again is not None
+    assert again[0] == starting(None)
 
 
 def test_a_declared_start_that_is_past_is_left_as_it_is_live() -> None:
-    past = "2020-01-01T00:00:00+00:00"
-    assert not planned(declared(StartDate=past), live()).changed
-    assert not planned(declared(StartDate=past), live(StartDate=datetime(2020, 1, 1, tzinfo=UTC))).changed
+    began = datetime(2020, 1, 1, tzinfo=UTC)
     without = {name: value for name, value in live().items() if name != "StartDate"}
-    assert not planned(declared(StartDate=past), without).changed
+    for answer in (live(), live(StartDate=began), without):
+        assert not planned(declared(StartDate=PAST), answer, now=began.timestamp() + 301).changed
+    assert planned(declared(StartDate=PAST), live(), now=began.timestamp() + 299).changed
 
 
 @pytest.mark.parametrize(
