@@ -220,7 +220,8 @@ class Change(Value, frozen=True, kw_only=True):
     fill_in: Callable[[Resource, Doc, Mapping[Address, Delta]], tuple[Doc, str]] | None = None
     """for a kind without live state: the declared document with what it leaves out and the others have, and a note"""
     cleanup: Callable[[Delta, frozenset[str]], tuple[StepDraft, ...]] = nothing
-    """the calls that clean up after a deployment, given every revision (ARN) in use then"""
+    """the calls that clean up after a deployment, given every revision in use then, by its ARN or
+    as `FAMILY:REV`"""
     expect: type[Value] = Value
     """the type of `StepDraft.expect` and of `Resource.facts`; all its members are optional"""
     subject: Callable[[Call], str] = lambda _call: ""

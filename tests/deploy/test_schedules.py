@@ -34,6 +34,11 @@ def put(world: World, **members: Any) -> Doc:
     return schedule(world)
 
 
+def universal(world: World, text: str) -> None:
+    """Makes the target of the schedule one that has the request of RunTask in its Input."""
+    put(world, Target={"Arn": UNIVERSAL, "RoleArn": schedule(world)["Target"]["RoleArn"], "Input": text})
+
+
 def revision(world: World) -> str:
     return str(schedule(world)["Target"]["EcsParameters"]["TaskDefinitionArn"]).rpartition("/")[2]
 
@@ -205,17 +210,118 @@ def test_a_universal_target_is_moved_in_its_input(seeded: World) -> None:
     assert schedule(seeded) == after
 
 
+def deployed(world: World, tag: str, **members: Any) -> None:
+    """With no revision left but those in use."""
+    world.write(spec(task("web") | {KEY: [{"Name": "nightly", **members}]}, active_task_count=1), seed=False)
+    world.deploy(tag)
+
+
+def test_a_revision_in_short_form_that_a_schedule_uses_is_kept(seeded: World) -> None:
+    universal(seeded, '{"Cluster":"prod","TaskDefinition":"x:1"}')
+    deployed(seeded, "v1")
+    deployed(seeded, "v2")
+    deployed(seeded, "v3", Target={"Arn": UNIVERSAL, "Input": '{"Cluster":"prod","TaskDefinition":"web:2"}'})
+    assert seeded.active("web") == ["web:3", "web:2"]
+
+
+def test_a_short_revision_without_a_known_region_is_kept(seeded: World) -> None:
+    deployed(seeded, "v1")
+    deployed(seeded, "v2")
+    universal(seeded, '{"Cluster":"prod"}')
+    deployed(seeded, "v3", Target={"Arn": UNIVERSAL, "Input": '{"Cluster":"prod","TaskDefinition":"web:2"}'})
+    assert seeded.active("web") == ["web:3", "web:2"]
+
+
+@pytest.mark.parametrize("back", [("--yes",), ("--to", "1", "--yes")])
+def test_a_rollback_to_a_short_revision_registers_it_anew(seeded: World, back: tuple[str, ...]) -> None:
+    universal(seeded, '{"Cluster":"prod","TaskDefinition":"x:1"}')
+    deployed(seeded, "v1")
+    universal(seeded, '{"Cluster":"prod","TaskDefinition":"web:1"}')
+    deployed(seeded, "v2")
+    seeded.ok("rollback", *back)
+    used = json.loads(schedule(seeded)["Target"]["Input"])["TaskDefinition"].rpartition("/")[2]
+    assert used in seeded.active("web")
+
+
+def test_from_an_ecs_target_to_a_universal_one_and_back(seeded: World) -> None:
+    seeded.deploy("v1")
+    target = schedule(seeded)["Target"]
+    put(seeded, Target={**target, "EcsParameters": {**target["EcsParameters"], "LaunchType": "EC2", "TaskCount": 3}})
+    before = schedule(seeded)
+    seeded.write(declared(Target={"Arn": UNIVERSAL, "Input": '{"Cluster":"prod"}'}), seed=False)
+    shown = " ".join(seeded.ok("plan", "v2").out.split())
+    assert "- Target.EcsParameters.LaunchType" in shown
+    assert "- Target.EcsParameters.TaskCount" in shown
+    seeded.deploy("v2")
+    assert "EcsParameters" not in schedule(seeded)["Target"]
+    seeded.ok("rollback", "--yes")
+    assert schedule(seeded) == before
+
+
+def test_from_a_universal_target_to_an_ecs_one_and_back(seeded: World) -> None:
+    """The request of RunTask is no input of a cluster's target."""
+    seeded.deploy("v1")
+    cluster = schedule(seeded)["Target"]["Arn"]
+    run = {"Cluster": "prod", "TaskDefinition": schedule(seeded)["Target"]["EcsParameters"]["TaskDefinitionArn"]}
+    universal(seeded, json.dumps(run))
+    before = schedule(seeded)
+    seeded.write(declared(Target={"Arn": cluster, "EcsParameters": {"TaskCount": 2}}), seed=False)
+    seeded.deploy("v2")
+    assert "Input" not in schedule(seeded)["Target"]
+    seeded.ok("rollback", "--yes")
+    assert schedule(seeded) == before
+
+
+def test_a_target_of_another_sort_is_not_changed(seeded: World) -> None:
+    role = schedule(seeded)["Target"]["RoleArn"]
+    before = put(seeded, Target={"Arn": "arn:aws:sqs:eu-west-1:123456789012:q", "RoleArn": role})
+    seeded.write(declared(Target={"Arn": "arn:aws:ecs:eu-west-1:123456789012:cluster/prod"}), seed=False)
+    ran = seeded.run("deploy", "v1", "--yes")
+    assert (ran.code, schedule(seeded)) == (1, before)
+    assert "it does not run an ECS task, its target is arn:aws:sqs" in ran.err
+
+
+def test_parameters_that_a_universal_target_cannot_hold_are_refused(seeded: World) -> None:
+    universal(seeded, '{"Cluster":"prod","TaskDefinition":"x:1"}')
+    seeded.write(declared(Target={"EcsParameters": {"TaskCount": 2}}), seed=False)
+    ran = seeded.run("deploy", "v1", "--yes")
+    assert ran.code == 1
+    assert "which has no EcsParameters.TaskCount: write it into the request in its Input" in ran.err
+
+
+@pytest.mark.parametrize("text", ['{"a":"\\ud800"}', '{"a":' + "[" * 900 + "]" * 900 + "}"])
+def test_any_json_is_an_input(seeded: World, text: str) -> None:
+    """Half a surrogate pair, and more levels than Python can walk."""
+    seeded.write(declared(Target={"Input": text}), seed=False)
+    seeded.ok("plan", "v1")
+    seeded.ok("plan", "v1", "--explain")
+    seeded.deploy("v1")
+    assert schedule(seeded)["Target"]["Input"] == text
+    assert seeded.run("plan", "v1", "--detailed-exitcode").code == 0
+
+
+@pytest.mark.parametrize(("members", "code"), [
+    ({"FlexibleTimeWindow": {"Mode": "FLEXIBLE"}}, 1),  # only with what is live
+    ({"EndDate": "2098-12-31T22:00:00Z"}, 1),
+    ({"EndDate": "9999-12-31T23:59:59-05:00"}, 3),
+    ({"StartDate": "2098-W01-1T00:00Z"}, 3),
+    ({"ScheduleExpression": "cron(0 3 * * * *)"}, 3),
+    ({"ScheduleExpression": "at(2098-02-30T00:00:00)"}, 3),
+])  # fmt: skip
+def test_what_aws_refuses_is_refused_before_anything_is_sent(seeded: World, members: Doc, code: int) -> None:
+    put(seeded, FlexibleTimeWindow={"Mode": "OFF"})
+    seeded.forget()
+    seeded.write(declared(**members), seed=False)
+    ran = seeded.run("deploy", "v1", "--yes")
+    assert (ran.code, seeded.sent()) == (code, []), ran.said
+
+
 WITH_SECRETS = json.dumps({
     "Cluster": "prod", "TaskDefinition": "x:1",
     "Overrides": {"ContainerOverrides": [
         {"Name": "web", "Environment": [{"Name": "DB_PASSWORD", "Value": "hunter2hunter2"}]},
     ]},
 })  # fmt: skip
-
-
-def universal(world: World, text: str) -> None:
-    """Makes the target of the schedule one that has the request of RunTask in its Input."""
-    put(world, Target={"Arn": UNIVERSAL, "RoleArn": schedule(world)["Target"]["RoleArn"], "Input": text})
 
 
 def test_the_secrets_of_a_universal_target_are_masked(seeded: World) -> None:

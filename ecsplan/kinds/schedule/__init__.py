@@ -29,16 +29,21 @@ def acceptable(table: Doc, scope: CompileScope) -> Doc:
     return {k: v for k, v in table.items() if k != "StartDate" or not lint.is_past(v, scope.now)}
 
 
-def excluding(declared: Doc) -> Doc:
-    """The declared schedule with None for what AWS refuses beside it: a window's length beside OFF, one of launch type
-    and capacity providers beside the other, what ECS runs beside another kind of target."""
+def excluding(declared: Doc, live: Doc) -> Doc:
+    """The declared schedule with None for what AWS refuses beside it: a window's length beside OFF, and what its target
+    goes without."""
     result = dict(declared)
     window = result.get("FlexibleTimeWindow")
     if isinstance(window, dict) and window.get("Mode") == "OFF":
         result["FlexibleTimeWindow"] = {"MaximumWindowInMinutes": None, **window}
     if isinstance(result.get("Target"), dict):
-        result["Target"] = target.excluding(result["Target"])
+        result["Target"] = target.excluding(result["Target"], live.get("Target") or {})
     return result
+
+
+def unfit(merged: Doc, live: Doc) -> str:
+    """Why AWS would refuse the schedule as a whole, or it would run no task definition; "" if it is sound."""
+    return target.unfit(merged.get("Target") or {}, live.get("Target") or {}) or lint.unsound(merged)
 
 
 def note(doc: Doc) -> str:
@@ -99,9 +104,9 @@ KIND = put_kind(
     lint=lint.problems,
     cautions=lint.cautions,
     acceptable=acceptable,
-    form=Form(document=target.document, request=target.request),
+    form=Form(document=target.document, request=target.request, complete=target.complete),
     excluding=excluding,
-    unfit=target.unfit,
+    unfit=unfit,
     note=note,
     instead=instead,
 )

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ecsplan.core.text import canonical_json, is_json, json_object, member_span
+from ecsplan.core.text import canonical_json, is_json, json_object, member_span, without_member
 
 
 def test_one_form_of_equal_texts() -> None:
@@ -14,6 +14,12 @@ def test_one_form_of_equal_texts() -> None:
     assert canonical_json('{"a"') == '{"a"'
     assert canonical_json(3) == 3
     assert canonical_json("[" * 100_000) == "[" * 100_000
+
+
+def test_half_a_surrogate_pair_is_written_in_ascii() -> None:
+    """No UTF-8 can hold it, so neither could a plan."""
+    assert canonical_json('{"b": "\\ud800ü",  "a": 1}') == '{"a":1,"b":"\\ud800\\u00fc"}'
+    assert canonical_json('"\\ud83d\\ude00"') == '"😀"'
 
 
 @pytest.mark.parametrize("text", ["NaN", '{"a": Infinity}', "", "x", "[" * 100_000])
@@ -54,3 +60,20 @@ def test_the_place_of_a_member(text: str, value: str) -> None:
 @pytest.mark.parametrize("text", ["{}", " { } ", '{"a": {"T": 1}}', '{"a": "T"}'])
 def test_no_such_member(text: str) -> None:
     assert member_span(text, "T") is None
+    assert without_member(text, "T") == text
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ('{"T": 1}', "{}"),
+        ('{"T": 1, "a": 2}', '{"a": 2}'),
+        ('{"T":1,"a":2}', '{"a":2}'),
+        (' {"T": 1,\n  "a": 2 } ', ' {\n  "a": 2 } '),
+        ('{"a": 2, "T": {"T": 1} }', '{"a": 2}'),
+        ('{"a": "T",\n "T": 1, "b": [","]}', '{"a": "T",\n "b": [","]}'),
+        ('{"T": 1, "a": 2, "T": 3}', '{"a": 2}'),
+    ],
+)
+def test_an_object_without_a_member(text: str, rest: str) -> None:
+    assert without_member(text, "T") == rest
