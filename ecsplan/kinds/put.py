@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from ecsplan.core.checks import Path, Problem, Problems, dotted, quoted, repeats, tables_of
-from ecsplan.core.documents import layered, mapped, overlay, refs_in, replaced, without_none
+from ecsplan.core.documents import is_empty, layered, mapped, overlay, refs_in, replaced, without_none
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Action, Address, Call, Doc, Phase, Ref, Step, Value
 from ecsplan.core.normalize import Normalized, Rule, normal
@@ -122,7 +122,7 @@ def put_kind(
     def before(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
         laid = put.laid(found.doc, declared)
         values = replaced(found.normal, wanted.normal, laid, found.doc, put.maps)
-        return {**put.names(declared), **values}
+        return {**put.names(declared), **_as_answered(values, found.doc)}
 
     def revision_only(doc: Doc, addresses: frozenset[Address]) -> Doc:
         ref = _at(doc, revision)
@@ -282,6 +282,18 @@ def _as_text(leaf: Any) -> Any:
         with contextlib.suppress(OverflowError):  # beyond Python's years in UTC
             return leaf.astimezone(UTC).isoformat()
     return leaf.isoformat() if isinstance(leaf, date) else leaf
+
+
+def _as_answered(values: Doc, raw: Mapping[str, Any]) -> Doc:
+    """The values with None for what AWS has not answered: put without it, the resource has its default again."""
+    result: Doc = {}
+    for name, value in values.items():
+        live = raw.get(name)
+        if isinstance(value, Mapping) and isinstance(live, Mapping):
+            result[name] = _as_answered(dict(value), live)
+        else:
+            result[name] = None if is_empty(live) else value
+    return result
 
 
 def _at(doc: Doc, place: str) -> Any:
