@@ -6,13 +6,11 @@ puts the live document. A missing resource is not created: the plan is refused.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, date, datetime
 from typing import Any
 
 from ecsplan.core.checks import Path, Problem, Problems, dotted, quoted, repeats, tables_of
-from ecsplan.core.documents import is_empty, layered, mapped, overlay, refs_in, replaced, without_none
+from ecsplan.core.documents import layered, mapped, overlay, refs_in, replaced, without_none
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Action, Address, Call, Doc, Phase, Ref, Step, Value
 from ecsplan.core.normalize import Normalized, Rule, normal
@@ -42,22 +40,8 @@ from ecsplan.kinds.ecs.request_fields import (
     unknown_fields,
     without_empty,
 )
+from ecsplan.kinds.form import AS_SENT, Form, as_answered, as_text, at_place, with_revision
 from ecsplan.kinds.task_definition import arn_of
-
-
-class Form(Value, frozen=True, kw_only=True):
-    """How documents of a kind and its requests correspond. `document(request(doc), …)` is `doc` for every document that
-    was live or is to be put; `request` takes references as they are."""
-
-    document: Callable[[Doc, str], Doc] = lambda request, _arn: request
-    """(request or answer, the resource's ARN; "" where it is not known)"""
-    request: Callable[[Doc], Doc] = lambda doc: doc
-    complete: Callable[[Doc, Doc], Doc] = lambda declared, _live: declared
-    """(declared, live): the declared document with what only a live one of the same resource shows, such as its account
-    and region"""
-
-
-AS_SENT = Form()
 
 
 def put_kind(
@@ -113,8 +97,8 @@ def put_kind(
     def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
         resources = []
         for entry in task.entries[name]:
-            request = mapped(acceptable(entry.params, scope), _as_text)
-            doc = _with_revision(form.document(request, ""), revision, arn_of(task))
+            sent = mapped(acceptable(entry.params, scope), as_text)
+            doc = with_revision(form.document(sent, ""), revision, arn_of(task))
             address = put.address(doc)
             resources.append(Resource(kind=kind, address=address, task=task.name, doc=doc, settings=entry.settings))
         return tuple(resources)
@@ -122,12 +106,12 @@ def put_kind(
     def before(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
         laid = put.laid(found.doc, declared)
         values = replaced(found.normal, wanted.normal, laid, found.doc, put.maps)
-        return {**put.names(declared), **_as_answered(values, found.doc)}
+        return {**put.names(declared), **as_answered(values, found.doc)}
 
     def revision_only(doc: Doc, addresses: frozenset[Address]) -> Doc:
-        ref = _at(doc, revision)
+        ref = at_place(doc, revision)
         switched = isinstance(ref, Ref) and ref.address in addresses
-        return _with_revision(put.names(doc), revision, ref) if switched else put.names(doc)
+        return with_revision(put.names(doc), revision, ref) if switched else put.names(doc)
 
     kind = Kind(
         name=name,
@@ -227,7 +211,7 @@ class _Put(Value, frozen=True, kw_only=True):
             return None
         request = (self.table.request.service, self.table.request.operation)
         known = request_fields_only(*request, answer.value(), unknown_fields(*request, declared))
-        doc: Doc = mapped(without_empty(*request, known), _as_text)
+        doc: Doc = mapped(without_empty(*request, known), as_text)
         return self.form.document(doc, str(answer.value().get("Arn", ""))) | self.names(declared)
 
     # --- changes ---
@@ -273,40 +257,3 @@ class _Put(Value, frozen=True, kw_only=True):
             return None
         wanted = self.form.document(call.params, str(answer.value().get("Arn", "")))
         return {} if normal(found, self.rules) == normal(wanted, self.rules) else None
-
-
-def _as_text(leaf: Any) -> Any:
-    """Dates and times, for which TOML and AWS's SDK have types and JSON has none, in ISO 8601. Those with an offset are
-    converted to UTC, so that equal times are equal texts."""
-    if isinstance(leaf, datetime) and leaf.tzinfo is not None:
-        with contextlib.suppress(OverflowError):  # beyond Python's years in UTC
-            return leaf.astimezone(UTC).isoformat()
-    return leaf.isoformat() if isinstance(leaf, date) else leaf
-
-
-def _as_answered(values: Doc, raw: Mapping[str, Any]) -> Doc:
-    """The values with None for what AWS has not answered: put without it, the resource has its default again."""
-    result: Doc = {}
-    for name, value in values.items():
-        live = raw.get(name)
-        if isinstance(value, Mapping) and isinstance(live, Mapping):
-            result[name] = _as_answered(dict(value), live)
-        else:
-            result[name] = None if is_empty(live) else value
-    return result
-
-
-def _at(doc: Doc, place: str) -> Any:
-    found: Any = doc
-    for name in place.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found
-
-
-def _with_revision(doc: Doc, place: str, ref: Any) -> Doc:
-    """A copy with the revision at its place, unless one is declared."""
-    name, _, below = place.partition(".")
-    if not below:
-        return {**doc, name: doc.get(name, ref)}
-    inner = doc.get(name, {})
-    return {**doc, name: _with_revision(inner, below, ref)}

@@ -14,7 +14,8 @@ from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Call, Doc, Phase, Step
 from ecsplan.core.rates import Rate
 from ecsplan.kinds.contract import CompileScope, Table
-from ecsplan.kinds.put import Form, put_kind
+from ecsplan.kinds.form import Form
+from ecsplan.kinds.put import put_kind
 from ecsplan.kinds.schedule import lint, target
 from ecsplan.kinds.schedule.rules import RULES
 
@@ -104,7 +105,7 @@ KIND = put_kind(
     lint=lint.problems,
     cautions=lint.cautions,
     acceptable=acceptable,
-    form=Form(document=target.document, request=target.request, complete=target.complete),
+    form=Form(document=target.as_document, request=target.as_request, complete=target.complete),
     excluding=excluding,
     unfit=unfit,
     note=note,

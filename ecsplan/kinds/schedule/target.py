@@ -39,22 +39,22 @@ def is_universal(target: Mapping[str, Any]) -> bool:
     return UNIVERSAL.fullmatch(str(target.get("Arn", ""))) is not None
 
 
-def document(request: Doc, arn: str) -> Doc:
+def as_document(sent: Doc, arn: str) -> Doc:
     """A request, or a part of one, as documents have it. `arn` is that of the schedule, "" where it is not known."""
-    target = request.get("Target")
+    target = sent.get("Target")
     if not isinstance(target, Mapping):
-        return request
+        return sent
     if not is_universal(target):
-        return {**request, "Target": _in_full(target, arn)}
+        return {**sent, "Target": _in_full(target, arn)}
     text = target.get("Input")
     if isinstance(text, JsonText):  # of a plan whose revision is not registered yet
-        return _beside_input(request, text.ref)
+        return _beside_input(sent, text.ref)
     revision = _revision_in(text)
-    return _beside_input(request, full_arn(revision, arn)) if revision else request
+    return _beside_input(sent, full_arn(revision, arn)) if revision else sent
 
 
-def _beside_input(request: Doc, revision: Any) -> Doc:
-    return {**request, "Target": {**request["Target"], "EcsParameters": {"TaskDefinitionArn": revision}}}
+def _beside_input(sent: Doc, revision: Any) -> Doc:
+    return {**sent, "Target": {**sent["Target"], "EcsParameters": {"TaskDefinitionArn": revision}}}
 
 
 def _revision_in(text: object) -> str:
@@ -88,7 +88,7 @@ def complete(declared: Doc, live: Doc) -> Doc:
     return {**declared, "Target": _in_full(target, arn)}
 
 
-def request(doc: Doc) -> Doc:
+def as_request(doc: Doc) -> Doc:
     """A document as AWS takes it."""
     target = doc.get("Target")
     if not isinstance(target, Mapping) or not is_universal(target):
