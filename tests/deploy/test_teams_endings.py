@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import Golden
 from tests.support.aws import Killed
 from tests.support.laptops import Laptop, laptops
+from tests.support.older import older
 from tests.support.paths import SCREENS
 from tests.support.pauses import Pausing, at_request, interrupted, killed, one_off_tasks
 from tests.support.screens import screen
@@ -38,6 +39,14 @@ def two(world: World) -> Two:
     world.aws.rollout_seconds = 60.0
     world.forget()
     return ada, bob
+
+
+@pytest.fixture(params=["as it is", "older"])
+def anywhere(world: World, two: Two, request: pytest.FixtureRequest) -> Two:
+    """The same, also on an AWS that shows no rollout states and knows no service deployments."""
+    if request.param == "older":
+        older(world.aws)
+    return two
 
 
 def run(laptop: Laptop, *arguments: str, act: Callable[[], object], at: int = 2) -> Ran:
@@ -70,8 +79,8 @@ def test_overtaken_by_another_machine(world: World, two: Two, golden: Golden) ->
     nothing_in_the_way(ada)
 
 
-def test_after_it_was_overtaken_the_next_plan_starts_from_what_is_live(world: World, two: Two) -> None:
-    ada, bob = two
+def test_after_it_was_overtaken_the_next_plan_starts_from_what_is_live(world: World, anywhere: Two) -> None:
+    ada, bob = anywhere
     run(ada, "deploy", "v2", "--yes", act=lambda: bob.deploy("v3"), at=6)
     assert outcomes(ada) == ["succeeded", "superseded"]
     before = world.on("web")
@@ -81,9 +90,9 @@ def test_after_it_was_overtaken_the_next_plan_starts_from_what_is_live(world: Wo
     assert world.image(world.on("web")) == "web:v4"
 
 
-def test_overtaken_where_it_was_to_stop_on_a_failure(world: World, two: Two) -> None:
+def test_overtaken_where_it_was_to_stop_on_a_failure(world: World, anywhere: Two) -> None:
     """Nothing is put back, and there is nothing to resume: that would lay it over the newer one."""
-    ada, bob = two
+    ada, bob = anywhere
     bob.write(app("web"))
     ran = run(ada, "deploy", "v2", "--yes", "--on-failure", "stop", act=lambda: bob.deploy("v3"), at=6)
     assert ran.code == 7
@@ -131,9 +140,9 @@ def test_what_failed_is_run_again_after_stop(world: World, two: Two, golden: Gol
     assert outcomes(ada) == ["succeeded", "succeeded"]
 
 
-def test_a_rollout_that_failed_is_begun_again_after_stop(world: World, two: Two) -> None:
+def test_a_rollout_that_failed_is_begun_again_after_stop(world: World, anywhere: Two) -> None:
     """ECS starts no rollout for an update that changes nothing, unless it is told to."""
-    ada, _ = two
+    ada, _ = anywhere
     world.aws.rollout("FAILED", service="web", image="*:v2")
     stopped = ada.run("deploy", "v2", "--yes", "--on-failure", "stop")
     assert stopped.code == 7
@@ -170,9 +179,9 @@ def test_without_stop_what_failed_is_not_run_again(world: World, two: Two) -> No
     assert len(one_off_tasks(world)) == 2
 
 
-def test_an_undo_whose_rollout_failed_is_sent_again(world: World, two: Two) -> None:
+def test_an_undo_whose_rollout_failed_is_sent_again(world: World, anywhere: Two) -> None:
     """`resume` looked at the failed one for ever."""
-    ada, _ = two
+    ada, _ = anywhere
     world.aws.rollout("FAILED", service="web", image="*:v1")
     world.aws.rollout("FAILED", service="admin", image="*:v2", seconds=90.0)
     assert ada.run("deploy", "v2", "--yes").code == 7
@@ -244,9 +253,9 @@ def test_replaced(world: World, two: Two, golden: Golden) -> None:
     nothing_in_the_way(ada)
 
 
-def test_replaced_where_nothing_is_left_to_do(world: World, two: Two) -> None:
+def test_replaced_where_nothing_is_left_to_do(world: World, anywhere: Two) -> None:
     """What was planned is live: the unfinished deployment ends, and there is no new one."""
-    ada, _ = two
+    ada, _ = anywhere
     ada.deploy("v2")
     world.aws.task(exit_code=1, image="*:v3")
     assert ada.run("deploy", "v3", "--yes", "--on-failure", "stop").code == 7
@@ -286,8 +295,8 @@ def test_a_rollback_that_is_cut_off_before_its_first_call(world: World, two: Two
     nothing_in_the_way(ada)
 
 
-def test_a_deployment_that_is_cut_off_before_its_first_call(world: World, two: Two) -> None:
-    ada, _ = two
+def test_a_deployment_that_is_cut_off_before_its_first_call(world: World, anywhere: Two) -> None:
+    ada, _ = anywhere
     at_request(world.aws, "DescribeServices", interrupted, number=2)
     ran = ada.run("deploy", "v2", "--yes")
     assert (ran.code, world.sent(), outcomes(ada)) == (130, [], ["succeeded"])

@@ -8,8 +8,8 @@ import pytest
 
 from tests.conftest import Golden
 from tests.support.aws import Aws
-from tests.support.elsewhere import older
 from tests.support.laptops import Laptop, laptops
+from tests.support.older import older
 from tests.support.paths import SCREENS
 from tests.support.screens import screen
 from tests.support.specs import BREAKER, spec, task
@@ -113,6 +113,24 @@ def test_a_rollout_that_fails_meanwhile(world: World) -> None:
     assert ran.code == 7, ran.said
     assert "service.prod/web" in ran.err
     assert world.sent() == []
+
+
+def test_a_rollback_after_that_goes_by_what_ecs_remembers(world: World) -> None:
+    """The journal knows then that v2 was waited for, and nothing of v1."""
+    first, second = two(world)
+    first.deploy("v2", "--no-wait")
+    second.ok("resume")
+    second.ok("rollback", "--yes")
+    assert {world.image(world.on(name)) for name in ("web", "admin")} == {"web:v1"}
+
+
+def test_a_rollback_after_that_goes_to_the_journals_own_deployment(world: World) -> None:
+    first, second = two(world)
+    second.deploy("v2")
+    first.deploy("v3", "--no-wait")
+    second.ok("resume")
+    second.ok("rollback", "--yes")
+    assert {world.image(world.on(name)) for name in ("web", "admin")} == {"web:v2"}
 
 
 @pytest.mark.parametrize("command", ["continue", "resume"])

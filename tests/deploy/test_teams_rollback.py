@@ -9,8 +9,8 @@ import pytest
 
 from tests.conftest import Golden
 from tests.support.aws import Aws
-from tests.support.elsewhere import older
 from tests.support.laptops import Laptop, laptops
+from tests.support.older import older
 from tests.support.paths import SCREENS
 from tests.support.screens import screen
 from tests.support.specs import shop, spec, task

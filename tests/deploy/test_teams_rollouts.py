@@ -16,7 +16,7 @@ from tests.support.runners import Runner, fresh_runner
 from tests.support.screens import screen
 from tests.support.specs import BREAKER, spec, task
 from tests.support.toml import Doc
-from tests.support.world import World
+from tests.support.world import Clock, World
 
 Another = Callable[[World], Runner]
 WEB = "service.prod/web"
@@ -247,6 +247,25 @@ def test_the_same_revision_deployed_once_more_is_waited_for(world: World, anothe
     ran = runner.run("apply")
     assert ran.code == 0, ran.said
     assert world.clock.now() - began >= 60
+
+
+def test_another_deployment_takes_its_place(world: World, another: Another) -> None:
+    """While it is waited for: what somebody else has deployed since is left to them, and named."""
+    begun(live(world, app()))
+    (theirs,) = world.register()
+
+    class Meddling(Clock):
+        def now(self) -> float:
+            return world.clock.now()
+
+        def sleep(self, seconds: float) -> None:
+            world.clock.sleep(seconds)
+            if world.on("web") == "web:2":
+                world.ecs("UpdateService", cluster="prod", service="web", taskDefinition=theirs)
+
+    ran = another(world).run("deploy", "v2", "--yes", clock=Meddling())
+    assert (ran.code, world.on("web"), world.sent()) == (7, theirs, [])
+    assert f"superseded: another deployment put the service on {theirs} (ecs-svc/" in ran.err
 
 
 @pytest.mark.parametrize("how", ["--no-wait", "wait = false"])

@@ -62,8 +62,9 @@ def state_of(deployments: Sequence[Deployment], to: str | None) -> State | None:
 def default_state(deployments: Sequence[Deployment]) -> State | None:
     """Where a rollback goes if nothing is named: to the newest state before the one in effect. So two rollbacks go two
     back. One that was left part-way is continued: undoing it would restore what it was rolling back from. None if a
-    rollback to a revision is in effect, and the journal does not know what was before that."""
-    if not deployments:
+    rollback to a revision is in effect, and the journal does not know what was before that; and if it knows nothing but
+    waits for what others had begun."""
+    if all(deployment.plan.only_waits for deployment in deployments):
         return None
     trail, known = _trails(deployments)[-1], _by_number(deployments)
     if len(trail) < 2:
@@ -155,7 +156,7 @@ def _after(
             return target or (*trail[: max(1, len(trail) - 1)], own)
         return (*(target or trail), own) if deployment.begun() else trail
     if not (_changed(deployment) or _is_open(deployment)):
-        return trail
+        return (*trail, own) if left.has_moved(deployment, kinds) else trail
     if left.differs(deployment, kinds):
         return (*trail, State(number=deployment.number, found=True), own)
     return (*trail, own)
@@ -222,6 +223,15 @@ class _Left:
             partly = deployment.outcome is not Outcome.SUCCEEDED
             earlier = self._revisions.get(address, frozenset()) if partly else frozenset()
             self._revisions[address] = earlier | revisions_in(doc)
+
+    def has_moved(self, deployment: Deployment, kinds: Mapping[Address, Kind]) -> bool:
+        """Did a deployment that changed nothing itself, but only waited or ran tasks, end with something on a revision
+        that others had deployed?"""
+        return deployment.outcome is Outcome.SUCCEEDED and any(
+            not revisions_in(doc) <= self._revisions[address]
+            for address, (_, doc) in left_by(deployment, kinds).items()
+            if address in self._revisions
+        )
 
     def differs(self, deployment: Deployment, kinds: Mapping[Address, Kind]) -> bool:
         """Did this deployment find something on another revision? Then others had deployed, whom this journal does not

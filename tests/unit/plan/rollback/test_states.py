@@ -7,7 +7,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from ecsplan.core.errors import UsageError
-from ecsplan.core.model import Doc, Plan, Rollback
+from ecsplan.core.model import Action, Doc, Irreversible, Plan, Rollback
 from ecsplan.journal import Closed, Deployment, Outcome
 from ecsplan.plan.rollback import State, default_state, is_revision, numbered_state, state_of, tagged_state
 from tests.unit.builders import AT, deployment, kept, moved, plan, register, run, targets, update
@@ -41,9 +41,11 @@ def test_one_that_was_left_part_way_counts(outcome: Outcome | None) -> None:
     assert default_state([THREE[0], one(2, to(42, old=41), outcome=outcome)]) == left(1)
 
 
-def test_one_that_was_left_part_way_is_no_target() -> None:
+@pytest.mark.parametrize("outcome", [Outcome.STOPPED, Outcome.SUPERSEDED, Outcome.ABANDONED])
+def test_one_that_was_left_part_way_is_no_target(outcome: Outcome) -> None:
     """It ended some other way since, and the next was deployed over it."""
-    partly = one(2, to(42, old=41), outcome=Outcome.STOPPED)
+    partly = one(2, to(42, old=41), outcome=outcome)
+    assert default_state([THREE[0], partly]) == left(1)
     assert default_state([THREE[0], partly, one(3, to(43, old=42))]) == left(1)
 
 
@@ -160,6 +162,28 @@ def test_targets_count_as_services_do() -> None:
     assert default_state([pointed(1, 40), pointed(2, 50)]) == State(number=2, found=True)
 
 
+def waited(number: int, on: int) -> Deployment:
+    """It waited for a rollout that others had begun."""
+    change = replace(moved(), action=Action.WAIT, before=None, after={**names(), "taskDefinition": arn(on)})
+    wait = replace(update(), action=Action.WAIT, changes=(), undo=Irreversible(reason="nothing was sent"))
+    return deployment(number, plan(wait, changes=(change,)), begun=[])
+
+
+def names() -> Doc:
+    return {"cluster": "prod", "service": "web"}
+
+
+def test_what_was_waited_for_is_a_state_where_others_had_deployed_it() -> None:
+    assert default_state([*THREE[:2], waited(3, on=42)]) == left(1)
+    assert default_state([*THREE[:2], waited(3, on=50)]) == left(2)
+    assert default_state([*THREE[:2], waited(3, on=50), one(4, to(51, old=50))]) == left(3)
+
+
+def test_what_only_waited_knows_no_state_before() -> None:
+    assert default_state([waited(1, on=50)]) is None
+    assert default_state([waited(1, on=50), one(2, to(51, old=50))]) == START
+
+
 # --- by a number ---
 
 
@@ -169,8 +193,9 @@ def test_a_number_is_what_that_deployment_left(number: int) -> None:
     assert numbered_state(THREE, 0) == START
 
 
-def test_one_that_was_put_back_left_what_was_in_effect_before_it() -> None:
-    assert numbered_state([*THREE[:2], one(3, to(43, old=42), outcome=Outcome.PUT_BACK)], 3) == left(2)
+@pytest.mark.parametrize("outcome", [Outcome.PUT_BACK, Outcome.FAILED])
+def test_one_that_was_put_back_left_what_was_in_effect_before_it(outcome: Outcome) -> None:
+    assert numbered_state([*THREE[:2], one(3, to(43, old=42), outcome=outcome)], 3) == left(2)
 
 
 def test_a_rollback_left_what_it_went_to() -> None:
@@ -178,7 +203,9 @@ def test_a_rollback_left_what_it_went_to() -> None:
     assert numbered_state([*THREE, back(4, undoes=(1, 2, 3), to_="0")], 4) == START
 
 
-@pytest.mark.parametrize("outcome", [Outcome.STOPPED, Outcome.INTERRUPTED, Outcome.UNFINISHED, None])
+@pytest.mark.parametrize(
+    "outcome", [Outcome.STOPPED, Outcome.INTERRUPTED, Outcome.UNFINISHED, Outcome.SUPERSEDED, Outcome.ABANDONED, None]
+)
 def test_one_that_did_not_end_well_left_no_state(outcome: Outcome | None) -> None:
     with pytest.raises(UsageError, match=r"^deployment 2 did not end well \(\w+\)") as caught:
         numbered_state([THREE[0], one(2, to(42, old=41), outcome=outcome), THREE[2]], 2)
