@@ -45,6 +45,7 @@ def value_text(value: Any) -> str:
 
 # --- JSON inside a document ---
 
+_LEVELS = 200
 _SPACE = " \t\n\r"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -78,12 +79,23 @@ def is_json(text: str) -> bool:
 
 
 def json_object(text: object) -> dict[str, Any] | None:
-    """The object that a text of JSON is; None for everything else."""
+    """The object that a text of JSON is; None for everything else, and for one with more than 200 levels, which not
+    everything here could walk."""
     try:
         data = json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
         return None
-    return data if isinstance(data, dict) else None
+    return data if isinstance(data, dict) and _is_shallow(data) else None
+
+
+def _is_shallow(data: Any) -> bool:
+    level = [data]
+    for _ in range(_LEVELS):
+        below = [value.values() if isinstance(value, dict) else value for value in level]
+        level = [item for items in below for item in items if isinstance(item, dict | list)]
+        if not level:
+            return True
+    return False
 
 
 def member_span(text: str, name: str) -> tuple[int, int] | None:

@@ -272,6 +272,15 @@ def test_from_a_universal_target_to_an_ecs_one_and_back(seeded: World) -> None:
     assert schedule(seeded) == before
 
 
+@pytest.mark.parametrize("levels", [900, 970, 985, 990, 995])
+def test_a_request_of_more_levels_than_any_is_refused(seeded: World, levels: int) -> None:
+    text = '{"a": ' + "[" * levels + "]" * levels + "}"
+    seeded.write(declared(Target={"Arn": UNIVERSAL, "Input": text}), seed=False)
+    ran = seeded.run("plan", "v1")
+    assert ran.code == 3
+    assert "Target.Input: must be the request of RunTask as a JSON object" in ran.err
+
+
 def test_a_target_of_another_sort_is_not_changed(seeded: World) -> None:
     role = schedule(seeded)["Target"]["RoleArn"]
     before = put(seeded, Target={"Arn": "arn:aws:sqs:eu-west-1:123456789012:q", "RoleArn": role})

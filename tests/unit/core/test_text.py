@@ -9,6 +9,10 @@ import pytest
 from ecsplan.core.text import canonical_json, is_json, json_object, member_span, without_member
 
 
+def deep(levels: int) -> str:
+    return '{"a": ' + "[" * levels + "]" * levels + "}"
+
+
 def test_one_form_of_equal_texts() -> None:
     assert canonical_json(' {"b": [1, 2],\n "a": "ü"} ') == '{"a":"ü","b":[1,2]}'
     assert canonical_json('{"a"') == '{"a"'
@@ -32,10 +36,11 @@ def test_what_is_json(text: str) -> None:
     assert is_json(text)
 
 
-@pytest.mark.parametrize("text", ["[1]", '"x"', "{", None, 3, "[" * 100_000])
+@pytest.mark.parametrize("text", ["[1]", '"x"', "{", None, 3, "[" * 100_000, deep(200)])
 def test_what_is_no_object(text: object) -> None:
     assert json_object(text) is None
     assert json_object('{"a": {}}') == {"a": {}}
+    assert json_object(deep(199)) is not None
 
 
 @pytest.mark.parametrize(
