@@ -14,8 +14,10 @@ from ecsplan import pipeline, rehearsal
 from tests.conftest import Golden
 from tests.deploy.test_kept_files import KEPT, PLAN, stand
 from tests.support import toml
+from tests.support.aws import Killed
 from tests.support.elsewhere import LEFT_OUT, leaving_out, of_account
 from tests.support.paths import SCREENS
+from tests.support.pauses import Pausing, killed
 from tests.support.screens import screen
 from tests.support.specs import spec, task
 from tests.support.toml import Doc
@@ -313,6 +315,32 @@ def test_many_clusters_fit_a_line(world: World) -> None:
     first = world.ok("deploy", "v1", "--yes").out.splitlines()[0]
     assert first.endswith(", clusters cluster-00 and 11 more")
     assert len(first) <= 80
+
+
+def test_a_rollback_that_stops_a_task_names_the_cluster_of_that(world: World) -> None:
+    write(world, "ecsplan.toml", spec(task(services=("web",), runs=("migrate",)), cluster="production"))
+    world.deploy("v1")
+    world.aws.task_seconds = 300.0
+    with pytest.raises(Killed):
+        world.run("deploy", "v2", "--yes", clock=Pausing(world.clock, killed, at=3))
+    ran = world.ok("rollback", "--plan")
+    assert "stop" in ran.out
+    assert ran.out.splitlines()[0].endswith(", cluster production")
+
+
+def test_a_stale_rollback_is_planned_again_to_the_same_place(world: World) -> None:
+    """Also where it named none: another deployment has come since."""
+    write(world, "ecsplan.toml", app("prod"))
+    for tag in ("v1", "v2", "v3"):
+        world.deploy(tag)
+    for name, to in (("1", ("--to", "1")), ("2", ()), ("web:1", ("--to", "web:1"))):
+        world.ok("rollback", *to, "--out", f"{name}.plan")
+    world.deploy("v4")
+    world.forget()
+    for name in ("1", "2", "web:1"):
+        ran = world.run("apply", f"{name}.plan")
+        assert (ran.code, world.sent()) == (4, [])
+        assert f"ecsplan rollback --to {name}\n" in ran.err
 
 
 # --- another account, another region ---
