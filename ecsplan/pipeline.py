@@ -210,6 +210,9 @@ def _resumed(
 ) -> Result | None:
     site.gateway.listen(emit)
     journal = site.journal(site.identity())
+    if not site.was_used():
+        site.check_nothing_open_elsewhere()
+        return None
     with journal.locked(site.origin, timestamp(site.clock)):
         deployments = journal.deployments()
         left = waiting(site.own(deployments)) or site.unfinished(deployments)

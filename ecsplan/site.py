@@ -113,6 +113,11 @@ class Site:
                 hint=f"{GO_THERE}, or name a revision that is here: ecsplan rollback --to FAMILY:REV",
             )
 
+    def was_used(self) -> bool:
+        """Has any command that changes something been given for the app in this account and region? Without, there is
+        nothing to lock; and a lock would leave an empty journal."""
+        return self.identity() in self.store.identities(self.app)
+
     def check_nothing_open_elsewhere(self) -> None:
         """Raises UsageError where a deployment is unfinished in another account or region. Call it where this one has
         no deployment at all."""
@@ -131,7 +136,7 @@ class Site:
     def _elsewhere(self) -> list[Journal]:
         """The journals of the app in other accounts and regions, where something was deployed."""
         here = self.identity()
-        return [one for one in journals(self.store, self.app) if one.identity != here and one.numbers()]
+        return [one for one in journals(self.store, self.app) if one.identity != here]
 
 
 def connect(

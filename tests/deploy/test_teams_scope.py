@@ -361,16 +361,32 @@ def test_what_was_deployed_to_another_account_is_not_rolled_back_here(world: Wor
     assert "web:2 -> web:1" in world.ok("rollback", "--to", "web:1", "--plan").out
 
 
-@pytest.mark.parametrize("command", ["resume", "continue"])
-def test_where_the_open_deployment_is(world: World, command: str, golden: Golden) -> None:
+@pytest.mark.parametrize("command", [("resume",), ("continue",), ("abandon", "--yes")])
+def test_where_the_open_deployment_is(world: World, command: tuple[str, ...], golden: Golden) -> None:
     write(world, "ecsplan.toml", app("prod"))
     world.deploy("v1")
     world.aws.fault("UpdateService", "error", code="InvalidParameterException", message="No.")
     assert world.run("deploy", "v2", "--yes", "--on-failure", "stop").code == 7
     world.forget()
-    ran = world.run(command, "--region", "us-east-1")
+    ran = world.run(*command, "--region", "us-east-1")
     assert (ran.code, ran.out, world.sent()) == (3, "", [])
     golden(SCREENS / "scope-elsewhere.txt", screen(ran))
+    assert "deployment 2" in world.ok("show", "2").out
+
+
+@pytest.mark.parametrize("command", [("resume",), ("continue",), ("abandon", "--yes")])
+def test_a_look_in_another_account_leaves_no_journal_there(world: World, command: tuple[str, ...]) -> None:
+    """`show` could not know which of two is meant."""
+    write(world, "ecsplan.toml", app("prod"))
+    world.deploy("v1")
+    here = world.aws.rewrites
+    world.aws.rewrites = lambda body: of_account(OTHER)(here(body))
+    world.ok(*command)
+    place = world.folder / ".ecsplan" / "shop"
+    assert not (place / f"{OTHER}-eu-west-1").exists()
+    (place / f"{OTHER}-eu-west-1").mkdir()  # as a plan that was refused there leaves it
+    world.aws.rewrites = here
+    assert "deployment 1" in world.ok("show", "1").out
 
 
 def test_where_something_was_deployed_too_nothing_is_refused(world: World) -> None:
