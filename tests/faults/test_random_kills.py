@@ -143,9 +143,13 @@ def small() -> str:
 
 
 def django() -> str:
-    """The example, without its topic: what is published is not compared."""
-    lines = (EXAMPLES / "django" / "ecsplan.toml").read_text(encoding="utf-8").splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith("sns_"))
+    """The example, without its topic and its log: what is published and printed is not compared."""
+    text = (EXAMPLES / "django" / "ecsplan.toml").read_text(encoding="utf-8")
+    for left_out in ("sns_notification_topic_arn", "[tasks.web.task_definition.containerDefinitions.log", "logDriver",
+                     "options = {"):  # fmt: skip
+        assert text.count(f"\n{left_out}") == 1
+        text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(left_out))
+    return text
 
 
 def nothing(_stage: Stage) -> None:

@@ -101,6 +101,7 @@ def prepare() -> None:
     botocore.session.create_loader = loader  # AWS's models are read once, here, and not by each process
     from ecsplan import pipeline  # noqa: F401
     from ecsplan.apply import engine  # noqa: F401
+    from ecsplan.cli import deploy, inspect, resume  # noqa: F401
     from ecsplan.plan import steps as planner  # noqa: F401
     from ecsplan.plan.diff import field_changes
 
