@@ -226,7 +226,8 @@ STORIES = (
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Returning]:
-    with Returning() as served:
+    served = Returning()
+    with served:
         yield served
 
 

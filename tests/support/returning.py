@@ -57,7 +57,6 @@ class Returning(Aws):
         until(lambda: not http._server._open, "no open connection")
 
 
-
 class _Packing(pickle.Pickler):
     def persistent_id(self, value: object) -> str | None:
         return "clock" if isinstance(value, Clock) else None
