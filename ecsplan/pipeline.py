@@ -22,10 +22,11 @@ from ecsplan.apply import deploy
 from ecsplan.apply.deploy import Options, Ports, Result
 from ecsplan.apply.notify import announcer, notifier, notifying
 from ecsplan.apply.redacted import redacted_ports, redacted_result
+from ecsplan.apply.state import RunState
 from ecsplan.core import events
 from ecsplan.core.clock import StoppableClock, timestamp
 from ecsplan.core.errors import EcsplanError, StaleError, UnfinishedError, UsageError
-from ecsplan.core.model import Plan
+from ecsplan.core.model import Phase, Plan
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished, waiting
 from ecsplan.journal.find import history, journals, show
@@ -35,7 +36,7 @@ from ecsplan.leftovers import abandon, to_abandon
 from ecsplan.plan.compile import compile_spec, notifications, warnings_of
 from ecsplan.plan.explain import Explanation, explain
 from ecsplan.plan.read import read
-from ecsplan.plan.stale import planning_again, stale
+from ecsplan.plan.stale import planning_again, rest_is_stale, stale
 from ecsplan.plan.steps import rolling
 from ecsplan.planning import UnderWay, check_agreed, in_words, plan_for, under_way, undo
 from ecsplan.redact import mask_plan
@@ -48,6 +49,9 @@ __all__ = [
     "explained_plan", "go_on", "history", "journal_root", "journals", "load", "make_plan", "obstacle", "resume",
     "run_plan", "show", "text", "to_abandon", "under_way", "undo",
 ]  # fmt: skip
+
+# The phases whose steps are held against what is live before a deployment goes on.
+HELD = (Phase.REGISTER, Phase.UPDATE, Phase.TARGETS)
 
 
 def load(path: str | Path, *, tables: bool = True) -> Spec:
@@ -147,6 +151,7 @@ def run_plan(
     site.redactor.learn(plan)
     with journal.locked(site.origin, at):
         left = _check_history(site, journal, plan)
+        looked = site.clock.now()
         for warning in _check_fresh(site, plan):
             emit(events.Warned(message=warning))
         # A rollback without steps still marks the unfinished deployment as rolled back.
@@ -167,7 +172,7 @@ def run_plan(
             def work(ports: Ports) -> Result:
                 if onwards:
                     return deploy.continue_(Deployment(opened=writer.opened), ports, chosen)
-                return deploy.apply(plan, writer.number, ports, chosen, key=key)
+                return deploy.apply(plan, writer.number, ports, chosen, key=key, looked=looked)
 
             return _run(site, plan, journal, writer, emit, work)
         finally:
@@ -190,7 +195,7 @@ def resume(
     rolling back continues to do so. Raises LockedError while a deployment runs.
     """
 
-    return _resumed(site, deploy.resume, options, emit)
+    return _resumed(site, deploy.resume, options, emit, "ecsplan resume")
 
 
 def go_on(
@@ -198,7 +203,7 @@ def go_on(
 ) -> Result | None:
     """Continue the rollouts of the unfinished deployment that are paused at lifecycle hooks, then finish it as `resume`
     does. None if no deployment is unfinished. Raises LockedError while a deployment runs."""
-    return _resumed(site, deploy.continue_, options, emit)
+    return _resumed(site, deploy.continue_, options, emit, "ecsplan continue")
 
 
 def _resumed(
@@ -206,6 +211,7 @@ def _resumed(
     work: Callable[[Deployment, Ports, Options], Result],
     options: Options | None,
     emit: Callable[[events.Event], None],
+    command: str,
 ) -> Result | None:
     site.gateway.listen(emit)
     journal = site.journal(site.identity())
@@ -217,10 +223,12 @@ def _resumed(
                 site.check_nothing_open_elsewhere()
             return None
         site.check_scope(f"deployment {left.number}", left.plan)
+        chosen = options or deploy.Options()
+        site.redactor.learn(left.plan)
+        if not chosen.anyway:
+            _check_rest(site, left, command)
         writer = journal.reopen(left.number)
         try:
-            chosen = options or deploy.Options()
-            site.redactor.learn(left.plan)
             return _run(site, left.plan, journal, writer, emit, lambda ports: work(left, ports, chosen))
         finally:
             writer.close()
@@ -275,6 +283,23 @@ def _check_fresh(site: Site, plan: Plan) -> list[str]:
     if error := stale(plan, resources, lives, site.redactor):
         raise error
     return rolling(plan.steps, resources, lives)
+
+
+def _check_rest(site: Site, left: Deployment, command: str) -> None:
+    """Hold every step that was not begun against what is live. Raises StaleError if something has moved. What goes back
+    looks at that itself."""
+    state = RunState.replay(left)
+    if left.rolling_back or state.superseded():
+        return
+    waiting_ones = [step for step in state.plan.steps if step.phase in HELD and state.is_pending(step)]
+    whole = any(step.phase is Phase.REGISTER for step in waiting_ones)
+    wanted = {step.address for step in waiting_ones}
+    resources = [resource_of(change) for change in state.plan.changes if whole or change.address in wanted]
+    if not waiting_ones:
+        return
+    lives = read(site.gateway.reader(), resources)
+    if error := rest_is_stale(state.plan, left.number, waiting_ones, lives, site.redactor, command):
+        raise error
 
 
 # --- reading ---

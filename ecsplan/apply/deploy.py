@@ -62,10 +62,10 @@ class Result:
     untouched: bool = False
 
 
-def apply(plan: Plan, number: int, ports: Ports, options: Options, *, key: str) -> Result:
+def apply(plan: Plan, number: int, ports: Ports, options: Options, *, key: str, looked: float | None = None) -> Result:
     """Carry out every step of the plan. What goes wrong is in the result. `key` is unique to this deployment
-    (`Opened.deployment_key`)."""
-    return run_and_report(Engine(RunState(plan, number, key), ports, options.over(Chosen())), _forward)
+    (`Opened.deployment_key`); `looked` is when what it was planned from was last read (epoch seconds)."""
+    return run_and_report(Engine(RunState(plan, number, key), ports, options.over(Chosen()), looked), _forward)
 
 
 def resume(deployment: Deployment, ports: Ports, options: Options) -> Result:

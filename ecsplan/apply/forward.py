@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ecsplan.apply.beside import make_way
 from ecsplan.apply.engine import Engine, EvidenceExpired, UnknownState
+from ecsplan.apply.look import PHASES, look_again, overtaken
 from ecsplan.apply.revert import revert, wait_reverting
 from ecsplan.apply.send import StepError
 from ecsplan.apply.wait import WaitFailed, WaitTimedOut
@@ -27,7 +28,10 @@ def forward(engine: Engine) -> None:
                 engine.state.rule_out(step)
         except UnknownState as error:
             _decide(engine, step, error)
+    overtaken(engine)
     for phase in Phase:
+        if phase in PHASES:
+            look_again(engine, engine.state.steps_of(phase))
         if steps := engine.state.steps_of(phase):
             STRATEGY[phase](engine, steps)
         engine.watch.under_way = ()
@@ -190,6 +194,7 @@ def await_effects(engine: Engine, tracked: Sequence[Tracked], *, to_the_end: boo
 
 
 def _run_group(engine: Engine, group: Sequence[Step]) -> None:
+    engine.looked = None  # what was read before it is read again after it
     make_way(engine, group)
     while True:
         try:

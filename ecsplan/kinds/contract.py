@@ -219,6 +219,9 @@ class Change(Value, frozen=True, kw_only=True):
     """what an operator should know about a difference beside its fields, a sentence each"""
     fill_in: Callable[[Resource, Doc, Mapping[Address, Delta]], tuple[Doc, str]] | None = None
     """for a kind without live state: the declared document with what it leaves out and the others have, and a note"""
+    replaced: Callable[[Doc, Doc], str] = lambda *_: ""
+    """(what a step expects, what it would expect by now): what has taken the place of what it was planned from, for
+    people, after the address; "" where nothing has, and where that is not known"""
     cleanup: Callable[[Delta, frozenset[str]], tuple[StepDraft, ...]] = nothing
     """the calls that clean up after a deployment, given every revision (ARN) in use then"""
     expect: type[Value] = Value

@@ -28,7 +28,7 @@ from ecsplan.kinds.contract import (
 )
 from ecsplan.kinds.ecs.calls import is_revision_unknown_yet
 from ecsplan.kinds.service import lint
-from ecsplan.kinds.service.change import blockers, conflicts, map_members, steps
+from ecsplan.kinds.service.change import blockers, conflicts, map_members, replaced_by, steps
 from ecsplan.kinds.service.diagnosis import diagnose
 from ecsplan.kinds.service.observe import is_reverting
 from ecsplan.kinds.service.past import past
@@ -192,6 +192,7 @@ KIND = Kind(
         blockers=blockers,
         conflicts=conflicts,
         remarks=remarks,
+        replaced=replaced_by,
         expect=Expect,
         subject=lambda call: address(call.params).name,
     ),

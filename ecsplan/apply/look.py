@@ -1,0 +1,73 @@
+"""Looking again, before a phase, at what its steps are about to change: a migration may have taken half an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ecsplan.apply.engine import Engine, UnknownState
+from ecsplan.apply.send import StepError
+from ecsplan.aws.errors import is_throttled
+from ecsplan.core.errors import AwsError, Interrupted
+from ecsplan.core.model import Address, Phase, Step
+from ecsplan.kinds.contract import Live
+from ecsplan.plan.again import again, to_look_at
+from ecsplan.plan.read import read
+from ecsplan.plan.stale import moved_lines
+
+PHASES = (Phase.UPDATE, Phase.TARGETS)
+FRESH = 5.0  # seconds for which the look that a plan was made from, or checked by, needs no second one
+MAX_LOOKS = 4
+PAUSE = 2.0  # seconds before a look that AWS did not answer is made again
+
+
+def look_again(engine: Engine, steps: Sequence[Step]) -> None:
+    """Read what these steps are about to change, unless it was just read, and make them anew from it. What another
+    deployment has changed since the plan was made is superseded; raises StepError with all of it, before anything is
+    sent."""
+    state = engine.state
+    pending = [step for step in steps if state.is_pending(step)]
+    if not pending or _is_fresh(engine):
+        return
+    lives = _lives(engine, pending)
+    found = again(state.plan, pending, lives, anyway=engine.options.anyway)
+    for step in (step for one in found for step in one.steps):
+        state.remake(step)
+    reasons = []
+    for one in found:
+        if one.moved:
+            reason = f"{one.address} was changed by another deployment, and is left as it is"
+            lines = moved_lines(one)
+            reasons.append("\n".join([reason, *lines]) if lines else reason)
+            engine.watch.superseded.add(one.address)
+            first = next(step for step in pending if step.address == one.address)
+            engine.sender.fail(first, StepError(reason), undo=False, superseded=True)
+    if reasons:
+        raise StepError("\n".join(reasons))
+
+
+def overtaken(engine: Engine) -> None:
+    """Raises StepError where an earlier process has found something superseded."""
+    state = engine.state
+    if reasons := [state[step].failed for step in state.plan.steps if state[step].superseded]:
+        raise StepError("; ".join(reasons))
+
+
+def _is_fresh(engine: Engine) -> bool:
+    """Was everything read a moment ago, with nothing run since?"""
+    return engine.looked is not None and 0 <= engine.ports.clock.now() - engine.looked < FRESH
+
+
+def _lives(engine: Engine, steps: Sequence[Step]) -> Mapping[Address, Live]:
+    resources, clock = to_look_at(engine.state.plan, steps), engine.ports.clock
+    for number in range(1, MAX_LOOKS + 1):
+        if engine.stopped:
+            raise Interrupted
+        try:
+            return read(engine.ports.read, resources) if resources else {}
+        except AwsError as error:
+            message = f"could not look again at what is about to be changed: {error.message}"
+            if number == MAX_LOOKS or not (error.unclear or is_throttled(error)):
+                raise UnknownState(message, hint=error.hint) from error
+            engine.sender.warn(f"{message}; looking again")
+        clock.sleep(PAUSE)
+    raise AssertionError("the last look returns or raises")
