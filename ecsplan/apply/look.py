@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from ecsplan.apply.engine import Engine, UnknownState
 from ecsplan.apply.send import StepError
 from ecsplan.aws.errors import is_throttled
+from ecsplan.core.documents import texts_in
 from ecsplan.core.errors import AwsError, Interrupted
 from ecsplan.core.model import Address, Phase, Step
 from ecsplan.kinds.contract import Live
 from ecsplan.plan.again import again, to_look_at
+from ecsplan.plan.in_use import users
 from ecsplan.plan.read import read
 from ecsplan.plan.stale import moved_lines
+
+T = TypeVar("T")
 
 PHASES = (Phase.UPDATE, Phase.TARGETS)
 FRESH = 5.0  # seconds for which the look that a plan was made from, or checked by, needs no second one
 MAX_LOOKS = 4
+LOOK = "could not look again at what is about to be changed"
+LOOK_FOR_USERS = "could not look for what uses it"
 PAUSE = 2.0  # seconds before a look that AWS did not answer is made again
 
 
@@ -58,16 +65,36 @@ def _is_fresh(engine: Engine) -> bool:
 
 
 def _lives(engine: Engine, steps: Sequence[Step]) -> Mapping[Address, Live]:
-    resources, clock = to_look_at(engine.state.plan, steps), engine.ports.clock
-    for number in range(1, MAX_LOOKS + 1):
+    resources = to_look_at(engine.state.plan, steps)
+    try:
+        return _looked(engine, LOOK, lambda: read(engine.ports.read, resources) if resources else {})
+    except AwsError as error:
+        raise UnknownState(f"{LOOK}: {error.message}", hint=error.hint) from error
+
+
+def still_in_use(engine: Engine, steps: Sequence[Step]) -> Mapping[int, str]:
+    """Of steps that are to take something away: by index, why it is kept, for people. What cannot be looked for is kept
+    too."""
+    revisions = {step.index: next(texts_in(step.call.params)) for step in steps}
+    try:
+        found = _looked(
+            engine, LOOK_FOR_USERS, lambda: users(engine.ports.read, engine.state.plan, set(revisions.values()))
+        )
+    except AwsError as error:
+        return {step.index: f"{LOOK_FOR_USERS}: {error.message}" for step in steps}
+    return {index: f"{found[arn]} is on it" for index, arn in revisions.items() if arn in found}
+
+
+def _looked(engine: Engine, what: str, look: Callable[[], T]) -> T:
+    """A look that AWS does not answer is made again. Raises what it refuses."""
+    for _ in range(MAX_LOOKS - 1):
+        try:
+            return look()
+        except AwsError as error:
+            if not (error.unclear or is_throttled(error)):
+                raise
+            engine.sender.warn(f"{what}: {error.message}; looking again")
+        engine.ports.clock.sleep(PAUSE)
         if engine.stopped:
             raise Interrupted
-        try:
-            return read(engine.ports.read, resources) if resources else {}
-        except AwsError as error:
-            message = f"could not look again at what is about to be changed: {error.message}"
-            if number == MAX_LOOKS or not (error.unclear or is_throttled(error)):
-                raise UnknownState(message, hint=error.hint) from error
-            engine.sender.warn(f"{message}; looking again")
-        clock.sleep(PAUSE)
-    raise AssertionError("the last look returns or raises")
+    return look()

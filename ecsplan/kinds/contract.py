@@ -50,13 +50,14 @@ from ecsplan.kinds.values import (
     StepDraft,
     Stream,
     Unsettled,
+    User,
     Wanted,
 )
 
 __all__ = [
     "Awaited", "Beside", "Calls", "Candidate", "Change", "Compare", "CompileScope", "Declare", "Delta", "Document",
     "Kind", "Live", "Past", "Poll", "Progress", "Ran", "Resource", "Revert", "Reverting", "Running", "StepDraft",
-    "Stream", "Table", "Track", "Tracked", "Unsettled", "Wanted", "nothing",
+    "Stream", "Table", "Track", "Tracked", "Unsettled", "User", "Wanted", "nothing",
 ]  # fmt: skip
 
 NOTHING = Normalized({}, ())
@@ -318,6 +319,9 @@ class Kind(Value, frozen=True, kw_only=True):
     track: Track | None = None
     revert: Revert | None = None
     beside: Beside | None = None
+    users: Callable[[Reader, Sequence[str], Sequence[str]], tuple[User, ...]] | None = None
+    """(clusters, families): what shows a revision of these families in these clusters, whether or not it is declared;
+    None where only what is declared is looked at"""
     rates: tuple[Rate, ...] = ()
     """how often AWS takes its operations, where they are not those of ECS (aws/pacing)"""
 
