@@ -21,7 +21,8 @@ def users(reader: Reader, plan: Plan, revisions: Collection[str]) -> Mapping[str
     AwsError for what AWS refuses."""
     clusters = clusters_touched(plan)
     families = sorted({short_arn(arn).rpartition(":")[0] for arn in revisions})
-    asked = [kind.users for kind in kinds() if kind.users is not None]
+    # A service says more than one of its tasks.
+    asked = [kind.users for kind in reversed(kinds()) if kind.users is not None]
     resources = [resource_of(change) for change in plan.changes]
     declared = [
         one for one in resources if one.kind.compare is not None and not one.kind.versioned and one.kind.users is None
@@ -29,16 +30,15 @@ def users(reader: Reader, plan: Plan, revisions: Collection[str]) -> Mapping[str
     pool = ThreadPoolExecutor(max_workers=len(asked) + 1, thread_name_prefix="in-use")
     try:
         looks = [pool.submit(look, reader, clusters, families) for look in asked]
-        lives = read(reader, declared)
-        found = [user for look in looks for user in look.result()]
+        found = [
+            User(name=address, revision=text)
+            for address, live in read(reader, declared).items()
+            for candidate in live.candidates
+            for text in texts_in(candidate.doc)
+        ]
+        found += [user for look in looks for user in look.result()]
     finally:
         pool.shutdown(wait=False)  # an interrupt must not wait for throttled requests
-    found += [
-        User(name=address, revision=text)
-        for address, live in lives.items()
-        for candidate in live.candidates
-        for text in texts_in(candidate.doc)
-    ]
     shown: dict[str, str] = {}
     for user in found:
         shown.setdefault(short_arn(user.revision), user.name)

@@ -237,3 +237,108 @@ def test_what_is_declared_and_was_moved_is_not_set_back(world: World, two: Two) 
     assert ran.code == 7, ran.said
     assert "service.prod/web: deploymentConfiguration.maximumPercent 200 -> 150" in ran.err
     assert world.on("web") == "web:1"
+
+
+# --- before RETIRE (12) ---
+
+
+def keeping(*services: str) -> Doc:
+    """One revision stays."""
+    return app(*services) | {"active_task_count": 1}
+
+
+def another_service(world: World) -> None:
+    world.ecs("CreateService", cluster="prod", serviceName="batch", taskDefinition="web:1", desiredCount=1)
+
+
+def idle_service(world: World) -> None:
+    world.ecs("CreateService", cluster="prod", serviceName="batch", taskDefinition="web:1", desiredCount=0)
+
+
+def target_of_the_rule(world: World) -> None:
+    """A target that is not declared."""
+    target = world.targets("nightly")["report"]
+    parameters = {
+        **target["EcsParameters"],
+        "TaskDefinitionArn": world.ecs("DescribeTaskDefinition", taskDefinition="web:1")["taskDefinition"][
+            "taskDefinitionArn"
+        ],
+    }
+    other = {**target, "Id": "other", "EcsParameters": parameters}
+    world.aws.events("PutTargets", Rule="nightly", Targets=[other])
+
+
+def running_task(world: World) -> None:
+    world.aws.task(stays="RUNNING", image="*:v1")
+    world.ecs("RunTask", cluster="prod", taskDefinition="web:1")
+
+
+@pytest.mark.parametrize(("use", "user"), [
+    (another_service, "service.prod/batch"),
+    (idle_service, "service.prod/batch"),
+    (target_of_the_rule, "event_targets.nightly"),
+    (running_task, "task "),
+], ids=lambda value: getattr(value, "__name__", value))  # fmt: skip
+def test_a_revision_that_something_is_on_is_kept(
+    world: World, anywhere: Two, use: Callable[[World], None], user: str
+) -> None:
+    """Someone puts it in use while the migration runs."""
+    ada, _ = anywhere
+    ada.write(keeping())
+    ran = run(ada, "deploy", "v2", "--yes", act=lambda: use(world))
+    assert ran.code == 0, ran.said
+    assert f"kept web:1: {user}" in ran.err
+    assert world.statuses()["web:1"] == "ACTIVE"
+
+
+def test_what_keeps_a_revision_is_named(world: World, two: Two, golden: Golden) -> None:
+    """A service of another spec, which has the same family."""
+    ada, _ = two
+    ada.write(keeping("web"))
+    ran = ada.deploy("v2")
+    assert world.statuses() == {"web:1": "ACTIVE", "web:2": "ACTIVE"}
+    golden(SCREENS / "teams-kept-revision.txt", screen(ran))
+
+
+@pytest.mark.parametrize("operation", ["ListServices", "ListTasks", "DescribeTasks"])
+def test_where_the_look_is_not_permitted_the_revision_is_kept(world: World, two: Two, operation: str) -> None:
+    """Nothing else is lost: the look for one-off tasks comes before the clean-up."""
+    ada, _ = two
+    ada.write(spec(task("web", services=("web", "admin")), active_task_count=1))
+    world.aws.fault(operation, "error", times=99, code="AccessDeniedException")
+    ran = ada.deploy("v2")
+    assert "kept web:1: could not look for what uses it: " in ran.err
+    assert world.statuses()["web:1"] == "ACTIVE"
+
+
+def test_what_nothing_is_on_is_deregistered(world: World, anywhere: Two) -> None:
+    ada, _ = anywhere
+    ada.write(spec(task("web", services=("web", "admin"), rules=[("nightly", ("report",))]), active_task_count=1))
+    ran = ada.deploy("v2")
+    assert "kept" not in ran.err
+    assert world.statuses() == {"web:1": "INACTIVE", "web:2": "ACTIVE"}
+
+
+def test_the_first_deployment_of_a_family_deregisters_nothing_of_others(world: World, two: Two, golden: Golden) -> None:
+    """Bob's journal does not know the family; from the second time on it is as he has declared."""
+    _, bob = two
+    world.aws.task_seconds = 1.0
+    world.register(times=2)
+    bob.write(keeping())
+    planned = bob.ok("plan", "v2")
+    golden(SCREENS / "teams-first-time.txt", screen(planned))
+    bob.deploy("v2")
+    assert set(world.statuses().values()) == {"ACTIVE"}
+    bob.deploy("v3")
+    assert world.active() == [world.on("web")]
+
+
+def test_the_first_deployment_that_was_put_back_is_none(world: World, two: Two) -> None:
+    _, bob = two
+    world.aws.task_seconds = 1.0
+    bob.write(keeping())
+    world.aws.task(exit_code=1, image="*:v2")
+    assert bob.run("deploy", "v2", "--yes").code == 6
+    world.aws.task(exit_code=0, image="*:v2")
+    assert "1 older revision stays" in bob.deploy("v2").out
+    assert world.statuses()["web:1"] == "ACTIVE"
