@@ -92,12 +92,13 @@ def explained_plan(
 def _planned(
     site: Site, spec: Spec, tag: str, *, redeploy: bool, replace: bool = False
 ) -> tuple[Plan, tuple[Delta, ...]]:
+    now = site.clock.now()
     return plan_for(
         site,
-        compile_spec(spec, tag, redeploy=redeploy),
+        compile_spec(spec, tag, redeploy=redeploy, now=now),
         tag=tag,
         spec=site.store.spec_name(spec.file),
-        warnings=warnings_of(spec, tag),
+        warnings=warnings_of(spec, tag, now=now),
         notify=notifications(spec),
         replace=replace,
     )

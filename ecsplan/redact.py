@@ -1,8 +1,9 @@
 """What is secret, and how it is masked: in documents before a renderer sees them, and in text from elsewhere.
 
 A name says secret when it holds a word such as PASSWORD or TOKEN; which maps and lists hold such names is a `Secret`
-row of the kind. Values with a password in a URL are masked wherever they stand, and so are name/value pairs inside
-JSON texts, and in command lines (`DB_PASSWORD=…`, `--token …`, `Authorization: …`).
+row of the kind. Values with a password in a URL are masked wherever they stand. So are name/value pairs, in any case
+(`Name` and `Value` in a universal target's request), in documents and inside JSON texts, and in command lines
+(`DB_PASSWORD=…`, `--token …`, `Authorization: …`).
 """
 
 from __future__ import annotations
@@ -252,11 +253,18 @@ def _masked_arguments(items: list[Any]) -> list[Any]:
 
 
 def _masked_member(parent: Mapping[str, Any], name: str, value: Any, maps: frozenset[str]) -> Any:
-    if name == "value" and isinstance(value, str | int | float) and says_secret(parent.get("name", "")):
+    if _is_secret_value(parent, name, value):
         return SENSITIVE
     if name in maps and isinstance(value, Mapping):
         return {k: SENSITIVE if says_secret(k) else _masked(v, maps) for k, v in value.items()}
     return _masked(value, maps)
+
+
+def _is_secret_value(parent: Mapping[str, Any], name: str, value: Any) -> bool:
+    """Is it the value of a name/value pair whose name says secret? APIs differ in the case of these two."""
+    if len(name) != len("value") or name.lower() != "value" or not isinstance(value, str | int | float):
+        return False
+    return any(says_secret(called) for key, called in parent.items() if str(key).lower() == "name")
 
 
 def _masked_text(text: str) -> str:
@@ -265,12 +273,12 @@ def _masked_text(text: str) -> str:
     if text.lstrip()[:1] in ("{", "["):
         try:
             data = json.loads(text)
+            masked = _masked_json(data)
+            return text if masked == data else json.dumps(masked)
         except (ValueError, RecursionError):
-            # A template, for example. Its structure is unknown, so nothing of it is shown.
+            # A template, for example, or nested too deeply. Its structure is unknown, so nothing of it is shown.
             named = any(says_secret(name) for name in _QUOTED.findall(text))
             return SENSITIVE if named or _URL.search(text) else text
-        masked = _masked_json(data)
-        return text if masked == data else json.dumps(masked)
     return SENSITIVE if _URL.search(text) else _masked_line(text)
 
 
@@ -309,7 +317,7 @@ def _masked_json(value: Any) -> Any:
         scalar = (str, int, float)
         return {
             k: SENSITIVE
-            if isinstance(v, scalar) and (says_secret(k) or (k == "value" and says_secret(value.get("name", ""))))
+            if (isinstance(v, scalar) and says_secret(k)) or _is_secret_value(value, k, v)
             else _masked_json(v)
             for k, v in value.items()
         }
@@ -348,7 +356,7 @@ def _collect(value: Any, masked: Any, found: set[str]) -> None:
         found.add(value)
         found.update(match[1] for match in _URL.finditer(value))
         found.update(value[start:stop] for start, stop in _secrets_of_line(value))
-        with contextlib.suppress(ValueError):  # a JSON text, of which some values were masked
+        with contextlib.suppress(ValueError, RecursionError):  # a JSON text, of which some values were masked
             _collect(json.loads(value), json.loads(masked), found)
     elif isinstance(value, Mapping) and isinstance(masked, Mapping):
         for name, item in value.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,13 @@ from tests.support.amounts import figure
 class Golden(Protocol):
     def __call__(self, path: Path, text: str) -> None:
         """The text is that of the file."""
+
+
+def pytest_configure() -> None:
+    """Ctrl-C reaches the processes that tests start, also where it does not reach this one (nohup): what is ignored here
+    would be ignored there."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

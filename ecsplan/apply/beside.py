@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ecsplan.apply.engine import Engine
+from ecsplan.apply.engine import Engine, UnknownState
 from ecsplan.apply.send import StepError
 from ecsplan.apply.wait import GROWTH, LONGEST_PAUSE
 from ecsplan.aws.errors import is_throttled
@@ -22,7 +22,7 @@ CANNOT_LOOK = "Without that look it might run twice at once; to run it in any ca
 def make_way(engine: Engine, group: Sequence[Step]) -> None:
     """Before steps of one address run: what others have started there and has not stopped is joined where it is the
     same, and awaited where it is another. Raises StepError where that takes longer than the step may, and where AWS
-    refuses to look. A look that AWS does not answer is made again."""
+    refuses to look (UnknownState in a resumed deployment). A look that AWS does not answer is made again."""
     state, clock = engine.state, engine.ports.clock
     steps = [step for step in group if state[step].made is None or state[step].outdated]
     if engine.options.beside or not steps or state.kind(steps[0]).beside is None:
@@ -60,7 +60,9 @@ def _others(engine: Engine, step: Step) -> tuple[Running, ...] | None:
     except AwsError as error:
         message = f"could not look for one-off tasks of {step.address} that still run: {error.message}"
         if not (error.unclear or is_throttled(error)):
-            raise StepError(message, hint=" ".join(filter(None, (error.hint, CANNOT_LOOK)))) from error
+            # As with any status that cannot be read: a resumed deployment stays as it is.
+            unknown = UnknownState if state.resumed else StepError
+            raise unknown(message, hint=" ".join(filter(None, (error.hint, CANNOT_LOOK)))) from error
         engine.sender.warn(f"{message}; looking again")
         return None
     own = state.own_runs(step.address)

@@ -173,7 +173,7 @@ class Sender:
             except AwsError as error:
                 attempts.may_have_acted |= error.unclear
                 lost += error.unclear
-                other = None if error.unclear or last else calls.instead(call, error)
+                other = None if error.unclear or last else calls.instead(step, call, error)
                 if other is not None:
                     call, left_out = other
                     self.warn(f"{step.address}: {left_out}")

@@ -26,10 +26,12 @@ MAX_DEPTH = 32  # of free-form documents, the only shapes whose model sets no li
 
 
 class Field(NamedTuple):
-    """A member of a request: its pattern, and botocore's name of its type (`string`, `structure`, `list`, …)."""
+    """A member of a request: its pattern, botocore's name of its type (`string`, `structure`, `list`, …), and whether
+    the model takes no empty text or list there."""
 
     pattern: str
     type: str
+    filled: bool = False
 
 
 # --- the models ---
@@ -101,7 +103,7 @@ def walk(service: str, operation: str) -> Iterator[Field]:
 
 def _walk(shape: Shape, at: str, above: tuple[str, ...]) -> Iterator[Field]:
     if at:
-        yield Field(at, shape.type_name)
+        yield Field(at, shape.type_name, bool(shape.metadata.get("min") or shape.metadata.get("enum")))
     if shape.name in above:  # a shape that contains itself is listed once
         return
     above = (*above, shape.name)

@@ -5,6 +5,7 @@ botocore is imported inside functions: it takes longer to import than all of ecs
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from ecsplan.core.errors import AwsError, EcsplanError, UsageError
@@ -26,6 +27,7 @@ FOR_ALL_CALLS = EXPIRED | BAD_KEYS | {NO_CREDENTIALS, NO_CONNECTION}  # codes th
 # RunTask: an earlier call had the same client token, and its result has to be looked up.
 TOKEN_USED = "ConflictException"  # noqa: S105  an error code, not a secret
 
+_DENIED = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 HOW_TO_SIGN_IN = "Sign in, set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 
 
@@ -48,7 +50,9 @@ def refused(call: Call, error: ClientError) -> AwsError:
     elif code in BAD_KEYS:
         hint = "AWS does not accept these credentials: check the profile, or AWS_ACCESS_KEY_ID and its secret."
     elif "AccessDenied" in code:
-        hint = f"The role in use needs permission for {call.action}."
+        # Often another action than the one that was called: iam:PassRole for a role that a request names.
+        named = _DENIED.search(message)
+        hint = f"The role in use needs permission for {named[1] if named else call.action}."
     elif code == "ClusterNotFoundException":  # AWS's message names none
         cluster = short_arn(call.params.get("cluster") or "default")
         hint = f"There is no cluster {cluster} in this account and region; clusters are created elsewhere."

@@ -81,7 +81,7 @@ def journals(options: CliOptions, spec: Spec | None, app: str) -> list[Journal]:
 @pass_options
 def render(options: CliOptions, tag: str, unmask: bool) -> int:
     """Print the compiled requests as JSON, offline."""
-    made = requests(options.spec(), tag)
+    made = requests(options.spec(), tag, now=options.now())
     click.echo(dumps(made if unmask else mask_requests(made)))
     return Exit.OK
 
@@ -93,7 +93,7 @@ def validate(options: CliOptions) -> int:
     """Check the spec, offline."""
     spec = options.spec()
     resources = compile_spec(spec, "TAG")
-    for warning in warnings_of(spec, "TAG"):
+    for warning in warnings_of(spec, "TAG", now=options.now()):
         click.echo(f"warning: {warning}", err=True)
     click.echo(f"{spec.file}: app {spec.app}, {len(spec.tasks)} task(s), {len(resources)} resources; no faults")
     return Exit.OK

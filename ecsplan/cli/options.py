@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from ecsplan.cli.common import NAMES, NO_HINTS, Hints, common_options, common_va
 from ecsplan.cli.shared import Shared
 from ecsplan.cli.streams import paint_for
 from ecsplan.core.checks import parse_duration
-from ecsplan.core.clock import Clock
+from ecsplan.core.clock import Clock, SystemClock
 from ecsplan.core.errors import UsageError
 from ecsplan.core.spec import DEFAULT_FILE, Spec
 from ecsplan.journal import Store, open_store
@@ -43,6 +44,10 @@ class CliOptions:
     """the one that also cleans the errors of the command"""
     hints: Hints = NO_HINTS
     """repeats the options that were given in every hint that names a command"""
+
+    def now(self) -> float:
+        """Seconds since the epoch, by the clock that deployments have."""
+        return (self.clock or SystemClock(threading.Event())).now()
 
     def spec(self) -> Spec:
         return load(Path(self.file or DEFAULT_FILE))

@@ -44,6 +44,15 @@ class Canon(Value, frozen=True, kw_only=True, eq=False):
     reason: str
 
 
+class CanonBeside(Value, frozen=True, kw_only=True, eq=False):
+    """One value has several spellings, and which they are depends on its neighbours: `to(value, parent)` picks one. It
+    must be idempotent."""
+
+    path: str
+    to: Callable[[Any, Doc], Any]
+    reason: str
+
+
 class Drop(Value, frozen=True, kw_only=True, eq=False):
     """The field is not compared; with `when`, only values for which it holds are left out."""
 
@@ -91,7 +100,7 @@ class Leaf(Value, frozen=True, kw_only=True):
     value: Any
 
 
-Rule: TypeAlias = Default | Derive | Canon | Drop | Keyed | Unordered | Keep | Secret
+Rule: TypeAlias = Default | Derive | Canon | CanonBeside | Drop | Keyed | Unordered | Keep | Secret
 
 
 def normal(doc: Doc, rules: Sequence[Rule]) -> Doc:
@@ -187,6 +196,10 @@ def _canon(rule: Canon, doc: Doc, parent: Doc, field: str) -> None:
     parent[field] = rule.to(parent[field])
 
 
+def _canon_beside(rule: CanonBeside, doc: Doc, parent: Doc, field: str) -> None:
+    parent[field] = rule.to(parent[field], parent)
+
+
 def _drop(rule: Drop, doc: Doc, parent: Doc, field: str) -> None:
     if rule.when is None or rule.when(parent[field]):
         del parent[field]
@@ -209,6 +222,7 @@ EFFECTS: Mapping[type, Effect] = {
     Default: _default,
     Derive: _derive,
     Canon: _canon,
+    CanonBeside: _canon_beside,
     Drop: _drop,
     Unordered: _unordered,
     Keyed: _keyed,

@@ -28,6 +28,7 @@ from ecsplan.journal.entries import (
 )
 from ecsplan.journal.store import Appender, Place, Store
 
+NEWER = "Use the version of ecsplan that wrote it, or a newer one."
 MOVE_IT = "Restore the file, or move it away: the other deployments can be shown and gone back to without it."
 
 
@@ -161,11 +162,28 @@ class Journal:
 
 
 def _decoded(stored: Sequence[tuple[str, bytes]]) -> Deployment:
-    (first, opened), *rest = [(where, _entry(line, where)) for where, line in stored]
+    (first, line), *rest = stored
+    opened = _entry(line, first)
     if not isinstance(opened, Opened):
         raise JournalError(f"{first}: the plan of the deployment should stand here", hint=MOVE_IT)
     steps = {step.index for step in opened.plan.steps}
-    return Deployment(opened=opened, entries=tuple(_checked(entry, steps, where) for where, entry in rest))
+    try:
+        entries = tuple(_checked(_entry(line, where), steps, where) for where, line in rest)
+    except JournalError as error:
+        if not _is_newer(opened.format_version):
+            raise
+        raise JournalError(
+            f"{error.message}, or is one that this ecsplan does not know: the deployment is in format "
+            f"{opened.format_version}, and this ecsplan reads {FORMAT_VERSION}",
+            hint=NEWER,
+        ) from error
+    return Deployment(opened=opened, entries=entries)
+
+
+def _is_newer(version: str) -> bool:
+    """Is it a newer minor version, whose entries may be others?"""
+    minor = version.partition(".")[2]
+    return minor.isdecimal() and int(minor) > int(FORMAT_VERSION.partition(".")[2])
 
 
 def _entry(line: bytes, where: str) -> Entry:
@@ -204,5 +222,5 @@ def check_version(version: object, where: str) -> None:
     if major != FORMAT_VERSION.partition(".")[0]:
         raise JournalError(
             f"{where}: written in format {version}, and this ecsplan reads {FORMAT_VERSION}",
-            hint="Use the version of ecsplan that wrote it, or a newer one.",
+            hint=NEWER,
         )

@@ -168,8 +168,8 @@ class Declare(Value, frozen=True, kw_only=True):
     """the resources that a task of the spec declares"""
     lint: Callable[[Any, Path], Problems] = nothing
     """(task's table, its path): what AWS would refuse in this kind's tables"""
-    cautions: Callable[[Any, Path], Problems] = nothing
-    """(task's table, its path): what AWS would accept without the effect that was meant"""
+    cautions: Callable[[Any, Path, CompileScope], Problems] = nothing
+    """(task's table, its path, what it is compiled with): what AWS would accept without the effect that was meant"""
     clashes: Callable[[Doc, Any], Problems] = nothing
     """(all tasks' tables by name, the spec's default cluster): what is declared twice, where AWS has one of it"""
     combine: Callable[[Doc, Doc], Doc] | None = None
@@ -224,7 +224,8 @@ class Change(Value, frozen=True, kw_only=True):
     """(what a step expects, what it would expect by now): what has taken the place of what it was planned from, for
     people, after the address; "" where nothing has, and where that is not known"""
     cleanup: Callable[[Delta, frozenset[str]], tuple[StepDraft, ...]] = nothing
-    """the calls that clean up after a deployment, given every revision (ARN) in use then"""
+    """the calls that clean up after a deployment, given every revision in use then, by its ARN or
+    as `FAMILY:REV`"""
     expect: type[Value] = Value
     """the type of `StepDraft.expect` and of `Resource.facts`; all its members are optional"""
     subject: Callable[[Call], str] = lambda _call: ""
@@ -242,8 +243,8 @@ class Calls(Value, frozen=True, kw_only=True):
     """did AWS do nothing, so that the same call may succeed later? Throttling of any call is known without it"""
     again: Callable[[Call], Call] = lambda call: call
     """the call as it is sent once more after its effect has failed"""
-    instead: Callable[[Call, AwsError], tuple[Call, str] | None] = lambda *_: None
-    """(call, why it was refused): the most of it that AWS takes, and a sentence on what that leaves out"""
+    instead: Callable[[Step, Call, AwsError], tuple[Call, str] | None] = lambda *_: None
+    """(step, call, why it was refused): the most of it that AWS accepts, and a sentence on what that leaves out"""
     assumed: Outputs = msgspec.field(default_factory=dict)
     """the outputs of a step of which an operator says that it was carried out"""
     token: str = ""

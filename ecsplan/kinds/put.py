@@ -7,11 +7,10 @@ puts the live document. A missing resource is not created: the plan is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, date, datetime
 from typing import Any
 
 from ecsplan.core.checks import Path, Problem, Problems, dotted, quoted, repeats, tables_of
-from ecsplan.core.documents import layered, mapped, overlay, replaced, without_none
+from ecsplan.core.documents import layered, mapped, overlay, refs_in, replaced, without_none
 from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Action, Address, Call, Doc, Phase, Ref, Step, Value
 from ecsplan.core.normalize import Normalized, Rule, normal
@@ -34,23 +33,15 @@ from ecsplan.kinds.contract import (
     Table,
     nothing,
 )
-from ecsplan.kinds.ecs.request_fields import map_fields, missing, request_fields_only, unknown_fields
+from ecsplan.kinds.ecs.request_fields import (
+    map_fields,
+    missing,
+    request_fields_only,
+    unknown_fields,
+    without_empty,
+)
+from ecsplan.kinds.form import AS_SENT, Form, as_answered, as_text, at_place, with_revision
 from ecsplan.kinds.task_definition import arn_of
-
-
-def same(doc: Doc) -> Doc:
-    return doc
-
-
-class Form(Value, frozen=True, kw_only=True):
-    """How documents of a kind and its requests correspond. `document(request(doc))` is `doc` for every document that
-    was live or is to be put; `request` takes references as they are."""
-
-    document: Callable[[Doc], Doc] = same
-    request: Callable[[Doc], Doc] = same
-
-
-AS_SENT = Form()
 
 
 def put_kind(
@@ -67,13 +58,13 @@ def put_kind(
     rates: tuple[Rate, ...] = (),
     retryable: Callable[[AwsError], bool] = lambda _error: False,
     lint: Callable[[Any, Path], Problems] = nothing,
-    cautions: Callable[[Any, Path], Problems] = nothing,
-    declared: Callable[[Doc], Doc] = same,
+    cautions: Callable[[Any, Path, CompileScope], Problems] = nothing,
+    acceptable: Callable[[Doc, CompileScope], Doc] = lambda table, _scope: table,
     form: Form = AS_SENT,
-    excluding: Callable[[Doc], Doc] = same,
-    unfit: Callable[[Doc], str] = lambda _live: "",
+    excluding: Callable[[Doc, Doc], Doc] = lambda declared, _live: declared,
+    unfit: Callable[[Doc, Doc], str] = lambda _merged, _live: "",
     note: Callable[[Doc], str] = lambda _put: "",
-    instead: Callable[[Call, AwsError], tuple[Call, str] | None] = lambda *_: None,
+    instead: Callable[[Step, Call, AwsError], tuple[Call, str] | None] = lambda *_: None,
 ) -> Kind:
     """A kind of the document that its table's request puts.
 
@@ -81,12 +72,13 @@ def put_kind(
     operation that reads a resource by these, `not_found` the error codes for a missing one. `revision` is the place of
     the task definition's ARN (`Target.EcsParameters.TaskDefinitionArn`), which is set unless one is declared.
     `retryable` names refusals that may pass, such as a change of the same resource that is under way, and `instead`
-    those after which another call does what AWS takes of it.
+    those after which another call does what AWS accepts of it.
 
-    `declared` takes out of a table of the spec what AWS would no longer take, of which `cautions` warn. `form` brings
+    `acceptable` takes out of a table of the spec what AWS no longer accepts, of which `cautions` warn. `form` brings
     requests into the form of documents and back, where a plain comparison needs another one. `excluding`
-    adds None to a declared document for every member that goes without what is declared. `unfit` says why a live
-    document can hold no revision ("" if it can), `note` what people should know before the document is put.
+    adds None to a declared document for every member of the live one that goes without what is declared. `unfit` says
+    why a document cannot be put over a live one, such as one that holds no revision ("" if it can), `note` what people
+    should know before the document is put.
     """
     put = _Put(
         name=name,
@@ -102,23 +94,24 @@ def put_kind(
         note=note,
     )
 
-    def compile_(task: Task, _scope: CompileScope) -> tuple[Resource, ...]:
+    def compile_(task: Task, scope: CompileScope) -> tuple[Resource, ...]:
         resources = []
         for entry in task.entries[name]:
-            request = mapped(declared(entry.params), _as_text)
-            doc = _with_revision(form.document(request), revision, arn_of(task))
+            sent = mapped(acceptable(entry.params, scope), as_text)
+            doc = with_revision(form.document(sent, ""), revision, arn_of(task))
             address = put.address(doc)
             resources.append(Resource(kind=kind, address=address, task=task.name, doc=doc, settings=entry.settings))
         return tuple(resources)
 
     def before(found: Normalized, wanted: Normalized, declared: Doc) -> Doc:
-        values = replaced(found.normal, wanted.normal, excluding(declared), found.doc, put.maps)
-        return {**put.names(declared), **values}
+        laid = put.laid(found.doc, declared)
+        values = replaced(found.normal, wanted.normal, laid, found.doc, put.maps)
+        return {**put.names(declared), **as_answered(values, found.doc)}
 
     def revision_only(doc: Doc, addresses: frozenset[Address]) -> Doc:
-        ref = _at(doc, revision)
+        ref = at_place(doc, revision)
         switched = isinstance(ref, Ref) and ref.address in addresses
-        return _with_revision(put.names(doc), revision, ref) if switched else put.names(doc)
+        return with_revision(put.names(doc), revision, ref) if switched else put.names(doc)
 
     kind = Kind(
         name=name,
@@ -130,7 +123,7 @@ def put_kind(
             reads=frozenset({f"{table.request.service}:{get}"}),
             merge=put.merge,
             before=before,
-            merge_before=lambda newer, older: layered(newer, older, put.maps),
+            merge_before=lambda newer, older: layered(newer, form.complete(older, newer), put.maps),
             identity=put.names,
             revision_only=revision_only,
         ),
@@ -139,7 +132,7 @@ def put_kind(
             steps=put.steps,
             blockers=put.blockers,
             conflicts=put.conflicts,
-            subject=lambda call: put.address(call.params).name,
+            subject=put.subject,
         ),
         calls=Calls(accept=lambda *_: {}, recover=put.recover, retryable=retryable, instead=instead),
         rates=rates,
@@ -158,8 +151,8 @@ class _Put(Value, frozen=True, kw_only=True):
     not_found: Collection[str]
     rules: tuple[Rule, ...]
     form: Form
-    excluding: Callable[[Doc], Doc]
-    unfit: Callable[[Doc], str]
+    excluding: Callable[[Doc, Doc], Doc]
+    unfit: Callable[[Doc, Doc], str]
     note: Callable[[Doc], str]
 
     @property
@@ -172,6 +165,11 @@ class _Put(Value, frozen=True, kw_only=True):
     def address(self, doc: Mapping[str, Any]) -> Address:
         named = normal(self.names(doc), self.rules)
         return Address.of(self.name, "/".join(str(named[field]) for field in self.identity if field in named))
+
+    def subject(self, call: Call) -> str:
+        if any(refs_in(self.names(call.params))):
+            raise TypeError("its name is not known yet")
+        return self.address(call.params).name
 
     def call(self, doc: Doc) -> Call:
         params = without_none(self.form.request(doc))
@@ -212,14 +210,19 @@ class _Put(Value, frozen=True, kw_only=True):
         if answer.error is not None and answer.error.code in self.not_found:
             return None
         request = (self.table.request.service, self.table.request.operation)
-        doc: Doc = mapped(request_fields_only(*request, answer.value(), unknown_fields(*request, declared)), _as_text)
-        return self.form.document(doc) | self.names(declared)
+        known = request_fields_only(*request, answer.value(), unknown_fields(*request, declared))
+        doc: Doc = mapped(without_empty(*request, known), as_text)
+        return self.form.document(doc, str(answer.value().get("Arn", ""))) | self.names(declared)
 
     # --- changes ---
 
     def merge(self, live: Doc, declared: Doc) -> Doc:
-        merged: Doc = overlay(live, self.excluding(declared), self.maps)
+        merged: Doc = overlay(live, self.laid(live, declared), self.maps)
         return merged
+
+    def laid(self, live: Doc, declared: Doc) -> Doc:
+        """The declared document as it is laid over the live one."""
+        return self.excluding(self.form.complete(declared, live), live)
 
     def steps(self, delta: Delta) -> tuple[StepDraft, ...]:
         assert delta.candidate is not None
@@ -239,7 +242,8 @@ class _Put(Value, frozen=True, kw_only=True):
         if not live.candidates:
             what = f"{self.name} {resource.address.name}"
             return (f"{resource.address}: there is no {what}; it is created elsewhere, ecsplan only changes it",)
-        why = self.unfit(self.merge(live.candidates[0].doc, resource.doc))
+        found = live.candidates[0].doc
+        why = self.unfit(self.merge(found, resource.doc), found)
         return (f"{resource.address}: {why}",) if why else ()
 
     def conflicts(self, delta: Delta, _others: Mapping[Address, Delta]) -> tuple[str, ...]:
@@ -248,29 +252,8 @@ class _Put(Value, frozen=True, kw_only=True):
     def recover(self, reader: Reader, step: Step, call: Call) -> dict[str, str] | None:
         """Is the resource as the call would leave it?"""
         (answer,) = reader.fetch([self.reading(call.params)])
-        found, wanted = self.document(call.params, answer), self.form.document(call.params)
-        return {} if found is not None and normal(found, self.rules) == normal(wanted, self.rules) else None
-
-
-def _as_text(leaf: Any) -> Any:
-    """Dates and times, for which TOML and AWS's SDK have types and JSON has none, in ISO 8601. Those with an offset are
-    converted to UTC, so that equal times are equal texts."""
-    if isinstance(leaf, datetime) and leaf.tzinfo is not None:
-        return leaf.astimezone(UTC).isoformat()
-    return leaf.isoformat() if isinstance(leaf, date) else leaf
-
-
-def _at(doc: Doc, place: str) -> Any:
-    found: Any = doc
-    for name in place.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found
-
-
-def _with_revision(doc: Doc, place: str, ref: Any) -> Doc:
-    """A copy with the revision at its place, unless one is declared."""
-    name, _, below = place.partition(".")
-    if not below:
-        return {**doc, name: doc.get(name, ref)}
-    inner = doc.get(name, {})
-    return {**doc, name: _with_revision(inner, below, ref)}
+        found = self.document(call.params, answer)
+        if found is None:
+            return None
+        wanted = self.form.document(call.params, str(answer.value().get("Arn", "")))
+        return {} if normal(found, self.rules) == normal(wanted, self.rules) else None

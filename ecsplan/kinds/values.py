@@ -12,10 +12,12 @@ from ecsplan.core.model import Action, Address, Call, Doc, FieldChange, Outputs,
 
 
 class CompileScope(Value, frozen=True, kw_only=True):
-    """What a spec is compiled with: the image tag, and whether services are redeployed without a difference."""
+    """What a spec is compiled with: the image tag, whether services are redeployed without a difference, and the time
+    by the deployment's clock (seconds since the epoch; 0 where nothing depends on it)."""
 
     tag: str
     redeploy: bool = False
+    now: float = 0.0
 
 
 class Candidate(Value, frozen=True, kw_only=True):

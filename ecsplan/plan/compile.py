@@ -34,11 +34,11 @@ def check_tag(tag: str) -> str:
     return tag
 
 
-def compile_spec(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resource, ...]:
+def compile_spec(spec: Spec, tag: str, *, redeploy: bool = False, now: float = 0.0) -> tuple[Resource, ...]:
     """Every declared resource, sorted by kind (what is referred to comes first), then in the order of the file. If two
-    tasks declare parts of one resource, these are combined in the place of the first."""
+    tasks declare parts of one resource, these are combined in the place of the first. `now` is as in `CompileScope`."""
     joined: dict[Address, Resource] = {}
-    for resource in _parts(spec, tag, redeploy=redeploy):
+    for resource in _parts(spec, _scope(tag, redeploy, now)):
         first, combine = joined.get(resource.address), resource.kind.declare.combine
         if first is not None and combine is not None:
             resource = msgspec.structs.replace(first, doc=combine(first.doc, resource.doc))  # noqa: PLW2901
@@ -46,18 +46,22 @@ def compile_spec(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resou
     return tuple(joined.values())
 
 
-def _parts(spec: Spec, tag: str, *, redeploy: bool = False) -> tuple[Resource, ...]:
-    scope = CompileScope(tag=check_tag(tag), redeploy=redeploy)
+def _scope(tag: str, redeploy: bool, now: float) -> CompileScope:
+    return CompileScope(tag=check_tag(tag), redeploy=redeploy, now=now)
+
+
+def _parts(spec: Spec, scope: CompileScope) -> tuple[Resource, ...]:
     return tuple(resource for kind in kinds() for task in spec.tasks for resource in kind.declare.compile(task, scope))
 
 
-def warnings_of(spec: Spec, tag: str) -> tuple[str, ...]:
+def warnings_of(spec: Spec, tag: str, *, now: float = 0.0) -> tuple[str, ...]:
     """Warnings about what AWS would accept, to be shown before anything is sent. They quote no value of a variable."""
+    scope = _scope(tag, False, now)
     cautions = (
         problem
         for task in spec.tasks
         for kind in kinds()
-        for problem in kind.declare.cautions(_tables(task), ("tasks", task.name))
+        for problem in kind.declare.cautions(_tables(task), ("tasks", task.name), scope)
     )
     return (
         *tag_warnings(spec, tag),
@@ -126,10 +130,10 @@ def notifications(spec: Spec) -> dict[str, Notify]:
     return {task.name: task.notify for task in spec.tasks if task.notify is not None}
 
 
-def requests(spec: Spec, tag: str) -> dict[str, Doc]:
+def requests(spec: Spec, tag: str, *, now: float = 0.0) -> dict[str, Doc]:
     """The compiled requests of each task, named as in the spec. References are `(known after apply)`."""
     by_task: dict[str, list[Resource]] = {}
-    for resource in _parts(spec, tag):
+    for resource in _parts(spec, _scope(tag, False, now)):
         by_task.setdefault(resource.task, []).append(resource)
     return {task.name: _task_requests(by_task[task.name]) for task in spec.tasks}
 

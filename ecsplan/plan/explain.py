@@ -12,6 +12,7 @@ from ecsplan.core.diagnosis import Status
 from ecsplan.core.model import Address, Doc, FieldChange, Value
 from ecsplan.core.normalize import (
     Canon,
+    CanonBeside,
     Default,
     Derive,
     Drop,
@@ -207,7 +208,7 @@ def _words(row: Rule) -> str:
             return f"absent is {_brief(row.value)} ({row.reason})"
         case Derive():
             return f"where absent, as AWS derives it ({row.reason})"
-        case Canon():
+        case Canon() | CanonBeside():
             return f"brought to one form ({row.reason})"
         case Drop(when=None):
             return f"not compared ({row.reason})"

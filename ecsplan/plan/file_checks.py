@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ecsplan.aws.api import walk
+from ecsplan.core.documents import refs_in
 from ecsplan.core.model import Call, Doc, JsonText, Plan, Ref
 from ecsplan.kinds import kinds_of
 from ecsplan.kinds.contract import Kind
@@ -36,6 +37,8 @@ def misshapen(plan: Plan) -> str:
         request = kind.declare.table.request
         lacking = [place for place in sorted(kind.document.required) if not _has(doc, place.split("[]."))]
         missing = f"{lacking[0]} is missing" if lacking else ""
+        if kind.compare is not None and kind.compare.identity is not None and not missing:
+            missing = "its name is not known yet" if any(refs_in(kind.compare.identity(doc))) else ""
         if fault := missing or _fault(request.service, request.operation, doc) or _unlike(kind, change.facts):
             return f"{change.address}: {fault}"
     for step in plan.steps:

@@ -28,6 +28,10 @@ _TOKENS: dict[type, str] = {
     dict: "START_OBJECT",
 }  # fmt: skip
 
+#: 9999-12-31T23:59:59Z, in epoch seconds.
+_LATEST = 253_402_300_799
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 #: Members that the model calls required, but that ECS fills in. Source: CDKD's live probe of UpdateService.
 _FILLED_IN = frozenset((("DeploymentCircuitBreaker", "enable"), ("DeploymentCircuitBreaker", "rollback")))
 
@@ -78,6 +82,9 @@ class _Refusals:
             return self.constraint(value, path, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
         return self._error(f"Invalid value '{value}' for {path}. It must be one of [{', '.join(allowed)}].")
 
+    def malformed(self, path: str) -> AwsError:
+        return self._error(f"The value of {path} is malformed.")
+
     def constraint(self, value: object, path: str, text: str) -> AwsError:
         shown = "null" if value is None else f"'{value}'"
         where = path[:1].lower() + path[1:]
@@ -104,6 +111,8 @@ def _value(shape: Shape, value: Any, path: str, refusals: _Refusals) -> Any:
             for key in value:
                 _value(shape.key, key, f"{path}.key", refusals)
         return {k: _value(shape.value, v, f"{path}.{k}", refusals) for k, v in value.items() if v is not None}
+    if shape.type_name == "timestamp" and not 0 <= value <= _LATEST:  # nor is NaN
+        raise refusals.malformed(path)
     if isinstance(shape, StringShape):
         _text(shape, value, path, refusals)
     elif shape.type_name in ("integer", "long"):
@@ -129,6 +138,8 @@ def _type(shape: Shape, value: Any, path: str) -> None:
 
 
 def _text(shape: StringShape, value: str, path: str, refusals: _Refusals) -> None:
+    if _SURROGATE.search(value):
+        raise refusals.malformed(path)
     allowed = list(shape.enum or [])
     if allowed and value not in allowed:
         raise refusals.enum(value, path, allowed)

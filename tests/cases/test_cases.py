@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from ecsplan.spec.load import loads
 from tests.conftest import Golden
 
 HERE = Path(__file__).parent
+NOW = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 CASES = sorted(path.parent for path in HERE.glob("*/spec.toml"))
 
 
@@ -58,7 +60,7 @@ def planned(folder: Path) -> tuple[Plan, Recorded]:
     tag_file = folder / "tag.txt"
     tag = tag_file.read_text(encoding="utf-8").strip() if tag_file.exists() else "v42"
     spec = loads((folder / "spec.toml").read_text(encoding="utf-8"), "ecsplan.toml")
-    resources, ask = compile_spec(spec, tag), Recorded(folder / "live.json")
+    resources, ask = compile_spec(spec, tag, now=NOW), Recorded(folder / "live.json")
     lives = read(ask, resources)
     resources, left_out = without_impossible(resources, lives)
     deltas = diff(resources, lives)
@@ -68,7 +70,7 @@ def planned(folder: Path) -> tuple[Plan, Recorded]:
         tag=tag,
         identity=Identity(account="123456789012", region="eu-west-1"),
         observed=fingerprints(resources, lives),
-        warnings=(*warnings_of(spec, tag), *left_out, *cautions(deltas)),
+        warnings=(*warnings_of(spec, tag, now=NOW), *left_out, *cautions(deltas)),
         notify=notifications(spec),
     )
     return plan, ask

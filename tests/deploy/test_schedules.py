@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.specs import spec, task
+from tests.support.specs import TOPIC, spec, task
 from tests.support.world import World
 
 KEY = "scheduler__update_schedules"
@@ -32,6 +32,11 @@ def put(world: World, **members: Any) -> Doc:
     whole = {name: value for name, value in schedule(world).items() if name != "Arn"} | members
     world.client("scheduler").update_schedule(**{k: v for k, v in whole.items() if v is not None})
     return schedule(world)
+
+
+def universal(world: World, text: str) -> None:
+    """Makes the target of the schedule one that has the request of RunTask in its Input."""
+    put(world, Target={"Arn": UNIVERSAL, "RoleArn": schedule(world)["Target"]["RoleArn"], "Input": text})
 
 
 def revision(world: World) -> str:
@@ -165,10 +170,29 @@ def test_a_start_that_is_past_is_left_out_if_aws_refuses_it(seeded: World) -> No
     put(seeded, StartDate="2023-11-15T00:00:00Z")
     seeded.clock.sleep(2 * 86_400)
     ran = seeded.deploy("v1")
-    assert "its StartDate 2023-11-15T00:00:00+00:00 is past, and AWS does not take it again: it is left out" in ran.err
+    assert (
+        "its StartDate 2023-11-15T00:00:00+00:00 is past, and AWS does not accept it again: it is left out" in ran.err
+    )
     assert revision(seeded) == "web:1"
     assert "StartDate" not in schedule(seeded)
     assert seeded.run("plan", "v1", "--detailed-exitcode").code == 0
+
+
+def test_a_declared_start_that_is_refused_leaves_the_live_one(seeded: World) -> None:
+    """It became past between plan and apply."""
+    live = schedule(seeded)["StartDate"]
+    seeded.write(declared(StartDate="2090-01-01T00:00:00Z"), seed=False)
+    seeded.ok("plan", "v1")
+    seeded.clock.sleep(70 * 365 * 86400.0)
+    assert "the live one stays, 2098-12-31T23:00:00+00:00" in seeded.ok("apply").err
+    assert schedule(seeded)["StartDate"] == live
+
+
+def test_the_clock_of_the_deployment_says_what_is_past(seeded: World) -> None:
+    put(seeded, StartDate=None)
+    seeded.write(declared(StartDate="2024-06-01T00:00:00Z"), seed=False)  # the account is in November 2023
+    seeded.deploy("v1")
+    assert schedule(seeded)["StartDate"].isoformat() == "2024-06-01T00:00:00+00:00"
 
 
 def test_a_universal_target_is_moved_in_its_input(seeded: World) -> None:
@@ -184,6 +208,153 @@ def test_a_universal_target_is_moved_in_its_input(seeded: World) -> None:
     seeded.deploy("v2")
     seeded.ok("rollback", "--to", "1", "--yes")
     assert schedule(seeded) == after
+
+
+def deployed(world: World, tag: str, **members: Any) -> None:
+    """With no revision left but those in use."""
+    world.write(spec(task("web") | {KEY: [{"Name": "nightly", **members}]}, active_task_count=1), seed=False)
+    world.deploy(tag)
+
+
+def test_a_revision_in_short_form_that_a_schedule_uses_is_kept(seeded: World) -> None:
+    universal(seeded, '{"Cluster":"prod","TaskDefinition":"x:1"}')
+    deployed(seeded, "v1")
+    deployed(seeded, "v2")
+    deployed(seeded, "v3", Target={"Arn": UNIVERSAL, "Input": '{"Cluster":"prod","TaskDefinition":"web:2"}'})
+    assert seeded.active("web") == ["web:3", "web:2"]
+
+
+def test_a_short_revision_without_a_known_region_is_kept(seeded: World) -> None:
+    deployed(seeded, "v1")
+    deployed(seeded, "v2")
+    universal(seeded, '{"Cluster":"prod"}')
+    deployed(seeded, "v3", Target={"Arn": UNIVERSAL, "Input": '{"Cluster":"prod","TaskDefinition":"web:2"}'})
+    assert seeded.active("web") == ["web:3", "web:2"]
+
+
+@pytest.mark.parametrize("back", [("--yes",), ("--to", "1", "--yes")])
+def test_a_rollback_to_a_short_revision_registers_it_anew(seeded: World, back: tuple[str, ...]) -> None:
+    universal(seeded, '{"Cluster":"prod","TaskDefinition":"x:1"}')
+    deployed(seeded, "v1")
+    universal(seeded, '{"Cluster":"prod","TaskDefinition":"web:1"}')
+    deployed(seeded, "v2")
+    seeded.ok("rollback", *back)
+    used = json.loads(schedule(seeded)["Target"]["Input"])["TaskDefinition"].rpartition("/")[2]
+    assert used in seeded.active("web")
+
+
+def test_from_an_ecs_target_to_a_universal_one_and_back(seeded: World) -> None:
+    seeded.deploy("v1")
+    target = schedule(seeded)["Target"]
+    put(seeded, Target={**target, "EcsParameters": {**target["EcsParameters"], "LaunchType": "EC2", "TaskCount": 3}})
+    before = schedule(seeded)
+    seeded.write(declared(Target={"Arn": UNIVERSAL, "Input": '{"Cluster":"prod"}'}), seed=False)
+    shown = " ".join(seeded.ok("plan", "v2").out.split())
+    assert "- Target.EcsParameters.LaunchType" in shown
+    assert "- Target.EcsParameters.TaskCount" in shown
+    seeded.deploy("v2")
+    assert "EcsParameters" not in schedule(seeded)["Target"]
+    seeded.ok("rollback", "--yes")
+    assert schedule(seeded) == before
+
+
+def test_from_a_universal_target_to_an_ecs_one_and_back(seeded: World) -> None:
+    """The request of RunTask is no input of a cluster's target."""
+    seeded.deploy("v1")
+    cluster = schedule(seeded)["Target"]["Arn"]
+    run = {"Cluster": "prod", "TaskDefinition": schedule(seeded)["Target"]["EcsParameters"]["TaskDefinitionArn"]}
+    universal(seeded, json.dumps(run))
+    before = schedule(seeded)
+    seeded.write(declared(Target={"Arn": cluster, "EcsParameters": {"TaskCount": 2}}), seed=False)
+    seeded.deploy("v2")
+    assert "Input" not in schedule(seeded)["Target"]
+    seeded.ok("rollback", "--yes")
+    assert schedule(seeded) == before
+
+
+@pytest.mark.parametrize("levels", [900, 970, 985, 990, 995])
+def test_a_request_of_more_levels_than_any_is_refused(seeded: World, levels: int) -> None:
+    text = '{"a": ' + "[" * levels + "]" * levels + "}"
+    seeded.write(declared(Target={"Arn": UNIVERSAL, "Input": text}), seed=False)
+    ran = seeded.run("plan", "v1")
+    assert ran.code == 3
+    assert "Target.Input: must be the request of RunTask as a JSON object" in ran.err
+
+
+def test_a_target_of_another_sort_is_not_changed(seeded: World) -> None:
+    role = schedule(seeded)["Target"]["RoleArn"]
+    before = put(seeded, Target={"Arn": "arn:aws:sqs:eu-west-1:123456789012:q", "RoleArn": role})
+    seeded.write(declared(Target={"Arn": "arn:aws:ecs:eu-west-1:123456789012:cluster/prod"}), seed=False)
+    ran = seeded.run("deploy", "v1", "--yes")
+    assert (ran.code, schedule(seeded)) == (1, before)
+    assert "it does not run an ECS task, its target is arn:aws:sqs" in ran.err
+
+
+def test_parameters_that_a_universal_target_cannot_hold_are_refused(seeded: World) -> None:
+    universal(seeded, '{"Cluster":"prod","TaskDefinition":"x:1"}')
+    seeded.write(declared(Target={"EcsParameters": {"TaskCount": 2}}), seed=False)
+    ran = seeded.run("deploy", "v1", "--yes")
+    assert ran.code == 1
+    assert "which has no EcsParameters.TaskCount: write it into the request in its Input" in ran.err
+
+
+@pytest.mark.parametrize("text", ['{"a":"\\ud800"}', '{"a":' + "[" * 900 + "]" * 900 + "}"])
+def test_any_json_is_an_input(seeded: World, text: str) -> None:
+    """Half a surrogate pair, and more levels than Python can walk."""
+    seeded.write(declared(Target={"Input": text}), seed=False)
+    seeded.ok("plan", "v1")
+    seeded.ok("plan", "v1", "--explain")
+    seeded.deploy("v1")
+    assert schedule(seeded)["Target"]["Input"] == text
+    assert seeded.run("plan", "v1", "--detailed-exitcode").code == 0
+
+
+@pytest.mark.parametrize(("members", "code"), [
+    ({"FlexibleTimeWindow": {"Mode": "FLEXIBLE"}}, 1),  # only with what is live
+    ({"EndDate": "2098-12-31T22:00:00Z"}, 1),
+    ({"EndDate": "9999-12-31T23:59:59-05:00"}, 3),
+    ({"StartDate": "2098-W01-1T00:00Z"}, 3),
+    ({"ScheduleExpression": "cron(0 3 * * * *)"}, 3),
+    ({"ScheduleExpression": "at(2098-02-30T00:00:00)"}, 3),
+])  # fmt: skip
+def test_what_aws_refuses_is_refused_before_anything_is_sent(seeded: World, members: Doc, code: int) -> None:
+    put(seeded, FlexibleTimeWindow={"Mode": "OFF"})
+    seeded.forget()
+    seeded.write(declared(**members), seed=False)
+    ran = seeded.run("deploy", "v1", "--yes")
+    assert (ran.code, seeded.sent()) == (code, []), ran.said
+
+
+WITH_SECRETS = json.dumps({
+    "Cluster": "prod", "TaskDefinition": "x:1",
+    "Overrides": {"ContainerOverrides": [
+        {"Name": "web", "Environment": [{"Name": "DB_PASSWORD", "Value": "hunter2hunter2"}]},
+    ]},
+})  # fmt: skip
+
+
+def test_the_secrets_of_a_universal_target_are_masked(seeded: World) -> None:
+    """Names in the request of RunTask are spelled as in the API: Name and Value."""
+    universal(seeded, WITH_SECRETS)
+    topic = {"sns_notification_topic_arn": TOPIC}
+    target = {"Target": {"Arn": UNIVERSAL, "Input": WITH_SECRETS.replace("prod", "other")}}
+    seeded.write(spec(task("web") | {KEY: [{"Name": "nightly", **target}]}, **topic), seed=False)
+    for arguments in (
+        ("plan", "v1"),
+        ("plan", "v1", "--format", "json"),
+        ("plan", "v1", "--explain"),
+        ("render", "v1"),
+    ):
+        assert "hunter2" not in seeded.ok(*arguments).said
+    said = "it is not allowed: hunter2hunter2"
+    seeded.aws.fault("UpdateSchedule", "error", code="AccessDeniedException", message=said, status=403, times=1)
+    refused = seeded.run("deploy", "v1", "--yes")
+    assert "it is not allowed" in refused.said
+    assert "hunter2" not in refused.said
+    seeded.deploy("v2")
+    assert "hunter2hunter2" in schedule(seeded)["Target"]["Input"]
+    assert "update_schedule" in json.dumps(seeded.published())
+    assert "hunter2" not in json.dumps(seeded.published())
 
 
 def test_the_input_of_a_schedule_is_masked(seeded: World) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 from hypothesis import strategies as st
 
+from ecsplan.aws.api import walk
 from ecsplan.core.documents import copied
 from ecsplan.core.model import Doc
 from ecsplan.kinds.schedule.target import OF_OTHERS
@@ -300,6 +302,22 @@ SCHEDULES = Strategies(
     exclusive={S: schedule_parts},
     # A target that runs an ECS task has none of these, and ecsplan makes no target of another sort.
     refused=frozenset({"ClientToken", *(f"Target.{name}" for name in OF_OTHERS)}),
+)
+
+# The other way to write a target: the request of RunTask in its Input. In documents its revision stands beside it.
+UNIVERSAL_SCHEDULES = replace(
+    SCHEDULES,
+    fields={
+        **SCHEDULE_FIELDS,
+        "Target.Arn": st.just("arn:aws:scheduler:::aws-sdk:ecs:runTask"),
+        "Target.Input": st.sampled_from(
+            ["{}", '{"Cluster": "prod", "Count": 2}', '{"Count":2,"Cluster":"prod"}', ' {"Group":\n"a" } ']
+        ),
+    },
+    always=frozenset({*SCHEDULES.always, "Target.Input", f"{S}.TaskDefinitionArn"}),
+    refused=SCHEDULES.refused
+    | {field.pattern for field in walk("scheduler", "update_schedule") if field.pattern.startswith(f"{S}.")}
+    - {f"{S}.TaskDefinitionArn"},
 )
 
 REQUESTS: Mapping[str, Strategies] = {

@@ -233,7 +233,7 @@ def play(drawn: Chaos, stage: Stage, folder: Path) -> int:
     stage.aws.clear_faults()
     stage.aws.rollout("COMPLETED")
     stage.aws.task(seconds=1.0)
-    if code in (7, 8):
+    if code in (7, 8) and not stage.newest().outcome.ended:  # what was overtaken has ended: there is nothing to resume
         code = resumed(stage)
         told_truly(stage, code, before)
         if code in (7, 8):

@@ -71,9 +71,10 @@ def test_a_question_is_asked_where_the_answer_counts(world: World) -> None:
     with terminal("deploy", "v2", columns=60, lines=50, more={"COLUMNS": ""}) as screen:
         assert screen.ended() == 7
     assert "Apply this plan?" not in "\n".join(screen.everything)
-    assert screen.shown[-2:] == [
-        "Finish it with `ecsplan resume`, go back with `ecsplan",
-        "rollback`, or end it as it is with `ecsplan abandon`.",
+    assert screen.shown[-3:] == [
+        "Finish it with `ecsplan resume`, go back with",
+        "`ecsplan rollback`, or end it as it is with",
+        "`ecsplan abandon`.",
     ]
 
 

@@ -9,6 +9,8 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
+from ecsplan.sandbox.common import AwsError
+from ecsplan.sandbox.inputs import Inputs
 from tests.sandbox.answers import misfits
 from tests.sandbox.helpers import ARN, EPOCH, Clock, Doc, error_of
 
@@ -267,6 +269,26 @@ def test_refused(scheduler: Any, client: Client, sent: Doc) -> None:
     before = shown(scheduler)
     assert refused(unchecked.update_schedule, **sent)[:2] == (400, "ValidationException")
     assert shown(scheduler) == before
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"StartDate": float("nan")},
+        {"EndDate": float("inf")},
+        {"StartDate": -1},
+        {"EndDate": 253_402_300_800},
+        {"Description": "\ud800"},
+        {"Target": target(Input='"\udfff"')},
+    ],
+    ids=str,
+)
+def test_values_that_no_sdk_sends_are_refused(members: Doc) -> None:
+    """JSON can hold them, or Python's reading of it."""
+    with pytest.raises(AwsError) as caught:
+        Inputs("scheduler").check("UpdateSchedule", schedule(**members))
+    assert caught.value.code == "ValidationException"
+    Inputs("scheduler").check("UpdateSchedule", schedule(StartDate=0, EndDate=253_402_300_799, Description="😀"))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from typing import Any
 
 from ecsplan.core.model import Call
 from ecsplan.sandbox.common import ACCOUNT
-from tests.support.aws import Aws
 from tests.support.toml import Doc
 
 
@@ -17,19 +16,6 @@ def services(answer: Doc) -> Iterator[Doc]:
     yield from answer.get("services", ())
     if "service" in answer:
         yield answer["service"]
-
-
-STATES = ("rolloutState", "rolloutStateReason")  # as AWS leaves them out behind a Classic Load Balancer
-ROLLOUTS = ("DescribeServiceDeployments", "ListServiceDeployments", "StopServiceDeployment")
-
-
-def older(aws: Aws) -> None:
-    """From now on an AWS that shows no rollout states, and knows no service deployments."""
-    aws.rewrites = leaving_out(*STATES, "currentServiceDeployment")
-    for operation in ROLLOUTS:
-        aws.fault(
-            operation, "error", code="UnknownOperationException", message="The operation is not known.", times=999
-        )
 
 
 def without(*names: str) -> Callable[[Call, Doc], None]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ecsplan.core.checks import Path, Problems, dotted
 from ecsplan.kinds import kinds
+from ecsplan.kinds.contract import CompileScope
 from tests.support.specs import ROLE
 
 DEFINITION = "task_definition"
@@ -17,9 +18,10 @@ def problems(table: Any, path: Path) -> Problems:
     return (problem for kind in kinds() for problem in kind.declare.lint(table, path))
 
 
-def cautions(table: Any, path: Path) -> Problems:
+def cautions(table: Any, path: Path, now: float = 0.0) -> Problems:
     """What all kinds would have a person know of a task's table."""
-    return (problem for kind in kinds() for problem in kind.declare.cautions(table, path))
+    scope = CompileScope(tag="v1", now=now)
+    return (problem for kind in kinds() for problem in kind.declare.cautions(table, path, scope))
 
 
 def task(*containers: dict[str, Any], entry: dict[str, Any] | None = None, **definition: Any) -> dict[str, Any]:
@@ -36,10 +38,10 @@ def said(table: Any) -> list[tuple[str, str]]:
     return [(dotted(problem.path), problem.message) for problem in problems(table, ())]
 
 
-def warned(table: Any) -> list[tuple[str, str]]:
+def warned(table: Any, now: float = 0.0) -> list[tuple[str, str]]:
     """The cautions about it, as path and sentence; it has no fault."""
     assert said(table) == []
-    return [(dotted(problem.path), problem.message) for problem in cautions(table, ())]
+    return [(dotted(problem.path), problem.message) for problem in cautions(table, (), now)]
 
 
 def fargate(cpu: Any, memory: Any, *containers: dict[str, Any], **more: Any) -> dict[str, Any]:

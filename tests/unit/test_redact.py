@@ -70,6 +70,15 @@ def test_names_that_do_not(name: str) -> None:
     assert not says_secret(name)
 
 
+def pascal(**values: Any) -> list[Doc]:
+    """Name/value pairs as the request of RunTask spells them in the API."""
+    return [{"Name": name, "Value": value} for name, value in values.items()]
+
+
+# JSON of which Python cannot walk the structure.
+DEEP = "[" * 20_000 + '{"%s": "x"}' + "]" * 20_000
+
+
 def waiting(head: str) -> JsonText:
     """A text of JSON in which a revision is not known yet."""
     return JsonText(head=head, ref=Ref(address=TASK, output="arn"), tail="}")
@@ -107,6 +116,13 @@ def test_a_secret_beside_a_reference_is_learned() -> None:
          {"taskDefinition": Ref(address=TASK, output="arn")}),
         (RULE, {"Targets": [{"Input": json.dumps({"environment": pairs(TOKEN="x", A="1")})}]},
          {"Targets": [{"Input": json.dumps({"environment": pairs(TOKEN=SENSITIVE, A="1")})}]}),
+        (RULE, {"Targets": [{"Input": json.dumps({"Environment": pascal(TOKEN="x", A="1")})}]},
+         {"Targets": [{"Input": json.dumps({"Environment": pascal(TOKEN=SENSITIVE, A="1")})}]}),
+        (RULE, {"Targets": [{"Parameters": [*pascal(TOKEN="x"), {"NAME": "TOKEN", "value": 5}, {"Value": "y"}]}]},
+         {"Targets": [{"Parameters": [*pascal(TOKEN=SENSITIVE), {"NAME": "TOKEN", "value": SENSITIVE},
+                                      {"Value": "y"}]}]}),
+        (RULE, {"Targets": [{"Input": DEEP % "TOKEN"}, {"Input": DEEP % "A"}]},
+         {"Targets": [{"Input": SENSITIVE}, {"Input": DEEP % "A"}]}),
         (RULE, {"Targets": [{"Input": f'  [{{"a": "{URL}"}}]'}]}, {"Targets": [{"Input": '[{"a": "(sensitive)"}]'}]}),
         (RULE, {"Targets": [{"Input": '{ "a": 1 }'}, {"Input": "{no json"}, {"Input": "{" + URL}]},
          {"Targets": [{"Input": '{ "a": 1 }'}, {"Input": "{no json"}, {"Input": SENSITIVE}]}),
@@ -267,15 +283,19 @@ def test_short_values_are_no_secrets() -> None:
 
 
 def test_secrets_inside_json_are_known_too() -> None:
-    text = json.dumps({"environment": pairs(TOKEN=SECRET, A="1"), "password": "swordfish", "other": [URL, 5, True]})
+    named = {"Environment": [{"Name": "DB_PASSWORD", "Value": "swordfish 2"}]}
+    text = json.dumps(
+        {"environment": pairs(TOKEN=SECRET, A="1"), "password": "swordfish", "other": [URL, 5, True], **named}
+    )
     masked = mask_doc(RULE, {"Input": text})
     assert json.loads(masked["Input"]) == {
         "environment": pairs(TOKEN=SENSITIVE, A="1"), "password": SENSITIVE, "other": [SENSITIVE, 5, True],
+        "Environment": [{"Name": "DB_PASSWORD", "Value": SENSITIVE}],
     }  # fmt: skip
     put = call("put_targets", "events", Rule="r", Targets=[{"Id": "a", "Input": text}])
     redactor = Redactor()
     redactor.learn(msgspec.structs.replace(plan(), steps=(step_of(RULE, put, action=Action.UPDATE),)))
-    for secret in (SECRET, "swordfish", URL, "hunter2"):
+    for secret in (SECRET, "swordfish", "swordfish 2", URL, "hunter2"):
         assert redactor.clean(f"<{secret}>") == f"<{SENSITIVE}>"
 
 

@@ -74,6 +74,33 @@ def _places(value: Any, at: str, fields: frozenset[str], parents: frozenset[str]
             yield from _places(item, place, fields, parents)
 
 
+@cache
+def _filled(service: str, operation: str) -> frozenset[str]:
+    found = (field for field in walk(service, operation) if field.filled and field.type in ("string", "list"))
+    return frozenset(field.pattern for field in found)
+
+
+def without_empty(service: str, operation: str, doc: Doc) -> Doc:
+    """The document without members that are "" or [] where the request demands more: other implementations of AWS
+    answer so what is not there."""
+    filled, parents = _filled(service, operation), _fields(service, operation)[1]
+
+    def kept(value: Any, at: str) -> Any:
+        if isinstance(value, list):
+            return [kept(item, f"{at}[]") for item in value]
+        if not isinstance(value, Mapping) or (at and at not in parents):
+            return value
+        places = {name: f"{at}.{name}" if at else name for name in value}
+        return {
+            name: kept(item, places[name])
+            for name, item in value.items()
+            if not (item in ("", []) and places[name] in filled)
+        }
+
+    result: Doc = kept(doc, "")
+    return result
+
+
 def missing(service: str, operation: str, params: Doc, delta: Delta) -> tuple[str, ...]:
     """A sentence on each required member that neither the spec nor the live resource has: botocore would reject the
     call, which is too late."""

@@ -8,6 +8,7 @@ from typing import Any
 from ecsplan.core.checks import Path, Problem, Problems, dotted, entries_of, member, quoted, repeats, tables_of
 from ecsplan.core.model import Doc
 from ecsplan.core.spec import DEFINITION
+from ecsplan.kinds.contract import CompileScope
 from ecsplan.kinds.ecs.lint import (
     compact_json,
     container_names,
@@ -39,7 +40,7 @@ def problems(task: Any, path: Path) -> Problems:
         yield from volumes(entry, definition, at)
 
 
-def cautions(task: Any, path: Path) -> Problems:
+def cautions(task: Any, path: Path, _scope: CompileScope) -> Problems:
     """What AWS accepts and a user should know, each with its path."""
     definition = member(task, DEFINITION)
     if not isinstance(definition, dict) or entries_of(definition, "requiresCompatibilities") != ["FARGATE"]:

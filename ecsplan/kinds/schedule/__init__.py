@@ -11,10 +11,11 @@ from datetime import date, datetime, time
 from ecsplan.core.checks import Request
 from ecsplan.core.documents import is_empty
 from ecsplan.core.errors import AwsError
-from ecsplan.core.model import Call, Doc, Phase
+from ecsplan.core.model import Call, Doc, Phase, Step
 from ecsplan.core.rates import Rate
-from ecsplan.kinds.contract import Table
-from ecsplan.kinds.put import Form, put_kind
+from ecsplan.kinds.contract import CompileScope, Table
+from ecsplan.kinds.form import Form
+from ecsplan.kinds.put import put_kind
 from ecsplan.kinds.schedule import lint, target
 from ecsplan.kinds.schedule.rules import RULES
 
@@ -24,21 +25,26 @@ PAST_START = "StartDate you specify cannot be earlier"
 DATES = (datetime, date, time)  # those without an offset are a problem of the lint
 
 
-def declared(table: Doc) -> Doc:
-    """Without a StartDate that is past: AWS takes it no more, and the schedule keeps the one that it has."""
-    return {k: v for k, v in table.items() if k != "StartDate" or not lint.is_past(v)}
+def acceptable(table: Doc, scope: CompileScope) -> Doc:
+    """Without a StartDate that is past: AWS no longer accepts it, and the schedule keeps the one that it has."""
+    return {k: v for k, v in table.items() if k != "StartDate" or not lint.is_past(v, scope.now)}
 
 
-def excluding(declared: Doc) -> Doc:
-    """The declared schedule with None for what AWS refuses beside it: a window's length beside OFF, one of launch type
-    and capacity providers beside the other, what ECS runs beside another kind of target."""
+def excluding(declared: Doc, live: Doc) -> Doc:
+    """The declared schedule with None for what AWS refuses beside it: a window's length beside OFF, and what its target
+    goes without."""
     result = dict(declared)
     window = result.get("FlexibleTimeWindow")
     if isinstance(window, dict) and window.get("Mode") == "OFF":
         result["FlexibleTimeWindow"] = {"MaximumWindowInMinutes": None, **window}
     if isinstance(result.get("Target"), dict):
-        result["Target"] = target.excluding(result["Target"])
+        result["Target"] = target.excluding(result["Target"], live.get("Target") or {})
     return result
+
+
+def unfit(merged: Doc, live: Doc) -> str:
+    """Why AWS would refuse the schedule as a whole, or it would run no task definition; "" if it is sound."""
+    return target.unfit(merged.get("Target") or {}, live.get("Target") or {}) or lint.unsound(merged)
 
 
 def note(doc: Doc) -> str:
@@ -50,16 +56,23 @@ def note(doc: Doc) -> str:
     return ""
 
 
-def instead(call: Call, error: AwsError) -> tuple[Call, str] | None:
-    """AWS may refuse to be sent a StartDate that is past, also the one that the schedule has; then it goes without."""
-    if PAST_START not in error.message or "StartDate" not in call.params:
+def instead(step: Step, call: Call, error: AwsError) -> tuple[Call, str] | None:
+    """AWS may refuse a StartDate that is past. A declared one gives way to the live one, which the undo has; if that is
+    refused too, or is the one that was sent, there is none."""
+    start = call.params.get("StartDate")
+    if PAST_START not in error.message or start is None:
         return None
     params = {name: value for name, value in call.params.items() if name != "StartDate"}
-    left_out = (
-        f"its StartDate {call.params['StartDate']} is past, and AWS does not take it again: it is left out; "
-        "the runs of a rate() expression may move"
-    )
-    return Call(service=call.service, operation=call.operation, params=params), left_out
+    live = step.undo.params.get("StartDate") if isinstance(step.undo, Call) else None
+    if start == step.call.params.get("StartDate") and live not in (None, start):
+        params["StartDate"] = live
+        said = f"its StartDate {start} is past, and AWS does not accept it: the live one stays, {live}"
+    else:
+        said = (
+            f"its StartDate {start} is past, and AWS does not accept it again: it is left out; "
+            "the runs of a rate() expression may move"
+        )
+    return Call(service=call.service, operation=call.operation, params=params), said
 
 
 KIND = put_kind(
@@ -91,10 +104,10 @@ KIND = put_kind(
     retryable=lambda error: error.code == CONFLICT,
     lint=lint.problems,
     cautions=lint.cautions,
-    declared=declared,
-    form=Form(document=target.document, request=target.request),
+    acceptable=acceptable,
+    form=Form(document=target.as_document, request=target.as_request, complete=target.complete),
     excluding=excluding,
-    unfit=target.unfit,
+    unfit=unfit,
     note=note,
     instead=instead,
 )

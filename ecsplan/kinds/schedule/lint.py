@@ -4,19 +4,23 @@ EventBridge Scheduler model, and of its user guide."""
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from ecsplan.core.checks import Path, Problem, Problems, entries_of, member, quoted
+from ecsplan.core.model import Doc
 from ecsplan.core.text import is_json, json_object
+from ecsplan.kinds.contract import CompileScope
 from ecsplan.kinds.ecs.lint import integer, longer, tables
 from ecsplan.kinds.schedule.target import CAPACITY, CLUSTER, OF_OTHERS, REVISION, UNIVERSAL
 
 KEY = "scheduler__update_schedules"
 NAME = re.compile(r"[0-9a-zA-Z_.-]{1,64}")
-EXPRESSION = re.compile(
-    r"rate\((?P<number>\d+) (minutes?|hours?|days?)\)|cron\(\S+( \S+){5}\)|at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)"
-)
+RATE = re.compile(r"rate\(0*[1-9][0-9]* (minutes?|hours?|days?)\)")
+CRON = re.compile(r"cron\(\S+ \S+ (?P<month_day>\S+) \S+ (?P<week_day>\S+) \S+\)")
+AT = re.compile(r"at\((?P<moment>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})\)")
+# Of ISO 8601 what AWS's SDK reads too, and with an offset.
+MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})")
 MAX_WINDOW = 1440  # minutes
 MAX_INPUT = 256 * 1024  # bytes
 MAX_DESCRIPTION = 512
@@ -24,7 +28,7 @@ MAX_TASKS = 10
 MAX_RETRIES = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}  # the least are in the model
 MAX_ENTRIES = {"Subnets": 16, "SecurityGroups": 5}
 MAX_PROVIDERS = 6
-LATE = timedelta(minutes=5)  # a StartDate may be this much past
+LATE = 300  # seconds that a StartDate may be past
 CHOICES = {"State": ("ENABLED", "DISABLED"), "ActionAfterCompletion": ("NONE", "DELETE")}
 ARNS = {
     ("KmsKeyArn",): re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key|alias)/[0-9a-zA-Z_-]*"),
@@ -47,7 +51,7 @@ def problems(task: Any, path: Path) -> Problems:
         yield from _target(member(entry, "Target"), (*at, "Target"))
 
 
-def cautions(task: Any, path: Path) -> Problems:
+def cautions(task: Any, path: Path, scope: CompileScope) -> Problems:
     """What AWS takes, and what may not do what was meant."""
     for entry, at in tables(task, KEY, path):
         expression = member(entry, "ScheduleExpression")
@@ -57,8 +61,15 @@ def cautions(task: Any, path: Path) -> Problems:
                 "each deployment updates the schedule, and AWS does not say whether rate() is then counted anew: if it "
                 "is, deployments that are more frequent keep it from ever running; use cron(), or declare a StartDate",
             )
-        if is_past(member(entry, "StartDate")):
-            said = "is past; AWS does not take it, so the schedule keeps the one that it has; remove it from the spec"
+        target = member(entry, "Target")
+        parameters = member(target, "EcsParameters")
+        network = member(member(parameters, "NetworkConfiguration"), "awsvpcConfiguration")
+        if member(network, "AssignPublicIp") == "ENABLED" and member(parameters, "CapacityProviderStrategy"):
+            at_ip = (*at, "Target", "EcsParameters", "NetworkConfiguration", "awsvpcConfiguration", "AssignPublicIp")
+            said = "AWS documents it for LaunchType FARGATE only, and may refuse it beside a CapacityProviderStrategy"
+            yield Problem(at_ip, said)
+        if is_past(member(entry, "StartDate"), scope.now):
+            said = "is past; AWS does not accept it, so the schedule keeps the one that it has; remove it from the spec"
             yield Problem((*at, "StartDate"), said)
 
 
@@ -71,35 +82,65 @@ def _names(entry: Any, path: Path) -> Problems:
 
 def _times(entry: Any, path: Path) -> Problems:
     expression = member(entry, "ScheduleExpression")
-    if isinstance(expression, str):
-        found = EXPRESSION.fullmatch(expression)
-        if found is None or found["number"] == "0":
-            said = "must be rate(5 minutes), cron(0 3 * * ? *) with six fields, or at(2026-12-24T18:00:00)"
-            yield Problem((*path, "ScheduleExpression"), said)
+    if isinstance(expression, str) and (said := _malformed(expression)):
+        yield Problem((*path, "ScheduleExpression"), said)
     moments = {}
     for key in ("StartDate", "EndDate"):
         value = member(entry, key)
         at = _moment(value)
-        if at is not None and at.tzinfo is not None:
+        if at is not None:
             moments[key] = at
-        elif at is not None or isinstance(value, str | date | time):
+        elif isinstance(value, str | date | time):
             said = "must be a date and a time with an offset, such as 2026-12-24T18:00:00Z"
             yield Problem((*path, key), said)
     if len(moments) == 2 and moments["EndDate"] <= moments["StartDate"]:
         yield Problem((*path, "EndDate"), "must be later than StartDate")
 
 
-def is_past(start: Any) -> bool:
-    """Is it a StartDate that AWS would no longer take? The clock of this machine decides, as AWS's own will."""
+def is_past(start: Any, now: float) -> bool:
+    """Is it a StartDate that AWS no longer accepts at this time (seconds since the epoch)?"""
     at = _moment(start)
-    return at is not None and at.tzinfo is not None and at < datetime.now(UTC) - LATE
+    return at is not None and at.timestamp() < now - LATE
+
+
+def unsound(doc: Doc) -> str:
+    """Why AWS would refuse a schedule that is whole, live values included; "" if nothing speaks against it."""
+    window = doc.get("FlexibleTimeWindow")
+    if member(window, "Mode") == "FLEXIBLE" and member(window, "MaximumWindowInMinutes") is None:
+        return "its FlexibleTimeWindow is FLEXIBLE, and neither the spec nor AWS has its MaximumWindowInMinutes"
+    start, end = _moment(doc.get("StartDate")), _moment(doc.get("EndDate"))
+    if start and end and end < start and not str(doc.get("ScheduleExpression", "")).startswith("at("):
+        return f"its EndDate {doc['EndDate']} would be before its StartDate {doc['StartDate']}"
+    return ""
+
+
+def _malformed(expression: str) -> str:
+    """What is wrong with an expression; "" where nothing is."""
+    if found := CRON.fullmatch(expression):
+        if (found["month_day"] == "?") is not (found["week_day"] == "?"):
+            return ""
+        return "cron() needs ? as day of the month or as day of the week, and not as both: cron(0 3 * * ? *)"
+    if found := AT.fullmatch(expression):
+        return "" if _parsed(found["moment"]) else f"there is no {found['moment']}"
+    if RATE.fullmatch(expression):
+        return ""
+    return "must be rate(5 minutes), cron(0 3 * * ? *) with six fields, or at(2026-12-24T18:00:00)"
 
 
 def _moment(value: Any) -> datetime | None:
-    if isinstance(value, datetime):
-        return value
+    """A date and time with an offset, of the years that UTC has; None for everything else."""
+    at = _parsed(value) if isinstance(value, str) and MOMENT.fullmatch(value) else value
+    if not isinstance(at, datetime) or at.tzinfo is None:
+        return None
     try:
-        return datetime.fromisoformat(value) if isinstance(value, str) and len(value) > len("2026-12-24") else None
+        return at.astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def _parsed(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
     except ValueError:
         return None
 
@@ -144,7 +185,7 @@ def _ecs_parameters(parameters: Any, path: Path) -> Problems:
     if (count := integer(member(parameters, "TaskCount"))) > MAX_TASKS:
         yield Problem((*path, "TaskCount"), f"must be at most {MAX_TASKS}, not {count}")
     if member(parameters, "LaunchType") == "MANAGED_INSTANCES":
-        said = "a schedule takes no MANAGED_INSTANCES here; declare a CapacityProviderStrategy instead"
+        said = "MANAGED_INSTANCES is no launch type here; declare a CapacityProviderStrategy instead"
         yield Problem((*path, "LaunchType"), said)
     else:
         yield from _one_of(parameters, "LaunchType", ("EC2", "FARGATE", "EXTERNAL"), path)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from ecsplan.core.normalize import Canon, Default, Derive, Drop, Keyed, Rule, Unordered
-from ecsplan.kinds.schedule.target import comparable_input
+from ecsplan.core.normalize import Canon, CanonBeside, Default, Drop, Keyed, Rule, Unordered
+from ecsplan.kinds.schedule.target import comparable_input, revision_alone
 
 T, E = "Target", "Target.EcsParameters"
 
@@ -19,16 +19,24 @@ def whole_seconds(value: Any) -> Any:
     """A date and time of ISO 8601 with an offset, in UTC and whole seconds. Other values as they are."""
     try:
         at = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return value if at.tzinfo is None else at.astimezone(UTC).replace(microsecond=0).isoformat()
+    except (TypeError, ValueError, OverflowError):  # no date, or one that is beyond Python's in UTC
         return value
-    return value if at.tzinfo is None else at.astimezone(UTC).replace(microsecond=0).isoformat()
 
 
 def lower_case_tags(tags: Any) -> Any:
-    """Tags are free maps in the model: `key` and `value` are found in either case."""
-    if not isinstance(tags, list):
-        return tags
-    return [{str(k).lower(): v for k, v in tag.items()} if isinstance(tag, dict) else tag for tag in tags]
+    """Tags are free maps in the model. In a pair of key and value, these two are found in any case. What other maps
+    mean is not documented: each of their members counts as a tag of its own, which is named in braces, as no key is."""
+    return [one for tag in tags for one in _pairs(tag)] if isinstance(tags, list) else tags
+
+
+def _pairs(tag: Any) -> list[Any]:
+    if not isinstance(tag, dict):
+        return [tag]
+    folded = {str(name).lower(): value for name, value in tag.items()}
+    if len(folded) == len(tag) and sorted(folded) in (["key"], ["key", "value"]):
+        return [folded]
+    return [{"key": f"{{{name}}}", "value": value} for name, value in tag.items()]
 
 
 RULES: tuple[Rule, ...] = (
@@ -39,7 +47,7 @@ RULES: tuple[Rule, ...] = (
     Default(path="ActionAfterCompletion", value="NONE", reason="the default"),
     Canon(path="StartDate", to=whole_seconds, reason="one moment in any time zone"),
     Canon(path="EndDate", to=whole_seconds, reason="one moment in any time zone"),
-    Derive(path=f"{T}.Input", of=comparable_input, reason="JSON as text; a revision in it is compared by itself"),
+    CanonBeside(path=f"{T}.Input", to=comparable_input, reason="JSON as text; a revision in it is compared by itself"),
     Default(
         path=f"{T}.RetryPolicy",
         value={"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185},
@@ -64,4 +72,5 @@ RULES: tuple[Rule, ...] = (
     Unordered(path=f"{E}.PlacementConstraints", reason="all of them hold, in any order"),
     Canon(path=f"{E}.Tags", to=lower_case_tags, reason="the case of key and value is not documented"),
     Keyed(path=f"{E}.Tags", by=("key",), value="value", reason="tags by key"),
+    CanonBeside(path=E, to=revision_alone, reason="a universal target has its revision there, and nothing else"),
 )

@@ -154,7 +154,8 @@ def cleanup(delta: Delta, used: frozenset[str]) -> tuple[StepDraft, ...]:
     # If nothing is declared, the revision that was found need not stay.
     kept_one = delta.change.action is Action.KEEP and delta.declared
     target = delta.change.outputs.get("arn") if kept_one else None
-    return tuple(_deregister(arn) for arn in sorted(old, key=revision_of) if arn not in used and arn != target)
+    unused = (arn for arn in old if arn not in used and short_arn(arn) not in used and arn != target)
+    return tuple(_deregister(arn) for arn in sorted(unused, key=revision_of))
 
 
 def _deregister(arn: str) -> StepDraft:

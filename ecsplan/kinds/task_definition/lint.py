@@ -20,6 +20,7 @@ from ecsplan.core.checks import (
 )
 from ecsplan.core.model import Doc
 from ecsplan.core.spec import DEFINITION
+from ecsplan.kinds.contract import CompileScope
 from ecsplan.kinds.ecs.lint import compact_json, integer, on_fargate, storage, tables, tags, texts
 from ecsplan.kinds.task_definition import lint_containers, lint_ports
 from ecsplan.kinds.task_definition.sizes import cpu_units, mebibytes, no_such_size, whole
@@ -54,7 +55,7 @@ def problems(task: Any, path: Path) -> Problems:
         yield Problem(at, f"larger than {MAX_BYTES} bytes, which is the most that ECS takes")
 
 
-def cautions(task: Any, path: Path) -> Problems:
+def cautions(task: Any, path: Path, _scope: CompileScope) -> Problems:
     """What AWS accepts of a task's definition and a user should know, each with its path."""
     definition, at = member(task, DEFINITION), (*path, DEFINITION)
     if not isinstance(definition, dict):

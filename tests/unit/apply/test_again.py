@@ -10,12 +10,11 @@ import pytest
 
 from ecsplan.apply.engine import Options
 from ecsplan.core import events
-from ecsplan.core.errors import AwsError
 from ecsplan.core.model import Step
 from ecsplan.core.text import mark_of
 from ecsplan.journal import Began, Chosen, Deployment, Done, Opened, Outcome
 from tests.unit.builders import AT, ORIGIN, plan, register, reusing, run, task_definition_arn, update
-from tests.unit.fakes import refusal
+from tests.unit.fakes import lost, refusal
 from tests.unit.rig import STAYS, Rig, exits, fails
 
 STOP = Chosen(on_failure="stop")
@@ -139,7 +138,7 @@ def test_the_same_is_joined_and_is_no_call(rig: Rig) -> None:
 
 
 def test_a_look_that_is_not_answered_is_made_again(rig: Rig) -> None:
-    rig.aws.fail("list_tasks", AwsError("no way there", code="NoConnection", unclear=True), times=3)
+    rig.aws.fail("list_tasks", lost("no way there"), times=3)
     assert rig.apply(reusing(unmarked(run()))).outcome is Outcome.SUCCEEDED
     warned = [event.message for event in rig.happened(events.Warned)]
     message = "could not look for one-off tasks of run_task.web/migrate that still run: no way there; looking again"
@@ -152,6 +151,12 @@ def test_without_permission_to_look_nothing_is_run(rig: Rig) -> None:
     result = rig.apply(reusing(unmarked(run())))
     assert (result.outcome, rig.aws.calls("run_task")) == (Outcome.PUT_BACK, [])
     assert "--beside" in result.hint
+
+
+def test_without_permission_to_look_a_resumed_deployment_stays_as_it_is(rig: Rig) -> None:
+    rig.aws.fail("list_tasks", refusal("AccessDeniedException", "no"), times=9)
+    result = rig.resume(stopped(rig, reusing(unmarked(run())), Chosen(on_failure="rollback")))
+    assert (result.outcome, rig.aws.calls("run_task")) == (Outcome.STOPPED, [])
 
 
 def test_while_another_one_is_awaited_a_stop_ends_it(rig: Rig) -> None:

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from ecsplan.aws.errors import FOR_ALL_CALLS, is_throttled
+from ecsplan.aws.errors import refused as made_of
 from ecsplan.aws.gateway import Gateway
 from ecsplan.core.errors import AwsError, EcsplanError, UsageError
 from ecsplan.core.model import Call
@@ -255,3 +256,12 @@ def test_clients_are_closed_with_the_gateway() -> None:
     with Gateway(region="eu-west-1") as gateway:
         gateway._clients["ecs", False] = client
     assert client.closed
+
+
+def test_the_action_that_aws_names_is_the_one_that_lacks() -> None:
+    said = (
+        "User: arn:aws:sts::1:x is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/scheduler"
+    )
+    error = ClientError({"Error": {"Code": "AccessDeniedException", "Message": said}}, "UpdateSchedule")
+    update = Call(service="scheduler", operation="update_schedule", params={})
+    assert made_of(update, error).hint == "The role in use needs permission for iam:PassRole."

@@ -306,6 +306,17 @@ def test_a_newer_minor_version_and_what_it_adds_is_read(journal: Journal, place:
     assert journal.read(1).entries == (BEGAN, Began(at="x", step=2))
 
 
+def test_an_entry_of_a_newer_minor_version_is_not_called_damage_alone(journal: Journal, place: FolderPlace) -> None:
+    with_version(journal, place, "1.7")
+    with place.path(1).open("ab") as file:
+        file.write(b'{"entry":"closed","at":"x","outcome":"splendid"}\n')
+    with pytest.raises(
+        JournalError, match=r"line 3 .* the deployment is in format 1\.7, and this ecsplan reads 1\.1"
+    ) as one:
+        journal.read(1)
+    assert one.value.hint == "Use the version of ecsplan that wrote it, or a newer one."
+
+
 def test_an_origin_reads_as_people_say_it() -> None:
     assert str(Origin(user="ada", host="ci-7", pid=4711, command="ecsplan deploy v42")) == (
         "ada@ci-7, process 4711, 'ecsplan deploy v42'"

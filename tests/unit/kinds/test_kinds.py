@@ -14,7 +14,7 @@ from ecsplan.core.model import Address, Call, Doc
 from ecsplan.core.ports import Answer
 from ecsplan.core.text import short_arn
 from ecsplan.kinds import kind_of, kinds, resource_of
-from ecsplan.kinds.contract import Calls, Change, Compare, Declare, Document, Kind, Live, Resource, Table
+from ecsplan.kinds.contract import Calls, Change, Compare, CompileScope, Declare, Document, Kind, Live, Resource, Table
 from ecsplan.plan.diff import without_impossible
 from tests.unit.core.test_codec import ARN, CHANGE
 from tests.unit.fakes_kinds import FakeAsk, before, call, candidate, compare, kind, live_of, resource
@@ -68,7 +68,7 @@ def test_what_a_kind_need_not_say() -> None:
     assert compare(PLAIN).merge_before({"a": 1, "b": 1}, {"a": None}) == {"a": None, "b": 1}
     assert before(PLAIN, {"a": 1}, {"a": 2}, {}) == {"a": 1}
     assert PLAIN.change.blockers(one, live) == ()
-    assert list(PLAIN.declare.lint({}, ())) == list(PLAIN.declare.cautions({}, ())) == []
+    assert list(PLAIN.declare.lint({}, ())) == list(PLAIN.declare.cautions({}, (), CompileScope(tag="v1"))) == []
     assert list(PLAIN.declare.clashes({}, None)) == []
     assert PLAIN.change.subject(sent) == ""
     assert (PLAIN.track, PLAIN.revert, PLAIN.versioned) == (None, None, False)

@@ -16,6 +16,7 @@ PROVIDERS = [{"capacityProvider": "FARGATE_SPOT"}]
 NOON = datetime(2099, 1, 1, 12, tzinfo=UTC)
 NO_NAME = "a name is 1 to 64 letters, digits and - _ . only; it is no ARN"
 NO_EXPRESSION = "must be rate(5 minutes), cron(0 3 * * ? *) with six fields, or at(2026-12-24T18:00:00)"
+NO_DAY = "cron() needs ? as day of the month or as day of the week, and not as both: cron(0 3 * * ? *)"
 NO_DATE = "must be a date and a time with an offset, such as 2026-12-24T18:00:00Z"
 
 
@@ -47,6 +48,17 @@ FAULTS = {
     "five fields of cron": (schedule(ScheduleExpression="cron(0 3 * * *)"), "ScheduleExpression", NO_EXPRESSION),
     "a bare cron": (schedule(ScheduleExpression="0 3 * * ? *"), "ScheduleExpression", NO_EXPRESSION),
     "a rate of nothing": (schedule(ScheduleExpression="rate(0 days)"), "ScheduleExpression", NO_EXPRESSION),
+    "a rate of zeros": (schedule(ScheduleExpression="rate(00 days)"), "ScheduleExpression", NO_EXPRESSION),
+    "a rate in other digits": (schedule(ScheduleExpression="rate(\u0665 days)"), "ScheduleExpression", NO_EXPRESSION),
+    "no question mark": (schedule(ScheduleExpression="cron(0 3 * * * *)"), "ScheduleExpression", NO_DAY),
+    "two question marks": (schedule(ScheduleExpression="cron(0 3 ? * ? *)"), "ScheduleExpression", NO_DAY),
+    "no day of any year": (schedule(ScheduleExpression="at(2098-02-30T00:00:00)"), "ScheduleExpression",
+                           "there is no 2098-02-30T00:00:00"),
+    "a week": (schedule(StartDate="2098-W01-1T00:00Z"), "StartDate", NO_DATE),
+    "beyond the last year": (schedule(EndDate="9999-12-31T23:59:59-05:00"), "EndDate", NO_DATE),
+    "beyond the last year in TOML": (
+        schedule(EndDate=datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-5)))), "EndDate", NO_DATE,
+    ),
     "a rate in weeks": (schedule(ScheduleExpression="rate(1 week)"), "ScheduleExpression", NO_EXPRESSION),
     "a moment with a zone": (schedule(ScheduleExpression="at(2026-12-24T18:00:00Z)"), "ScheduleExpression",
                              NO_EXPRESSION),
@@ -95,7 +107,7 @@ FAULTS = {
                                "goes without LaunchType; declare one of the two, not both"),
     "many tasks": (ecs(TaskCount=11), f"{ECS}.TaskCount", "must be at most 10, not 11"),
     "managed instances": (ecs(LaunchType="MANAGED_INSTANCES"), f"{ECS}.LaunchType",
-                          "a schedule takes no MANAGED_INSTANCES here; declare a CapacityProviderStrategy instead"),
+                          "MANAGED_INSTANCES is no launch type here; declare a CapacityProviderStrategy instead"),
     "no launch type": (ecs(LaunchType="fargate"), f"{ECS}.LaunchType",
                        'must be EC2 or FARGATE or EXTERNAL, not "fargate"'),
     "tags of nothing": (ecs(PropagateTags="NONE"), f"{ECS}.PropagateTags",
@@ -139,7 +151,9 @@ SOUND = {
     "a universal target": target(Arn=UNIVERSAL, Input='{"Cluster": "prod"}'),
     "the most": ecs(TaskCount=10, CapacityProviderStrategy=6 * PROVIDERS, PropagateTags="TASK_DEFINITION"),
     "an address on Fargate": ecs(LaunchType="FARGATE", **network(Subnets=16 * ["s"], AssignPublicIp="ENABLED")),
-    "an address of providers": ecs(CapacityProviderStrategy=PROVIDERS, **network(AssignPublicIp="ENABLED")),
+    "a late week day": schedule(ScheduleExpression="cron(15 10 ? * 6L 2022-2023)"),
+    "a leap day": schedule(ScheduleExpression="at(2028-02-29T00:00:00)"),
+    "dates as text": schedule(StartDate="2099-01-01 00:00+0100", EndDate="2099-12-31T23:59:59.5Z"),
     "external": ecs(LaunchType="EXTERNAL"),
 }
 
@@ -147,6 +161,12 @@ SOUND = {
 @pytest.mark.parametrize("table", SOUND.values(), ids=SOUND)
 def test_what_is_sound_has_no_fault(table: dict[str, Any]) -> None:
     assert warned(table) == []
+
+
+def test_an_address_beside_capacity_providers_is_warned_of() -> None:
+    table = ecs(CapacityProviderStrategy=PROVIDERS, **network(Subnets=["s"], AssignPublicIp="ENABLED"))
+    said = "AWS documents it for LaunchType FARGATE only, and may refuse it beside a CapacityProviderStrategy"
+    assert warned(table) == [(f"{AT}.{NET}.AssignPublicIp", said)]
 
 
 def test_a_rate_without_a_start_is_warned_of() -> None:
@@ -157,9 +177,12 @@ def test_a_rate_without_a_start_is_warned_of() -> None:
 
 @pytest.mark.parametrize("start", [datetime(2020, 1, 1, tzinfo=UTC), "2020-01-01T00:00:00Z"])
 def test_a_start_that_is_past_is_warned_of(start: Any) -> None:
-    ((path, message),) = warned(schedule(StartDate=start))
+    """By the clock that is handed in; five minutes late is early enough."""
+    began = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
+    ((path, message),) = warned(schedule(StartDate=start), now=began + 301)
     assert path == f"{AT}.StartDate"
-    assert "is past; AWS does not take it" in message
+    assert "is past; AWS does not accept it" in message
+    assert warned(schedule(StartDate=start), now=began + 300) == []
 
 
 @pytest.mark.parametrize("entry", [3, None, "x", [], {"Name": 3, "Target": 4}, {"Target": {"EcsParameters": []}}])

@@ -174,10 +174,17 @@ def test_of_launch_type_and_capacity_providers_the_declared_one_stays(live: Doc,
     assert merged[T]["EcsParameters"] == declared
 
 
-def test_what_belongs_to_another_kind_of_target_goes_with_it() -> None:
-    assert KIND.compare is not None
-    live = LIVE | {T: {"Arn": "arn:stream", "RoleArn": "arn:r", "KinesisParameters": {"PartitionKey": "a"}}}
-    assert KIND.compare.merge(live, {T: {"Arn": CLUSTER}})[T] == {"Arn": CLUSTER, "RoleArn": "arn:r"}
+def tagged(*tags: Doc) -> Doc:
+    return LIVE | ecs(Tags=list(tags))
+
+
+def test_the_keys_of_tags_that_are_free_maps_keep_their_case() -> None:
+    pair = {"key": "Team", "value": "a"}
+    assert same(KIND, tagged(pair), tagged({"Key": "Team", "Value": "a"}))
+    assert same(KIND, tagged({"Team": "a"}), tagged({"Team": "a"}))
+    assert paths(KIND, tagged({"Team": "a"}), tagged({"Team": "b"})) == [f"{E}.Tags.{{Team}}"]
+    assert paths(KIND, tagged({"Team": "a"}), tagged({"team": "a"})) == [f"{E}.Tags.{{Team}}", f"{E}.Tags.{{team}}"]
+    assert not same(KIND, tagged(pair), tagged({"Team": "a"}))
 
 
 # --- universal targets ---
@@ -198,3 +205,9 @@ def test_the_revision_of_a_universal_target_is_compared_apart_from_its_input() -
     ]
     assert paths(KIND, live, {T: {"Input": '{"LaunchType":"EC2","Cluster":"prod"}'}}) == []
     assert paths(KIND, live, {T: {"Input": '{"LaunchType":"FARGATE","Cluster":"prod"}'}}) == [f"{T}.Input"]
+
+
+def test_a_universal_target_has_no_defaults_of_an_ecs_target() -> None:
+    live = running('{"Cluster": "prod"}', None)
+    declared = {T: {"EcsParameters": {"TaskDefinitionArn": revision("web:42")}}}
+    assert paths(KIND, live, declared) == [f"{E}.TaskDefinitionArn"]

@@ -11,7 +11,7 @@ import pytest
 
 from ecsplan.core.codec import to_data
 from ecsplan.core.errors import AwsError, PlanFileError, PlanningError
-from ecsplan.core.model import Action, Address, Call, Doc, Identity, JsonText, Phase, Plan, Ref
+from ecsplan.core.model import Action, Address, Call, Doc, Identity, Irreversible, JsonText, Phase, Plan, Ref, Undo
 from ecsplan.kinds.contract import Delta, Live
 from ecsplan.plan import file
 from ecsplan.plan.compile import compile_spec, requests
@@ -42,6 +42,7 @@ SCHEDULES = f"[[tasks.web.{KEY}]]\n"
 SCHEDULE = kind("schedule")
 NIGHTLY = Address("schedule.default/nightly")
 OLD, NEW = revision("web:41"), revision("web:42")
+LATER = Ref(address=Address("task_definition.web"), output="arn")
 READ = Call(service="scheduler", operation="get_schedule", params={"Name": "nightly"})
 
 
@@ -91,14 +92,14 @@ def asked(answer: Doc | None) -> FakeAsk:
     return ask.refuse(READ, "ResourceNotFoundException") if answer is None else ask.on(READ, answer)
 
 
-def deltas(data: Doc, answer: Doc | None, tag: str = "v42") -> dict[Address, Delta]:
-    resources = compile_spec(spec_of(data), tag)
+def deltas(data: Doc, answer: Doc | None, tag: str = "v42", now: float = 0.0) -> dict[Address, Delta]:
+    resources = compile_spec(spec_of(data), tag, now=now)
     return {one.change.address: one for one in diff(resources, read(asked(answer), resources))}
 
 
-def planned(data: Doc, answer: Doc, tag: str = "v42") -> Plan:
+def planned(data: Doc, answer: Doc, tag: str = "v42", now: float = 0.0) -> Plan:
     return plan_of(
-        list(deltas(data, answer, tag).values()),
+        list(deltas(data, answer, tag, now).values()),
         app="shop",
         tag=tag,
         identity=Identity(account="123456789012", region="eu-west-1"),
@@ -246,9 +247,21 @@ def test_a_plan_file_with_it_is_read_and_checked() -> None:
         other = msgspec.structs.replace(plan, steps=(msgspec.structs.replace(step, call=call),))
         return to_data(msgspec.structs.replace(other, digest=plan_digest(other)))
 
+    def with_after(**members: Any) -> Any:
+        changes = [
+            msgspec.structs.replace(one, after={**(one.after or {}), **members}) if one.address == NIGHTLY else one
+            for one in plan.changes
+        ]
+        other = msgspec.structs.replace(plan, changes=tuple(changes))
+        return to_data(msgspec.structs.replace(other, digest=plan_digest(other)))
+
     for data, why in (
         (with_call("delete_schedule"), "asks for scheduler:delete_schedule, which ecsplan never does"),
         (with_call("update_schedule", Name="other"), "would change default/other"),
+        (with_call("update_schedule", Name=LATER), "lacks the name of what it changes: its name is not known yet"),
+        (with_call("update_schedule", GroupName=JsonText(head="", ref=LATER, tail="")), "its name is not known yet"),
+        (with_after(Name=LATER), "schedule.default/nightly: its name is not known yet"),
+        (with_after(GroupName=JsonText(head="", ref=LATER, tail="")), "its name is not known yet"),
         (with_call("update_schedule", State=1), "State is of another type"),
     ):
         with pytest.raises(PlanFileError, match=why):
@@ -340,15 +353,36 @@ def test_a_schedule_of_anything_else_is_refused(answer: Doc, said: str) -> None:
         deltas(declared(), answer)
 
 
-def test_one_that_is_declared_to_run_a_task_from_now_on_is_not() -> None:
+@pytest.mark.parametrize(
+    ("arn", "members"),
+    [(CLUSTER, {}), (UNIVERSAL, {"Input": "{}"})],
+    ids=["a cluster", "a universal target"],
+)
+def test_a_target_of_another_sort_is_not_made_one_that_runs_a_task(arn: str, members: Doc) -> None:
     answer = target_of("arn:aws:lambda:eu-west-1:123456789012:function:f")
-    step = planned(declared(Target={"Arn": CLUSTER}), answer).steps[-1]
-    assert isinstance(step.call, Call)
-    assert step.call.params["Target"] == {
-        "Arn": CLUSTER,
-        "RoleArn": "arn:role",
-        "EcsParameters": {"TaskDefinitionArn": OLD},
-    }
+    with pytest.raises(PlanningError, match="it does not run an ECS task, its target is arn:aws:lambda"):
+        deltas(declared(Target={"Arn": arn, **members}), answer)
+
+
+@pytest.mark.parametrize(
+    ("members", "answer", "said"),
+    [
+        ({"FlexibleTimeWindow": {"Mode": "FLEXIBLE"}}, live(), "neither the spec nor AWS has its MaximumWindowInMin"),
+        ({"EndDate": "2099-01-01T00:00:00Z"}, live(), "its EndDate 2099-01-01T00:00:00Z would be before its StartDate"),
+        ({"Target": {"EcsParameters": {"TaskCount": 2}}}, target_of(UNIVERSAL, Input="{}"),
+         "ecs:runTask, which has no EcsParameters.TaskCount: write it into the request in its Input"),
+        ({"Target": {"Arn": UNIVERSAL}}, live(), "and its Input has to be declared with it"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_with_what_is_live_is_refused(members: Doc, answer: Doc, said: str) -> None:
+    with pytest.raises(PlanningError, match=f"schedule.default/nightly: .*{said}"):
+        deltas(declared(**members), answer)
+
+
+def test_dates_of_a_schedule_that_runs_once_are_not_compared() -> None:
+    """AWS ignores them."""
+    once = {"ScheduleExpression": "at(2099-01-01T00:00:00)", "EndDate": "2099-01-01T00:00:00Z"}
+    assert deltas(declared(**once), live())[NIGHTLY].change.action is Action.UPDATE
 
 
 # --- universal targets ---
@@ -407,6 +441,73 @@ def test_an_input_without_a_revision_gets_one(text: str) -> None:
     assert undo == text
 
 
+def test_a_rollback_takes_a_revision_out_of_an_input_that_had_none() -> None:
+    text = '{"Cluster": "prod"}'
+    change = deltas(declared(), universal(text))[NIGHTLY].change
+    assert [(one.path, one.before) for one in change.fields] == [("Target.EcsParameters.TaskDefinitionArn", None)]
+    deployments = [deployment(1, planned(declared(), universal(text)))]
+    back = to_state(deployments, numbered_state(deployments, 0), keep=False)
+    resources = [one for one in back.resources if one.address == NIGHTLY]
+    put, _ = moved(universal(text), "v42")
+    (delta,) = diff(resources, read(FakeAsk().on(READ, universal(put)), resources))
+    (draft,) = delta.kind.change.steps(delta)
+    assert draft.call.params["Target"]["Input"] == text
+
+
+# --- a revision in short form ---
+
+
+def test_a_short_revision_is_the_full_one() -> None:
+    """AWS takes the account and region from the schedule."""
+    assert not planned(declared(), universal(TEXT % "web:41")).changed
+    assert not planned(declared(), live(Target={**TARGET, "EcsParameters": {"TaskDefinitionArn": "web:41"}})).changed
+    pinned = declared(Target={"EcsParameters": {"TaskDefinitionArn": "web:41"}})
+    assert not planned(pinned, live()).changed
+
+
+def test_a_text_that_names_the_same_revision_stays() -> None:
+    step = planned(declared(State="ENABLED"), universal(TEXT % "web:41")).steps[-1]
+    for call in (step.call, step.undo):
+        assert isinstance(call, Call)
+        assert call.params["Target"]["Input"] == TEXT % "web:41"
+
+
+def test_a_short_revision_is_restored_as_the_full_one() -> None:
+    change = deltas(declared(), universal(TEXT % "other:7"))[NIGHTLY].change
+    assert change.before == {
+        "Name": "nightly",
+        "Target": {"EcsParameters": {"TaskDefinitionArn": revision("other:7")}},
+    }
+    older = {"Name": "nightly", "Target": {"EcsParameters": {"TaskDefinitionArn": "other:7"}}}
+    newer = {"Name": "nightly", "Target": {"EcsParameters": {"TaskDefinitionArn": OLD}}}
+    assert compare(SCHEDULE).merge_before(newer, older) == change.before
+    assert compare(SCHEDULE).merge_before({"Name": "nightly"}, older) == older
+
+
+@pytest.mark.parametrize("named", ["web", "5", '"\\ud800"'])
+def test_what_is_no_revision_in_short_form_stays(named: str) -> None:
+    text = TEXT.replace('"%s"', named if named != "web" else '"web"')
+    step = planned(declared(State="ENABLED"), universal(text)).steps[-1]
+    assert isinstance(step.undo, Call)
+    assert step.undo.params["Target"]["Input"] == text
+
+
+def test_what_another_aws_answers_for_nothing_is_not_sent_back() -> None:
+    """ "" and [] where AWS demands a length of one."""
+    empty = {"PlatformVersion": "", "Group": "", "LaunchType": "", "CapacityProviderStrategy": [], "Tags": []}
+    network = {"awsvpcConfiguration": {"Subnets": ["s"], "SecurityGroups": []}}
+    ecs = {**ECS, **empty, "NetworkConfiguration": network}
+    answer = live(KmsKeyArn="", Target={**TARGET, "Input": "", "EcsParameters": ecs})
+    (step,) = planned(declared(State="ENABLED"), answer).steps
+    for call in (step.call, step.undo):
+        assert isinstance(call, Call)
+        assert "KmsKeyArn" not in call.params
+        assert "Input" not in call.params["Target"]
+        sent = call.params["Target"]["EcsParameters"]
+        assert not {"PlatformVersion", "Group", "LaunchType"} & sent.keys()
+        assert sent["NetworkConfiguration"] == {"awsvpcConfiguration": {"Subnets": ["s"]}}
+
+
 def test_a_declared_input_gets_the_revision_too() -> None:
     put, _ = moved(universal(), "v42", Target={"Input": '{"Cluster": "other"}'})
     assert json.loads(put) == {"Cluster": "other", "TaskDefinition": OLD}
@@ -443,23 +544,47 @@ def refused(message: str) -> AwsError:
     return AwsError(f"scheduler:update_schedule: ValidationException: {message}", code="ValidationException")
 
 
-def test_a_start_that_aws_takes_no_more_is_left_out() -> None:
-    call = Call(service="scheduler", operation="update_schedule", params={**KEPT, "StartDate": "2020-01-01T00:00:00Z"})
-    found = SCHEDULE.calls.instead(call, refused("The StartDate you specify cannot be earlier than 5 minutes ago."))
+LATE = "The StartDate you specify cannot be earlier than 5 minutes ago."
+PAST = "2020-01-01T00:00:00+00:00"
+
+
+def starting(start: str | None) -> Call:
+    params = {name: value for name, value in KEPT.items() if name != "StartDate"}
+    if start is not None:
+        params["StartDate"] = start
+    return Call(service="scheduler", operation="update_schedule", params=params)
+
+
+@pytest.mark.parametrize("undo", [starting(PAST), starting(None), Irreversible(reason="x")])
+def test_a_start_that_aws_no_longer_accepts_is_left_out(undo: Undo) -> None:
+    step = msgspec.structs.replace(step_of(NIGHTLY, starting(PAST), action=Action.UPDATE), undo=undo)
+    found = SCHEDULE.calls.instead(step, starting(PAST), refused(LATE))
     assert found is not None
     other, said = found
-    assert other.params == {name: value for name, value in KEPT.items() if name != "StartDate"}
-    assert "StartDate 2020-01-01T00:00:00Z is past" in said
-    assert SCHEDULE.calls.instead(other, refused("The StartDate you specify cannot be earlier")) is None
-    assert SCHEDULE.calls.instead(call, refused("The EndDate is odd.")) is None
+    assert other == starting(None)
+    assert f"StartDate {PAST} is past" in said
+    assert SCHEDULE.calls.instead(step, other, refused(LATE)) is None
+    assert SCHEDULE.calls.instead(step, starting(PAST), refused("The EndDate is odd.")) is None
+
+
+def test_a_declared_start_that_is_refused_leaves_the_live_one() -> None:
+    live_one = starting("2098-01-01T00:00:00+00:00")
+    step = msgspec.structs.replace(step_of(NIGHTLY, starting(PAST), action=Action.UPDATE), undo=live_one)
+    found = SCHEDULE.calls.instead(step, starting(PAST), refused(LATE))
+    assert found is not None
+    assert found[0] == live_one
+    assert "the live one stays, 2098-01-01" in found[1]
+    again = SCHEDULE.calls.instead(step, live_one, refused(LATE))
+    assert again is not None
+    assert again[0] == starting(None)
 
 
 def test_a_declared_start_that_is_past_is_left_as_it_is_live() -> None:
-    past = "2020-01-01T00:00:00+00:00"
-    assert not planned(declared(StartDate=past), live()).changed
-    assert not planned(declared(StartDate=past), live(StartDate=datetime(2020, 1, 1, tzinfo=UTC))).changed
+    began = datetime(2020, 1, 1, tzinfo=UTC)
     without = {name: value for name, value in live().items() if name != "StartDate"}
-    assert not planned(declared(StartDate=past), without).changed
+    for answer in (live(), live(StartDate=began), without):
+        assert not planned(declared(StartDate=PAST), answer, now=began.timestamp() + 301).changed
+    assert planned(declared(StartDate=PAST), live(), now=began.timestamp() + 299).changed
 
 
 @pytest.mark.parametrize(
