@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 PHASES = (Phase.UPDATE, Phase.TARGETS)
 FRESH = 5.0  # seconds for which the look that a plan was made from, or checked by, needs no second one
-MAX_LOOKS = 4
+MAX_LOOKS = 5
 LOOK = "could not look again at what is about to be changed"
 LOOK_FOR_USERS = "could not look for what uses it"
 PAUSE = 2.0  # seconds before a look that AWS did not answer is made again
@@ -65,11 +65,18 @@ def _is_fresh(engine: Engine) -> bool:
 
 
 def _lives(engine: Engine, steps: Sequence[Step]) -> Mapping[Address, Live]:
+    """What is live by now. An answer that leaves something out is not believed at once."""
     resources = to_look_at(engine.state.plan, steps)
+    lives: Mapping[Address, Live] = {}
     try:
-        return _looked(engine, LOOK, lambda: read(engine.ports.read, resources) if resources else {})
+        for _ in range(MAX_LOOKS):
+            lives = _looked(engine, LOOK, lambda: read(engine.ports.read, resources)) if resources else {}
+            if all(live.candidates for live in lives.values()):
+                break
+            engine.ports.clock.sleep(PAUSE)
     except AwsError as error:
         raise UnknownState(f"{LOOK}: {error.message}", hint=error.hint) from error
+    return lives
 
 
 def still_in_use(engine: Engine, steps: Sequence[Step]) -> Mapping[int, str]:
