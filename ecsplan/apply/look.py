@@ -37,7 +37,8 @@ def look_again(engine: Engine, steps: Sequence[Step]) -> None:
         return
     lives = _lives(engine, pending)
     found = again(state.plan, pending, lives, anyway=engine.options.anyway)
-    for step in (step for one in found for step in one.steps):
+    planned = {id(step) for step in pending}
+    for step in (step for one in found for step in one.steps if id(step) not in planned):
         state.remake(step)
     reasons = []
     for one in found:

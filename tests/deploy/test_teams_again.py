@@ -160,6 +160,8 @@ def test_what_has_not_moved_goes_on(world: World, anywhere: Two) -> None:
     ada.ok("resume")
     assert {world.image(world.on(name)) for name in ("web", "admin")} == {"web:v2"}
     assert len(one_off_tasks(world)) == 2
+    (*_, newest) = sorted(ada.folder.rglob("*.jsonl"))
+    assert '"remade"' not in newest.read_text(encoding="utf-8")  # nothing but what is planned was sent
 
 
 # --- before UPDATE and TARGETS (12) ---
