@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from ecsplan.apply.engine import Engine, UnknownState
 from ecsplan.apply.send import StepError
-from ecsplan.aws.errors import is_throttled
 from ecsplan.core.documents import texts_in
 from ecsplan.core.errors import AwsError, Interrupted
 from ecsplan.core.model import Address, Phase, Step
@@ -94,12 +93,12 @@ def still_in_use(engine: Engine, steps: Sequence[Step]) -> Mapping[int, str]:
 
 
 def _looked(engine: Engine, what: str, look: Callable[[], T]) -> T:
-    """A look that AWS does not answer is made again. Raises what it refuses."""
+    """A look that AWS does not answer is made again. Raises what it does not permit, and what it never answers."""
     for _ in range(MAX_LOOKS - 1):
         try:
             return look()
         except AwsError as error:
-            if not (error.unclear or is_throttled(error)):
+            if error.locked_out or "AccessDenied" in error.code:
                 raise
             engine.sender.warn(f"{what}: {error.message}; looking again")
         engine.ports.clock.sleep(PAUSE)

@@ -129,7 +129,7 @@ def test_what_is_not_declared_is_sent_and_put_back_as_it_is_by_now(rig: Rig) -> 
     assert remade.call.params["deploymentConfiguration"]["minimumHealthyPercent"] == 60
 
 
-@pytest.mark.parametrize("error", [lost(), throttled()])
+@pytest.mark.parametrize("error", [lost(), throttled(), refusal()])
 def test_a_look_without_an_answer_is_made_again(rig: Rig, error: AwsError) -> None:
     rig.aws.fail("describe_services", error, times=MAX_LOOKS - 1)
     result = rig.apply(migrating())
