@@ -14,7 +14,7 @@ that fails is no exception: its `Result` says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -26,12 +26,12 @@ from ecsplan.apply.state import RunState
 from ecsplan.core import events
 from ecsplan.core.clock import StoppableClock, timestamp
 from ecsplan.core.errors import EcsplanError, StaleError, UnfinishedError, UsageError
-from ecsplan.core.model import Phase, Plan
+from ecsplan.core.model import Address, Phase, Plan
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished, waiting
 from ecsplan.journal.find import history, journals, show
 from ecsplan.kinds import resource_of
-from ecsplan.kinds.contract import Delta
+from ecsplan.kinds.contract import Delta, Live
 from ecsplan.leftovers import abandon, to_abandon
 from ecsplan.plan.compile import compile_spec, notifications, warnings_of
 from ecsplan.plan.explain import Explanation, explain
@@ -153,7 +153,8 @@ def run_plan(
     with journal.locked(site.origin, at):
         left = _check_history(site, journal, plan)
         looked = site.clock.now()
-        for warning in _check_fresh(site, plan):
+        warnings, lives = _check_fresh(site, plan)
+        for warning in warnings:
             emit(events.Warned(message=warning))
         # A rollback without steps still marks the unfinished deployment as rolled back.
         if not plan.steps and (left is None or left.number in (plan.replaces or ())):
@@ -173,7 +174,7 @@ def run_plan(
             def work(ports: Ports) -> Result:
                 if onwards:
                     return deploy.continue_(Deployment(opened=writer.opened), ports, chosen)
-                return deploy.apply(plan, writer.number, ports, chosen, key=key, looked=looked)
+                return deploy.apply(plan, writer.number, ports, chosen, key=key, looked=looked, lives=lives)
 
             return _run(site, plan, journal, writer, emit, work)
         finally:
@@ -277,13 +278,14 @@ def _check_history(site: Site, journal: Journal, plan: Plan) -> Deployment | Non
     return left
 
 
-def _check_fresh(site: Site, plan: Plan) -> list[str]:
-    """Read everything again. Raises StaleError if something has changed; returns warnings, a sentence each."""
+def _check_fresh(site: Site, plan: Plan) -> tuple[list[str], Mapping[Address, Live]]:
+    """Read everything again. Raises StaleError if something has changed; returns warnings, a sentence each, and what is
+    live."""
     resources = [resource_of(change) for change in plan.changes]
     lives = read(site.gateway.reader(), resources)
     if error := stale(plan, resources, lives, site.redactor):
         raise error
-    return rolling(plan.steps, resources, lives)
+    return rolling(plan.steps, resources, lives), lives
 
 
 def _check_rest(site: Site, left: Deployment, command: str) -> None:

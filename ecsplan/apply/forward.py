@@ -6,9 +6,8 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from ecsplan.apply.beside import make_way
 from ecsplan.apply.engine import Engine, EvidenceExpired, UnknownState
-from ecsplan.apply.look import PHASES, look_again, overtaken, still_in_use
+from ecsplan.apply.look import PHASES, look_again, make_way, overtaken, still_in_use
 from ecsplan.apply.revert import revert, wait_reverting
 from ecsplan.apply.send import StepError
 from ecsplan.apply.wait import WaitFailed, WaitTimedOut

@@ -9,7 +9,7 @@ A kind is cut into facets, one for each stage of the pipeline that uses it:
     Calls       what the answer to a call means                             apply/
     Track       what takes time after the answer                            apply/wait, logs, diagnose
     Revert      taking back what is still under way                         apply/revert, continue
-    Beside      what others have started at the same address                apply/beside, leftovers
+    Beside      what others have started at the same address                apply/look, leftovers
 
 A kind is found by its `KIND`; no other file names it. If its resources are read and put as one document each,
 `put_kind` (put.py) makes all facets. Otherwise write `Document`, `Declare`, `Change` and `Calls` first. Without

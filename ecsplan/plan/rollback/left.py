@@ -70,7 +70,7 @@ def _outputs(deployment: Deployment, kinds: Mapping[Address, Kind]) -> dict[Addr
 
 def own_of_new(deployments: Sequence[Deployment], resources: Sequence[Resource]) -> dict[Address, frozenset[str]]:
     """The versioned resources that no deployment of the journal has left in use, each with the revisions (ARNs) that
-    deployments have registered of it all the same."""
+    deployments have registered of it even so."""
     known = {
         change.address
         for deployment in deployments
