@@ -301,7 +301,7 @@ def _check_rest(site: Site, left: Deployment, command: str) -> None:
     if not waiting_ones:
         return
     lives = read(site.gateway.reader(), resources)
-    if error := rest_is_stale(state.plan, left.number, waiting_ones, lives, site.redactor, command):
+    if error := rest_is_stale(state.plan, left.number, waiting_ones, lives, state.outputs, site.redactor, command):
         raise error
 
 

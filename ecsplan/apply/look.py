@@ -44,7 +44,7 @@ def look_again(engine: Engine, steps: Sequence[Step]) -> None:
     if not pending or _is_fresh(engine):
         return
     lives = _lives(engine, pending)
-    found = again(state.plan, pending, lives, anyway=engine.options.anyway)
+    found = again(state.plan, pending, lives, state.outputs, anyway=engine.options.anyway)
     _remake(engine, pending, found)
     reasons = []
     for one in found:
@@ -63,7 +63,7 @@ def take_up(engine: Engine, lives: Mapping[Address, Live]) -> None:
     """Make the steps of a plan that is not stale anew from what is live when it is begun: a service may have been
     restarted since."""
     pending = [step for step in engine.state.plan.steps if step.phase in PHASES and engine.state.is_pending(step)]
-    _remake(engine, pending, again(engine.state.plan, pending, lives, anyway=True))
+    _remake(engine, pending, again(engine.state.plan, pending, lives, {}, anyway=True))
 
 
 def _remake(engine: Engine, pending: Sequence[Step], found: Sequence[Again]) -> None:

@@ -124,6 +124,12 @@ class RunState:
     def steps_of(self, phase: Phase) -> list[Step]:
         return [step for step in self.plan.steps if step.phase is phase]
 
+    @property
+    def outputs(self) -> dict[Address, Outputs]:
+        """By address, what steps have made so far."""
+        with self._lock:
+            return dict(self._outputs)
+
     def is_pending(self, step: Step) -> bool:
         """Is it to change something, has nothing been sent for it, and does it rely on what it was planned from? What
         reverts a rollout looks at that itself."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from ecsplan.core.codec import to_data
-from ecsplan.core.model import Action, Address, FieldChange, Plan, Step, Value
+from ecsplan.core.model import Action, Address, FieldChange, Outputs, Plan, Step, Value
 from ecsplan.kinds import resource_of
 from ecsplan.kinds.contract import Live, Resource, StepDraft
 from ecsplan.plan.diff import delta_of
@@ -38,12 +38,20 @@ def to_look_at(plan: Plan, steps: Iterable[Step]) -> tuple[Resource, ...]:
     return tuple(one for one in resources if one.kind.compare is not None and not one.kind.versioned)
 
 
-def again(plan: Plan, steps: Sequence[Step], lives: Mapping[Address, Live], *, anyway: bool = False) -> list[Again]:
-    """For each address of these steps that was read, what a second look has shown. With `anyway` they are made anew
-    also where something has moved."""
+def again(
+    plan: Plan,
+    steps: Sequence[Step],
+    lives: Mapping[Address, Live],
+    made: Mapping[Address, Outputs],
+    *,
+    anyway: bool = False,
+) -> list[Again]:
+    """For each address of these steps that was read, what a second look has shown. `made` are the outputs of the steps
+    that are done. What has moved to what the steps would make of it stays as planned. With `anyway` steps are made anew
+    also where something else has moved."""
     known = {change.address: change.outputs for change in plan.changes if not change.action.changes}
     return [
-        _again(plan, resource, [step for step in steps if step.address == resource.address], lives, known, anyway)
+        _again(plan, resource, [step for step in steps if step.address == resource.address], lives, known, made, anyway)
         for resource in to_look_at(plan, steps)
     ]
 
@@ -53,7 +61,8 @@ def _again(
     resource: Resource,
     steps: Sequence[Step],
     lives: Mapping[Address, Live],
-    known: Mapping[Address, Mapping[str, str]],
+    known: Mapping[Address, Outputs],
+    made: Mapping[Address, Outputs],
     anyway: bool,
 ) -> Again:
     address, live = resource.address, lives[resource.address]
@@ -65,6 +74,8 @@ def _again(
     words = next(
         (words for draft in drafts if (words := delta.kind.change.replaced(steps[0].expect, draft.expect))), ""
     )
+    if (fields or words) and not delta_of(resource, live, {**known, **made}).change.fields:
+        return Again(address=address, steps=tuple(steps))  # another machine has deployed the same
     if (fields or words) and not anyway:
         return Again(address=address, fields=fields, words=words)
     return Again(address=address, steps=tuple(_made_anew(step, drafts) for step in steps))

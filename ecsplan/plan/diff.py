@@ -74,7 +74,7 @@ def diff(
 
 
 def delta_of(resource: Resource, live: Live, outputs: Mapping[Address, Mapping[str, str]]) -> Delta:
-    """The delta of one resource that has a live state. `outputs` are those of the resources that do not change."""
+    """The delta of one resource that has a live state. `outputs` fill its references."""
     assert resource.kind.compare is not None
     return _delta(resource.kind, resource.kind.compare, resource, live, outputs, {})
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ecsplan.core.codec import to_data
 from ecsplan.core.errors import StaleError
-from ecsplan.core.model import Address, Plan, Step
+from ecsplan.core.model import Address, Outputs, Plan, Step
 from ecsplan.core.normalize import by_identity
 from ecsplan.core.text import value_text
 from ecsplan.kinds import kind_of, resource_of
@@ -43,11 +43,17 @@ def stale(
 
 
 def rest_is_stale(
-    plan: Plan, number: int, steps: Sequence[Step], lives: Mapping[Address, Live], redactor: Redactor, command: str
+    plan: Plan,
+    number: int,
+    steps: Sequence[Step],
+    lives: Mapping[Address, Live],
+    made: Mapping[Address, Outputs],
+    redactor: Redactor,
+    command: str,
 ) -> StaleError | None:
     """The refusal to go on with deployment `number` if what its `steps`, which are not begun, were planned from has
-    moved, else None. `command` is the one that was to go on."""
-    found = {one.address: moved_lines(one) for one in again(plan, steps, lives) if one.moved}
+    moved, else None. `made` are the outputs of the steps that are done. `command` is the one that was to go on."""
+    found = {one.address: moved_lines(one) for one in again(plan, steps, lives, made) if one.moved}
     resources = [resource_of(change) for change in plan.changes if change.address in lives]
     digests, now = fingerprints(resources, lives), observed_state(resources, lives)
     for address in {step.address for step in steps if kind_of(step.address).versioned}:

@@ -178,6 +178,15 @@ def test_what_another_has_deployed_in_the_meantime_is_left(world: World, two: Tw
     assert "Nothing is under way" in ada.ok("resume").out
 
 
+def test_the_same_that_another_has_deployed_is_no_obstacle(world: World, anywhere: Two) -> None:
+    """Bob deploys the same tag while Ada's migration runs, or after she was cut off."""
+    ada, bob = anywhere
+    cut_off(ada)
+    bob.deploy("v2")
+    ada.ok("resume")
+    assert {world.on("web"), world.on("admin"), world.pointing("nightly")["report"]} == {"web:2"}
+
+
 @pytest.mark.parametrize("policy", ["rollback", "stop"])
 def test_a_target_that_was_moved_is_left(world: World, anywhere: Two, policy: str) -> None:
     """It is seen when the services are on the new revision: they go back, or stay."""

@@ -188,7 +188,7 @@ def stopping(found: Sequence[Running], task: str) -> Resource:
         kind=KIND,
         address=found[0].address,
         task=task,
-        doc={},
+        doc={"cluster": found[0].cluster} if found[0].cluster else {},  # a plan names the clusters that it touches
         settings=Settings(when="always"),
         facts={"stops": stops},
         optional=True,
