@@ -28,7 +28,7 @@ from ecsplan.core.clock import StoppableClock, timestamp
 from ecsplan.core.errors import EcsplanError, StaleError, UnfinishedError, UsageError
 from ecsplan.core.model import Address, Phase, Plan
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished, waiting
+from ecsplan.journal import Deployment, Journal, Outcome, Writer, waiting
 from ecsplan.journal.find import history, journals, show
 from ecsplan.kinds import resource_of
 from ecsplan.kinds.contract import Delta, Live
@@ -219,12 +219,11 @@ def _resumed(
     journal = site.journal(site.identity())
     with journal.locked(site.origin, timestamp(site.clock)):
         deployments = journal.deployments()
-        left = waiting(deployments) or unfinished(deployments)
+        left = waiting(site.own(deployments)) or site.unfinished(deployments)
         if left is None:
             if not deployments:
                 site.check_nothing_open_elsewhere()
             return None
-        site.check_scope(f"deployment {left.number}", left.plan)
         chosen = options or deploy.Options()
         site.redactor.learn(left.plan)
         if not chosen.anyway:
@@ -256,9 +255,12 @@ def _run(
 def _check_history(site: Site, journal: Journal, plan: Plan) -> Deployment | None:
     """The unfinished deployment that this plan undoes, if there is one. Raises if the plan may not be applied now."""
     deployments = journal.deployments()
-    left = unfinished(deployments)
-    if left is not None and left.number not in (*plan.undoes, *(plan.replaces or ())):
-        site.check_scope(f"deployment {left.number}, which is unfinished,", left.plan)
+    ended = (*plan.undoes, *(plan.replaces or ()))
+    for deployment in deployments:
+        if deployment.number in ended:
+            site.check_scope(f"deployment {deployment.number}", deployment.plan)
+    left = site.unfinished(deployments)
+    if left is not None and left.number not in ended:
         paused = " (`ecsplan continue` if it is paused at a hook)" if left.outcome is Outcome.UNFINISHED else ""
         raise UnfinishedError(
             in_words(left),

@@ -24,7 +24,9 @@ def clusters_touched(plan: Plan) -> tuple[str, ...]:
 
 
 def _cluster(resource: Resource) -> tuple[str, ...]:
-    """Of kinds that take the spec's default cluster."""
+    """Of kinds that take the spec's default cluster. Tasks that are stopped have no request, but say where they run."""
+    if stops := resource.facts.get("stops"):
+        return tuple(short_arn(one["cluster"]) for one in stops)
     inherits = "cluster" in resource.kind.declare.table.inherits
     return (short_arn(resource.doc.get("cluster") or "default"),) if inherits else ()
 

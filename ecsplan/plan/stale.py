@@ -81,7 +81,10 @@ def moved_lines(one: Again) -> list[str]:
 
 
 def planning_again(plan: Plan) -> str:
-    """The command that makes the plan anew, as a hint names it."""
+    """The command that makes the plan anew, as a hint names it. A rollback goes to the same place, whatever has been
+    deployed since."""
+    if plan.back_to and " " not in plan.back_to:  # a number, or one revision; what deployment N found has no name
+        return f"ecsplan rollback --to {plan.back_to}"
     return "ecsplan rollback" if plan.undoes or not plan.tag else f"ecsplan plan {plan.tag}"
 
 
