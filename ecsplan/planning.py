@@ -81,6 +81,7 @@ def plan_for(
         observed=fingerprints(resources, lives),
         seen=observed_state(resources, lives),
         scope=Scope(spec=spec, clusters=clusters_of(resources)),
+        own=None if back else rollback.own_of_new(deployments, resources),
         base=(journal.numbers() or [0])[-1],
         warnings=(*warnings, *open_ones, *running, *left_out, *cautions(deltas)),
         notify=notify,
