@@ -120,7 +120,8 @@ def undo(
     state = None if by_revision else rollback.state_of(deployments, to)
     restored: Callable[..., RollbackState]
     if state is None:
-        restored = _by_history(site, spec, to, keep=keep)
+        undoes = () if by_revision else rollback.undone_by_history(deployments)
+        restored = _by_history(site, spec, to, keep=keep, undone=[d for d in deployments if d.number in undoes])
     else:
         restored = partial(rollback.to_state, deployments, state, keep=keep)
     back = restored(leave=frozenset())
@@ -150,7 +151,9 @@ def _whole(spec: Spec) -> Spec:
     return spec if spec.tasks else load(Path(spec.file))
 
 
-def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> Callable[..., RollbackState]:
+def _by_history(
+    site: Site, spec: Spec | None, to: str | None, *, keep: bool, undone: Sequence[Deployment]
+) -> Callable[..., RollbackState]:
     if spec is None:
         raise UsageError(
             "without a journal a rollback needs the spec, to know which services to move", hint="Name it with -f FILE."
@@ -160,7 +163,7 @@ def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) ->
     site.identity()
     lives = read(site.gateway.reader(), resources)
     known = rollback.pasts(site.gateway.reader(), resources) if to is None else {}
-    return partial(rollback.to_revision, resources, lives, to, keep=keep, pasts=known)
+    return partial(rollback.to_revision, resources, lives, to, keep=keep, pasts=known, undone=undone)
 
 
 def check_agreed(plan: Plan) -> None:

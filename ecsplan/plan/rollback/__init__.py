@@ -9,9 +9,19 @@ from ecsplan.plan.rollback.history import to_revision
 from ecsplan.plan.rollback.left import known_definitions
 from ecsplan.plan.rollback.moved import moved_since
 from ecsplan.plan.rollback.restore import RollbackState, to_state
-from ecsplan.plan.rollback.states import State, default_state, is_revision, numbered_state, state_of, tagged_state
+from ecsplan.plan.rollback.states import (
+    State,
+    default_state,
+    default_states,
+    is_revision,
+    numbered_state,
+    state_of,
+    tagged_state,
+    undone_by_history,
+)
 
 __all__ = [
-    "RollbackState", "State", "by_others", "default_state", "is_revision", "known_definitions", "moved_since",
-    "numbered_state", "pasts", "state_of", "tagged_state", "to_revision", "to_state",
+    "RollbackState", "State", "by_others", "default_state", "default_states", "is_revision", "known_definitions",
+    "moved_since", "numbered_state", "pasts", "state_of", "tagged_state", "to_revision", "to_state",
+    "undone_by_history",
 ]  # fmt: skip
