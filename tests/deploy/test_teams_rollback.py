@@ -409,3 +409,75 @@ def test_what_was_left_alone_is_not_gone_back_to(world: World) -> None:
     bob.deploy("v2")
     ada.ok("rollback", "--yes", "--leave", "--keep")
     assert "to what deployment 1 left" in ada.ok("rollback", "--plan").out
+
+
+# --- releases that are known to be bad ---
+
+
+def test_what_others_left_failed_is_no_state_to_go_back_to(world: World) -> None:
+    ada, bob = laptops(world, shop(), "ada", "bob")
+    ada.deploy("v1")
+    world.aws.rollout("FAILED", service="web", image="*:v2")
+    assert bob.run("deploy", "v2", "--yes", "--on-failure", "stop").code == 7
+    ada.deploy("v3")
+    ran = ada.ok("rollback", "--yes")
+    assert "passed over: what deployment 2 left or found, since web:2 failed in service.prod/web" in ran.said.replace(
+        "\n  ", " "
+    )
+    assert world.image(world.on("web")) == "web:v1"
+
+
+def test_one_that_did_not_wait_and_failed_is_no_state_to_go_back_to(world: World) -> None:
+    (ada,) = laptops(world, spec(), "ada")
+    ada.deploy("v1")
+    world.aws.rollout("FAILED", service="web", image="*:v2")
+    ada.deploy("v2", "--no-wait")
+    ada.deploy("v3")
+    ada.ok("rollback", "--yes")
+    assert world.image(world.on("web")) == "web:v1"
+
+
+def test_without_a_journal_a_revision_that_failed_for_one_service_is_not_gone_to(world: World) -> None:
+    ada, bob = laptops(world, shop(), "ada", "bob")
+    ada.deploy("v1")
+    world.aws.rollout("FAILED", service="web", image="*:v2")
+    assert ada.run("deploy", "v2", "--yes", "--on-failure", "stop").code == 7
+    ada.deploy("v3", "--replace")
+    bob.ok("rollback", "--yes")
+    assert places(world) == {"web:v1"}
+
+
+# --- what others have gone back to already ---
+
+
+def test_a_rollback_that_others_have_made_already_is_a_step_back(world: World) -> None:
+    """Bob has gone from v2 to v1: Ada's rollback goes on from there."""
+    ada, bob = laptops(world, shop(), "ada", "bob")
+    for tag in ("v0", "v1", "v2"):
+        ada.deploy(tag)
+    bob.ok("rollback", "--yes")
+    assert places(world) == {"web:v1"}
+    ran = ada.ok("rollback", "--yes")
+    assert "! passed over: what deployment 2 left, since live is that already" in ran.out
+    assert places(world) == {"web:v0"}
+
+
+def test_a_rollback_of_rollbacks_alone_goes_on_back(world: World) -> None:
+    """Bob's journal holds nothing but rollbacks: twice is two back there too."""
+    ada, bob = laptops(world, shop(), "ada", "bob")
+    for tag in ("v0", "v1", "v2"):
+        ada.deploy(tag)
+    bob.ok("rollback", "--yes")
+    bob.ok("rollback", "--yes")
+    assert places(world) == {"web:v0"}
+
+
+def test_what_ecs_has_taken_back_already_is_not_gone_further_back_from(world: World) -> None:
+    (ada,) = laptops(world, spec(), "ada")
+    world.aws.rollout("COMPLETED")
+    ada.deploy("v0")
+    ada.deploy("v1")
+    world.aws.rollout("ROLLED_BACK", image="*:v2")
+    ada.deploy("v2", "--no-wait")
+    ada.ok("rollback", "--yes", "--keep")
+    assert world.image(world.on("web")) == "web:v1"

@@ -97,9 +97,14 @@ def _before(
 
 def _earlier(users: Sequence[Past], family: str, in_use: str) -> list[str]:
     """The revisions of the family that ran before the one in use, oldest first. One that was gone back from does not
-    count: where a revision comes again, those after its first time were left."""
+    count: where a revision comes again, those after its first time were left. Nor does one that never rolled out well
+    in one of the services."""
     rollouts = [
-        ran for past in users for ran in reversed(past.rollouts) if ran.well and same_family(ran.revision, family)
+        ran
+        for past in users
+        for ran in reversed(past.rollouts)
+        if ran.well and same_family(ran.revision, family)
+        if ran.revision == in_use or not any(user.never_well(ran.revision) for user in users)
     ]
     trail: list[str] = []
     for ran in sorted(rollouts, key=lambda one: one.began or 0.0):
