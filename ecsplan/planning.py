@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from ecsplan.core import events
 from ecsplan.core.diagnosis import Status
 from ecsplan.core.errors import PlanningError, UsageError
-from ecsplan.core.model import Address, Notify, Plan, Rollback, Scope
+from ecsplan.core.model import Address, Notify, Phase, Plan, Rollback, Scope
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Deployment, all_unfinished, unfinished
 from ecsplan.kinds.contract import Delta, Resource
@@ -71,7 +72,7 @@ def plan_for(
         raise PlanningError(error.faults, where=where) from None
     going_back = None
     if back is not None:
-        moved = by_others(site.gateway.reader(), moved_since(own, deltas, lives), deltas)
+        moved = by_others(site.gateway.reader(), moved_since(_as_live(own, back), deltas, lives), deltas)
         going_back = Rollback(back_to=back.back_to, moved=moved, doubts=back.doubts)
     plan = plan_of(
         deltas,
@@ -90,6 +91,11 @@ def plan_for(
         rollback=going_back,
     )
     return plan, deltas
+
+
+def _as_live(deployments: Sequence[Deployment], back: RollbackState) -> Sequence[Deployment]:
+    """The deployments that what is live is compared with."""
+    return deployments if back.live_is is None else [one for one in deployments if one.number <= back.live_is]
 
 
 # --- back ---
@@ -128,18 +134,68 @@ def undo(
         if str(deployment.number) == to or (not deployments and not by_revision):
             site.check_scope(f"deployment {deployment.number}", deployment.plan)
     state = None if by_revision else rollback.state_of(deployments, to)
+    declared = compile_spec(_whole(spec), "any") if spec is not None and not deployments else ()
+    tasks = stops(site, deployments, declared, keep=keep_running)
+    make = partial(_undoing, site, spec, tasks=tasks)
     restored: Callable[..., RollbackState]
     if state is None:
-        restored = _by_history(site, spec, to, keep=keep)
+        undoes = () if by_revision else rollback.undone_by_history(deployments)
+        undone = [one for one in deployments if one.number in undoes]
+        restored = _by_history(site, spec, to, keep=keep, undone=undone)
+    elif to is None:
+        restored = _to_the_newest(site, deployments, known, make, keep=keep)
     else:
         restored = partial(rollback.to_state, deployments, state, known=known, keep=keep)
     back = restored(leave=frozenset())
-    declared = compile_spec(_whole(spec), "any") if spec is not None and not deployments else ()
-    tasks = stops(site, deployments, declared, keep=keep_running)
-    made = _undoing(site, spec, back, tasks)
+    made = make(back)
     if leave and made.moved:
-        made = _undoing(site, spec, restored(leave=frozenset(moved.address for moved in made.moved)), tasks)
+        made = make(restored(leave=frozenset(moved.address for moved in made.moved)))
     return made
+
+
+def _to_the_newest(
+    site: Site,
+    deployments: Sequence[Deployment],
+    all_known: Sequence[Deployment],
+    make: Callable[[RollbackState], Plan],
+    *,
+    keep: bool,
+) -> Callable[..., RollbackState]:
+    """To the newest state that is good: passed over are those on a revision that failed, and those that live is in
+    already, because others have gone back there. `all_known` are those of other specs too."""
+    notes: list[str] = []
+    live_is, first = None, None
+    for state in rollback.default_states(deployments):
+        to_it = partial(rollback.to_state, deployments, state, known=all_known, keep=keep)
+        back = to_it(leave=frozenset())
+        known = rollback.pasts(site.gateway.reader(), back.resources)
+        if failed := rollback.failed_there(back.resources, known):
+            notes.append(f"passed over: what deployment {state.number} left or found, since {', '.join(failed)}")
+            continue
+        result = partial(_with, to_it, tuple(notes), live_is)
+        if unfinished(deployments) is not None or rollback.taken_back(known) or _differs(make(back)):
+            return result
+        first = first or result
+        notes.append(f"passed over: what deployment {state.number} left, since live is that already")
+        live_is = state.number if not state.found else live_is
+    if first is None:
+        raise UsageError(
+            f"there is no state to go back to that is known to be good: {'; '.join(notes)}",
+            hint="To go to one of them nevertheless, name it: ecsplan rollback --to N",
+        )
+    return first
+
+
+def _with(
+    restored: Callable[..., RollbackState], notes: tuple[str, ...], live_is: int | None, *, leave: frozenset[Address]
+) -> RollbackState:
+    back = restored(leave=leave)
+    return dataclasses.replace(back, notes=(*notes, *back.notes), live_is=live_is)
+
+
+def _differs(plan: Plan) -> bool:
+    """Does it change more than to clean up?"""
+    return any(step.action.changes and step.phase not in (Phase.RETIRE, Phase.STOP) for step in plan.steps)
 
 
 def _undoing(
@@ -157,7 +213,9 @@ def _whole(spec: Spec) -> Spec:
     return spec if spec.tasks else load(Path(spec.file))
 
 
-def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) -> Callable[..., RollbackState]:
+def _by_history(
+    site: Site, spec: Spec | None, to: str | None, *, keep: bool, undone: Sequence[Deployment]
+) -> Callable[..., RollbackState]:
     if spec is None:
         raise UsageError(
             "without a journal a rollback needs the spec, to know which services to move", hint="Name it with -f FILE."
@@ -167,7 +225,7 @@ def _by_history(site: Site, spec: Spec | None, to: str | None, *, keep: bool) ->
     site.identity()
     lives = read(site.gateway.reader(), resources)
     known = rollback.pasts(site.gateway.reader(), resources) if to is None else {}
-    return partial(rollback.to_revision, resources, lives, to, keep=keep, pasts=known)
+    return partial(rollback.to_revision, resources, lives, to, keep=keep, pasts=known, undone=undone)
 
 
 def check_agreed(plan: Plan) -> None:

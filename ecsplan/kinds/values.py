@@ -62,11 +62,12 @@ class Live(Value, frozen=True, kw_only=True):
 
 class Ran(Value, frozen=True, kw_only=True):
     """A rollout that AWS remembers: the revision (ARN; "" where it does not say), when it began (epoch seconds), and
-    whether it went to its end (`well`) or AWS itself took it back."""
+    whether it went to its end (`well`), failed, or AWS itself took it back."""
 
     revision: str
     began: float | None = None
     well: bool = False
+    failed: bool = False
     taken_back: bool = False
 
 
@@ -76,6 +77,11 @@ class Past(Value, frozen=True, kw_only=True):
     address: Address
     rollouts: tuple[Ran, ...] = ()
     refused: str = ""
+
+    def never_well(self, revision: str) -> bool:
+        """Has every rollout of this revision (ARN) that AWS remembers failed, or been taken back or given up?"""
+        ended = [ran for ran in self.rollouts if ran.revision == revision]
+        return any(ran.failed or ran.taken_back for ran in ended) and not any(ran.well for ran in ended)
 
 
 class StepDraft(Value, frozen=True, kw_only=True):

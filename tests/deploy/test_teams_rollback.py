@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 
 import pytest
 
 from tests.conftest import Golden
-from tests.support.aws import Aws
+from tests.support.aws import Aws, Killed
 from tests.support.laptops import Laptop, laptops
 from tests.support.older import older
 from tests.support.paths import SCREENS
+from tests.support.pauses import Pausing, killed
 from tests.support.screens import screen
 from tests.support.specs import shop, spec, task
 from tests.support.world import World
@@ -340,3 +342,142 @@ def test_in_another_account_nothing_is_moved_by_ecs_history(world: World, two: T
     assert ada.run("rollback", "--to", "1", "--yes").code == 3
     ada.ok("rollback", "--to", "web:2", "--yes")
     assert places(world) == {"web:v2"}
+
+
+# --- what others had begun, and a deployment only waited for ---
+
+
+def begun_by_another(world: World) -> Two:
+    """Ada's v1 runs, and her process was killed while v2 rolled out."""
+    ada, bob = laptops(world, shop(), "ada", "bob")
+    ada.deploy("v1")
+    world.aws.rollout_seconds = 60.0
+    with contextlib.chdir(ada.folder), pytest.raises(Killed):
+        world.run("deploy", "v2", "--yes", clock=Pausing(world.clock, killed, at=3))
+    return ada, bob
+
+
+def test_a_rollback_takes_back_what_was_waited_for_too(world: World) -> None:
+    """Bob's v2 waits for both services and sets the targets: all three go back to what ECS had before."""
+    _, bob = begun_by_another(world)
+    bob.deploy("v2")
+    assert places(world) == {"web:v2"}
+    bob.ok("rollback", "--yes")
+    assert places(world) == {"web:v1"}
+    assert bob.history()[-1]["undoes"] == [1]
+
+
+def test_by_a_number_it_is_refused_and_never_half(world: World) -> None:
+    _, bob = begun_by_another(world)
+    bob.deploy("v2")
+    world.forget()
+    ran = bob.run("rollback", "--to", "0", "--yes")
+    assert (ran.code, world.sent()) == (3, [])
+    assert "what was before in service.prod/web, service.prod/admin is not in the journal" in ran.err
+    assert "To go to what ECS had before: ecsplan rollback" in ran.err
+
+
+def test_it_is_no_success_while_the_release_rolls_out(world: World) -> None:
+    """The time was over for both of them: back goes what still rolls out."""
+    ada, bob = laptops(world, shop(), "ada", "bob")
+    ada.deploy("v1")
+    world.aws.rollout_seconds = 600.0
+    assert ada.run("deploy", "v2", "--yes", "--timeout", "10s").code == 8
+    assert bob.run("deploy", "v2", "--yes", "--timeout", "10s").code == 8
+    bob.ok("rollback", "--yes")
+    assert places(world) == {"web:v1"}
+
+
+def test_the_way_back_that_a_failure_names_is_one(world: World) -> None:
+    """Nothing of v2 was Bob's: it had failed when his deployment began, and failed again."""
+    ada, bob = laptops(world, spec(), "ada", "bob")
+    ada.deploy("v1")
+    world.aws.rollout("FAILED", service="web", image="*:v2")
+    ada.deploy("v2", "--no-wait")
+    ran = bob.run("deploy", "v2", "--yes")
+    assert ran.code == 7
+    assert "go back with `ecsplan rollback`" in ran.err
+    bob.ok("rollback", "--yes")
+    assert world.image(world.on("web")) == "web:v1"
+
+
+def test_what_was_left_alone_is_not_gone_back_to(world: World) -> None:
+    """`--leave` of everything goes nowhere: the next rollback has the same place to go to."""
+    ada, bob = laptops(world, shop(), "ada", "bob")
+    ada.deploy("v0")
+    ada.deploy("v1")
+    bob.deploy("v2")
+    ada.ok("rollback", "--yes", "--leave", "--keep")
+    assert "to what deployment 1 left" in ada.ok("rollback", "--plan").out
+
+
+# --- releases that are known to be bad ---
+
+
+def test_what_others_left_failed_is_no_state_to_go_back_to(world: World) -> None:
+    ada, bob = laptops(world, shop(), "ada", "bob")
+    ada.deploy("v1")
+    world.aws.rollout("FAILED", service="web", image="*:v2")
+    assert bob.run("deploy", "v2", "--yes", "--on-failure", "stop").code == 7
+    ada.deploy("v3")
+    ran = ada.ok("rollback", "--yes")
+    assert "passed over: what deployment 2 left or found, since web:2 failed in service.prod/web" in ran.said.replace(
+        "\n  ", " "
+    )
+    assert world.image(world.on("web")) == "web:v1"
+
+
+def test_one_that_did_not_wait_and_failed_is_no_state_to_go_back_to(world: World) -> None:
+    (ada,) = laptops(world, spec(), "ada")
+    ada.deploy("v1")
+    world.aws.rollout("FAILED", service="web", image="*:v2")
+    ada.deploy("v2", "--no-wait")
+    ada.deploy("v3")
+    ada.ok("rollback", "--yes")
+    assert world.image(world.on("web")) == "web:v1"
+
+
+def test_without_a_journal_a_revision_that_failed_for_one_service_is_not_gone_to(world: World) -> None:
+    ada, bob = laptops(world, shop(), "ada", "bob")
+    ada.deploy("v1")
+    world.aws.rollout("FAILED", service="web", image="*:v2")
+    assert ada.run("deploy", "v2", "--yes", "--on-failure", "stop").code == 7
+    ada.deploy("v3", "--replace")
+    bob.ok("rollback", "--yes")
+    assert places(world) == {"web:v1"}
+
+
+# --- what others have gone back to already ---
+
+
+def test_a_rollback_that_others_have_made_already_is_a_step_back(world: World) -> None:
+    """Bob has gone from v2 to v1: Ada's rollback goes on from there."""
+    ada, bob = laptops(world, shop(), "ada", "bob")
+    for tag in ("v0", "v1", "v2"):
+        ada.deploy(tag)
+    bob.ok("rollback", "--yes")
+    assert places(world) == {"web:v1"}
+    ran = ada.ok("rollback", "--yes")
+    assert "! passed over: what deployment 2 left, since live is that already" in ran.out
+    assert places(world) == {"web:v0"}
+
+
+def test_a_rollback_of_rollbacks_alone_goes_on_back(world: World) -> None:
+    """Bob's journal holds nothing but rollbacks: twice is two back there too."""
+    ada, bob = laptops(world, shop(), "ada", "bob")
+    for tag in ("v0", "v1", "v2"):
+        ada.deploy(tag)
+    bob.ok("rollback", "--yes")
+    bob.ok("rollback", "--yes")
+    assert places(world) == {"web:v0"}
+
+
+def test_what_ecs_has_taken_back_already_is_not_gone_further_back_from(world: World) -> None:
+    (ada,) = laptops(world, spec(), "ada")
+    world.aws.rollout("COMPLETED")
+    ada.deploy("v0")
+    ada.deploy("v1")
+    world.aws.rollout("ROLLED_BACK", image="*:v2")
+    ada.deploy("v2", "--no-wait")
+    ada.ok("rollback", "--yes", "--keep")
+    assert world.image(world.on("web")) == "web:v1"

@@ -9,15 +9,15 @@ from ecsplan.core.model import Call, Doc
 from ecsplan.core.ports import Answer, Reader
 from ecsplan.kinds.contract import Past, Ran, Resource
 from ecsplan.kinds.service.read import names
-from ecsplan.kinds.service.service_deployment import GOING_BACK
+from ecsplan.kinds.service.service_deployment import GIVEN_UP, GOING_BACK
 
 REVISIONS = 20  # ARNs per DescribeServiceRevisions (ECS API reference)
-ROLLOUTS = 20  # successful ones of a service that are looked at; ECS lists the newest first
+ROLLOUTS = 20  # of a service, that many that succeeded and that many that failed; ECS lists the newest first
 TARGET = "targetServiceRevisionArn"
 
 
 def past(reader: Reader, resources: Sequence[Resource]) -> tuple[Past, ...]:
-    """Two round trips. Only the revision of the newest rollout is looked up, and those of successful ones."""
+    """Two round trips. The revisions of the newest rollout and of those that have ended are looked up."""
     listed = reader.fetch([_listing(resource.doc) for resource in resources])
     briefs = [_wanted(answer.data or {}) for answer in listed]
     arns = sorted({brief[TARGET] for group in briefs for brief in group})
@@ -52,11 +52,13 @@ def _refusal(answer: Answer) -> str:
 
 
 def _wanted(listed: Doc) -> list[Doc]:
-    """The newest service deployment, and the successful ones, newest first."""
+    """The newest service deployment, and those that have succeeded or failed, newest first."""
     briefs = [brief for brief in listed.get("serviceDeployments") or () if brief.get(TARGET)]
     briefs.sort(key=lambda brief: epoch(brief.get("createdAt")) or 0.0, reverse=True)
     successful = [brief for brief in briefs if brief.get("status") == "SUCCESSFUL"][:ROLLOUTS]
-    return briefs[:1] + [brief for brief in successful if brief is not briefs[0]]
+    failed = [brief for brief in briefs if brief.get("status") in (*GIVEN_UP, *GOING_BACK)][:ROLLOUTS]
+    wanted = [*briefs[:1], *successful, *failed]
+    return [brief for brief in briefs if any(brief is one for one in wanted)]
 
 
 def _ran(brief: Doc, revisions: Mapping[str, str]) -> Ran:
@@ -65,5 +67,6 @@ def _ran(brief: Doc, revisions: Mapping[str, str]) -> Ran:
         revision=revisions.get(str(brief[TARGET]), ""),
         began=epoch(brief.get("createdAt")),
         well=status == "SUCCESSFUL",
+        failed=status in GIVEN_UP,
         taken_back=status in GOING_BACK,
     )

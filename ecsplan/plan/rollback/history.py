@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -10,9 +10,10 @@ from ecsplan.core.documents import refs_in
 from ecsplan.core.errors import UsageError
 from ecsplan.core.model import Address, Settings
 from ecsplan.core.text import short_arn
+from ecsplan.journal import Deployment
 from ecsplan.kinds.contract import Live, Past, Resource
 from ecsplan.kinds.task_definition.read import revision_of, same_family
-from ecsplan.plan.rollback.left import identity_of
+from ecsplan.plan.rollback.left import identity_of, kinds_in, reversible, revisions_in
 from ecsplan.plan.rollback.restore import RollbackState
 
 NAME_ONE = "Name one with --to FAMILY:REV."
@@ -26,12 +27,14 @@ def to_revision(
     keep: bool,
     pasts: Mapping[Address, Past] | None = None,
     leave: frozenset[Address] = frozenset(),
+    undone: Sequence[Deployment] = (),
 ) -> RollbackState:
     """To `FAMILY:REV`, or for each family to the ACTIVE revision that ran before the one in use.
 
     `declared` are the spec's resources, `lives` the live state of their addresses, `pasts` what AWS remembers of them.
     Their order of successful rollouts decides. Where AWS knows none, the revision number does, and that is a doubt.
-    Only the revision is changed. The addresses to `leave` are only read.
+    Only the revision is changed: what the deployments that this undoes (`undone`) changed beside it is a doubt too. The
+    addresses to `leave` are only read.
     """
     result, notes, doubts = [], [], []
     families = [resource for resource in declared if resource.kind.versioned]
@@ -52,13 +55,24 @@ def to_revision(
     back_to = ", ".join(short_arn(resource.pinned) for resource in result)
     result += [_moved_only(other, moved, leave) for other in declared if _refers_to(other, moved)]
     notes += [f"left as it is (--leave): {address}" for address in sorted(leave)]
+    doubts += [f"only revisions go back; of {what} this stays: {', '.join(paths)}" for what, paths in _beside(undone)]
     return RollbackState(
         resources=tuple(sorted(result, key=lambda resource: resource.kind.order)),
         tag="",
+        undoes=tuple(deployment.number for deployment in undone),
         back_to=back_to,
         doubts=tuple(doubts),
         notes=tuple(notes),
     )
+
+
+def _beside(deployments: Sequence[Deployment]) -> Iterator[tuple[Address, list[str]]]:
+    """The fields beside the revision that these deployments have changed."""
+    kinds = kinds_in(deployments)
+    for deployment in deployments:
+        for change in reversible(deployment, kinds):
+            if paths := [field.path for field in change.fields if not revisions_in(field.before)]:
+                yield change.address, paths
 
 
 def _before(
@@ -83,9 +97,14 @@ def _before(
 
 def _earlier(users: Sequence[Past], family: str, in_use: str) -> list[str]:
     """The revisions of the family that ran before the one in use, oldest first. One that was gone back from does not
-    count: where a revision comes again, those after its first time were left."""
+    count: where a revision comes again, those after its first time were left. Nor does one that never rolled out well
+    in one of the services."""
     rollouts = [
-        ran for past in users for ran in reversed(past.rollouts) if ran.well and same_family(ran.revision, family)
+        ran
+        for past in users
+        for ran in reversed(past.rollouts)
+        if ran.well and same_family(ran.revision, family)
+        if ran.revision == in_use or not any(user.never_well(ran.revision) for user in users)
     ]
     trail: list[str] = []
     for ran in sorted(rollouts, key=lambda one: one.began or 0.0):

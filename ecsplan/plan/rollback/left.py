@@ -42,7 +42,7 @@ def left_by(deployment: Deployment, kinds: Mapping[Address, Kind]) -> dict[Addre
     result = {}
     for change in deployment.plan.changes:
         kind = kinds[change.address]
-        if kind.compare is None or kind.versioned or not change.after or _declares_nothing(kind, change.after):
+        if kind.compare is None or kind.versioned or not change.after or declares_nothing(kind, change.after):
             continue
         doc = filled(change.after, outputs)
         if not any(refs_in(doc)):  # a registration that was cut off has left no revision
@@ -87,7 +87,8 @@ def own_of_new(deployments: Sequence[Deployment], resources: Sequence[Resource])
     return {address: frozenset(arns) for address, arns in made.items()}
 
 
-def _declares_nothing(kind: Kind, doc: Doc) -> bool:
+def declares_nothing(kind: Kind, doc: Doc) -> bool:
+    """Does this document name the resource and nothing more?"""
     name = identity_of(kind)
     return name is not None and name(doc) == doc
 

@@ -41,6 +41,8 @@ class RollbackState:
     notify: Mapping[str, Notify] | None = None
     spec: str = ""
     """the spec's file of the deployments that are undone, where no spec is at hand"""
+    live_is: int | None = None
+    """the number of the deployment whose state is live already, although newer ones left others"""
 
 
 def to_state(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 from ecsplan.core.errors import UsageError
-from ecsplan.core.model import Action, Address, Call, Value
+from ecsplan.core.model import Action, Address, Call, Irreversible, Step, Value
 from ecsplan.journal import Deployment, Outcome
 from ecsplan.kinds.contract import Kind
 from ecsplan.plan.compile import TAG
-from ecsplan.plan.rollback.left import kinds_in, left_by, reversible, revisions_in
+from ecsplan.plan.rollback.left import declares_nothing, kinds_in, left_by, reversible, revisions_in
 
 
 class State(Value, frozen=True, kw_only=True):
@@ -55,25 +56,74 @@ def state_of(deployments: Sequence[Deployment], to: str | None) -> State | None:
         return default_state(deployments)
     tags = {deployment.plan.tag for deployment in deployments}
     if NUMBER.fullmatch(to) and (int(to) in {0, *_by_number(deployments)} or to not in tags):
-        return numbered_state(deployments, int(to))
-    return tagged_state(deployments, to)
+        state = numbered_state(deployments, int(to))
+    else:
+        state = tagged_state(deployments, to)
+    if unknown := not_known_before(deployments, state):
+        raise UsageError(
+            f"what was before in {', '.join(unknown)} is not in the journal: others had begun the rollout, and the "
+            "deployment only waited for it, or deployed it again",
+            hint="To go to what ECS had before: ecsplan rollback\nTo a revision: ecsplan rollback --to FAMILY:REV",
+        )
+    return state
 
 
 def default_state(deployments: Sequence[Deployment]) -> State | None:
-    """Where a rollback goes if nothing is named: to the newest state before the one in effect. So two rollbacks go two
-    back. One that was left part-way is continued: undoing it would restore what it was rolling back from. None if a
-    rollback to a revision is in effect, and the journal does not know what was before that; and if it knows nothing but
-    waits for what others had begun."""
+    """The first of `default_states`."""
+    states = default_states(deployments)
+    return states[0] if states else None
+
+
+def default_states(deployments: Sequence[Deployment]) -> tuple[State, ...]:
+    """Where a rollback goes if nothing is named: to the newest state before the one in effect, or if that is no good to
+    the next. So two rollbacks go two back. One that was left part-way is continued: undoing it would restore what it
+    was rolling back from. Empty where only AWS knows what was before: if a rollback to a revision is in effect, or
+    deployments that waited for what others had begun."""
     if all(deployment.plan.only_waits for deployment in deployments):
-        return None
+        return ()
     trail, known = _trails(deployments)[-1], _by_number(deployments)
     if len(trail) < 2:
+        undone = {n for d in deployments if d.outcome is Outcome.SUCCEEDED for n in d.plan.undoes}
+        if not_known_before([d for d in deployments if d.number not in undone], START, failed=True):
+            return ()
         why = "no deployment in the journal has changed anything that is still in effect"
         raise UsageError(f"there is nothing to roll back: {why}", hint=_to_go_forward(deployments))
     newest = known[trail[-1].number]
     if is_rollback(newest) and newest.outcome is Outcome.SUCCEEDED and trail[:-1] == (START,):
-        return None
-    return [state for state in trail[:-1] if _is_target(state, known)][-1]
+        return ()
+    states = [state for state in reversed(trail[:-1]) if _is_target(state, known)]
+    return tuple(takewhile(lambda state: not not_known_before(deployments, state), states))
+
+
+def not_known_before(deployments: Sequence[Deployment], state: State, *, failed: bool = False) -> tuple[Address, ...]:
+    """What deployments after this state touched without a record of what was there before: they waited for a rollout
+    that others had begun, or deployed again what had failed. With `failed`, those that failed count too."""
+    kinds, known = kinds_in(deployments), _by_number(deployments)
+    target = known.get(state.number) if not state.found else None
+    recorded = set(left_by(target, kinds)) if target is not None else set()
+    adopted: list[Address] = []
+    for deployment in deployments:
+        if deployment.number <= state.newest_kept or is_rollback(deployment):
+            continue
+        if not deployment.outcome.left_nothing:
+            recorded |= {change.address for change in reversible(deployment, kinds) if change.before}
+        if not deployment.outcome.left_nothing or (failed and deployment.outcome is Outcome.FAILED):
+            adopted += [step.address for step in deployment.plan.steps if _is_adopted(step, kinds)]
+    return tuple(dict.fromkeys(address for address in adopted if address not in recorded))
+
+
+def _is_adopted(step: Step, kinds: Mapping[Address, Kind]) -> bool:
+    """Is what the step deploys, or waits for, live already?"""
+    again = step.action is Action.UPDATE and not step.changes and isinstance(step.undo, Irreversible)
+    return step.action is Action.WAIT or (again and kinds[step.address].compare is not None)
+
+
+def undone_by_history(deployments: Sequence[Deployment]) -> tuple[int, ...]:
+    """The numbers of the deployments that a rollback by what AWS remembers undoes: those of the state in effect."""
+    trail = _trails(deployments)[-1]
+    kept = trail[-2].newest_kept if len(trail) > 1 else 0
+    later = [one for one in deployments if one.number > kept and not one.outcome.left_nothing]
+    return tuple(one.number for one in later if one.begun() and not is_rollback(one))
 
 
 def _to_go_forward(deployments: Sequence[Deployment]) -> str:
@@ -147,12 +197,12 @@ def _after(
     kinds: Mapping[Address, Kind],
     known: Mapping[int, Deployment],
 ) -> Trail:
-    if deployment.outcome.left_nothing:
-        return trail
     own = State(number=deployment.number)
+    if deployment.outcome.left_nothing:
+        return (*trail, own) if left.has_moved(deployment, kinds) else trail
     if is_rollback(deployment):
         target = _gone_back(deployment, trail, before, known)
-        if deployment.outcome is Outcome.SUCCEEDED:
+        if deployment.outcome is Outcome.SUCCEEDED and not _left_out(deployment, target, kinds, known):
             return target or (*trail[: max(1, len(trail) - 1)], own)
         return (*(target or trail), own) if deployment.begun() else trail
     if not (_changed(deployment) or _is_open(deployment)):
@@ -160,6 +210,20 @@ def _after(
     if left.differs(deployment, kinds):
         return (*trail, State(number=deployment.number, found=True), own)
     return (*trail, own)
+
+
+def _left_out(
+    deployment: Deployment, target: Trail | None, kinds: Mapping[Address, Kind], known: Mapping[int, Deployment]
+) -> bool:
+    """Has this rollback left anything as it was, of what it was to put back? Then it has not arrived."""
+    of_target = [known[target[-1].number]] if target and target[-1].number in known else []
+    wanted = {address for one in of_target for address in left_by(one, kinds)}
+    undone = [known[number] for number in deployment.plan.undoes if number in known]
+    wanted |= {change.address for one in undone for change in reversible(one, kinds)}
+    return any(
+        change.address in wanted and change.after is not None and declares_nothing(kinds[change.address], change.after)
+        for change in deployment.plan.changes
+    )
 
 
 def _gone_back(
@@ -225,9 +289,12 @@ class _Left:
             self._revisions[address] = earlier | revisions_in(doc)
 
     def has_moved(self, deployment: Deployment, kinds: Mapping[Address, Kind]) -> bool:
-        """Did a deployment that changed nothing itself, but only waited or ran tasks, end with something on a revision
+        """Did a deployment that changed nothing itself, but only waited or ran tasks, leave something on a revision
         that others had deployed?"""
-        return deployment.outcome is Outcome.SUCCEEDED and any(
+        ended_so = deployment.outcome in (Outcome.SUCCEEDED, Outcome.FAILED) or (
+            deployment.plan.only_waits and not deployment.outcome.ended
+        )
+        return ended_so and any(
             not revisions_in(doc) <= self._revisions[address]
             for address, (_, doc) in left_by(deployment, kinds).items()
             if address in self._revisions

@@ -38,11 +38,14 @@ def ran(number: int, **more: Any) -> Ran:
     return Ran(revision=revision(f"web:{number}"), began=float(number), **more)
 
 
-def test_the_newest_and_those_that_succeeded_newest_first() -> None:
-    listed = [brief(5, "ROLLBACK_SUCCESSFUL"), brief(4, "STOPPED"), brief(3), brief(2, "STOPPED"), brief(1)]
-    reader = FakeAsk().on(listing(), {"serviceDeployments": listed}).on(describing(5, 3, 1), revisions(5, 3, 1))
+def test_the_newest_and_those_that_have_ended_newest_first() -> None:
+    listed = [brief(5, "IN_PROGRESS"), brief(4, "STOPPED"), brief(3), brief(2, "ROLLBACK_FAILED"), brief(1)]
+    reader = (
+        FakeAsk().on(listing(), {"serviceDeployments": listed}).on(describing(*range(1, 6)), revisions(*range(1, 6)))
+    )
     (only,) = past(reader, [service()])
-    assert only.rollouts == (ran(5, taken_back=True), ran(3, well=True), ran(1, well=True))
+    assert only.rollouts == (ran(5), ran(4, failed=True), ran(3, well=True), ran(2, failed=True), ran(1, well=True))
+    assert [number for number in range(7) if only.never_well(revision(f"web:{number}"))] == [2, 4]
     assert only.refused == ""
 
 
