@@ -21,7 +21,7 @@ from ecsplan.plan import rollback
 from ecsplan.plan.compile import compile_spec, notifications
 from ecsplan.plan.diff import diff, without_impossible
 from ecsplan.plan.read import fingerprints, observed_state, read
-from ecsplan.plan.rollback import RollbackState, by_others, known_definitions, moved_since
+from ecsplan.plan.rollback import RollbackState, by_others, gone, known_definitions, moved_since
 from ecsplan.plan.scope import clusters_of
 from ecsplan.plan.steps import cautions, plan_of
 from ecsplan.plan.under_way import as_they_are, of_deployment, that_roll_out, with_status
@@ -73,6 +73,7 @@ def plan_for(
     going_back = None
     if back is not None:
         moved = by_others(site.gateway.reader(), moved_since(_as_live(own, back), deltas, lives), deltas)
+        moved += gone(own, back.resources, lives)
         going_back = Rollback(back_to=back.back_to, moved=moved, doubts=back.doubts)
     plan = plan_of(
         deltas,

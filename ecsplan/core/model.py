@@ -231,7 +231,7 @@ class Notify(Value, frozen=True, kw_only=True):
 
 class Moved(Value, frozen=True, kw_only=True):
     """A resource that is not as deployment `deployment` of the journal left it, where the plan changes it: by field,
-    `before` is what was left, `after` what is live."""
+    `before` is what was left, `after` what is live. No fields: it cannot be put back, because it was deleted, say."""
 
     address: Address
     deployment: int

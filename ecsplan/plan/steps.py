@@ -13,6 +13,7 @@ from ecsplan.core.codec import digest_of, to_data
 from ecsplan.core.diagnosis import Status
 from ecsplan.core.documents import texts_in
 from ecsplan.core.model import Action, Address, Identity, Notify, Phase, Plan, Rollback, Scope, Step
+from ecsplan.core.text import short_arn
 from ecsplan.kinds.contract import Delta, Kind, Live, Resource, StepDraft
 from ecsplan.plan.diff import conflicts
 
@@ -116,8 +117,11 @@ def cautions(deltas: Sequence[Delta]) -> Iterator[str]:
         if delta.change.action is not Action.KEEP:
             yield from delta.kind.change.remarks(delta)
         if delta.change.action is Action.CREATE and found is not None and not found.reusable:
-            arn = found.outputs.get("arn", "").rpartition("/")[2]
-            yield f"{arn}, which is in use, is INACTIVE: ECS will not take it back if this deployment fails"
+            arn = found.outputs.get("arn", "")
+            # Where a rollback goes is registered again, and need not be in use.
+            if delta.resource.pinned != arn or arn in _used_now(deltas):
+                name = short_arn(arn)
+                yield f"{name}, which is in use, is INACTIVE: ECS will not take it back if this deployment fails"
         for doubt in delta.uncertainties:
             yield f"{address}: {doubt}"
 
@@ -163,6 +167,17 @@ def _step(number: int, delta: Delta, draft: StepDraft) -> Step:
         note=draft.note,
         settings=draft.settings,
         expect=draft.expect,
+    )
+
+
+def _used_now(deltas: Sequence[Delta]) -> frozenset[str]:
+    """Every text in what is live, among them every revision in use."""
+    return frozenset(
+        text
+        for delta in deltas
+        for document in (*(found.doc for found in delta.live.candidates), delta.live.in_use)
+        if not delta.kind.versioned
+        for text in texts_in(document)
     )
 
 

@@ -36,9 +36,12 @@ def rollback_heading(plan: Plan) -> str:
 
 
 def moved_lines(plan: Plan, paint: Paint = plain) -> Iterator[str]:
-    """What others have changed, and this plan takes back; then its doubts."""
+    """What others have changed, and this plan takes back, or cannot put back; then its doubts."""
     mark = paint("!", "yellow")
     for moved in plan.moved:
+        if not moved.fields:
+            yield f"{mark} {moved.address}, which deployment {moved.deployment} left, cannot be put back"
+            continue
         yield f"{mark} {moved.address} is not as deployment {moved.deployment} left it; this takes that back:"
         for field in moved.fields:
             yield from field_lines(field, 8, paint)
@@ -52,7 +55,8 @@ def not_agreed(plan: Plan) -> StaleError | None:
         return None
     lines = []
     for moved in plan.moved:
-        lines.append(f"  {moved.address}, since deployment {moved.deployment}:")
+        how = ":" if moved.fields else ": it is gone, or cannot be changed now"
+        lines.append(f"  {moved.address}, since deployment {moved.deployment}{how}")
         lines += [line for field in moved.fields for line in field_lines(field, 6, plain)]
     if lines:
         lines.insert(0, "others have changed what this rollback would take back:")
@@ -69,11 +73,15 @@ def _how_to_agree(plan: Plan) -> str:
     over, leave = (f"ecsplan rollback{named} --{how}" for how in ("over", "leave"))
     if not plan.moved:
         return f"Name a revision that ran with --to FAMILY:REV, or go there nevertheless: {over}"
+    if not all(moved.fields for moved in plan.moved):
+        return f"To put back all the rest: {over}\nTo leave all that others have changed as it is: {leave}"
     return f"To take that back too: {over}\nTo leave what others have changed as it is: {leave}"
 
 
 def question(plan: Plan) -> str:
     """What is asked before it is applied."""
+    if without := [moved.address for moved in plan.moved if not moved.fields]:
+        return f"Apply this plan, although it is not whole, without {', '.join(without)}?"
     if plan.moved:
         return f"Apply this plan, and take back what others have changed in {', '.join(m.address for m in plan.moved)}?"
     if plan.doubts:

@@ -481,3 +481,33 @@ def test_what_ecs_has_taken_back_already_is_not_gone_further_back_from(world: Wo
     ada.deploy("v2", "--no-wait")
     ada.ok("rollback", "--yes", "--keep")
     assert world.image(world.on("web")) == "web:v1"
+
+
+# --- what cannot be put back ---
+
+
+@pytest.mark.parametrize("to", [(), ("--to", "1")])
+def test_where_a_service_was_deleted_nothing_goes_back_by_halves(world: World, to: tuple[str, ...]) -> None:
+    (ada,) = laptops(world, shop(), "ada")
+    ada.deploy("v1")
+    ada.deploy("v2")
+    world.ecs("UpdateService", cluster="prod", service="admin", desiredCount=0)
+    world.ecs("DeleteService", cluster="prod", service="admin", force=True)
+    world.forget()
+    ran = ada.run("rollback", *to, "--yes")
+    assert (ran.code, world.sent()) == (4, [])
+    assert "  service.prod/admin, since deployment 2: it is gone, or cannot be changed now" in ran.err
+    assert "To put back all the rest: ecsplan rollback --to 1 --over" in ran.err
+    assert world.on("web") == "web:2"
+
+
+@pytest.mark.parametrize("how", ["--over", "--leave"])
+def test_the_rest_goes_back_where_that_is_asked_for(world: World, how: str) -> None:
+    (ada,) = laptops(world, shop(), "ada")
+    ada.deploy("v1")
+    ada.deploy("v2")
+    world.ecs("UpdateService", cluster="prod", service="admin", desiredCount=0)
+    world.ecs("DeleteService", cluster="prod", service="admin", force=True)
+    ran = ada.ok("rollback", "--to", "1", "--yes", how)
+    assert "service.prod/admin" in ran.out
+    assert {world.on("web"), *world.pointing("nightly").values()} == {"web:1"}

@@ -9,9 +9,9 @@ import msgspec
 
 from ecsplan.core.model import Address, Change, Doc, FieldChange, Moved
 from ecsplan.journal import Deployment, Outcome
-from ecsplan.kinds.contract import Delta, Live
+from ecsplan.kinds.contract import Delta, Live, Resource
 from ecsplan.plan.diff import diff
-from ecsplan.plan.rollback.left import kinds_in, left_by, revisions_in
+from ecsplan.plan.rollback.left import declares_nothing, kinds_in, left_by, revisions_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +49,20 @@ def moved_since(
         if fields:
             found.append(Moved(address=address, deployment=known[address].deployment, fields=fields))
     return tuple(found)
+
+
+def gone(
+    deployments: Sequence[Deployment], resources: Sequence[Resource], lives: Mapping[Address, Live]
+) -> tuple[Moved, ...]:
+    """What a rollback cannot put back, because it was deleted, say: without it the rollback is half of one. No fields
+    are named. What is only read does not count."""
+    known = expected(deployments)
+    return tuple(
+        Moved(address=resource.address, deployment=known[resource.address].deployment, fields=())
+        for resource in resources
+        if resource.optional and resource.address in known and not declares_nothing(resource.kind, resource.doc)
+        if resource.kind.change.blockers(resource, lives[resource.address])
+    )
 
 
 def _difference(delta: Delta, doc: Doc, lives: Mapping[Address, Live]) -> Delta:

@@ -201,3 +201,15 @@ def test_a_task_without_anything_but_its_definition() -> None:
 def test_what_a_person_should_know_before_going_ahead(live: Live, said: list[str]) -> None:
     declared = resource(live.address, {"service": "web"} if "service" in live.address else {"family": "web"})
     assert list(cautions([delta_of(declared, live)])) == said
+
+
+@pytest.mark.parametrize(("on", "said"), [("web:8", 0), ("web:7", 1)])
+def test_a_revision_that_is_gone_back_to_is_in_use_only_where_something_runs_it(on: str, said: int) -> None:
+    arn = revision("web:7")
+    there = live_of("task_definition.web", candidate({"family": "web"}, reusable=False, arn=arn))
+    web = live_of(
+        "service.prod/web", candidate({"service": "web", "taskDefinition": revision(on)}), facts={"status": "ACTIVE"}
+    )
+    definition_ = msgspec.structs.replace(resource(there.address, {"family": "web"}), pinned=arn)
+    both = [delta_of(definition_, there), delta_of(resource(web.address, {"service": "web"}), web)]
+    assert sum("web:7, which is in use, is INACTIVE" in one for one in cautions(both)) == said
