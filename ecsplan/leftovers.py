@@ -3,6 +3,7 @@ run."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 
 from ecsplan.apply.state import RunState
@@ -10,7 +11,7 @@ from ecsplan.core.clock import timestamp
 from ecsplan.core.errors import AwsError, UsageError
 from ecsplan.core.model import Address, Phase
 from ecsplan.core.text import mark_of, short_arn
-from ecsplan.journal import Deployment, Outcome, unfinished
+from ecsplan.journal import Deployment, Outcome
 from ecsplan.journal.find import show
 from ecsplan.kinds import kind_of
 from ecsplan.kinds.contract import Beside, Kind, Resource, Running, Wanted
@@ -19,12 +20,19 @@ from ecsplan.site import Site
 
 def to_abandon(site: Site, number: int | None = None) -> Deployment | None:
     """The deployment that `abandon` would end: the one that is unfinished, or that of this number. None where nothing
-    is unfinished. Raises UsageError for one that has ended, and LockedError while a deployment runs."""
+    is unfinished. Raises UsageError for one that has ended or was made from another spec, and where one is unfinished
+    in another account or region only; LockedError while a deployment runs."""
     journal = site.journal(site.identity())
-    with journal.locked(site.origin, timestamp(site.clock)):
-        if number is None:
-            return unfinished(journal.deployments())
-        found = show(journal, number)
+    lock = journal.locked(site.origin, timestamp(site.clock)) if site.was_used() else contextlib.nullcontext()
+    with lock:
+        if number is not None:
+            found = show(journal, number)
+        else:
+            deployments = journal.deployments()
+            if not deployments:
+                site.check_nothing_open_elsewhere()
+            return site.unfinished(deployments)
+    site.check_scope(f"deployment {number}", found.plan)
     if found.outcome.ended:
         raise UsageError(f"deployment {number} has ended already: {found.outcome.value}", state="Nothing was changed.")
     return found

@@ -14,7 +14,7 @@ that fails is no exception: its `Result` says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -22,20 +22,21 @@ from ecsplan.apply import deploy
 from ecsplan.apply.deploy import Options, Ports, Result
 from ecsplan.apply.notify import announcer, notifier, notifying
 from ecsplan.apply.redacted import redacted_ports, redacted_result
+from ecsplan.apply.state import RunState
 from ecsplan.core import events
 from ecsplan.core.clock import StoppableClock, timestamp
 from ecsplan.core.errors import EcsplanError, StaleError, UnfinishedError, UsageError
-from ecsplan.core.model import Plan
+from ecsplan.core.model import Address, Phase, Plan
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Deployment, Journal, Outcome, Writer, unfinished, waiting
+from ecsplan.journal import Deployment, Journal, Outcome, Writer, waiting
 from ecsplan.journal.find import history, journals, show
 from ecsplan.kinds import resource_of
-from ecsplan.kinds.contract import Delta
+from ecsplan.kinds.contract import Delta, Live
 from ecsplan.leftovers import abandon, to_abandon
 from ecsplan.plan.compile import compile_spec, notifications, warnings_of
 from ecsplan.plan.explain import Explanation, explain
 from ecsplan.plan.read import read
-from ecsplan.plan.stale import planning_again, stale
+from ecsplan.plan.stale import planning_again, rest_is_stale, stale
 from ecsplan.plan.steps import rolling
 from ecsplan.planning import UnderWay, check_agreed, in_words, plan_for, under_way, undo
 from ecsplan.redact import mask_plan
@@ -48,6 +49,9 @@ __all__ = [
     "explained_plan", "go_on", "history", "journal_root", "journals", "load", "make_plan", "obstacle", "resume",
     "run_plan", "show", "text", "to_abandon", "under_way", "undo",
 ]  # fmt: skip
+
+# The phases whose steps are held against what is live before a deployment goes on.
+HELD = (Phase.REGISTER, Phase.UPDATE, Phase.TARGETS)
 
 
 def load(path: str | Path, *, tables: bool = True) -> Spec:
@@ -148,7 +152,9 @@ def run_plan(
     site.redactor.learn(plan)
     with journal.locked(site.origin, at):
         left = _check_history(site, journal, plan)
-        for warning in _check_fresh(site, plan):
+        looked = site.clock.now()
+        warnings, lives = _check_fresh(site, plan)
+        for warning in warnings:
             emit(events.Warned(message=warning))
         # A rollback without steps still marks the unfinished deployment as rolled back.
         if not plan.steps and (left is None or left.number in (plan.replaces or ())):
@@ -168,7 +174,7 @@ def run_plan(
             def work(ports: Ports) -> Result:
                 if onwards:
                     return deploy.continue_(Deployment(opened=writer.opened), ports, chosen)
-                return deploy.apply(plan, writer.number, ports, chosen, key=key)
+                return deploy.apply(plan, writer.number, ports, chosen, key=key, looked=looked, lives=lives)
 
             return _run(site, plan, journal, writer, emit, work)
         finally:
@@ -191,7 +197,7 @@ def resume(
     rolling back continues to do so. Raises LockedError while a deployment runs.
     """
 
-    return _resumed(site, deploy.resume, options, emit)
+    return _resumed(site, deploy.resume, options, emit, "ecsplan resume")
 
 
 def go_on(
@@ -199,7 +205,7 @@ def go_on(
 ) -> Result | None:
     """Continue the rollouts of the unfinished deployment that are paused at lifecycle hooks, then finish it as `resume`
     does. None if no deployment is unfinished. Raises LockedError while a deployment runs."""
-    return _resumed(site, deploy.continue_, options, emit)
+    return _resumed(site, deploy.continue_, options, emit, "ecsplan continue")
 
 
 def _resumed(
@@ -207,21 +213,26 @@ def _resumed(
     work: Callable[[Deployment, Ports, Options], Result],
     options: Options | None,
     emit: Callable[[events.Event], None],
+    command: str,
 ) -> Result | None:
     site.gateway.listen(emit)
     journal = site.journal(site.identity())
+    if not site.was_used():
+        site.check_nothing_open_elsewhere()
+        return None
     with journal.locked(site.origin, timestamp(site.clock)):
         deployments = journal.deployments()
-        left = waiting(deployments) or unfinished(deployments)
+        left = waiting(site.own(deployments)) or site.unfinished(deployments)
         if left is None:
             if not deployments:
                 site.check_nothing_open_elsewhere()
             return None
-        site.check_scope(f"deployment {left.number}", left.plan)
+        chosen = options or deploy.Options()
+        site.redactor.learn(left.plan)
+        if not chosen.anyway:
+            _check_rest(site, left, command)
         writer = journal.reopen(left.number)
         try:
-            chosen = options or deploy.Options()
-            site.redactor.learn(left.plan)
             return _run(site, left.plan, journal, writer, emit, lambda ports: work(left, ports, chosen))
         finally:
             writer.close()
@@ -247,9 +258,12 @@ def _run(
 def _check_history(site: Site, journal: Journal, plan: Plan) -> Deployment | None:
     """The unfinished deployment that this plan undoes, if there is one. Raises if the plan may not be applied now."""
     deployments = journal.deployments()
-    left = unfinished(deployments)
-    if left is not None and left.number not in (*plan.undoes, *(plan.replaces or ())):
-        site.check_scope(f"deployment {left.number}, which is unfinished,", left.plan)
+    ended = (*plan.undoes, *(plan.replaces or ()))
+    for deployment in deployments:
+        if deployment.number in ended:
+            site.check_scope(f"deployment {deployment.number}", deployment.plan)
+    left = site.unfinished(deployments)
+    if left is not None and left.number not in ended:
         paused = " (`ecsplan continue` if it is paused at a hook)" if left.outcome is Outcome.UNFINISHED else ""
         raise UnfinishedError(
             in_words(left),
@@ -269,13 +283,31 @@ def _check_history(site: Site, journal: Journal, plan: Plan) -> Deployment | Non
     return left
 
 
-def _check_fresh(site: Site, plan: Plan) -> list[str]:
-    """Read everything again. Raises StaleError if something has changed; returns warnings, a sentence each."""
+def _check_fresh(site: Site, plan: Plan) -> tuple[list[str], Mapping[Address, Live]]:
+    """Read everything again. Raises StaleError if something has changed; returns warnings, a sentence each, and what is
+    live."""
     resources = [resource_of(change) for change in plan.changes]
     lives = read(site.gateway.reader(), resources)
     if error := stale(plan, resources, lives, site.redactor):
         raise error
-    return rolling(plan.steps, resources, lives)
+    return rolling(plan.steps, resources, lives), lives
+
+
+def _check_rest(site: Site, left: Deployment, command: str) -> None:
+    """Hold every step that was not begun against what is live. Raises StaleError if something has moved. What goes back
+    looks at that itself."""
+    state = RunState.replay(left)
+    if left.rolling_back or state.superseded():
+        return
+    waiting_ones = [step for step in state.plan.steps if step.phase in HELD and state.is_pending(step)]
+    whole = any(step.phase is Phase.REGISTER for step in waiting_ones)
+    wanted = {step.address for step in waiting_ones}
+    resources = [resource_of(change) for change in state.plan.changes if whole or change.address in wanted]
+    if not waiting_ones:
+        return
+    lives = read(site.gateway.reader(), resources)
+    if error := rest_is_stale(state.plan, left.number, waiting_ones, lives, state.outputs, site.redactor, command):
+        raise error
 
 
 # --- reading ---

@@ -55,13 +55,14 @@ def plan_for(
         pool.shutdown(wait=False)  # an interruption does not wait for AWS's rate limit
     journal = site.journal(identity)
     deployments = journal.deployments()
-    left = unfinished(deployments)
+    own, left = site.own(deployments), unfinished(deployments)
     in_the_way = left is not None and not (back and back.undoes)
     open_ones = [f"{in_words(left)}; no plan can be applied before it has ended"] if left and in_the_way else []
-    replaced = [one.number for one in all_unfinished(deployments)] if replace else []
-    if replaced:
+    replaced = []
+    if replace and site.unfinished(deployments):
+        replaced = [one.number for one in site.own(all_unfinished(deployments))]
         open_ones = [f"deployment {number} is unfinished; it ends when this one begins" for number in replaced]
-    running = () if back else left_running(site, deployments)
+    running = () if back else left_running(site, own)
     try:
         resources, left_out = without_impossible(resources, lives)
         deltas = diff(resources, lives, known_definitions(deployments))
@@ -71,8 +72,8 @@ def plan_for(
         raise PlanningError(error.faults, where=where) from None
     going_back = None
     if back is not None:
-        moved = by_others(site.gateway.reader(), moved_since(_as_live(deployments, back), deltas, lives), deltas)
-        moved += gone(deployments, back.resources, lives)
+        moved = by_others(site.gateway.reader(), moved_since(_as_live(own, back), deltas, lives), deltas)
+        moved += gone(own, back.resources, lives)
         going_back = Rollback(back_to=back.back_to, moved=moved, doubts=back.doubts)
     plan = plan_of(
         deltas,
@@ -82,6 +83,7 @@ def plan_for(
         observed=fingerprints(resources, lives),
         seen=observed_state(resources, lives),
         scope=Scope(spec=spec, clusters=clusters_of(resources)),
+        own=None if back else rollback.own_of_new(deployments, resources),
         base=(journal.numbers() or [0])[-1],
         warnings=(*warnings, *open_ones, *running, *left_out, *cautions(deltas)),
         notify=notify,
@@ -118,12 +120,20 @@ def undo(
     `leave` leaves it as it is. Call `check_agreed` before such a plan is applied.
 
     One-off tasks that still run are stopped; with `keep_running` they are only named.
+
+    Where other specs of the app are deployed beside the same journal, only the deployments of the site's spec count.
+    Raises UsageError where `to` names another's, where the journal has no other, or where another's is unfinished.
     """
     site.gateway.listen(emit)
     by_revision = rollback.is_revision(to)
-    deployments = site.journal(site.identity()).deployments()
-    if not deployments and not by_revision:
+    known = site.journal(site.identity()).deployments()
+    site.unfinished(known)
+    deployments = site.own(known)
+    if not known and not by_revision:
         site.check_deployed_here()
+    for deployment in reversed(known):
+        if str(deployment.number) == to or (not deployments and not by_revision):
+            site.check_scope(f"deployment {deployment.number}", deployment.plan)
     state = None if by_revision else rollback.state_of(deployments, to)
     declared = compile_spec(_whole(spec), "any") if spec is not None and not deployments else ()
     tasks = stops(site, deployments, declared, keep=keep_running)
@@ -134,13 +144,10 @@ def undo(
         undone = [one for one in deployments if one.number in undoes]
         restored = _by_history(site, spec, to, keep=keep, undone=undone)
     elif to is None:
-        restored = _to_the_newest(site, deployments, make, keep=keep)
+        restored = _to_the_newest(site, deployments, known, make, keep=keep)
     else:
-        restored = partial(rollback.to_state, deployments, state, keep=keep)
+        restored = partial(rollback.to_state, deployments, state, known=known, keep=keep)
     back = restored(leave=frozenset())
-    for deployment in deployments:
-        if deployment.number in back.undoes:
-            site.check_scope(f"deployment {deployment.number}", deployment.plan)
     made = make(back)
     if leave and made.moved:
         made = make(restored(leave=frozenset(moved.address for moved in made.moved)))
@@ -148,14 +155,19 @@ def undo(
 
 
 def _to_the_newest(
-    site: Site, deployments: Sequence[Deployment], make: Callable[[RollbackState], Plan], *, keep: bool
+    site: Site,
+    deployments: Sequence[Deployment],
+    all_known: Sequence[Deployment],
+    make: Callable[[RollbackState], Plan],
+    *,
+    keep: bool,
 ) -> Callable[..., RollbackState]:
     """To the newest state that is good: passed over are those on a revision that failed, and those that live is in
-    already, because others have gone back there."""
+    already, because others have gone back there. `all_known` are those of other specs too."""
     notes: list[str] = []
     live_is, first = None, None
     for state in rollback.default_states(deployments):
-        to_it = partial(rollback.to_state, deployments, state, keep=keep)
+        to_it = partial(rollback.to_state, deployments, state, known=all_known, keep=keep)
         back = to_it(leave=frozenset())
         known = rollback.pasts(site.gateway.reader(), back.resources)
         if failed := rollback.failed_there(back.resources, known):

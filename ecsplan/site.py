@@ -7,7 +7,9 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
@@ -17,8 +19,9 @@ from ecsplan.core.clock import Clock, SystemClock
 from ecsplan.core.errors import EcsplanError, UsageError
 from ecsplan.core.model import Identity, Plan
 from ecsplan.core.spec import Spec
-from ecsplan.journal import Journal, Origin, Store, open_store, unfinished
+from ecsplan.journal import Deployment, Journal, Origin, Store, all_unfinished, open_store, unfinished
 from ecsplan.journal.find import journals
+from ecsplan.kinds.contract import Resource
 from ecsplan.plan.compile import compile_spec
 from ecsplan.plan.scope import refusal
 from ecsplan.redact import Redactor
@@ -68,14 +71,37 @@ class Site:
     def check_scope(self, what: str, plan: Plan) -> None:
         """Raises UsageError where the site's spec has none of the addresses of a plan: another spec of the app made it.
         `what` is the plan or its deployment, as messages name it."""
+        if error := self._refusal(what, plan):
+            raise error
+
+    def own(self, deployments: Sequence[Deployment]) -> list[Deployment]:
+        """Those that have addresses of the site's spec; without a spec, all. The others were made from other specs of
+        the app, beside the same journal: this one neither goes back to them, nor goes on with them, nor ends them."""
+        return [one for one in deployments if self._refusal("", one.plan) is None]
+
+    def unfinished(self, deployments: Sequence[Deployment]) -> Deployment | None:
+        """The newest deployment of the site's spec that is unfinished. Raises UsageError where only those of other
+        specs are: one deployment at a time is made beside one journal."""
+        left = all_unfinished(deployments)
+        if own := self.own(left):
+            return own[0]
+        if left:
+            self.check_scope(f"deployment {left[0].number}, which is unfinished,", left[0].plan)
+        return None
+
+    def _refusal(self, what: str, plan: Plan) -> UsageError | None:
         spec = self.spec
         if spec is None or plan.spec == self.store.spec_name(spec.file):
-            return  # addresses of one spec may all have been renamed since
-        if not spec.tasks:
-            spec = load(Path(spec.file))
+            return None  # addresses of one spec may all have been renamed since
         made_from = self.store.spec_file(plan.spec) if plan.spec else ""
-        if error := refusal(what, plan, made_from, spec.file, compile_spec(spec, ANY_TAG)):
-            raise error
+        return refusal(what, plan, made_from, spec.file, self._declared)
+
+    @cached_property
+    def _declared(self) -> tuple[Resource, ...]:
+        """What the site's spec declares."""
+        assert self.spec is not None
+        spec = self.spec if self.spec.tasks else load(Path(self.spec.file))
+        return tuple(compile_spec(spec, ANY_TAG))
 
     def check_deployed_here(self) -> None:
         """Raises UsageError where the app was deployed to other accounts or regions, and never to this one: without a
@@ -86,6 +112,11 @@ class Site:
                 state="Nothing was changed.",
                 hint=f"{GO_THERE}, or name a revision that is here: ecsplan rollback --to FAMILY:REV",
             )
+
+    def was_used(self) -> bool:
+        """Has any command that changes something been given for the app in this account and region? Without, there is
+        nothing to lock; and a lock would leave an empty journal."""
+        return self.identity() in self.store.identities(self.app)
 
     def check_nothing_open_elsewhere(self) -> None:
         """Raises UsageError where a deployment is unfinished in another account or region. Call it where this one has
@@ -105,7 +136,7 @@ class Site:
     def _elsewhere(self) -> list[Journal]:
         """The journals of the app in other accounts and regions, where something was deployed."""
         here = self.identity()
-        return [one for one in journals(self.store, self.app) if one.identity != here and one.numbers()]
+        return [one for one in journals(self.store, self.app) if one.identity != here]
 
 
 def connect(

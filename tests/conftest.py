@@ -22,8 +22,8 @@ class Golden(Protocol):
 
 
 def pytest_configure() -> None:
-    """Ctrl-C reaches the processes that tests start, also where it does not reach this one (nohup): what is ignored here
-    would be ignored there."""
+    """Ctrl-C reaches the processes that tests start, also where it does not reach this one (nohup): what is ignored
+    here would be ignored there."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -11,6 +11,7 @@ from enum import Enum
 from ecsplan.apply.backward import LeftToOthers, find_superseded, resolve_for_undo, undo_all
 from ecsplan.apply.engine import Engine, Options, UnknownState
 from ecsplan.apply.forward import forward, start
+from ecsplan.apply.look import take_up
 from ecsplan.apply.send import Ports, StepError
 from ecsplan.apply.state import RunState, addresses
 from ecsplan.apply.wait import CONTINUE_HINT, Paused, WaitTimedOut
@@ -20,7 +21,7 @@ from ecsplan.core.diagnosis import Diagnosis, Pause
 from ecsplan.core.errors import AwsError, EcsplanError, Interrupted, JournalError
 from ecsplan.core.model import Action, Address, Irreversible, Phase, Plan, Step
 from ecsplan.journal import Chosen, Closed, Deployment, Outcome, StepState
-from ecsplan.kinds.contract import Tracked
+from ecsplan.kinds.contract import Live, Tracked
 from ecsplan.plan.scope import clusters_touched
 
 __all__ = ["Next", "Options", "Ports", "Result", "apply", "continue_", "resume"]
@@ -62,10 +63,23 @@ class Result:
     untouched: bool = False
 
 
-def apply(plan: Plan, number: int, ports: Ports, options: Options, *, key: str) -> Result:
+def apply(
+    plan: Plan,
+    number: int,
+    ports: Ports,
+    options: Options,
+    *,
+    key: str,
+    looked: float | None = None,
+    lives: Mapping[Address, Live] | None = None,
+) -> Result:
     """Carry out every step of the plan. What goes wrong is in the result. `key` is unique to this deployment
-    (`Opened.deployment_key`)."""
-    return run_and_report(Engine(RunState(plan, number, key), ports, options.over(Chosen())), _forward)
+    (`Opened.deployment_key`); `looked` is when what it was planned from was last read (epoch seconds), `lives` what
+    that has shown."""
+    engine = Engine(RunState(plan, number, key), ports, options.over(Chosen()), looked)
+    if lives is not None:
+        take_up(engine, lives)
+    return run_and_report(engine, _forward)
 
 
 def resume(deployment: Deployment, ports: Ports, options: Options) -> Result:

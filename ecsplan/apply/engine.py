@@ -31,7 +31,8 @@ class Options:
     """`on_failure` is `rollback` or `stop`. `timeout` in seconds wins over the spec. `unclear` is for `resume`: a
     one-off task whose result AWS no longer shows is assumed `done`, or is to `run` again; "" stops and asks.
 
-    With `beside`, one-off tasks of others that run at the same address are neither looked for nor awaited.
+    With `beside`, one-off tasks of others that run at the same address are neither looked for nor awaited. With
+    `anyway`, which is for `resume`, what was not begun is laid over what others have changed since.
 
     A policy or `wait` that is not given is as the deployment was begun; a new one rolls back, and waits."""
 
@@ -40,6 +41,7 @@ class Options:
     timeout: int | None = None
     unclear: str = ""
     beside: bool = False
+    anyway: bool = False
 
     def over(self, begun_with: Chosen) -> Options:
         """With what is not given as the deployment was begun."""
@@ -102,9 +104,11 @@ class Watch:
 class Engine:
     """Carries out the steps of one deployment."""
 
-    def __init__(self, state: RunState, ports: Ports, options: Options) -> None:
-        self.state, self.ports, self.options = state, ports, options
-        self.watch = Watch()
+    def __init__(self, state: RunState, ports: Ports, options: Options, looked: float | None = None) -> None:
+        """`looked` is when all that the plan was made from was last read (epoch seconds); None where that is long
+        ago."""
+        self.state, self.ports, self.options, self.looked = state, ports, options, looked
+        self.watch = Watch(superseded=state.superseded())
         self.sender = Sender(ports, state)
         self._tailer = Tailer(ports.read, ports.clock, ports.emit, state.plan.identity.region)
 

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from ecsplan.apply.beside import make_way
 from ecsplan.apply.engine import Engine, EvidenceExpired, UnknownState
+from ecsplan.apply.look import PHASES, look_again, make_way, overtaken, still_in_use
 from ecsplan.apply.revert import revert, wait_reverting
 from ecsplan.apply.send import StepError
 from ecsplan.apply.wait import WaitFailed, WaitTimedOut
@@ -16,6 +16,7 @@ from ecsplan.core.model import Action, Address, Phase, Step
 from ecsplan.kinds.contract import Tracked
 
 CONCURRENT = 25  # as many as the gateway has threads
+CLEAN_UP_INTERRUPTED = "the clean-up was interrupted; the next deployment continues it"
 GROUP_STOPPED = "stopped, because not all of its tasks could be started"
 
 
@@ -27,7 +28,10 @@ def forward(engine: Engine) -> None:
                 engine.state.rule_out(step)
         except UnknownState as error:
             _decide(engine, step, error)
+    overtaken(engine)
     for phase in Phase:
+        if phase in PHASES:
+            look_again(engine, engine.state.steps_of(phase))
         if steps := engine.state.steps_of(phase):
             STRATEGY[phase](engine, steps)
         engine.watch.under_way = ()
@@ -108,15 +112,23 @@ def in_file_order(engine: Engine, steps: Sequence[Step]) -> None:
 
 def best_effort(engine: Engine, steps: Sequence[Step]) -> None:
     """Clean-up. The deployment has succeeded by now: a failure or an interruption is a warning."""
-    sender = engine.sender
+    sender, due = engine.sender, [step for step in steps if engine.state.is_pending(step)]
+    try:
+        kept = still_in_use(engine, due) if due else {}
+    except Interrupted:
+        sender.warn(CLEAN_UP_INTERRUPTED)
+        return
     for step in steps:
         if engine.watch.unawaited.intersection(map(str, step.call.params.values())):
             sender.warn(f"kept {step.note}: it may still be in use (its rollout was not awaited)")
             continue
+        if step.index in kept:
+            sender.warn(f"kept {step.note}: {kept[step.index]}")
+            continue
         try:
             start(engine, step)
         except Interrupted:
-            sender.warn("the clean-up was interrupted; the next deployment continues it")
+            sender.warn(CLEAN_UP_INTERRUPTED)
             return
         except (AwsError, RefusedError) as error:
             sender.warn(f"{step.note} was not deregistered: {error.message}")
@@ -190,6 +202,7 @@ def await_effects(engine: Engine, tracked: Sequence[Tracked], *, to_the_end: boo
 
 
 def _run_group(engine: Engine, group: Sequence[Step]) -> None:
+    engine.looked = None  # what was read before it is read again after it
     make_way(engine, group)
     while True:
         try:

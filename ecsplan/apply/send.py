@@ -122,6 +122,7 @@ class Sender:
         unclear: bool = False,
         outputs: Mapping[str, str] | None = None,
         stays: bool = False,
+        superseded: bool = False,
     ) -> None:
         """Record and report a failure, with the outputs of what succeeded anyway. It is reported even if the journal
         cannot be written."""
@@ -134,6 +135,7 @@ class Sender:
             unclear=unclear,
             outputs=made,
             stays=stays or msgspec.UNSET,
+            superseded=superseded or msgspec.UNSET,
         )
         self._ports.emit(events.StepFailed(step=mask_step(step), error=error.message, undo=undo))
         try:

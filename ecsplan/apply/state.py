@@ -15,7 +15,7 @@ import msgspec
 from ecsplan.core.documents import filled, refs_in
 from ecsplan.core.model import Action, Address, Call, Outputs, Phase, Plan, Step
 from ecsplan.core.text import mark_of
-from ecsplan.journal import Began, Closed, Deployment, Entry, Opened, StepState, after
+from ecsplan.journal import Began, Closed, Deployment, Entry, Opened, Remade, StepState, after
 from ecsplan.kinds import kinds_of
 from ecsplan.kinds.contract import Awaited, Kind, Tracked, Wanted
 
@@ -23,8 +23,8 @@ LONGEST_MARK = 36  # characters, which ECS has always taken
 
 
 class RunState:
-    """The state of all steps. Only `record` changes it, and `rule_out` and `try_again`, which are not journaled: the
-    next process looks it up again."""
+    """The state of all steps. Only `record` changes it, and `rule_out`, `try_again` and `remake`, which are not
+    journaled: the next process looks it up again."""
 
     def __init__(
         self,
@@ -42,6 +42,7 @@ class RunState:
         self._key, self._kinds, self._old_marks = key, kinds_of(plan), old_marks
         self._indexed = {step.index: step for step in plan.steps}
         self._states = {step.index: StepState() for step in plan.steps}
+        self._remade: dict[int, Remade] = {}
         self._expected: dict[int, Mapping[str, str]] = {}
         self._outputs: dict[Address, Outputs] = {}
         self._last_begun = 0
@@ -69,6 +70,8 @@ class RunState:
         with self._lock:
             if isinstance(entry, Began) and not entry.undo and entry.expect:
                 self._expected[step.index] = entry.expect
+            if isinstance(entry, Began) and entry.remade and self._remade.get(step.index) != entry.remade:
+                self._remake(step, entry.remade)
             state = after(self._states[step.index], step, entry)
             self._states[step.index] = state
             if isinstance(entry, Began) and not entry.undo and not entry.aside:
@@ -94,6 +97,17 @@ class RunState:
             self._states[step.index] = msgspec.structs.replace(state, attempt=state.made_by + 1)
             self._expected[step.index] = expect
 
+    def remake(self, step: Step) -> None:
+        """A step that is not begun, made anew from what is live by now, stands for the one of the plan."""
+        with self._lock:
+            self._remake(step, Remade(call=step.call, undo=step.undo, expect=step.expect))
+
+    def _remake(self, step: Step, remade: Remade) -> None:
+        made = msgspec.structs.replace(step, call=remade.call, undo=remade.undo, expect=remade.expect)
+        self._remade[step.index], self._indexed[step.index] = remade, made
+        steps = tuple(self._indexed[one.index] for one in self.plan.steps)
+        self.plan = msgspec.structs.replace(self.plan, steps=steps)  # its digest stays: tokens are made of it
+
     # --- what is known ---
 
     @property
@@ -109,6 +123,23 @@ class RunState:
 
     def steps_of(self, phase: Phase) -> list[Step]:
         return [step for step in self.plan.steps if step.phase is phase]
+
+    @property
+    def outputs(self) -> dict[Address, Outputs]:
+        """By address, what steps have made so far."""
+        with self._lock:
+            return dict(self._outputs)
+
+    def is_pending(self, step: Step) -> bool:
+        """Is it to change something, has nothing been sent for it, and does it rely on what it was planned from? What
+        reverts a rollout looks at that itself."""
+        state = self[step]
+        begun = state.begun is not None or state.outputs is not None or bool(state.failed)
+        return step.action.changes and not begun and self.reverts(step) is None
+
+    def superseded(self) -> set[Address]:
+        """The addresses that another deployment had changed before their step was begun."""
+        return {step.address for step in self.plan.steps if self[step].superseded}
 
     def open_steps(self) -> list[Step]:
         """The steps that have to be looked up before anything is sent."""
@@ -149,10 +180,13 @@ class RunState:
 
     def began(self, step: Step, at: str, *, undo: bool) -> Began:
         """The entry before its call, or its undo, is sent."""
-        state = self[step]
-        if undo or not state.attempt:
-            return Began(at=at, step=step.index, undo=undo)
-        return Began(at=at, step=step.index, attempt=state.attempt, expect=dict(self._expected.get(step.index, {})))
+        state, remade = self[step], self._remade.get(step.index, msgspec.UNSET)
+        if undo:
+            return Began(at=at, step=step.index, undo=True)
+        if not state.attempt:
+            return Began(at=at, step=step.index, remade=remade)
+        expect = dict(self._expected.get(step.index, {}))
+        return Began(at=at, step=step.index, attempt=state.attempt, expect=expect, remade=remade)
 
     def call_of(self, step: Step) -> Call:
         """The step's call with everything filled in: outputs of earlier steps, its token, and its marker. For a step

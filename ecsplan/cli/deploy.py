@@ -219,9 +219,17 @@ def apply_and_print(
 
 
 def options_of(
-    *, on_failure: str | None, wait: bool | None, timeout: int | None, beside: bool, unclear: str = ""
+    *,
+    on_failure: str | None,
+    wait: bool | None,
+    timeout: int | None,
+    beside: bool,
+    anyway: bool = False,
+    unclear: str = "",
 ) -> Options:
-    return Options(on_failure=on_failure or "", wait=wait, timeout=timeout, beside=beside, unclear=unclear)
+    return Options(
+        on_failure=on_failure or "", wait=wait, timeout=timeout, beside=beside, anyway=anyway, unclear=unclear
+    )
 
 
 def print_outcome(options: CliOptions, result: Result, form: str) -> None:

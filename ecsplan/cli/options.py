@@ -164,6 +164,7 @@ def resume_options(command: Callable[..., Any]) -> Callable[..., Any]:
         TIMEOUT,
         click.option("--wait/--no-wait", default=None, help="Wait for rollouts, or not.  [default: as it was begun]"),
         BESIDE,
+        click.option("--anyway", is_flag=True, help="Lay the rest over what others have changed since."),
         click.option(
             "--on-failure",
             type=POLICY,

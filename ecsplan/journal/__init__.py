@@ -16,6 +16,7 @@ from ecsplan.journal.entries import (
     Opened,
     Origin,
     Outcome,
+    Remade,
     StepState,
     after,
     all_unfinished,
@@ -28,6 +29,6 @@ from ecsplan.journal.store import Appender, Place, Store, open_store
 
 __all__ = [
     "Appender", "Began", "Chosen", "Closed", "Damaged", "Deployment", "Done", "Entry", "Failed", "Holder", "Journal",
-    "Opened", "Origin", "Outcome", "Place", "StepState", "Store", "Writer", "after", "all_unfinished", "check_version",
-    "open_store", "unfinished", "waiting", "write_file",
+    "Opened", "Origin", "Outcome", "Place", "Remade", "StepState", "Store", "Writer", "after", "all_unfinished",
+    "check_version", "open_store", "unfinished", "waiting", "write_file",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import msgspec
 
 from ecsplan.core.diagnosis import Diagnosis
-from ecsplan.core.model import FORMAT_VERSION, Action, Address, Call, Outputs, Phase, Plan, Step, Value
+from ecsplan.core.model import FORMAT_VERSION, Action, Address, Call, Doc, Outputs, Phase, Plan, Step, Undo, Value
 
 
 class Outcome(Enum):
@@ -95,12 +95,20 @@ class Opened(Value, tag_field="entry", tag="opened", frozen=True, kw_only=True):
         return f"{self.number}/{self.at}/{self.origin.host}/{self.origin.pid}"
 
 
+class Remade(Value, frozen=True, kw_only=True):
+    """What a step became when what it was about to change was read again: it stands for what the plan has."""
+
+    call: Call
+    undo: Undo
+    expect: Doc
+
+
 class Began(Value, tag_field="entry", tag="began", frozen=True, kw_only=True):
     """The call of this step, or its undo, is about to be sent. With an `aside` it is another operation instead, which
     that field names and which continues the effect of the step; the entry that ends it has the same `aside`.
 
     `attempt` counts how often the step was tried again after its effect had failed; unset is none. `expect` is what
-    then stands in place of members of the step's `expect`."""
+    then stands in place of members of the step's `expect`. `remade` stands where a second look made the step anew."""
 
     at: str
     step: int
@@ -108,6 +116,7 @@ class Began(Value, tag_field="entry", tag="began", frozen=True, kw_only=True):
     aside: str = ""
     attempt: int | msgspec.UnsetType = msgspec.UNSET
     expect: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    remade: Remade | msgspec.UnsetType = msgspec.UNSET
 
 
 class Done(Value, tag_field="entry", tag="done", frozen=True, kw_only=True):
@@ -122,8 +131,9 @@ class Done(Value, tag_field="entry", tag="done", frozen=True, kw_only=True):
 
 class Failed(Value, tag_field="entry", tag="failed", frozen=True, kw_only=True):
     """It was refused, or its effect failed. `unclear`: whether it was carried out is not known. `outputs`: what it
-    created where it was carried out in part. `stays`: neither an undo nor AWS puts back what has failed; it stands only
-    where that is so."""
+    created where it was carried out in part. `stays`: neither an undo nor AWS puts back what has failed. `superseded`:
+    nothing was sent, because another deployment had changed it since it was planned. Both stand only where that is
+    so."""
 
     at: str
     step: int
@@ -133,6 +143,7 @@ class Failed(Value, tag_field="entry", tag="failed", frozen=True, kw_only=True):
     aside: str = ""
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
     stays: bool | msgspec.UnsetType = msgspec.UNSET
+    superseded: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Closed(Value, tag_field="entry", tag="closed", frozen=True, kw_only=True):
@@ -165,6 +176,8 @@ class StepState(Value, frozen=True, kw_only=True):
     """why its call was refused, or why its effect failed; "" again when it was carried out later"""
     stays: bool = False
     """its effect has failed, and nothing puts that back"""
+    superseded: bool = False
+    """it was not begun: another deployment had changed what it was to change"""
     undo_begun: bool = False
     undo_outputs: Outputs | None = None
     """what its undo made; None where it was not undone"""
@@ -215,7 +228,7 @@ def after(state: StepState, step: Step, entry: Began | Done | Failed) -> StepSta
         case Failed(undo=False):
             made = {"outputs": entry.outputs, "made_by": state.attempt} if entry.outputs else {}
             state_now = {"open": entry.unclear and state.open, "stays": entry.stays is True, "word": "failed"}
-            changes = {"failed": entry.error, **state_now, **made}
+            changes = {"failed": entry.error, "superseded": entry.superseded is True, **state_now, **made}
         case Failed():
             # What has failed to be undone is still there: the undo is sent again.
             tried = {"undo_outputs": None, "undo_tried": state.undo_outputs} if state.undone else {}

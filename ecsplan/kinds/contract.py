@@ -9,7 +9,7 @@ A kind is cut into facets, one for each stage of the pipeline that uses it:
     Calls       what the answer to a call means                             apply/
     Track       what takes time after the answer                            apply/wait, logs, diagnose
     Revert      taking back what is still under way                         apply/revert, continue
-    Beside      what others have started at the same address                apply/beside, leftovers
+    Beside      what others have started at the same address                apply/look, leftovers
 
 A kind is found by its `KIND`; no other file names it. If its resources are read and put as one document each,
 `put_kind` (put.py) makes all facets. Otherwise write `Document`, `Declare`, `Change` and `Calls` first. Without
@@ -50,13 +50,14 @@ from ecsplan.kinds.values import (
     StepDraft,
     Stream,
     Unsettled,
+    User,
     Wanted,
 )
 
 __all__ = [
     "Awaited", "Beside", "Calls", "Candidate", "Change", "Compare", "CompileScope", "Declare", "Delta", "Document",
     "Kind", "Live", "Past", "Poll", "Progress", "Ran", "Resource", "Revert", "Reverting", "Running", "StepDraft",
-    "Stream", "Table", "Track", "Tracked", "Unsettled", "Wanted", "nothing",
+    "Stream", "Table", "Track", "Tracked", "Unsettled", "User", "Wanted", "nothing",
 ]  # fmt: skip
 
 NOTHING = Normalized({}, ())
@@ -219,6 +220,9 @@ class Change(Value, frozen=True, kw_only=True):
     """what an operator should know about a difference beside its fields, a sentence each"""
     fill_in: Callable[[Resource, Doc, Mapping[Address, Delta]], tuple[Doc, str]] | None = None
     """for a kind without live state: the declared document with what it leaves out and the others have, and a note"""
+    replaced: Callable[[Doc, Doc], str] = lambda *_: ""
+    """(what a step expects, what it would expect by now): what has taken the place of what it was planned from, for
+    people, after the address; "" where nothing has, and where that is not known"""
     cleanup: Callable[[Delta, frozenset[str]], tuple[StepDraft, ...]] = nothing
     """the calls that clean up after a deployment, given every revision in use then, by its ARN or
     as `FAMILY:REV`"""
@@ -316,6 +320,9 @@ class Kind(Value, frozen=True, kw_only=True):
     track: Track | None = None
     revert: Revert | None = None
     beside: Beside | None = None
+    users: Callable[[Reader, Sequence[str], Sequence[str]], tuple[User, ...]] | None = None
+    """(clusters, families): what shows a revision of these families in these clusters, whether or not it is declared;
+    None where only what is declared is looked at"""
     rates: tuple[Rate, ...] = ()
     """how often AWS takes its operations, where they are not those of ECS (aws/pacing)"""
 

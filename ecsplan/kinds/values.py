@@ -186,6 +186,13 @@ class Running(Value, frozen=True, kw_only=True):
     same: bool = False
 
 
+class User(Value, frozen=True, kw_only=True):
+    """Something in AWS, declared or not, that shows a revision (ARN); `name` is for people."""
+
+    name: str
+    revision: str
+
+
 class Stream(Value, frozen=True, kw_only=True):
     """Where a container of a tracked task writes its lines: a stream of CloudWatch Logs. `task` is the task's id,
     `source` what people call the writer. `name` is "" where it cannot be known. `ended` is when the container had

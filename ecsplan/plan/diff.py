@@ -73,6 +73,12 @@ def diff(
     return tuple(deltas[resource.address] for resource in resources)
 
 
+def delta_of(resource: Resource, live: Live, outputs: Mapping[Address, Mapping[str, str]]) -> Delta:
+    """The delta of one resource that has a live state. `outputs` fill its references."""
+    assert resource.kind.compare is not None
+    return _delta(resource.kind, resource.kind.compare, resource, live, outputs, {})
+
+
 def conflicts(delta: Delta, others: Mapping[Address, Delta]) -> tuple[str, ...]:
     """Why AWS would reject this change together with the others. Unchanged resources are not checked."""
     if not delta.change.action.changes:

@@ -24,7 +24,9 @@ def clusters_touched(plan: Plan) -> tuple[str, ...]:
 
 
 def _cluster(resource: Resource) -> tuple[str, ...]:
-    """Of kinds that take the spec's default cluster."""
+    """Of kinds that take the spec's default cluster. Tasks that are stopped have no request, but say where they run."""
+    if stops := resource.facts.get("stops"):
+        return tuple(short_arn(one["cluster"]) for one in stops)
     inherits = "cluster" in resource.kind.declare.table.inherits
     return (short_arn(resource.doc.get("cluster") or "default"),) if inherits else ()
 
@@ -47,12 +49,18 @@ def refusal(what: str, plan: Plan, made_from: str, file: str, declared: Sequence
 
 
 def _overlap(declared: Sequence[Resource], planned: Sequence[Resource]) -> bool:
-    """Do they have a service, a target or a one-off task of one cluster in common? Task definitions count where either
-    has nothing else: the specs of two clusters may share a family. Nothing overlaps with everything."""
-    one, other = _places(declared), _places(planned)
-    if not one or not other:
-        one, other = ({str(resource.address) for resource in side} for side in (declared, planned))
-    return not one or not other or not one.isdisjoint(other)
+    """Do they have a service or a one-off task of one cluster in common? Rules count where either has none of these,
+    since the specs of two clusters may share a rule; and task definitions where either has nothing else. Nothing
+    overlaps with everything."""
+    for places in (_in_clusters, _places, _addresses):
+        one, other = places(declared), places(planned)
+        if one and other:
+            return not one.isdisjoint(other)
+    return True
+
+
+def _in_clusters(resources: Sequence[Resource]) -> set[str]:
+    return _places([resource for resource in resources if _cluster(resource)])
 
 
 def _places(resources: Sequence[Resource]) -> set[str]:
@@ -61,3 +69,7 @@ def _places(resources: Sequence[Resource]) -> set[str]:
         for resource in resources
         if not resource.kind.versioned
     }
+
+
+def _addresses(resources: Sequence[Resource]) -> set[str]:
+    return {str(resource.address) for resource in resources}

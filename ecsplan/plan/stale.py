@@ -7,11 +7,12 @@ from typing import Any
 
 from ecsplan.core.codec import to_data
 from ecsplan.core.errors import StaleError
-from ecsplan.core.model import Address, Plan
+from ecsplan.core.model import Address, Outputs, Plan, Step
 from ecsplan.core.normalize import by_identity
 from ecsplan.core.text import value_text
-from ecsplan.kinds import kind_of
+from ecsplan.kinds import kind_of, resource_of
 from ecsplan.kinds.contract import Live, Resource
+from ecsplan.plan.again import Again, again
 from ecsplan.plan.diff import field_changes
 from ecsplan.plan.read import fingerprints, observed_state
 from ecsplan.redact import Redactor, mask_field
@@ -41,8 +42,49 @@ def stale(
     )
 
 
+def rest_is_stale(
+    plan: Plan,
+    number: int,
+    steps: Sequence[Step],
+    lives: Mapping[Address, Live],
+    made: Mapping[Address, Outputs],
+    redactor: Redactor,
+    command: str,
+) -> StaleError | None:
+    """The refusal to go on with deployment `number` if what its `steps`, which are not begun, were planned from has
+    moved, else None. `made` are the outputs of the steps that are done. `command` is the one that was to go on."""
+    found = {one.address: moved_lines(one) for one in again(plan, steps, lives, made) if one.moved}
+    resources = [resource_of(change) for change in plan.changes if change.address in lives]
+    digests, now = fingerprints(resources, lives), observed_state(resources, lives)
+    for address in {step.address for step in steps if kind_of(step.address).versioned}:
+        if plan.observed.get(address) != digests.get(address):
+            found[address] = list(_moved_fields(address, plan.seen.get(address), now.get(address)))
+    if not found:
+        return None
+    lines = [line for _, lines in sorted(found.items()) for line in lines]
+    if len(lines) > MOST:
+        lines = [*lines[:MOST], f"  and {len(lines) - MOST} more"]
+    heading = f"the rest of deployment {number} is stale: since it was planned, this has changed: "
+    return StaleError(
+        redactor.clean("\n".join([heading + ", ".join(sorted(found)), *lines])),
+        state="Nothing was changed.",
+        hint="Go back with `ecsplan rollback`, end it as it is with `ecsplan abandon`, or lay the rest over what is "
+        f"live with `{command} --anyway`.",
+    )
+
+
+def moved_lines(one: Again) -> list[str]:
+    """A line for each field that has moved, secrets masked, or for what else has."""
+    words = [f"  {one.address}: {one.words}"] if one.words and not one.fields else []
+    masked = [mask_field(one.address, field) for field in one.fields]
+    return [*words, *(f"  {one.address}: {field.path} {_difference(field.before, field.after)}" for field in masked)]
+
+
 def planning_again(plan: Plan) -> str:
-    """The command that makes the plan anew, as a hint names it."""
+    """The command that makes the plan anew, as a hint names it. A rollback goes to the same place, whatever has been
+    deployed since."""
+    if plan.back_to and " " not in plan.back_to:  # a number, or one revision; what deployment N found has no name
+        return f"ecsplan rollback --to {plan.back_to}"
     return "ecsplan rollback" if plan.undoes or not plan.tag else f"ecsplan plan {plan.tag}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,8 +35,12 @@ def plan_of(
     rollback: Rollback | None = None,
     seen: Mapping[Address, Any] | None = None,
     scope: Scope | UnsetType = UNSET,
+    own: Mapping[Address, frozenset[str]] | None = None,
 ) -> Plan:
-    """The plan for these deltas. Without a difference it has no steps: cleanup alone is no difference, except in a
+    """The plan for these deltas. `own` names what is deployed for the first time, each with the revisions (ARNs) that
+    ecsplan has registered of it: no other one is deregistered, and a warning counts them.
+
+    Without a difference it has no steps: cleanup alone is no difference, except in a
     rollback, whose deployment may have registered revisions and switched nothing. Neither does a plan that only waits
     clean up."""
     drafts = [
@@ -46,7 +51,10 @@ def plan_of(
     ]
     if undoes or any(draft.action.changes for _, draft in drafts):
         used = _used_afterwards(deltas)
-        drafts += [(delta, draft) for delta in deltas for draft in delta.kind.change.cleanup(delta, used)]
+        old = [(delta, draft) for delta in deltas for draft in delta.kind.change.cleanup(delta, used)]
+        drafts += [pair for pair in old if not _is_strange(*pair, own or {})]
+        spared = [delta.change.address for delta, draft in old if _is_strange(delta, draft, own or {})]
+        warnings = (*warnings, *_spared(spared))
     drafts.sort(key=lambda pair: pair[1].phase.rank)  # stable: within a phase the order of the spec stays
     steps = tuple(_step(number, delta, draft) for number, (delta, draft) in enumerate(drafts, 1))
     plan = Plan(
@@ -68,6 +76,17 @@ def plan_of(
         scope=scope,
     )
     return msgspec.structs.replace(plan, digest=plan_digest(plan))
+
+
+def _is_strange(delta: Delta, draft: StepDraft, own: Mapping[Address, frozenset[str]]) -> bool:
+    """Does it deregister what was there before ecsplan deployed it for the first time?"""
+    return delta.change.address in own and own[delta.change.address].isdisjoint(texts_in(draft.call.params))
+
+
+def _spared(addresses: Sequence[Address]) -> Iterator[str]:
+    for address, count in Counter(addresses).items():
+        revisions = f"{count} older revisions stay" if count > 1 else "1 older revision stays"
+        yield f"{address}: {revisions}: ecsplan did not register them, and deploys this family for the first time"
 
 
 def _summary(steps: Sequence[Step]) -> dict[str, int]:

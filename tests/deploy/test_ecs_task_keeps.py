@@ -138,8 +138,10 @@ def test_keeps_asking_for_active_revisions_newest_first(world: World) -> None:
 
 
 def test_keeps_10_revisions(world: World) -> None:
+    """The first deployment leaves what it finds; from the second on they are those of ecsplan's family."""
     world.write(spec())
-    world.register(times=12)
+    world.register(times=11)
+    world.deploy("v0")
     plan = world.plan("v1")
     assert plan["summary"]["deregister"] == 3
     world.deploy("v1")
@@ -156,7 +158,9 @@ def test_keeps_as_many_revisions_as_it_is_told(world: World, where: str) -> None
     """A task's own number wins over that of the spec."""
     made = task() | ({"active_task_count": 2} if where == "task" else {})
     world.write(spec(made, active_task_count=7 if where == "task" else 2))
-    world.register(times=4)
+    world.register(times=3)
+    world.deploy("v0")
+    assert len(world.active()) == 4
     world.deploy("v1")
     assert world.active() == ["web:5", "web:4"]
 

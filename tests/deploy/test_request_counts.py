@@ -130,6 +130,49 @@ def test_an_apply_is_two_looks_and_three_turns(world: World) -> None:
             let(number)
 
 
+def test_what_took_long_is_looked_at_again_in_one_round_trip_a_phase(large: World) -> None:
+    """After a migration: the services, ten at a time, then, when they are rolled out, the rules; nothing else."""
+    made = task(services=[f"web-{number:02d}" for number in range(50)], runs=("migrate",),
+                rules=[(f"rule-{number}", ("first", "second")) for number in range(10)])  # fmt: skip
+    large.write(spec(made), seed=False)
+    large.forget()
+    large.ok("deploy", "v2", "--yes", "--no-wait")
+    asked = [request.operation for request in large.aws.requests]
+    migrated = len(asked) - 1 - asked[::-1].index("RunTask")
+    first, last = asked.index("UpdateService"), asked.index("PutTargets")
+    assert Counter(asked[migrated:first])["DescribeServices"] == 5
+    assert Counter(asked[first:last]) == {"UpdateService": 50, "ListTargetsByRule": 10}
+    assert Counter(asked[last:]) == {"PutTargets": 10}
+
+
+def test_what_was_just_read_is_not_looked_at_again(large: World) -> None:
+    """A plan, the look before the first call, and the calls."""
+    large.ok("deploy", "v2", "--yes", "--no-wait")
+    asked = Counter(request.operation for request in large.aws.requests)
+    assert (asked["DescribeServices"], asked["ListTargetsByRule"]) == (2 * 5, 2 * 10)
+
+
+def test_a_clean_up_looks_once_for_what_uses_the_revisions(large: World) -> None:
+    """The services and tasks of the cluster, and the declared rules, whatever the number of revisions."""
+    made = task(services=[f"web-{number:02d}" for number in range(50)],
+                rules=[(f"rule-{number}", ("first", "second")) for number in range(10)])  # fmt: skip
+    large.register(times=3)
+    large.write(spec(made, active_task_count=1), seed=False)
+    large.forget()
+    large.ok("deploy", "v2", "--yes")
+    asked = [request.operation for request in large.aws.requests]
+    assert asked.count("DeregisterTaskDefinition") == 4
+    last = max(at for at, name in enumerate(asked) if name == "PutTargets")
+    looked = Counter(asked[last + 1 : asked.index("DeregisterTaskDefinition")])
+    assert looked == {
+        "ListServices": 1,
+        "DescribeServices": 5,
+        "ListTasks": 1,
+        "DescribeTasks": 1,
+        "ListTargetsByRule": 10,
+    }
+
+
 @pytest.mark.parametrize("families", [1, 4])
 def test_requests_grow_with_families(world: World, families: int) -> None:
     """1 + 2F + one per ten services of a cluster + R."""

@@ -7,14 +7,17 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ecsplan import pipeline, rehearsal
 from tests.conftest import Golden
 from tests.deploy.test_kept_files import KEPT, PLAN, stand
 from tests.support import toml
+from tests.support.aws import Killed
 from tests.support.elsewhere import LEFT_OUT, leaving_out, of_account
 from tests.support.paths import SCREENS
+from tests.support.pauses import Pausing, killed
 from tests.support.screens import screen
 from tests.support.specs import spec, task
 from tests.support.toml import Doc
@@ -105,10 +108,76 @@ def test_a_plan_that_is_named_is_not_applied_with_another_spec(two: World, golde
 
 
 def test_a_deployment_of_another_spec_is_not_rolled_back(two: World, golden: Golden) -> None:
-    golden(SCREENS / "scope-rollback.txt", refused(two, "-f", "staging.toml", "rollback", "--yes"))
-    refused(two, "-f", "staging.toml", "rollback", "--to", "0", "--yes")
+    golden(SCREENS / "scope-rollback.txt", refused(two, "-f", "staging.toml", "rollback", "--to", "2", "--yes"))
     two.ok("-f", "production.toml", "rollback", "--yes")
     assert images(two)["staging"] == "web:v1"
+
+
+@pytest.mark.parametrize("to", [(), ("--to", "0")])
+def test_the_first_deployment_of_a_spec_is_undone_alone(two: World, to: tuple[str, ...]) -> None:
+    """The newest deployment in the journal is another spec's, and stays as it is."""
+    two.ok("-f", "staging.toml", "rollback", *to, "--yes")
+    assert (images(two)["production"], images(two)["staging"] == "web:v1") == ("web:v1", False)
+
+
+def test_a_spec_goes_back_along_its_own_deployments(two: World) -> None:
+    """Deployments of two specs take turns; each has its own way back, also twice, and by the tag."""
+    for tag in ("v2", "v3"):
+        for name in ("staging", "production"):
+            two.ok("-f", f"{name}.toml", "deploy", tag, "--yes")
+    two.forget()
+    refused(two, "-f", "staging.toml", "rollback", "--to", "4", "--yes")
+    assert "to what deployment 3 left" in two.ok("-f", "staging.toml", "rollback", "--plan").out
+    two.ok("-f", "staging.toml", "rollback", "--yes")
+    assert images(two) == {"staging": "web:v2", "production": "web:v3"}
+    two.ok("-f", "production.toml", "rollback", "--to", "2", "--yes")
+    two.ok("-f", "staging.toml", "rollback", "--yes")
+    assert images(two) == {"staging": "web:v1", "production": "web:v1"}
+    two.ok("-f", "staging.toml", "rollback", "--to", "v3", "--yes")
+    assert images(two) == {"staging": "web:v3", "production": "web:v1"}
+
+
+def test_a_rollback_of_one_spec_leaves_what_was_changed_by_hand_in_another(two: World) -> None:
+    for name in ("production", "staging"):
+        two.ok("-f", f"{name}.toml", "deploy", "v2", "--yes")
+    two.ecs("UpdateService", cluster="production", service="web", taskDefinition="web:1")
+    two.clock.sleep(60)
+    two.ok("-f", "staging.toml", "rollback", "--yes", "--over")
+    assert images(two) == {"staging": "web:v1", "production": "web:v1"}
+
+
+def test_a_revision_that_another_spec_uses_is_not_deregistered(two: World) -> None:
+    """The two share a family, and with it the revision of v2."""
+    for name in ("production", "staging"):
+        two.ok("-f", f"{name}.toml", "deploy", "v2", "--yes")
+    revision = two.on("web", "staging")
+    assert two.on("web", "production") == revision
+    two.ok("-f", "production.toml", "rollback", "--yes")
+    assert (two.on("web", "staging"), two.statuses()[revision]) == (revision, "ACTIVE")
+
+
+@pytest.mark.parametrize(
+    "command", [("abandon", "--yes"), ("abandon", "3", "--yes"), ("deploy", "v4", "--yes", "--replace")]
+)
+def test_a_deployment_of_another_spec_is_not_ended(two: World, command: tuple[str, ...]) -> None:
+    two.aws.fault("UpdateService", "error", code="InvalidParameterException", message="No.")
+    assert two.run("-f", "production.toml", "deploy", "v2", "--yes", "--on-failure", "stop").code == 7
+    two.forget()
+    history = two.ok("history", "--format", "json").out
+    refused(two, "-f", "staging.toml", *command)
+    assert two.ok("history", "--format", "json").out == history
+    two.ok("-f", "production.toml", "abandon", "--yes")
+    assert "no deployment is unfinished" in two.ok("-f", "staging.toml", "abandon", "--yes").out
+
+
+def test_a_plan_that_ends_a_deployment_of_another_spec_is_not_applied(two: World) -> None:
+    """One that was made without a spec at hand, or by an ecsplan that did not look: it says so in `replaces`."""
+    two.aws.fault("UpdateService", "error", code="InvalidParameterException", message="No.")
+    assert two.run("-f", "production.toml", "deploy", "v2", "--yes", "--on-failure", "stop").code == 7
+    with pipeline.connect(pipeline.load("staging.toml"), clock=two.clock) as site:
+        made = pipeline.make_plan(site, pipeline.load("staging.toml"), "v2")
+        with pytest.raises(pipeline.EcsplanError, match=r"deployment 3 was made from production\.toml"):
+            pipeline.run_plan(site, msgspec.structs.replace(made, replaces=(3,)))
 
 
 def test_a_deployment_of_another_spec_is_not_gone_on_with(two: World, golden: Golden) -> None:
@@ -131,7 +200,7 @@ def test_the_specs_of_two_folders_beside_one_journal(world: World) -> None:
         write(world, f"{name}/ecsplan.toml", app(name))
         world.ok("deploy", "v1", "--yes", "-f", f"{name}/ecsplan.toml", "--journal", "shared")
     world.forget()
-    ran = world.run("rollback", "--yes", "-f", "staging/ecsplan.toml", "--journal", "shared")
+    ran = world.run("rollback", "--to", "2", "--yes", "-f", "staging/ecsplan.toml", "--journal", "shared")
     assert (ran.code, world.sent()) == (3, [])
     assert "deployment 2 was made from production/ecsplan.toml and is for cluster production" in ran.err
     assert "staging/ecsplan.toml has none of its addresses" in ran.err
@@ -248,6 +317,32 @@ def test_many_clusters_fit_a_line(world: World) -> None:
     assert len(first) <= 80
 
 
+def test_a_rollback_that_stops_a_task_names_the_cluster_of_that(world: World) -> None:
+    write(world, "ecsplan.toml", spec(task(services=("web",), runs=("migrate",)), cluster="production"))
+    world.deploy("v1")
+    world.aws.task_seconds = 300.0
+    with pytest.raises(Killed):
+        world.run("deploy", "v2", "--yes", clock=Pausing(world.clock, killed, at=3))
+    ran = world.ok("rollback", "--plan")
+    assert "stop" in ran.out
+    assert ran.out.splitlines()[0].endswith(", cluster production")
+
+
+def test_a_stale_rollback_is_planned_again_to_the_same_place(world: World) -> None:
+    """Also where it named none: another deployment has come since."""
+    write(world, "ecsplan.toml", app("prod"))
+    for tag in ("v1", "v2", "v3"):
+        world.deploy(tag)
+    for name, to in (("1", ("--to", "1")), ("2", ()), ("web:1", ("--to", "web:1"))):
+        world.ok("rollback", *to, "--out", f"{name}.plan")
+    world.deploy("v4")
+    world.forget()
+    for name in ("1", "2", "web:1"):
+        ran = world.run("apply", f"{name}.plan")
+        assert (ran.code, world.sent()) == (4, [])
+        assert f"ecsplan rollback --to {name}\n" in ran.err
+
+
 # --- another account, another region ---
 
 
@@ -266,16 +361,32 @@ def test_what_was_deployed_to_another_account_is_not_rolled_back_here(world: Wor
     assert "web:2 -> web:1" in world.ok("rollback", "--to", "web:1", "--plan").out
 
 
-@pytest.mark.parametrize("command", ["resume", "continue"])
-def test_where_the_open_deployment_is(world: World, command: str, golden: Golden) -> None:
+@pytest.mark.parametrize("command", [("resume",), ("continue",), ("abandon", "--yes")])
+def test_where_the_open_deployment_is(world: World, command: tuple[str, ...], golden: Golden) -> None:
     write(world, "ecsplan.toml", app("prod"))
     world.deploy("v1")
     world.aws.fault("UpdateService", "error", code="InvalidParameterException", message="No.")
     assert world.run("deploy", "v2", "--yes", "--on-failure", "stop").code == 7
     world.forget()
-    ran = world.run(command, "--region", "us-east-1")
+    ran = world.run(*command, "--region", "us-east-1")
     assert (ran.code, ran.out, world.sent()) == (3, "", [])
     golden(SCREENS / "scope-elsewhere.txt", screen(ran))
+    assert "deployment 2" in world.ok("show", "2").out
+
+
+@pytest.mark.parametrize("command", [("resume",), ("continue",), ("abandon", "--yes")])
+def test_a_look_in_another_account_leaves_no_journal_there(world: World, command: tuple[str, ...]) -> None:
+    """`show` could not know which of two is meant."""
+    write(world, "ecsplan.toml", app("prod"))
+    world.deploy("v1")
+    here = world.aws.rewrites
+    world.aws.rewrites = lambda body: of_account(OTHER)(here(body))
+    world.ok(*command)
+    place = world.folder / ".ecsplan" / "shop"
+    assert not (place / f"{OTHER}-eu-west-1").exists()
+    (place / f"{OTHER}-eu-west-1").mkdir()  # as a plan that was refused there leaves it
+    world.aws.rewrites = here
+    assert "deployment 1" in world.ok("show", "1").out
 
 
 def test_where_something_was_deployed_too_nothing_is_refused(world: World) -> None:

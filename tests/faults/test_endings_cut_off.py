@@ -21,6 +21,7 @@ from ecsplan.journal import Deployment, Journal, Outcome, open_store, unfinished
 from tests.faults.conftest import Points
 from tests.faults.test_kill_matrix import ROUNDS, differences, told, tried, troubles
 from tests.support import specs, toml
+from tests.support.amounts import played
 from tests.support.aws import ACCOUNT, REGION, Aws, InProcess, Killed, site
 
 STOP = Options(on_failure="stop")
@@ -184,7 +185,7 @@ def test_wherever_it_is_cut_off(story: Story, tmp_path: Path, points: Points) ->
     assert len(expected[0]["ran"]) == story.ran
 
     wrong = []
-    for point, trouble in [(one, trouble) for one in tried(wire.points) for trouble in troubles(one)]:
+    for point, trouble in played([(one, trouble) for one in tried(wire.points) for trouble in troubles(one)]):
         if trouble == "repeated" and "forceNewDeployment" in point.request:
             continue  # UpdateService has no token: each begins a rollout, the second in the place of the first
         cut = _staged(story, spec, tmp_path / str(points.count()))

@@ -19,6 +19,7 @@ from ecsplan.journal import Journal, Outcome, open_store, unfinished, waiting
 from tests.faults.conftest import Points
 from tests.faults.test_kill_matrix import ROUNDS, differences, told, troubles
 from tests.support import specs, toml
+from tests.support.amounts import played
 from tests.support.aws import ACCOUNT, REGION, Aws, InProcess, Killed, site
 
 
@@ -101,7 +102,7 @@ def test_wherever_it_is_cut_off(story: Story, tmp_path: Path, points: Points) ->
     assert any(step[1].value == "wait" for step in expected[1][0]["steps"]) or story.again
 
     wrong = []
-    for point, trouble in [(one, trouble) for one in wire.points for trouble in troubles(one)]:
+    for point, trouble in played([(one, trouble) for one in wire.points for trouble in troubles(one)]):
         cut = Stage(spec, story, tmp_path / str(points.count()))
         said = []
         ways = (cut.aws.in_process(kill_at=point, trouble=trouble), *(cut.aws.in_process() for _ in range(ROUNDS)))

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 # Read before a test takes everything of ecsplan's out of the environment.
 FIGURES = os.environ.get("ECSPLAN_SOAK_FIGURES")
@@ -18,6 +22,11 @@ def amount(name: str, usual: int) -> int:
 def at_length() -> bool:
     """Is everything to be played, and not only what fits into `make test`?"""
     return amount("WHOLE", 0) > 0
+
+
+def played(points: Sequence[T]) -> Sequence[T]:
+    """All points at length, every second one in `make test`."""
+    return points if at_length() else points[::2]
 
 
 def figure(text: str) -> None:

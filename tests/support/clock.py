@@ -45,3 +45,25 @@ class RealClock(Clock):
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+class AheadClock(RealClock):
+    """That of the machine; what sleeps by it does not wait, but puts it ahead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ahead = 0.0
+        """seconds, negative where it is behind"""
+
+    def now(self) -> float:
+        return time.time() + self.ahead
+
+    def sleep(self, seconds: float) -> None:
+        self.ahead += seconds
+
+
+class HastyClock(RealClock):
+    """That of the machine, by which pauses are a twentieth as long."""
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds / 20)

@@ -11,13 +11,15 @@ import gc
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.support.clock import HastyClock
 from tests.support.processes import PATIENCE, environment
 
 
@@ -27,10 +29,10 @@ class Forking:
     def __init__(self, server: subprocess.Popen[bytes], said: Path) -> None:
         self._server, self.said = server, said
 
-    def start(self, *arguments: str, env: Mapping[str, str]) -> int:
-        """The number of the new process."""
+    def start(self, *arguments: str, env: Mapping[str, str], hasty: bool = False) -> int:
+        """The number of the new process. `hasty`: its pauses between polls are short."""
         assert self._server.stdin is not None
-        order = {"arguments": arguments, "env": dict(env), "said": os.fspath(self.said)}
+        order = {"arguments": arguments, "env": dict(env), "said": os.fspath(self.said), "hasty": hasty}
         self._server.stdin.write(json.dumps(order).encode() + b"\n")
         return self._answer()
 
@@ -45,6 +47,14 @@ class Forking:
 
     def run(self, *arguments: str, env: Mapping[str, str]) -> int:
         self.start(*arguments, env=env)
+        return self.ended()
+
+    def killed_after(self, seconds: float, process: int) -> int:
+        """Its exit code, once it is dead: it had so many seconds, if it did not end before."""
+        assert self._server.stdout is not None
+        if not select.select([self._server.stdout], [], [], seconds)[0]:
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(process, signal.SIGKILL)
         return self.ended()
 
     def _answer(self) -> int:
@@ -77,7 +87,7 @@ def serve() -> None:
         order = json.loads(line)
         child = os.fork()
         if not child:
-            command(order["arguments"], order["env"], order["said"])
+            command(order["arguments"], order["env"], order["said"], hasty=order["hasty"])
         os.write(1, f"{child}\n".encode())
         os.write(1, f"{os.waitpid(child, 0)[1]}\n".encode())
 
@@ -91,6 +101,7 @@ def prepare() -> None:
     botocore.session.create_loader = loader  # AWS's models are read once, here, and not by each process
     from ecsplan import pipeline  # noqa: F401
     from ecsplan.apply import engine  # noqa: F401
+    from ecsplan.cli import deploy, inspect, resume  # noqa: F401
     from ecsplan.plan import steps as planner  # noqa: F401
     from ecsplan.plan.diff import field_changes
 
@@ -98,16 +109,17 @@ def prepare() -> None:
     import boto3
 
     make: Any = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="eu-west-1").client
-    for service in ("sts", "ecs", "events", "sns"):
+    for service in ("sts", "ecs", "events", "scheduler", "sns"):
         make(service).close()
     gc.collect()
     gc.freeze()  # otherwise each process would copy all of this, to look through it
     gc.disable()
 
 
-def command(arguments: Sequence[str], env: Mapping[str, str], said: str) -> None:
+def command(arguments: Sequence[str], env: Mapping[str, str], said: str, *, hasty: bool) -> None:
     """What `ecsplan ARGUMENTS` does, and never returns."""
     from ecsplan import cli
+    from ecsplan.cli.exit import leave
 
     out = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     nowhere = os.open(os.devnull, os.O_RDONLY)
@@ -115,6 +127,8 @@ def command(arguments: Sequence[str], env: Mapping[str, str], said: str) -> None
         os.dup2(file, number)
     os.environ.update(env)
     sys.argv = ["ecsplan", *arguments]
+    if hasty:
+        leave(cli.run(arguments, clock=HastyClock()))
     cli.main()
 
 

@@ -34,7 +34,7 @@ from ecsplan.kinds.ecs.request_fields import has_network
 from ecsplan.kinds.ecs.task_diagnosis import diagnose
 from ecsplan.kinds.run_task import lint
 from ecsplan.kinds.run_task.calls import MARKER, STOP, accept, recover
-from ecsplan.kinds.run_task.running import JOINED, joined, running
+from ecsplan.kinds.run_task.running import JOINED, joined, running, users
 from ecsplan.kinds.run_task.streams import logs_of, streams
 from ecsplan.kinds.run_task.track import Expect, Stopping, judge, polls, which
 from ecsplan.kinds.task_definition import BY_ECSPLAN, SCALARS, arn_of, stringify_environment
@@ -188,7 +188,7 @@ def stopping(found: Sequence[Running], task: str) -> Resource:
         kind=KIND,
         address=found[0].address,
         task=task,
-        doc={},
+        doc={"cluster": found[0].cluster} if found[0].cluster else {},  # a plan names the clusters that it touches
         settings=Settings(when="always"),
         facts={"stops": stops},
         optional=True,
@@ -249,4 +249,5 @@ KIND = Kind(
         late_is_failure=True,
     ),
     beside=Beside(running=running, joined=joined, stopping=stopping),
+    users=users,
 )

@@ -10,7 +10,7 @@ from ecsplan.core.documents import is_empty
 from ecsplan.core.model import Doc, Step
 from ecsplan.core.ports import Reader
 from ecsplan.core.text import short_arn
-from ecsplan.kinds.contract import Running, Wanted
+from ecsplan.kinds.contract import Running, User, Wanted
 from ecsplan.kinds.ecs.calls import pages
 from ecsplan.kinds.ecs.stopped_tasks import has_stopped
 from ecsplan.kinds.run_task.calls import MARKER, describe_tasks, list_tasks
@@ -45,6 +45,20 @@ def running(reader: Reader, wanted: Sequence[Wanted]) -> tuple[Running, ...]:
         if (made := _of(one, task, cluster))
     ]
     return tuple(sorted(found, key=lambda one: (one.since, one.task)))
+
+
+def users(reader: Reader, clusters: Sequence[str], families: Sequence[str]) -> tuple[User, ...]:
+    """Every task of these families that has not stopped, of services too. Requests as `running`."""
+    places = [(cluster, family) for cluster in clusters for family in families]
+    first = reader.fetch([list_tasks(cluster, family, "RUNNING") for cluster, family in places]) if places else ()
+    listed = pages(reader, first, at="taskArns")
+    calls = [call for (cluster, _), arns in zip(places, listed, strict=True) for call in describe_tasks(cluster, arns)]
+    tasks = [one for answer in (reader.fetch(calls) if calls else ()) for one in answer.value().get("tasks", ())]
+    return tuple(
+        User(name=f"task {short_arn(one.get('taskArn', ''))}", revision=str(one.get("taskDefinitionArn", "")))
+        for one in tasks
+        if not has_stopped(one)
+    )
 
 
 def _cluster(wanted: Wanted) -> str:

@@ -28,11 +28,11 @@ from ecsplan.kinds.contract import (
 )
 from ecsplan.kinds.ecs.calls import is_revision_unknown_yet
 from ecsplan.kinds.service import lint
-from ecsplan.kinds.service.change import blockers, conflicts, map_members, steps
+from ecsplan.kinds.service.change import blockers, conflicts, map_members, replaced_by, steps
 from ecsplan.kinds.service.diagnosis import diagnose
 from ecsplan.kinds.service.observe import is_reverting
 from ecsplan.kinds.service.past import past
-from ecsplan.kinds.service.read import Expect, names
+from ecsplan.kinds.service.read import Expect, names, users
 from ecsplan.kinds.service.revert import revert, started_by
 from ecsplan.kinds.service.rollout import accept, again, expect_again, polls, recover
 from ecsplan.kinds.service.rules import RESET, RESET_MEMBERS, RULES, other_form_of_namespace
@@ -192,10 +192,12 @@ KIND = Kind(
         blockers=blockers,
         conflicts=conflicts,
         remarks=remarks,
+        replaced=replaced_by,
         expect=Expect,
         subject=lambda call: address(call.params).name,
     ),
     calls=Calls(accept=accept, recover=recover, retryable=is_revision_unknown_yet, again=again),
     track=Track(polls=polls, judge=judge, awaited=awaited, diagnose=diagnose, expect_again=expect_again),
     revert=Revert(plan=revert, is_reverting=is_reverting, started_by=started_by, resolve_pause=resolve_pause),
+    users=users,
 )

@@ -71,6 +71,13 @@ def steps(delta: Delta) -> tuple[StepDraft, ...]:
     )
 
 
+def replaced_by(planned: Doc, now: Doc) -> str:
+    """Has another deployment of the service begun since? Where AWS does not show which one there is, that is not
+    known."""
+    before, after = planned.get("deployment"), now.get("deployment")
+    return "another deployment of it has begun" if before and after and before != after else ""
+
+
 def _undo(params: Doc) -> Call:
     return Call(service="ecs", operation="update_service", params=params)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,14 +14,15 @@ from ecsplan.core.model import Address, Call, Doc, Step, Value
 from ecsplan.core.normalize import normal
 from ecsplan.core.ports import Reader
 from ecsplan.core.text import short_arn
-from ecsplan.kinds.contract import Candidate, Live, Resource
-from ecsplan.kinds.ecs.calls import in_cluster
+from ecsplan.kinds.contract import Candidate, Live, Resource, User
+from ecsplan.kinds.ecs.calls import in_cluster, pages
 from ecsplan.kinds.ecs.request_fields import request_fields_only, unknown_fields
 from ecsplan.kinds.service.rules import RULES
 
 T = TypeVar("T")
 
 BATCH = 10  # names per DescribeServices (ECS API reference)
+LISTED = 100  # services per ListServices (ECS API reference)
 
 # Shown on the PRIMARY deployment, not on the service (ECS API reference, Deployment).
 ON_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
@@ -136,6 +137,30 @@ def primary_of(service: Doc) -> Doc:
 def names(doc: Doc) -> Doc:
     """The members of a request that name the service."""
     return {field: doc[field] for field in ("cluster", "service") if field in doc}
+
+
+def users(reader: Reader, clusters: Sequence[str], _families: Sequence[str]) -> tuple[User, ...]:
+    """Every service of these clusters, with the revisions that it shows, also those that are draining. One request for
+    each hundred services, and one for each ten."""
+    listings = [
+        Call(service="ecs", operation="list_services", params=in_cluster(cluster, {"maxResults": LISTED}))
+        for cluster in clusters
+    ]
+    listed = pages(reader, reader.fetch(listings) if listings else (), at="serviceArns")
+    places = [(cluster, arn) for cluster, arns in zip(clusters, listed, strict=True) for arn in arns]
+    calls = [describe(cluster, arns) for cluster, arns in batches(places)]
+    services = [one for answer in (reader.fetch(calls) if calls else ()) for one in answer.value().get("services", ())]
+    return tuple(
+        User(name=f"service.{short_arn(one.get('clusterArn', ''))}/{one.get('serviceName')}", revision=revision)
+        for one in services
+        for revision in _revisions(one)
+    )
+
+
+def _revisions(service: Doc) -> Iterator[str]:
+    for one in (service, *service.get("deployments", ()), *service.get("taskSets", ())):
+        if one.get("taskDefinition") and one.get("status") != "INACTIVE":
+            yield str(one["taskDefinition"])
 
 
 # --- facts for people ---

@@ -6,7 +6,7 @@ it is shown and journaled, and it can itself be rolled back.
 
 from ecsplan.plan.rollback.asked import by_others, failed_there, pasts, taken_back
 from ecsplan.plan.rollback.history import to_revision
-from ecsplan.plan.rollback.left import known_definitions
+from ecsplan.plan.rollback.left import known_definitions, own_of_new
 from ecsplan.plan.rollback.moved import gone, moved_since
 from ecsplan.plan.rollback.restore import RollbackState, to_state
 from ecsplan.plan.rollback.states import (
@@ -22,6 +22,6 @@ from ecsplan.plan.rollback.states import (
 
 __all__ = [
     "RollbackState", "State", "by_others", "default_state", "default_states", "failed_there", "gone",
-    "is_revision", "known_definitions", "moved_since", "numbered_state", "pasts", "state_of", "tagged_state",
-    "taken_back", "to_revision", "to_state", "undone_by_history",
+    "is_revision", "known_definitions", "moved_since", "numbered_state", "own_of_new", "pasts", "state_of",
+    "tagged_state", "taken_back", "to_revision", "to_state", "undone_by_history",
 ]  # fmt: skip

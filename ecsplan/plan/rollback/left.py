@@ -10,7 +10,7 @@ from ecsplan.core.documents import filled, mapped, refs_in, texts_in
 from ecsplan.core.model import Action, Address, Change, Doc, Outputs
 from ecsplan.journal import Deployment, Outcome
 from ecsplan.kinds import kinds_of
-from ecsplan.kinds.contract import Kind
+from ecsplan.kinds.contract import Kind, Resource
 
 PINNED = re.compile(r"arn:[^:]+:ecs:[^:]*:[^:]*:task-definition/[A-Za-z0-9_-]+:\d+")
 
@@ -66,6 +66,25 @@ def _outputs(deployment: Deployment, kinds: Mapping[Address, Kind]) -> dict[Addr
             if step.action is Action.CREATE and kinds[step.address].versioned and step.index in made
         },
     }
+
+
+def own_of_new(deployments: Sequence[Deployment], resources: Sequence[Resource]) -> dict[Address, frozenset[str]]:
+    """The versioned resources that no deployment of the journal has left in use, each with the revisions (ARNs) that
+    deployments have registered of it even so."""
+    known = {
+        change.address
+        for deployment in deployments
+        if not deployment.outcome.left_nothing and deployment.begun()
+        for change in deployment.plan.changes
+    }
+    new = [one.address for one in resources if one.kind.versioned and one.address not in known]
+    made = {address: set[str]() for address in new}
+    for deployment in deployments:
+        outputs = deployment.outputs()
+        for step in deployment.plan.steps:
+            if step.address in made and step.action is Action.CREATE and step.index in outputs:
+                made[step.address] |= set(outputs[step.index].values())
+    return {address: frozenset(arns) for address, arns in made.items()}
 
 
 def declares_nothing(kind: Kind, doc: Doc) -> bool:

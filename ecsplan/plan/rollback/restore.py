@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,13 +46,20 @@ class RollbackState:
 
 
 def to_state(
-    deployments: Sequence[Deployment], state: State, *, keep: bool, leave: frozenset[Address] = frozenset()
+    deployments: Sequence[Deployment],
+    state: State,
+    *,
+    keep: bool,
+    leave: frozenset[Address] = frozenset(),
+    known: Sequence[Deployment] = (),
 ) -> RollbackState:
     """Everything that the plan of the state's deployment covered, as that left it, and every field that later ones
-    changed, as it was before the first of them. `keep` deregisters nothing. The addresses to `leave` are only read."""
-    known = {deployment.number: deployment for deployment in deployments}
-    kinds = kinds_in(deployments)
-    target = known.get(state.number) if not state.found else None
+    changed, as it was before the first of them. `keep` deregisters nothing. The addresses to `leave` are only read.
+    `known` are all that the journal has, where `deployments` are those of one spec."""
+    known = known or deployments
+    kinds = kinds_in(known)
+    numbers = {deployment.number for deployment in known}
+    target = next((d for d in deployments if d.number == state.number and not state.found), None)
     later = [d for d in deployments if d.number > state.newest_kept and not d.outcome.left_nothing]
     befores, last = _befores(later, kinds)
     covered = left_by(target, kinds) if target is not None else {}
@@ -61,9 +68,11 @@ def to_state(
         **{address: _over(kinds[address], befores.get(address), doc) for address, (_, doc) in covered.items()},
     }
     docs = {address: doc for address, doc in docs.items() if address not in leave}
-    again = registered_again(deployments, kinds)
+    again = registered_again(known, kinds)
     docs = {address: on_newest(doc, again) for address, doc in docs.items()}
-    in_use = frozenset(arn for doc in docs.values() for arn in revisions_in(doc))
+    others = [deployment for deployment in known if deployment not in deployments]
+    theirs = [doc for deployment in others for _, doc in left_by(deployment, kinds).values()]
+    in_use = frozenset(arn for doc in (*docs.values(), *theirs) for arn in revisions_in(doc))
     changes = {address: change for address, (change, _) in covered.items()} | last
     readers = later if target is None else [target, *later]
     return RollbackState(
@@ -73,7 +82,7 @@ def to_state(
             changes=changes,
             kept_users=_kept_users(readers, kinds, docs),
             registered=[] if keep else [arn for arn in registered_by(later, kinds) if arn not in in_use],
-            known=known_definitions(deployments),
+            known=known_definitions(known),
             tasks={change.address: change.task for d in readers for change in d.plan.changes},
             still_rolling=_still_rolling(later, kinds),
         ),
@@ -81,7 +90,7 @@ def to_state(
         undoes=tuple(deployment.number for deployment in later if deployment.begun()),
         back_to=state.key,
         notes=(
-            *_gap_notes(known, state),
+            *_gap_notes(numbers, state),
             *_found_notes(state),
             *(f"left as it is (--leave): {a}" for a in sorted(leave)),
         ),
@@ -110,7 +119,7 @@ def _over(kind: Kind, newer: Doc | None, older: Doc) -> Doc:
     return older if newer is None else kind.compare.merge_before(newer, older)
 
 
-def _gap_notes(known: Mapping[int, Deployment], state: State) -> tuple[str, ...]:
+def _gap_notes(known: Collection[int], state: State) -> tuple[str, ...]:
     """Deployments missing from the journal: their changes cannot be restored."""
     missing = [str(one) for one in range(state.newest_kept + 1, max(known, default=0)) if one not in known]
     if not missing:

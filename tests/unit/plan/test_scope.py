@@ -20,6 +20,7 @@ from tests.unit.builders import plan
 BARE = task(services=())
 WEB = task()
 MIGRATE = task(services=(), runs=("migrate",))
+BOTH = task(rules=(("nightly", ("report",)),))
 NIGHTLY = task(services=(), rules=(("nightly", ("report",)),))
 
 
@@ -63,12 +64,17 @@ def test_the_clusters_of_an_older_plan_are_those_of_its_changes() -> None:
         (spec(MIGRATE), spec(task(runs=("migrate",))), False),
         (spec(NIGHTLY), spec(NIGHTLY, cluster="other"), False),
         (spec(WEB), spec(NIGHTLY), True),
+        (spec(BOTH), spec(NIGHTLY), False),
+        (spec(BOTH), spec(BOTH, cluster="other"), True),
+        (spec(BOTH), spec(MIGRATE), True),
         (spec(BARE), spec(BARE), False),
         (spec(BARE), spec(WEB), False),
         (spec(BARE), spec(task("api", services=())), True),
     ],
 )
-def test_two_specs_are_apart_where_they_have_nothing_but_families_in_common(one: Doc, other: Doc, apart: bool) -> None:
+def test_two_specs_are_apart_where_they_have_nothing_but_families_or_rules_in_common(
+    one: Doc, other: Doc, apart: bool
+) -> None:
     for first, second in ((one, other), (other, one)):
         found = refusal("the plan", planned(resources(first)), "", "shop.toml", resources(second))
         assert (found is not None) is apart
