@@ -252,10 +252,14 @@ def test_waits_for_the_way_back(deployed: World) -> None:
     assert deployed.history()[2]["outcome"] == "put back"
 
 
-def test_a_service_that_was_deleted_meanwhile_is_left_out(deployed: World) -> None:
-    """What would be put back may be gone; that is told, and hinders nothing else."""
+def test_a_service_that_was_deleted_meanwhile_is_left_out_where_that_is_agreed(deployed: World) -> None:
+    """What would be put back may be gone: without it a rollback is half of one, so it is asked for."""
     deployed.client("ecs").delete_service(cluster="prod", service="admin", force=True)
-    ran = deployed.ok("rollback", "--yes")
+    refused = deployed.run("rollback", "--yes")
+    assert refused.code == 4
+    assert "service.prod/admin, since deployment 2: it is gone, or cannot be changed now" in refused.err
+    assert deployed.on("web") == "web:2"
+    ran = deployed.ok("rollback", "--yes", "--over")
     assert "left out: service.prod/admin" in ran.out
     assert deployed.on("web") == "web:1"
     assert deployed.pointing("nightly") == {"report": "web:1", "clean": "web:1"}

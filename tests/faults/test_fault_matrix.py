@@ -196,7 +196,8 @@ def test_the_table_has_every_operation_that_is_sent() -> None:
     figure(f"fault matrix: {len(rows())} rows, {len(cells)} cells")
     assert operations() == {
         "GetCallerIdentity", "DescribeTaskDefinition", "ListTaskDefinitions", "RegisterTaskDefinition", "RunTask",
-        "DescribeTasks", "ListTasks", "StopTask", "UpdateService", "DescribeServices", "ListTargetsByRule",
+        "DescribeTasks", "ListTasks", "StopTask", "UpdateService", "DescribeServices", "ListServices",
+        "ListTargetsByRule",
         "PutTargets", "RemoveTargets", "DeregisterTaskDefinition", "Publish", "GetSchedule", "UpdateSchedule",
     }  # fmt: skip
 

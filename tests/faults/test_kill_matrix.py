@@ -25,6 +25,7 @@ from ecsplan.core.model import Call, Doc, Identity, Plan
 from ecsplan.core.spec import Spec
 from ecsplan.journal import Deployment, Journal, Outcome, open_store, unfinished
 from tests.faults.conftest import Points
+from tests.support.amounts import played
 from tests.support.aws import ACCOUNT, REGION, TROUBLES, Aws, Fault, InProcess, Killed, Point, site
 from tests.support.paths import EXAMPLES
 
@@ -274,7 +275,7 @@ def test_whatever_is_cut_off_ends_where_an_undisturbed_run_ends(
 
     wrong: list[str] = []
     ended: dict[tuple[bytes, str], str] = {}
-    for point, trouble in [(one, trouble) for one in tried(wire.points) for trouble in troubles(one)]:
+    for point, trouble in played([(one, trouble) for one in tried(wire.points) for trouble in troubles(one)]):
         stage = base.copied(tmp_path / str(points.count()))
         wire = stage.wire(point, trouble)
         said = []

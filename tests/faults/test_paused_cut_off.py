@@ -20,6 +20,7 @@ from ecsplan.journal import Journal, Outcome, open_store, unfinished
 from tests.faults.conftest import Points
 from tests.faults.test_kill_matrix import ROUNDS, differences, told, troubles
 from tests.support import specs, toml
+from tests.support.amounts import played
 from tests.support.aws import ACCOUNT, REGION, Aws, InProcess, Killed, site
 
 LOOK = "ecs:describe_service_deployments"
@@ -98,7 +99,7 @@ def test_wherever_it_is_cut_off(
 
     wrong = []
     chosen = [one for one in wire.points if not one.reads or (one.operation == LOOK and one.number == 1)]
-    for point, trouble in [(one, trouble) for one in chosen for trouble in troubles(one)]:
+    for point, trouble in played([(one, trouble) for one in chosen for trouble in troubles(one)]):
         cut = Stage(spec, tmp_path / str(points.count()))
         said = []
         ways = (cut.aws.in_process(kill_at=point, trouble=trouble), *(cut.aws.in_process() for _ in range(ROUNDS)))

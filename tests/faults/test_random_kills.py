@@ -30,7 +30,7 @@ from tests.support.forking import Forking, forking
 from tests.support.paths import EXAMPLES
 from tests.support.returning import Returning
 
-ROUNDS = amount("KILLS", 33)
+ROUNDS = amount("KILLS", 11)
 SEED = amount("SEED", 0) or random.SystemRandom().randrange(1, 1_000_000)
 COMMANDS = 6  # until a round has to be over
 FAST, SLOW = 0.02, 0.3  # seconds that rollouts and tasks take: as good as none, and longer than some commands
