@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from ecsplan.core.normalize import Canon, CanonBeside, Default, Drop, Keyed, Rule, Unordered
+from ecsplan.core.normalize import Canon, CanonBeside, Default, Drop, Keyed, Rule
+from ecsplan.kinds.ecs.target_rules import ecs_parameters
 from ecsplan.kinds.schedule.target import comparable_input, revision_alone
 
 T, E = "Target", "Target.EcsParameters"
@@ -56,20 +57,9 @@ RULES: tuple[Rule, ...] = (
     Default(path=f"{T}.RetryPolicy.MaximumEventAgeInSeconds", value=86400, reason="filled in"),
     Default(path=f"{T}.RetryPolicy.MaximumRetryAttempts", value=185, reason="filled in; 0 is a value"),
     Default(path=f"{E}.TaskCount", value=1, reason="the default; whether it is filled in is not documented"),
-    Default(path=f"{E}.EnableECSManagedTags", value=False, reason="absent is off"),
-    Default(path=f"{E}.EnableExecuteCommand", value=False, reason="absent is off"),
     Drop(path=f"{E}.LaunchType", when=lambda value: value == "", reason='"" is none'),
     Drop(path=f"{E}.PropagateTags", when=lambda value: value == "", reason='"" is none'),
-    Drop(path=f"{E}.PlatformVersion", when=lambda value: value == "LATEST", reason="the default"),
-    Default(
-        path=f"{E}.NetworkConfiguration.awsvpcConfiguration.AssignPublicIp", value="DISABLED", reason="the default"
-    ),
-    Unordered(path=f"{E}.NetworkConfiguration.awsvpcConfiguration.Subnets", reason="a set"),
-    Unordered(path=f"{E}.NetworkConfiguration.awsvpcConfiguration.SecurityGroups", reason="a set"),
-    Default(path=f"{E}.CapacityProviderStrategy.*.base", value=0, reason="filled in"),
-    Default(path=f"{E}.CapacityProviderStrategy.*.weight", value=0, reason="filled in"),
-    Keyed(path=f"{E}.CapacityProviderStrategy", by=("capacityProvider",), reason="shares by provider"),
-    Unordered(path=f"{E}.PlacementConstraints", reason="all of them hold, in any order"),
+    *ecs_parameters(E),
     Canon(path=f"{E}.Tags", to=lower_case_tags, reason="the case of key and value is not documented"),
     Keyed(path=f"{E}.Tags", by=("key",), value="value", reason="tags by key"),
     CanonBeside(path=E, to=revision_alone, reason="a universal target has its revision there, and nothing else"),
